@@ -1,0 +1,28 @@
+"""What LightFuse raises: one family, each error a sentence a person can act on."""
+
+
+class LightFuseError(Exception):
+    """Base of every error LightFuse raises on purpose; its text says what is wrong and what to do."""
+
+
+class PictureError(LightFuseError):
+    """A picture (file or array) cannot be read, or cannot be fused as it is."""
+
+
+class OutputError(LightFuseError):
+    """A result cannot be written where it was asked for."""
+
+
+class WeightsError(LightFuseError):
+    """A weights file is missing, corrupt, or of another shape than its model."""
+
+
+class DataError(LightFuseError):
+    """A folder of brackets, or a training setting, cannot be used as it is."""
+
+
+class MissingExtraError(LightFuseError):
+    """A feature needs an optional dependency that is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an extra: pip install 'lightfuse[{extra}]'")

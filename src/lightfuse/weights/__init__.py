@@ -1,0 +1,5 @@
+"""What training made: weights files (safetensors, each with a card beside it) and how to read and write them."""
+
+from lightfuse.weights.store import Weights, load_weights, read_weights, save_weights, shipped_models
+
+__all__ = ["Weights", "load_weights", "read_weights", "save_weights", "shipped_models"]

@@ -1,0 +1,110 @@
+"""Weights files: safetensors that carry their model's name and configuration inside."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import WeightsError
+from lightfuse.weights.shapes import parameter_shapes
+
+_METADATA_KEY = "lightfuse"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model's name (``paper``, ``paper-wide``), its tensors (float32, named as in torch) and free notes."""
+
+    model: str
+    tensors: Mapping[str, NDArray[np.float32]]
+    notes: Mapping[str, str]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(tensor.size for tensor in self.tensors.values())
+
+
+def shipped_models() -> list[str]:
+    """The names of the models whose weights come with LightFuse."""
+    folder = resources.files("lightfuse.weights")
+    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".safetensors"))
+
+
+def load_weights(model: str | Path) -> Weights:
+    """Weights by the name of a shipped model or by the path of a ``.safetensors`` file.
+
+    Raises:
+        WeightsError: no such model or file, a corrupt file, or tensors that do not fit the model it names.
+    """
+    if isinstance(model, str) and model in shipped_models():
+        with resources.as_file(resources.files("lightfuse.weights") / f"{model}.safetensors") as path:
+            return read_weights(path)
+    path = Path(model)
+    if not path.exists():
+        names = ", ".join(shipped_models())
+        raise WeightsError(f"{str(model)!r} is neither a model ({names}) nor a weights file; check the spelling")
+    return read_weights(path)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read one weights file and check every tensor against its model's shapes (see :func:`load_weights`)."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = (file.metadata() or {}).get(_METADATA_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{str(path)!r} is not a readable weights file ({error}); export or train it again") from None
+    if header is None:
+        raise WeightsError(f"{str(path)!r} does not say which model it belongs to; was it written by LightFuse?")
+    weights = _parse(header, tensors, path)
+    check_shapes(weights, str(path))
+    return weights
+
+
+def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> Weights:
+    try:
+        fields = json.loads(header)
+        return Weights(model=str(fields["model"]), tensors=tensors, notes=dict(fields.get("notes", {})))
+    except (ValueError, KeyError, TypeError):
+        raise WeightsError(f"{str(path)!r} has a damaged header; export or train it again") from None
+
+
+def check_shapes(weights: Weights, name: str) -> None:
+    """Refuse tensors that are missing, unexpected, of another shape, not float32, or not finite."""
+    expected = parameter_shapes(weights.model)
+    for key in sorted(expected.keys() | weights.tensors.keys()):
+        if key not in expected or key not in weights.tensors:
+            what = "lacks" if key in expected else "has an unexpected"
+            raise WeightsError(f"{name!r} {what} tensor {key!r} for model {weights.model!r}; is it another model's file?")
+        tensor = weights.tensors[key]
+        if tensor.shape != expected[key]:
+            raise WeightsError(
+                f"{name!r}: tensor {key!r} has shape {tensor.shape}, model {weights.model!r} needs {expected[key]}"
+            )
+        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            raise WeightsError(f"{name!r}: tensor {key!r} must hold finite float32 numbers; train or export it again")
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write a weights file: to a temporary name first, then moved into place."""
+    from safetensors.numpy import save
+
+    check_shapes(weights, str(path))
+    header = json.dumps({"model": weights.model, "notes": dict(weights.notes)})
+    # safetensors writes the bytes behind a view, not the view: tensors must be contiguous.
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(save(tensors, metadata={_METADATA_KEY: header}))
+        part.replace(path)
+    except OSError as error:
+        raise WeightsError(f"cannot write {str(path)!r}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
