@@ -1,0 +1,18 @@
+/* One instruction set's build of lightfuse.h; LF_NAME (baseline, avx2, avx512) comes from the build. */
+#include "kernels.h"
+
+#define LF_PASTE(a, b) a##b
+#define LF_TABLE(name) LF_PASTE(lf_kernels_, name)
+#define LF_TEXT(name) #name
+#define LF_STRING(name) LF_TEXT(name)
+
+extern const lf_kernels LF_TABLE(LF_NAME);
+const lf_kernels LF_TABLE(LF_NAME) = {
+    .name = LF_STRING(LF_NAME),
+    .measure_rows = lf_measure_rows,
+    .range_of = lf_range_of,
+    .paper_context_side = lf_paper_context_side,
+    .paper_scratch_floats = lf_paper_scratch_floats,
+    .paper_filter_rows = lf_paper_filter_rows,
+    .paper_combine_rows = lf_paper_combine_rows,
+};

@@ -1,0 +1,127 @@
+"""Fuser: a model's weights and the compiled core, from two arrays to one. No torch."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import LightFuseError, PictureError
+from lightfuse.weights import Weights, load_weights
+
+DEFAULT_MODEL = "paper"
+
+Array = NDArray[Any]
+_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+# Rounding in a resize or a colour conversion may leave float pictures a hair outside [0, 1].
+_FLOAT_SLACK = 1e-3
+
+
+class Fuser:
+    """Fuses pairs of pictures with one model; keeps nothing of a picture, so one Fuser may serve many threads.
+
+    Args:
+        model: the name of a shipped model, the path of a weights file, or weights already read.
+        threads: how many threads share the rows; None takes every core this process may use.
+        isa: one of :func:`lightfuse.core.instruction_sets` instead of the best this processor has.
+
+    Raises:
+        WeightsError: the model is unknown, or its file is corrupt or of another shape.
+        LightFuseError: ``threads`` is below 1, or ``isa`` is not to be had here.
+    """
+
+    def __init__(
+        self, model: str | Path | Weights = DEFAULT_MODEL, threads: int | None = None, *, isa: str | None = None
+    ) -> None:
+        from lightfuse import core
+
+        if threads is not None and threads < 1:
+            raise LightFuseError(f"threads must be at least 1, not {threads}")
+        if isa is not None and isa not in core.instruction_sets():
+            raise LightFuseError(f"instruction set {isa!r} is not one of {', '.join(core.instruction_sets())}")
+        self.weights = model if isinstance(model, Weights) else load_weights(model)
+        self.threads = threads or usable_cores()
+        self.isa = isa or core.instruction_sets()[0]
+        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.weights.tensors.items()}
+        self._model = core.PaperModel(tensors)
+
+    def __call__(self, under: Array, over: Array, out: Array | None = None) -> Array:
+        """Fuse two pictures of one scene; the darker by mean value is taken as under, whichever comes first.
+
+        Args:
+            under, over: RGB, H×W×3, both uint8, both uint16, or both float32 in [0, 1]; any size from 1×1 up.
+            out: where to write the result, of the same shape and dtype; may be ``under`` or ``over``.
+
+        Returns:
+            ``out``, or a new array: same shape and dtype. The pixels do not depend on the number of threads.
+
+        Raises:
+            PictureError: the arrays differ in shape or dtype, are no such pictures, or hold NaN or values outside
+                [0, 1].
+        """
+        check_pair(under, over)
+        if out is None:
+            out = np.empty(under.shape, under.dtype)
+        elif out.shape != under.shape or out.dtype != under.dtype or not _rows_are_whole(out):
+            raise PictureError(f"out must be a picture like the inputs: {_kind(under)}, its rows whole in memory")
+        first, second = _with_whole_rows(under), _with_whole_rows(over)
+        first_mean, first_span = self._measure(first, "first")
+        second_mean, second_span = self._measure(second, "second")
+        if first_mean <= second_mean:
+            self._model.fuse(first, second, out, first_span, second_span, self.threads, self.isa)
+        else:
+            self._model.fuse(second, first, out, second_span, first_span, self.threads, self.isa)
+        return out
+
+    def _measure(self, picture: Array, which: str) -> tuple[float, tuple[float, float]]:
+        """Mean and (low, high) of a picture, refused where its values are out of bounds."""
+        from lightfuse import core
+
+        low, high, mean, finite = core.measure(picture, self.threads, self.isa)
+        if not finite:
+            raise PictureError(f"the {which} picture holds NaN or infinite values; replace them before fusing")
+        if picture.dtype == np.float32 and (low < -_FLOAT_SLACK or high > 1 + _FLOAT_SLACK):
+            raise PictureError(
+                f"the {which} picture holds values from {low:.4g} to {high:.4g}; float pictures must lie in [0, 1]"
+            )
+        return mean, (low, high)
+
+
+def check_pair(under: Array, over: Array) -> None:
+    """Raise PictureError unless both are RGB pictures of one size and one supported dtype."""
+    for picture in (under, over):
+        if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+            raise PictureError(f"a picture must be an RGB array of shape height × width × 3, not {_kind(picture)}")
+        if picture.dtype not in _DTYPES:
+            raise PictureError(f"a picture must be uint8, uint16 or float32, not {picture.dtype}; convert it first")
+    if under.shape != over.shape:
+        raise PictureError(f"the two pictures differ in size: {_size(under)} and {_size(over)}")
+    if under.dtype != over.dtype:
+        raise PictureError(f"the two pictures differ in type: {under.dtype} and {over.dtype}; convert one of them")
+
+
+def usable_cores() -> int:
+    """How many cores this process may use (its affinity where the system has such a thing)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _rows_are_whole(picture: Array) -> bool:
+    itemsize = picture.itemsize
+    return picture.strides[1:] == (3 * itemsize, itemsize) and picture.strides[0] % itemsize == 0
+
+
+def _with_whole_rows(picture: Array) -> Array:
+    return picture if _rows_are_whole(picture) else np.ascontiguousarray(picture)
+
+
+def _size(picture: Array) -> str:
+    return f"{picture.shape[1]}×{picture.shape[0]}"
+
+
+def _kind(picture: object) -> str:
+    if isinstance(picture, np.ndarray):
+        return f"{picture.dtype} of shape {picture.shape}"
+    return type(picture).__name__

@@ -1,0 +1,250 @@
+"""From folders of brackets to a data set that training reads without decoding a file."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import DataError, PictureError
+from lightfuse.images import read_picture
+from lightfuse.training.discover import FoundBracket, find_brackets
+
+MANIFEST = "dataset.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One prepared bracket. ``file`` holds uint8 of shape (exposures [+ 1 reference, last], height, width, 3)."""
+
+    name: str
+    file: str
+    split: str
+    height: int
+    width: int
+    exposures: tuple[str, ...]
+    means: tuple[float, ...]
+    lows: tuple[int, ...]
+    highs: tuple[int, ...]
+    has_reference: bool
+    patches: tuple[tuple[int, int], ...]
+
+    @property
+    def extreme_pair(self) -> tuple[int, int]:
+        """Indices of the darkest and the brightest exposure (the paper's pair)."""
+        return 0, len(self.exposures) - 1
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A bracket or file that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """How a data set is made. ``long_side`` in pixels (0 keeps the size), ``patch`` and ``stride`` in pixels."""
+
+    long_side: int = 1536
+    patch: int = 256
+    stride: int = 256
+    validation: float = 0.2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared data set: where it lies, how it was made, its scenes and what was skipped."""
+
+    folder: Path
+    settings: PrepareSettings
+    scenes: tuple[Scene, ...]
+    skipped: tuple[Skipped, ...]
+
+    def split(self, name: str) -> list[Scene]:
+        """The scenes of one split, ``train`` or ``valid``."""
+        return [scene for scene in self.scenes if scene.split == name]
+
+
+def prepare(
+    source: Path,
+    out: Path,
+    settings: PrepareSettings = PrepareSettings(),
+    progress: Callable[[str], None] = lambda _: None,
+) -> Dataset:
+    """Read every bracket below ``source``, order it by mean pixel value, cut it into patches, split it by scene.
+
+    Raises:
+        DataError: ``source`` holds no usable bracket, ``out`` already holds something else, or a setting is senseless.
+    """
+    check_settings(settings)
+    brackets = find_brackets(source)
+    _make_folder(out)
+    scenes: list[Scene] = []
+    skipped: list[Skipped] = []
+    splits = split_by_scene([bracket.name for bracket in brackets], settings.validation, settings.seed)
+    for bracket in brackets:
+        progress(bracket.name)
+        try:
+            scenes.append(_prepare_scene(bracket, splits[bracket.name], out, settings, skipped))
+        except (DataError, PictureError) as error:
+            skipped.append(Skipped(bracket.name, str(error)))
+    if not scenes:
+        reasons = "; ".join(f"{skip.name}: {skip.reason}" for skip in skipped)
+        raise DataError(f"no bracket in {str(source)!r} can be used ({reasons})")
+    dataset = Dataset(out, settings, tuple(scenes), tuple(skipped))
+    _write_manifest(dataset)
+    return dataset
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Read what :func:`prepare` wrote.
+
+    Raises:
+        DataError: there is no data set, or a damaged one.
+    """
+    path = folder / MANIFEST
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        scenes = tuple(_scene_from_json(scene) for scene in fields["scenes"])
+        skipped = tuple(Skipped(**skip) for skip in fields["skipped"])
+        settings = PrepareSettings(**fields["settings"])
+    except OSError:
+        raise DataError(f"no data set in {str(folder)!r}; make one with: lightfuse prepare SOURCE -o {folder}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{str(path)!r} is damaged ({error}); prepare the data set again") from None
+    return Dataset(folder, settings, scenes, skipped)
+
+
+def open_scene(dataset: Dataset, scene: Scene) -> NDArray[np.uint8]:
+    """The scene's pictures, mapped from disk and read only where touched: uint8 (N, height, width, 3)."""
+    path = dataset.folder / scene.file
+    try:
+        pictures: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{str(path)!r} cannot be read ({error}); prepare the data set again") from None
+    return pictures
+
+
+def patch_corners(height: int, width: int, patch: int = 256, stride: int = 256) -> list[tuple[int, int]]:
+    """Top-left corners of patches every ``stride`` pixels; the last of a row or column is aligned to the edge."""
+
+    def starts(side: int) -> list[int]:
+        last = side - patch
+        return sorted({*range(0, last + 1, stride), last}) if last >= 0 else []
+
+    return [(y, x) for y in starts(height) for x in starts(width)]
+
+
+def split_by_scene(names: Iterable[str], validation: float, seed: int) -> dict[str, str]:
+    """``train`` or ``valid`` for each scene: ``validation`` of them, chosen by a hash of seed and name.
+
+    Ranking hashes keeps a scene on its side when others join or leave, but for the few at the border.
+    """
+    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    n_valid = round(len(ranked) * validation)
+    return {name: "valid" if i < n_valid else "train" for i, name in enumerate(ranked)}
+
+
+def check_settings(settings: PrepareSettings) -> None:
+    """Raise DataError where a setting makes no sense."""
+    if settings.patch < 8 or settings.stride < 1 or settings.long_side < 0:
+        raise DataError("patch must be at least 8 pixels, stride at least 1, long side at least 0 (0 keeps the size)")
+    if not 0 <= settings.validation < 1:
+        raise DataError(f"the validation share must be at least 0 and below 1, not {settings.validation}")
+
+
+def _make_folder(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).exists())):
+        raise DataError(f"{str(out)!r} exists and is no data set; give another name, nothing was written")
+    try:
+        (out / "scenes").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot make the folder {str(out)!r}: {error.strerror}") from None
+
+
+def _prepare_scene(
+    bracket: FoundBracket, split: str, out: Path, settings: PrepareSettings, skipped: list[Skipped]
+) -> Scene:
+    exposures: list[tuple[float, str, NDArray[np.uint8]]] = []
+    for path in bracket.exposures:
+        try:
+            picture = _read_small(path, settings.long_side)
+        except PictureError as error:
+            skipped.append(Skipped(f"{bracket.name}/{path.name}", str(error)))
+            continue
+        exposures.append((float(picture.mean()), path.name, picture))
+    exposures.sort(key=lambda exposure: exposure[0])
+    pictures = [picture for _, _, picture in exposures]
+    _check_bracket(pictures, settings.patch)
+    if bracket.reference is not None:
+        pictures.append(_read_small(bracket.reference, settings.long_side))
+    shapes = {picture.shape for picture in pictures}
+    if len(shapes) > 1:
+        sizes = ", ".join(sorted(f"{width}×{height}" for height, width, _ in shapes))
+        raise DataError(f"its pictures have different sizes: {sizes}")
+    height, width, _ = pictures[0].shape
+    file = f"scenes/{bracket.name.replace('/', '__')}.npy"
+    np.save(out / file, np.stack(pictures))
+    return Scene(
+        name=bracket.name,
+        file=file,
+        split=split,
+        height=height,
+        width=width,
+        exposures=tuple(name for _, name, _ in exposures),
+        means=tuple(round(mean, 3) for mean, _, _ in exposures),
+        lows=tuple(int(picture.min()) for _, _, picture in exposures),
+        highs=tuple(int(picture.max()) for _, _, picture in exposures),
+        has_reference=bracket.reference is not None,
+        patches=tuple(patch_corners(height, width, settings.patch, settings.stride)),
+    )
+
+
+def _check_bracket(pictures: list[NDArray[np.uint8]], patch: int) -> None:
+    if len(pictures) < 2:
+        raise DataError(f"it has {len(pictures)} readable exposure(s); a bracket needs at least two")
+    if np.array_equal(pictures[0], pictures[-1]):
+        raise DataError("its darkest and brightest exposure are the same picture")
+    height, width, _ = pictures[0].shape
+    if min(height, width) < patch:
+        raise DataError(f"it is {width}×{height}, smaller than a patch of {patch}×{patch}")
+
+
+def _read_small(path: Path, long_side: int) -> NDArray[np.uint8]:
+    import cv2
+
+    pixels = read_picture(path).pixels
+    scale = long_side / max(pixels.shape[:2])
+    if 0 < scale < 1:
+        height, width = pixels.shape[:2]
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    if pixels.dtype == np.uint8:
+        return pixels
+    top = 65535.0 if pixels.dtype == np.uint16 else 1.0
+    return np.rint(pixels * (255.0 / top)).astype(np.uint8)
+
+
+def _write_manifest(dataset: Dataset) -> None:
+    fields = {
+        "format": FORMAT,
+        "settings": asdict(dataset.settings),
+        "scenes": [asdict(scene) for scene in dataset.scenes],
+        "skipped": [asdict(skip) for skip in dataset.skipped],
+    }
+    part = dataset.folder / (MANIFEST + ".part")
+    part.write_text(json.dumps(fields, indent=1), encoding="utf-8")
+    part.replace(dataset.folder / MANIFEST)
+
+
+def _scene_from_json(fields: dict[str, object]) -> Scene:
+    lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+    scene = Scene(**{**fields, **lists})  # type: ignore[arg-type]
+    return Scene(**{**asdict(scene), "patches": tuple((int(y), int(x)) for y, x in scene.patches)})

@@ -1,0 +1,125 @@
+"""Drawing training patches: which scene, which pair of its exposures, which place, turned how.
+
+Every draw depends on the seed and the step's number alone, so a run resumed at step n goes on exactly as it would have.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightfuse.errors import DataError
+from lightfuse.training.prepare import Dataset, Scene, open_scene
+from lightfuse.training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Patches of one step: ``pair`` N×6×P×P, normalised and stacked in [-1, 1]; ``reference`` N×3×P×P in [0, 1]."""
+
+    pair: Tensor
+    reference: Tensor
+
+
+@dataclass(frozen=True)
+class WholePair:
+    """A whole scene for validation: 1×3×H×W pictures in [0, 1]."""
+
+    name: str
+    under: Tensor
+    over: Tensor
+    reference: Tensor
+
+
+class PatchSampler:
+    """Draws the batch of any step from the scenes of one split that have a reference picture."""
+
+    def __init__(self, dataset: Dataset, split: str, settings: TrainSettings) -> None:
+        scenes = [scene for scene in dataset.split(split) if scene.has_reference]
+        self._scenes = [scene for scene in scenes if min(scene.height, scene.width) >= settings.patch]
+        if not self._scenes:
+            raise DataError(
+                f"no scene of the {split!r} split in {str(dataset.folder)!r} has a reference picture of at least "
+                f"{settings.patch} pixels; prepare scenes with references, or a smaller patch"
+            )
+        self._pictures = [open_scene(dataset, scene) for scene in self._scenes]
+        self._settings = settings
+
+    def batch(self, step: int) -> Batch:
+        """The batch of one step, always the same for the same seed and step."""
+        random = np.random.default_rng([self._settings.seed, step])
+        patches = [self._patch(random) for _ in range(self._settings.batch)]
+        pairs, references = zip(*patches, strict=True)
+        return Batch(torch.from_numpy(np.stack(pairs)), torch.from_numpy(np.stack(references)))
+
+    def _patch(self, random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        index = int(random.integers(len(self._scenes)))
+        scene, pictures = self._scenes[index], self._pictures[index]
+        under, over = choose_pair(len(scene.exposures), self._settings.near_pairs, random)
+        y, x = self._place(scene, random)
+        window = np.s_[y : y + self._settings.patch, x : x + self._settings.patch]
+        pair = np.concatenate(
+            [normalised(pictures[i][window], scene.lows[i], scene.highs[i]) for i in (under, over)], axis=2
+        )
+        reference = pictures[-1][window].astype(np.float32) / np.float32(255)
+        return self._augment(2 * pair - 1, reference, random)
+
+    def _place(self, scene: Scene, random: np.random.Generator) -> tuple[int, int]:
+        y, x = scene.patches[int(random.integers(len(scene.patches)))]
+        reach = self._settings.patch // 2 if self._settings.jitter else 0
+        dy, dx = random.integers(-reach, reach + 1, size=2)
+        return (
+            int(np.clip(y + dy, 0, scene.height - self._settings.patch)),
+            int(np.clip(x + dx, 0, scene.width - self._settings.patch)),
+        )
+
+    def _augment(
+        self, pair: NDArray[np.float32], reference: NDArray[np.float32], random: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        turns, mirror, order = int(random.integers(4)), bool(random.integers(2)), random.permutation(3)
+        if not self._settings.flips:
+            turns, mirror = 0, False
+        if not self._settings.channel_swaps:
+            order = np.arange(3)
+        both = np.concatenate([pair[..., order], pair[..., 3 + order], reference[..., order]], axis=2)
+        both = np.rot90(both[:, ::-1] if mirror else both, turns)
+        planes = np.ascontiguousarray(both.transpose(2, 0, 1))
+        return planes[:6], planes[6:]
+
+
+def choose_pair(exposures: int, near_pairs: float, random: np.random.Generator) -> tuple[int, int]:
+    """Indices of an under and an over exposure: the extremes, or with chance ``near_pairs`` up to two steps inside.
+
+    The two stay at least half the bracket apart, so that a pair still spans the scene.
+    """
+    last = exposures - 1
+    reach = min(2, last // 4)
+    if reach == 0 or random.random() >= near_pairs:
+        return 0, last
+    return int(random.integers(0, reach + 1)), last - int(random.integers(0, reach + 1))
+
+
+def normalised(pixels: NDArray[np.uint8], low: int, high: int) -> NDArray[np.float32]:
+    """Stretch to [0, 1] by the whole picture's minimum and maximum, as the model does."""
+    span = high - low
+    if span == 0:
+        return pixels.astype(np.float32) / np.float32(255)
+    return (pixels.astype(np.float32) - np.float32(low)) / np.float32(span)
+
+
+def whole_pairs(dataset: Dataset, split: str) -> list[WholePair]:
+    """The extreme pair and reference of every scene of a split that has one, for validation."""
+    return [_whole_pair(dataset, scene) for scene in dataset.split(split) if scene.has_reference]
+
+
+def _whole_pair(dataset: Dataset, scene: Scene) -> WholePair:
+    pictures = open_scene(dataset, scene)
+    under, over = scene.extreme_pair
+
+    def tensor(index: int) -> Tensor:
+        planes = np.ascontiguousarray(pictures[index].transpose(2, 0, 1))
+        return torch.from_numpy(planes).float()[None] / 255
+
+    return WholePair(scene.name, tensor(under), tensor(over), tensor(-1))

@@ -1,0 +1,305 @@
+"""Pictures that cannot be read: one sentence each, with the file's name, and never a hang."""
+
+import io
+import os
+import struct
+import sys
+import threading
+
+import cv2
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from picture_files import exif_block, photo, pillow_bytes, png_claiming
+from PIL import Image
+
+from lightfuse.errors import LightFuseError, PictureError
+from lightfuse.images import probe_picture, read_picture
+
+
+def refusal(source, **options):
+    """The sentence with which a source is refused."""
+    with pytest.raises(PictureError) as caught:
+        read_picture(source, **options)
+    assert caught.value.__cause__ is None
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def tiff_bytes(pixels, **options):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, **options)
+    return stream.getvalue()
+
+
+def rough(height=80, width=120):
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert refusal(tmp_path / "gone.jpg") == f"{tmp_path / 'gone.jpg'} does not exist; check the path"
+
+
+def test_a_folder_is_named(tmp_path):
+    assert refusal(tmp_path) == f"{tmp_path} is a folder; give a picture file"
+
+
+def test_an_endless_device_is_refused():
+    assert refusal("/dev/zero") == "/dev/zero is a device; give a picture file"
+
+
+def test_a_path_that_cannot_be_is_refused():
+    assert "cannot be read" in refusal("bad\0name.png")
+    assert "cannot be read" in refusal("n" * 5000 + ".png")
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    (tmp_path / "a b.png").touch()
+    assert refusal(tmp_path / "a b.png").endswith("a b.png is empty")
+
+
+@pytest.mark.parametrize("name", ["line\nbreak.png", "bell\a.png"])
+def test_a_strange_name_does_not_break_the_line(tmp_path, name):
+    (tmp_path / name).touch()
+    sentence = refusal(tmp_path / name)
+    assert sentence.isprintable()
+    assert repr(name)[1:-1] in sentence
+
+
+def test_a_non_ascii_name_is_written_as_it_is(tmp_path):
+    (tmp_path / "夜 été.png").touch()
+    assert "夜 été.png is empty" in refusal(tmp_path / "夜 été.png")
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"hello, this is a letter", "is not a picture"),
+        (bytes(100), "is not a picture"),
+        (pillow_bytes(photo(), "GIF"), "is a GIF"),
+        (pillow_bytes(photo(), "BMP"), "is a BMP"),
+        (b"\0\0\0\x18ftypheic" + bytes(20), "is a HEIC"),
+        (b"\0\0\0\x18ftypavif" + bytes(20), "is an AVIF"),
+    ],
+    ids=["text", "zeros", "gif", "bmp", "heic", "avif"],
+)
+def test_what_is_no_supported_picture_is_said(data, what):
+    sentence = refusal(data)
+    assert what in sentence
+    assert sentence.endswith("give a JPEG, PNG, TIFF or WebP")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+def test_a_jpeg_cut_short_is_refused(kept, progressive):
+    data = pillow_bytes(rough(), "JPEG", progressive=progressive)
+    assert "is cut short" in refusal(data[: int(len(data) * kept)])
+
+
+def test_a_jpeg_whose_end_is_zeros_is_refused():
+    data = pillow_bytes(rough(), "JPEG")
+    half = len(data) // 2
+    assert "is cut short" in refusal(data[:half] + bytes(len(data) - half))
+
+
+def test_a_jpeg_cut_short_is_not_saved_by_the_thumbnail_in_its_header():
+    block = exif_block(thumbnail=pillow_bytes(photo(), "JPEG"))
+    data = pillow_bytes(rough(), "JPEG", exif=b"Exif\0\0" + block)
+    assert "is cut short" in refusal(data[: len(data) // 2])
+    assert "is cut short" in refusal(data[: data.index(b"\xff\xd9") + 2])
+
+
+def test_bytes_after_the_end_of_a_jpeg_do_no_harm():
+    data = pillow_bytes(rough(), "JPEG")
+    np.testing.assert_array_equal(read_picture(data + b"trailer" * 9).pixels, read_picture(data).pixels)
+
+
+@pytest.mark.parametrize("kept", [0.01, 0.3, 0.5, 0.99])
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {}), ("WEBP", {"lossless": True})])
+def test_other_formats_cut_short_are_refused(kind, options, kept):
+    data = pillow_bytes(rough(), kind, **options)
+    assert "the given data is" in refusal(data[: int(len(data) * kept)])
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"compression": "zlib"}, {"compression": "lzw"}], ids=str)
+def test_a_tiff_with_its_directory_first_is_refused_when_cut_short(options):
+    data = tiff_bytes(rough(), photometric="rgb", **options)
+    assert "is cut short" in refusal(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_every_cut_of_a_header_is_refused_in_a_sentence(kind):
+    data = pillow_bytes(photo(8, 8), kind)
+    for length in range(1, min(len(data), 400)):
+        refusal(data[:length])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_damage_anywhere_raises_nothing_but_our_own_errors(kind):
+    options = {"exif": b"Exif\0\0" + exif_block()} if kind != "TIFF" else {}
+    data = pillow_bytes(photo(16, 16), kind, **options)
+    random = np.random.default_rng(0)
+    for at in random.integers(4, len(data), 300):
+        damaged = bytearray(data)
+        damaged[at] = random.integers(256)
+        try:
+            picture = read_picture(bytes(damaged), max_pixels=1_000_000)
+        except LightFuseError:
+            continue
+        assert picture.pixels.shape[2] == 3
+
+
+def test_a_damaged_png_is_refused():
+    data = bytearray(pillow_bytes(rough(), "PNG"))
+    data[len(data) // 2] ^= 1
+    assert "is damaged" in refusal(bytes(data))
+
+
+def jpeg_claiming(width, height):
+    data = bytearray(pillow_bytes(photo(8, 8), "JPEG"))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def tiff_claiming(width, height):
+    tags = [(256, 4, width), (257, 4, height), (258, 3, 8), (262, 3, 1), (273, 4, 8), (277, 3, 1), (279, 4, 8)]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+
+
+def webp_claiming(width, height):
+    canvas = bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<I", 10) + canvas
+
+
+@pytest.mark.parametrize(
+    ("data", "claim"),
+    [
+        (png_claiming(100_000, 100_000), "100,000 × 100,000"),
+        (tiff_claiming(100_000, 100_000), "100,000 × 100,000"),
+        (webp_claiming(100_000, 100_000), "100,000 × 100,000"),
+        (jpeg_claiming(65_500, 65_500), "65,500 × 65,500"),
+    ],
+    ids=["png", "tiff", "webp", "jpeg"],
+)
+def test_a_monstrous_claim_is_refused_from_the_header(data, claim, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("pixels were decoded")
+
+    for decoder in ("jpeg8_decode", "png_decode", "webp_decode"):
+        monkeypatch.setattr(imagecodecs, decoder, refuse)
+    sentence = refusal(data)
+    assert sentence == (
+        f"the given data claims {claim} pixels, more than the 500,000,000 allowed; raise --max-pixels to read it"
+    )
+
+
+def test_max_pixels_is_the_last_size_allowed():
+    data = pillow_bytes(photo(40, 60), "PNG")
+    assert read_picture(data, max_pixels=2400).pixels.shape == (40, 60, 3)
+    assert "--max-pixels" in refusal(data, max_pixels=2399)
+
+
+def test_pillows_own_limit_is_left_alone():
+    before = Image.MAX_IMAGE_PIXELS
+    read_picture(pillow_bytes(photo(), "WEBP"))
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_is_refused_by_name(kind):
+    assert refusal(pillow_bytes(Image.fromarray(photo()).convert("CMYK"), kind)).endswith("is CMYK; convert it to RGB")
+
+
+def test_lab_tiff_is_refused_by_name():
+    assert "CIELAB" in refusal(pillow_bytes(Image.new("LAB", (4, 4)), "TIFF"))
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True})])
+def test_transparency_is_refused(kind, options):
+    alpha = np.full((40, 60, 1), 255, np.uint8)
+    alpha[3, 4] = 254
+    sentence = refusal(pillow_bytes(np.dstack([photo(), alpha]), kind, **options))
+    assert "is partly transparent; flatten it" in sentence
+
+
+def test_transparent_palette_entries_are_refused():
+    palette = Image.fromarray(photo()).quantize(16)
+    assert "transparent" in refusal(pillow_bytes(palette, "PNG", transparency=palette.getpixel((0, 0))))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.int32, np.int8, np.complex64])
+def test_tiff_pixels_of_other_kinds_are_refused_by_name(dtype):
+    sentence = refusal(tiff_bytes(np.ones((8, 8), dtype), photometric="minisblack"))
+    assert f"{8 * np.dtype(dtype).itemsize}" in sentence
+    assert "convert it to 8 or 16 bits" in sentence
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_float_tiff_with_what_is_no_number_is_refused(bad, dtype):
+    pixels = photo(dtype=dtype)
+    pixels[5, 5, 1] = bad
+    assert "not finite" in refusal(tiff_bytes(pixels, photometric="rgb"))
+
+
+@pytest.mark.parametrize(("value", "shown"), [(-0.25, "from -0.25 to 1"), (3.5, "from 0 to 3.5")])
+def test_float_tiff_outside_the_unit_range_is_refused(value, shown):
+    pixels = photo(dtype=np.float32)
+    pixels[5, 5, 1] = value
+    assert f"holds values {shown}; scale float pixels" in refusal(tiff_bytes(pixels, photometric="rgb"))
+
+
+def test_a_tiff_of_five_channels_is_refused():
+    assert "has 5 channels" in refusal(tiff_bytes(np.zeros((8, 8, 5), np.uint8), photometric="rgb"))
+
+
+def test_a_raw_file_in_a_tiffs_clothes_is_refused():
+    dng = tiff_bytes(photo(), photometric="rgb", extratags=[(50706, "B", 4, b"\x01\x04\0\0", True)])
+    assert "camera raw" in refusal(dng)
+    assert "preview" in refusal(tiff_bytes(photo(), photometric="rgb", subfiletype=1))
+
+
+def test_a_tiff_whose_directory_points_at_itself_does_not_hang():
+    data = bytearray(tiff_bytes(photo(), photometric="rgb", metadata=None))
+    first = struct.unpack("<I", data[4:8])[0]
+    count = struct.unpack("<H", data[first : first + 2])[0]
+    data[first + 2 + 12 * count : first + 6 + 12 * count] = struct.pack("<I", first)
+    np.testing.assert_array_equal(read_picture(bytes(data)).pixels, photo())
+
+
+def test_odd_tiffs_write_nothing_to_the_terminal(capfd):
+    data = tiff_bytes(photo(), photometric="rgb")
+    for length in range(8, 400, 7):
+        refusal(data[:length])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_standard_input_that_is_no_picture_is_refused_before_its_end(monkeypatch):
+    reading, writing = os.pipe()
+    os.write(writing, b"y\n" * 100)
+    monkeypatch.setattr(sys, "stdin", os.fdopen(reading, "r"))
+    try:
+        assert refusal("-").startswith("standard input is not a picture")
+    finally:
+        sys.stdin.close()
+        os.close(writing)
+
+
+def test_a_named_pipe_is_read_to_its_end(tmp_path):
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    data = cv2.imencode(".png", photo()[:, :, ::-1])[1].tobytes()
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    np.testing.assert_array_equal(read_picture(pipe).pixels, photo())
+    writer.join()
+
+
+@pytest.mark.parametrize("source", [b"", b"no picture", b"\xff\xd8\xff"])
+def test_probe_refuses_in_a_sentence_too(source):
+    with pytest.raises(PictureError, match="the given data is"):
+        probe_picture(source)
