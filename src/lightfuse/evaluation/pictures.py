@@ -1,0 +1,73 @@
+"""The one form in which the measures see pictures: RGB, H×W×3, float32 in [0, 1]."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import PictureError
+
+Picture = NDArray[Any]
+"""An RGB picture as callers hold it: H×W×3, uint8, uint16, or float in [0, 1]."""
+
+Floats = NDArray[np.float32]
+
+LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Weights of R, G, B in luma (ITU-R BT.601, on gamma-encoded values)."""
+
+_ROUNDING_SLACK = 1e-5
+
+
+def as_unit(picture: Picture, name: str = "picture") -> Floats:
+    """Return the picture as float32 in [0, 1], H×W×3; integers are divided by their largest value.
+
+    Raises PictureError, naming the picture `name`, for another shape, another dtype, or floats outside [0, 1].
+    """
+    picture = np.asarray(picture)
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
+        raise PictureError(f"The {name} must be RGB of shape height × width × 3, but its shape is {picture.shape}.")
+    if picture.dtype == np.uint8:
+        return picture.astype(np.float32) / np.float32(255)
+    if picture.dtype == np.uint16:
+        return picture.astype(np.float32) / np.float32(65535)
+    if not np.issubdtype(picture.dtype, np.floating):
+        raise PictureError(f"The {name} must be uint8, uint16 or float, but it is {picture.dtype}.")
+    lowest, highest = float(picture.min()), float(picture.max())
+    if not (lowest >= -_ROUNDING_SLACK and highest <= 1 + _ROUNDING_SLACK):
+        raise PictureError(
+            f"The {name} must lie in [0, 1], but spans {lowest:g} to {highest:g}: scale or clip it before measuring."
+        )
+    return picture.astype(np.float32).clip(0, 1)
+
+
+def as_unit_pair(result: Picture, reference: Picture) -> tuple[Floats, Floats]:
+    """Return both pictures as float32 in [0, 1]; raises PictureError unless they have one size."""
+    first, second = as_unit(result, "result"), as_unit(reference, "reference")
+    require_same_size(first, second, "reference")
+    return first, second
+
+
+def require_same_size(result: Floats, other: Floats, name: str) -> None:
+    """Raise PictureError unless the picture `name` has the result's height and width."""
+    if result.shape != other.shape:
+        raise PictureError(
+            f"The result is {result.shape[1]}×{result.shape[0]} pixels, the {name} {other.shape[1]}×{other.shape[0]}: "
+            "resize one of them first."
+        )
+
+
+def luma(unit_picture: Floats) -> Floats:
+    """Return BT.601 luma, H×W float32 in [0, 1], of a picture from `as_unit`."""
+    brightness: Floats = unit_picture @ LUMA_WEIGHTS
+    return brightness
+
+
+def to_eight_bits(picture: Picture) -> NDArray[np.uint8]:
+    """Round a picture to uint8, halves upwards, as it would be written to an 8-bit file.
+
+    Every figure the project publishes is measured on pictures rounded so. Raises PictureError as `as_unit` does.
+    """
+    if picture.dtype == np.uint8:
+        return picture
+    rounded: NDArray[np.uint8] = np.floor(as_unit(picture) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return rounded

@@ -1,0 +1,82 @@
+import math
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from lightfuse.errors import PictureError
+from lightfuse.evaluation import psnr, ssim
+
+
+def noisy_pair(shape: tuple[int, int] = (37, 52)) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(3)
+    reference = random.random((*shape, 3))
+    return np.clip(reference + random.normal(0, 0.1, reference.shape), 0, 1), reference
+
+
+def test_psnr_of_a_tenth_off_everywhere_is_twenty_decibels() -> None:
+    assert psnr(np.full((4, 4, 3), 0.6), np.full((4, 4, 3), 0.5)) == pytest.approx(20, abs=1e-4)
+
+
+def test_psnr_averages_the_error_over_channels_before_the_logarithm() -> None:
+    reference = np.zeros((1, 1, 3))
+    assert psnr(np.array([[[0.3, 0.0, 0.0]]]), reference) == pytest.approx(-10 * math.log10(0.03), abs=1e-4)
+
+
+def test_psnr_of_equal_pictures_is_infinite() -> None:
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    assert psnr(picture, picture.copy()) == math.inf
+
+
+def test_psnr_agrees_with_scikit_image() -> None:
+    result, reference = noisy_pair()
+    assert psnr(result, reference) == pytest.approx(peak_signal_noise_ratio(reference, result, data_range=1), abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(11, 11), (37, 52)])
+def test_ssim_agrees_with_scikit_image(shape: tuple[int, int]) -> None:
+    result, reference = noisy_pair(shape)
+    expected = structural_similarity(
+        result,
+        reference,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=1,
+        channel_axis=2,
+    )
+    assert ssim(result, reference) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ssim_of_two_flat_pictures_is_its_brightness_term() -> None:
+    expected = (2 * 0.2 * 0.8 + 1e-4) / (0.2**2 + 0.8**2 + 1e-4)
+    assert ssim(np.full((16, 16, 3), 0.2), np.full((16, 16, 3), 0.8)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ssim_of_a_picture_and_its_negative_is_negative() -> None:
+    _, reference = noisy_pair()
+    assert ssim(1 - reference, reference) < -0.5
+
+
+def test_ssim_of_equal_pictures_is_one() -> None:
+    _, reference = noisy_pair()
+    assert ssim(reference, reference) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("measure", [psnr, ssim])
+def test_the_dtype_does_not_change_the_figure(measure) -> None:
+    random = np.random.default_rng(5)
+    result, reference = random.integers(0, 256, (2, 20, 20, 3), dtype=np.uint8)
+    in_sixteen_bits = measure(result.astype(np.uint16) * np.uint16(257), reference / 255)
+    assert in_sixteen_bits == pytest.approx(measure(result, reference), abs=1e-5)
+
+
+@pytest.mark.parametrize("measure", [psnr, ssim])
+def test_pictures_of_two_sizes_are_refused(measure) -> None:
+    with pytest.raises(PictureError, match="13×12 pixels, the reference 12×13"):
+        measure(np.zeros((12, 13, 3)), np.zeros((13, 12, 3)))
+
+
+def test_ssim_refuses_pictures_smaller_than_its_window() -> None:
+    with pytest.raises(PictureError, match="11×11"):
+        ssim(np.zeros((10, 40, 3)), np.zeros((10, 40, 3)))

@@ -1,0 +1,91 @@
+import csv
+import io
+import math
+
+import pytest
+from scipy import stats
+
+from lightfuse.evaluation import ScoreTable
+
+
+@pytest.fixture
+def table() -> ScoreTable:
+    table = ScoreTable()
+    for scene, ours, theirs in (("dawn", 20.0, 18.0), ("noon", 22.0, 18.5), ("dusk", 27.0, 17.5)):
+        table.add(scene, "ours", {"PSNR": ours, "SSIM": 0.9})
+        table.add(scene, "theirs", {"PSNR": theirs})
+    return table
+
+
+def test_a_mean_comes_with_students_interval(table: ScoreTable) -> None:
+    mean = table.mean("ours", "PSNR")
+    low, high = stats.t.interval(0.95, 2, loc=23, scale=stats.sem([20, 22, 27]))
+    assert mean.value == pytest.approx(23)
+    assert mean.scenes == 3
+    assert (mean.value - mean.half_width, mean.value + mean.half_width) == pytest.approx((low, high), abs=1e-3)
+
+
+@pytest.mark.parametrize("scenes", [2, 5, 11, 12, 13, 31, 101])
+def test_the_interval_is_students_for_any_number_of_scenes(scenes: int) -> None:
+    table = ScoreTable()
+    values = [float(number % 7) for number in range(scenes)]
+    for number, value in enumerate(values):
+        table.add(str(number), "ours", {"PSNR": value})
+    expected = stats.t.ppf(0.975, scenes - 1) * stats.sem(values)
+    assert table.mean("ours", "PSNR").half_width == pytest.approx(expected, rel=1e-4)
+
+
+def test_missing_and_undefined_scores_are_left_out_of_the_mean(table: ScoreTable) -> None:
+    table.add("night", "ours", {"PSNR": math.nan})
+    assert table.mean("ours", "PSNR").scenes == 3
+    assert table.mean("ours", "PSNR").value == pytest.approx(23)
+    nothing = table.mean("theirs", "SSIM")
+    assert nothing.scenes == 0
+    assert math.isnan(nothing.value)
+
+
+def test_one_scene_or_an_infinite_score_has_no_interval() -> None:
+    table = ScoreTable()
+    table.add("dawn", "ours", {"PSNR": 20.0})
+    assert str(table.mean("ours", "PSNR")) == "20"
+    table.add("noon", "ours", {"PSNR": math.inf})
+    assert str(table.mean("ours", "PSNR")) == "inf"
+
+
+def test_markdown_has_a_row_a_method(table: ScoreTable) -> None:
+    assert table.to_markdown() == (
+        "| method | PSNR | SSIM |\n"
+        "| --- | --- | --- |\n"
+        "| ours | 23 ± 9 | 0.9 ± 0 |\n"
+        "| theirs | 18 ± 1.2 | – |\n"
+    )  # fmt: skip
+
+
+def test_markdown_per_scene_ends_with_the_means(table: ScoreTable) -> None:
+    lines = table.to_markdown(per_scene=True).splitlines()
+    assert lines[0] == "| scene | method | PSNR | SSIM |"
+    assert lines[2] == "| dawn | ours | 20 | 0.9 |"
+    assert lines[3] == "| dawn | theirs | 18 | – |"
+    assert lines[-1] == "| **mean** | theirs | 18 ± 1.2 | – |"
+    assert len(lines) == 2 + 6 + 2
+
+
+def test_a_bar_in_a_name_does_not_break_the_table() -> None:
+    table = ScoreTable()
+    table.add("a|b", "ours", {"PSNR": 1.0})
+    assert "| a\\|b | ours |" in table.to_markdown(per_scene=True)
+
+
+def test_csv_reads_back_at_full_precision(table: ScoreTable) -> None:
+    table.add('dusk, "late"', "ours", {"PSNR": 1 / 3})
+    rows = list(csv.DictReader(io.StringIO(table.to_csv())))
+    assert len(rows) == 7
+    assert rows[1] == {"scene": "dawn", "method": "theirs", "PSNR": "18.0", "SSIM": ""}
+    assert rows[-1]["scene"] == 'dusk, "late"'
+    assert float(rows[-1]["PSNR"]) == 1 / 3
+
+
+def test_a_score_entered_again_replaces_the_first(table: ScoreTable) -> None:
+    table.add("dawn", "ours", {"PSNR": 23.0})
+    assert table.mean("ours", "PSNR").value == pytest.approx(24)
+    assert table.mean("ours", "SSIM").scenes == 3
