@@ -1,0 +1,57 @@
+"""LightFuse: an under- and an over-exposed photograph of one scene, fused into a single well-exposed picture."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightfuse.errors import (
+        DataError,
+        LightFuseError,
+        MissingExtraError,
+        OutputError,
+        PictureError,
+        WeightsError,
+    )
+    from lightfuse.fuser import Fuser
+    from lightfuse.pipeline import FuseReport, WriteOptions, fuse, fuse_files
+
+    __version__: str
+
+__all__ = [
+    "DataError",
+    "FuseReport",
+    "Fuser",
+    "LightFuseError",
+    "MissingExtraError",
+    "OutputError",
+    "PictureError",
+    "WeightsError",
+    "WriteOptions",
+    "__version__",
+    "fuse",
+    "fuse_files",
+]
+
+_HOMES = {
+    "Fuser": "fuser",
+    "FuseReport": "pipeline",
+    "WriteOptions": "pipeline",
+    "fuse": "pipeline",
+    "fuse_files": "pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``import lightfuse`` costs nothing."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("lightfuse")
+    if name in __all__:
+        from importlib import import_module
+
+        return getattr(import_module(f"lightfuse.{_HOMES.get(name, 'errors')}"), name)
+    raise AttributeError(f"module 'lightfuse' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

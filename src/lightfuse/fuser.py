@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import LightFuseError, PictureError
-from lightfuse.weights import Weights, load_weights
+from lightfuse.weights import Weights, check_shapes, load_weights
 
 DEFAULT_MODEL = "paper"
 
@@ -16,6 +16,7 @@ Array = NDArray[Any]
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 # Rounding in a resize or a colour conversion may leave float pictures a hair outside [0, 1].
 _FLOAT_SLACK = 1e-3
+_MAX_THREADS = 1024
 
 
 class Fuser:
@@ -28,7 +29,7 @@ class Fuser:
 
     Raises:
         WeightsError: the model is unknown, or its file is corrupt or of another shape.
-        LightFuseError: ``threads`` is below 1, or ``isa`` is not to be had here.
+        LightFuseError: ``threads`` is not a whole number from 1 to 1024, or ``isa`` is not to be had here.
     """
 
     def __init__(
@@ -36,12 +37,13 @@ class Fuser:
     ) -> None:
         from lightfuse import core
 
-        if threads is not None and threads < 1:
-            raise LightFuseError(f"threads must be at least 1, not {threads}")
+        if threads is not None and (not isinstance(threads, int) or not 1 <= threads <= _MAX_THREADS):
+            raise LightFuseError(f"threads must be a whole number from 1 to {_MAX_THREADS}, not {threads}")
         if isa is not None and isa not in core.instruction_sets():
             raise LightFuseError(f"instruction set {isa!r} is not one of {', '.join(core.instruction_sets())}")
         self.weights = model if isinstance(model, Weights) else load_weights(model)
-        self.threads = threads or usable_cores()
+        check_shapes(self.weights, f"the given weights of {self.weights.model}")  # The core trusts every shape.
+        self.threads = threads or min(usable_cores(), _MAX_THREADS)
         self.isa = isa or core.instruction_sets()[0]
         tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.weights.tensors.items()}
         self._model = core.PaperModel(tensors)
@@ -51,7 +53,7 @@ class Fuser:
 
         Args:
             under, over: RGB, H×W×3, both uint8, both uint16, or both float32 in [0, 1]; any size from 1×1 up.
-            out: where to write the result, of the same shape and dtype; may be ``under`` or ``over``.
+            out: where to write the result, of the same shape and dtype; may be ``under`` or ``over``, or overlap them.
 
         Returns:
             ``out``, or a new array: same shape and dtype. The pixels do not depend on the number of threads.
@@ -63,12 +65,12 @@ class Fuser:
         check_pair(under, over)
         if out is None:
             out = np.empty(under.shape, under.dtype)
-        elif out.shape != under.shape or out.dtype != under.dtype or not _rows_are_whole(out):
-            raise PictureError(f"out must be a picture like the inputs: {_kind(under)}, its rows whole in memory")
-        first, second = _with_whole_rows(under), _with_whole_rows(over)
+        else:
+            _check_out(out, under)
+        first, second = _readable(under, out), _readable(over, out)
         first_mean, first_span = self._measure(first, "first")
         second_mean, second_span = self._measure(second, "second")
-        if first_mean <= second_mean:
+        if first_mean < second_mean or (first_mean == second_mean and _comes_first(first, second)):
             self._model.fuse(first, second, out, first_span, second_span, self.threads, self.isa)
         else:
             self._model.fuse(second, first, out, second_span, first_span, self.threads, self.isa)
@@ -108,13 +110,34 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def _check_out(out: Array, like: Array) -> None:
+    if not isinstance(out, np.ndarray) or out.shape != like.shape or out.dtype != like.dtype:
+        raise PictureError(f"out must be a picture like the inputs, {_kind(like)}, not {_kind(out)}")
+    if not _rows_are_whole(out) or not out.flags.writeable:
+        raise PictureError("out must be writeable and its rows whole in memory; give a plain array")
+
+
+def _comes_first(first: Array, second: Array) -> bool:
+    """An order for pictures of equal mean that does not depend on which was given first: by the first value to differ."""
+    for a, b in zip(first, second, strict=True):
+        differing = np.flatnonzero(a != b)
+        if differing.size:
+            return bool(a.flat[differing[0]] < b.flat[differing[0]])
+    return True
+
+
 def _rows_are_whole(picture: Array) -> bool:
     itemsize = picture.itemsize
     return picture.strides[1:] == (3 * itemsize, itemsize) and picture.strides[0] % itemsize == 0
 
 
-def _with_whole_rows(picture: Array) -> Array:
-    return picture if _rows_are_whole(picture) else np.ascontiguousarray(picture)
+def _readable(picture: Array, out: Array) -> Array:
+    """The picture itself where the core can read it while it writes ``out``, else a copy."""
+    in_place = picture.ctypes.data == out.ctypes.data and picture.strides == out.strides
+    safe = in_place or not np.may_share_memory(picture, out)
+    if safe and _rows_are_whole(picture) and picture.flags.writeable:  # The core is handed no read-only memory.
+        return picture
+    return np.array(picture, order="C")
 
 
 def _size(picture: Array) -> str:

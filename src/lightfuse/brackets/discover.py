@@ -41,7 +41,7 @@ def find_brackets(folder: Path) -> list[FoundBracket]:
 
 
 def _bracket(place: Path, root: Path, files: list[str]) -> FoundBracket | None:
-    pictures = [place / name for name in sorted(files, key=_natural) if Path(name).suffix.lower() in SUFFIXES]
+    pictures = [place / name for name in sorted(files, key=_natural) if _is_picture(name)]
     if not pictures or place.name == LABEL_FOLDER:
         return None
     beside = [p for p in pictures if p.stem.lower() == REFERENCE_STEM]
@@ -52,9 +52,14 @@ def _bracket(place: Path, root: Path, files: list[str]) -> FoundBracket | None:
 
 
 def _pictures_named(folder: Path, stem: str) -> list[Path]:
-    return sorted(p for p in folder.glob("*") if p.stem == stem and p.suffix.lower() in SUFFIXES)
+    return sorted(p for p in folder.glob("*") if p.stem == stem and _is_picture(p.name))
+
+
+def _is_picture(name: str) -> bool:
+    """By its suffix; hidden files are not (macOS leaves a ``._name.jpg`` beside every ``name.jpg`` on foreign disks)."""
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
     """Sort key that puts ``2`` before ``10``."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

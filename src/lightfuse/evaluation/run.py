@@ -76,12 +76,13 @@ def evaluate(
         progress(bracket.name)
         try:
             pair = read_pair(bracket, protocol)
+            scores = {name: score(method(pair.under, pair.over), pair, protocol) for name, method in methods.items()}
         except (DataError, PictureError) as error:
             skipped.append(f"{bracket.name}: {error}")
             continue
         measured += 1
-        for name, method in methods.items():
-            table.add(pair.name, name, score(method(pair.under, pair.over), pair, protocol))
+        for name, found in scores.items():
+            table.add(pair.name, name, found)
     if not measured:
         raise DataError(f"no bracket in {str(data)!r} can be measured ({'; '.join(skipped)})")
     return table, skipped

@@ -1,5 +1,7 @@
 """CombiningNet: what the channels say of one pixel (pointwise convolutions only)."""
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +15,7 @@ class CombiningNet(nn.Module):
 
     def __init__(self, channels: tuple[int, ...] = (6, 32, 32, 3)) -> None:
         super().__init__()
-        pairs = zip(channels[:-1], channels[1:], strict=True)
+        pairs = itertools.pairwise(channels)
         self.layers = nn.ModuleList(nn.Conv2d(n_in, n_out, kernel_size=1) for n_in, n_out in pairs)
 
     def forward(self, x: Tensor) -> Tensor:

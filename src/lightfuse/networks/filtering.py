@@ -30,4 +30,5 @@ class FilteringNet(nn.Module):
         """Float N×6×H×W, H and W multiples of 8, to N×3×H/8×W/8."""
         for layer in (self.down1, self.down2, self.down3):
             x = layer(F.pad(x, (0, 1, 0, 1)))
-        return self.mix(x)
+        mixed: Tensor = self.mix(x)
+        return mixed

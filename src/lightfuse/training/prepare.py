@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.brackets.discover import FoundBracket, find_brackets
 from lightfuse.errors import DataError, PictureError
 from lightfuse.images import read_picture
-from lightfuse.training.discover import FoundBracket, find_brackets
 
 MANIFEST = "dataset.json"
 FORMAT = 1
@@ -116,7 +116,9 @@ def load_dataset(folder: Path) -> Dataset:
         skipped = tuple(Skipped(**skip) for skip in fields["skipped"])
         settings = PrepareSettings(**fields["settings"])
     except OSError:
-        raise DataError(f"no data set in {str(folder)!r}; make one with: lightfuse prepare SOURCE -o {folder}") from None
+        raise DataError(
+            f"no data set in {str(folder)!r}; make one with: lightfuse prepare SOURCE -o {folder}"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{str(path)!r} is damaged ({error}); prepare the data set again") from None
     return Dataset(folder, settings, scenes, skipped)

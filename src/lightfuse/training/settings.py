@@ -94,10 +94,10 @@ def _parse(word: str) -> tuple[str, str]:
 
 
 def _convert(name: str, value: Any) -> Any:
-    fields = {field.name: field.type for field in dataclasses.fields(TrainSettings)}
-    if name not in fields:
-        raise DataError(f"there is no setting {name!r}; known are {', '.join(fields)}")
-    kind = type(fields[name]) if not isinstance(fields[name], type) else fields[name]
+    defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
+    if name not in defaults:
+        raise DataError(f"there is no setting {name!r}; known are {', '.join(defaults)}")
+    kind = type(defaults[name])
     try:
         if kind is bool:
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]

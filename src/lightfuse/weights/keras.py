@@ -34,8 +34,9 @@ def read_keras(path: Path) -> Weights:
             tensors = _translate(file)
     except OSError:
         raise WeightsError(f"{str(path)!r} is not a readable HDF5 file; give the authors' .h5 weights") from None
-    except KeyError as error:
-        raise WeightsError(f"{str(path)!r} is not of the paper's network: {error.args[0]}") from None
+    except (KeyError, ValueError, TypeError) as error:  # A tensor is not there, of other axes, or no tensor at all.
+        reason = " ".join(str(error.args[0]).split())
+        raise WeightsError(f"{str(path)!r} is not of the paper's network: {reason}") from None
     weights = Weights(_model_of(tensors, path), tensors, notes={"origin": f"imported from Keras file {path.name}"})
     check_shapes(weights, str(path))
     return weights

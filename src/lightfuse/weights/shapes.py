@@ -1,5 +1,6 @@
 """What tensors each model has: the one place that ties a model's name to its sizes, without torch."""
 
+import itertools
 from collections.abc import Mapping
 
 from lightfuse.errors import WeightsError
@@ -23,7 +24,7 @@ def parameter_shapes(model: str) -> dict[str, Shape]:
 def _paper_shapes(hidden: tuple[int, int]) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {}
     channels = (6, *hidden, 3)
-    for i, (n_in, n_out) in enumerate(zip(channels[:-1], channels[1:], strict=True)):
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(channels)):
         shapes[f"combining.layers.{i}.weight"] = (n_out, n_in, 1, 1)
         shapes[f"combining.layers.{i}.bias"] = (n_out,)
     for layer in ("down1", "down2", "down3"):

@@ -1,6 +1,7 @@
 """Weights files: safetensors that carry their model's name and configuration inside."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.errors import WeightsError
+from lightfuse.errors import OutputError, WeightsError
 from lightfuse.weights.shapes import parameter_shapes
 
 _METADATA_KEY = "lightfuse"
@@ -45,9 +46,11 @@ def load_weights(model: str | Path) -> Weights:
         with resources.as_file(resources.files("lightfuse.weights") / f"{model}.safetensors") as path:
             return read_weights(path)
     path = Path(model)
-    if not path.exists():
+    if not os.path.exists(path):
         names = ", ".join(shipped_models())
-        raise WeightsError(f"{str(model)!r} is neither a model ({names}) nor a weights file; check the spelling")
+        if isinstance(model, str):
+            raise WeightsError(f"{model!r} is neither a model ({names}) nor a weights file; check the spelling")
+        raise WeightsError(f"there is no weights file {str(model)!r}; check the path, or name a model ({names})")
     return read_weights(path)
 
 
@@ -55,12 +58,19 @@ def read_weights(path: Path) -> Weights:
     """Read one weights file and check every tensor against its model's shapes (see :func:`load_weights`)."""
     from safetensors import SafetensorError, safe_open
 
+    if path.is_dir():
+        raise WeightsError(f"{str(path)!r} is a folder; give a weights file")
     try:
         with safe_open(path, framework="numpy") as file:
             header = (file.metadata() or {}).get(_METADATA_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{str(path)!r} is not a readable weights file ({error}); export or train it again") from None
+        reason = " ".join(str(error).split())
+        raise WeightsError(
+            f"{str(path)!r} is not a readable weights file ({reason}); export or train it again"
+        ) from None
+    except (TypeError, AttributeError):  # How safetensors meets a number format that numpy has not.
+        raise WeightsError(f"{str(path)!r} holds numbers that are not float32; train or export it again") from None
     if header is None:
         raise WeightsError(f"{str(path)!r} does not say which model it belongs to; was it written by LightFuse?")
     weights = _parse(header, tensors, path)
@@ -78,11 +88,16 @@ def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> 
 
 def check_shapes(weights: Weights, name: str) -> None:
     """Refuse tensors that are missing, unexpected, of another shape, not float32, or not finite."""
-    expected = parameter_shapes(weights.model)
+    try:
+        expected = parameter_shapes(weights.model)
+    except WeightsError as error:
+        raise WeightsError(f"{name!r} cannot be used: {error}") from None
     for key in sorted(expected.keys() | weights.tensors.keys()):
         if key not in expected or key not in weights.tensors:
             what = "lacks" if key in expected else "has an unexpected"
-            raise WeightsError(f"{name!r} {what} tensor {key!r} for model {weights.model!r}; is it another model's file?")
+            raise WeightsError(
+                f"{name!r} {what} tensor {key!r} for model {weights.model!r}; is it another model's file?"
+            )
         tensor = weights.tensors[key]
         if tensor.shape != expected[key]:
             raise WeightsError(
@@ -93,7 +108,12 @@ def check_shapes(weights: Weights, name: str) -> None:
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write a weights file: to a temporary name first, then moved into place."""
+    """Write a weights file: to a temporary name first, then moved into place.
+
+    Raises:
+        WeightsError: the tensors do not fit the model.
+        OutputError: the disk refuses.
+    """
     from safetensors.numpy import save
 
     check_shapes(weights, str(path))
@@ -105,6 +125,20 @@ def save_weights(path: Path, weights: Weights) -> None:
         part.write_bytes(save(tensors, metadata={_METADATA_KEY: header}))
         part.replace(path)
     except OSError as error:
-        raise WeightsError(f"cannot write {str(path)!r}: {error.strerror}") from None
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_weights_output(path: Path, *, overwrite: bool) -> None:
+    """Raise OutputError, before any work, unless a weights file can be written at ``path``."""
+    if path.suffix != ".safetensors":
+        raise OutputError(f"{str(path)!r} must end in .safetensors; that is the format of weights files")
+    if path.is_dir():
+        raise OutputError(f"{str(path)!r} is a folder; give the file to write")
+    if os.path.exists(path) and not overwrite:
+        raise OutputError(f"{str(path)!r} already exists; give --overwrite to replace it")
+    if not path.parent.is_dir():
+        raise OutputError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; create it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{str(path)!r} cannot be written: the folder {str(path.parent)!r} is closed to writing")

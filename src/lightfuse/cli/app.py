@@ -1,0 +1,74 @@
+"""The ``lightfuse`` program: its commands, its exit codes, and how it says that something went wrong."""
+
+import io
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from lightfuse.errors import LightFuseError, OutputError
+
+DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or a polite kill: unwinds everything, so that temporary files go."""
+
+
+def main() -> NoReturn:
+    """Run the program and exit: 0 done, 1 some of many failed, 2 usage or bad input, 130 interrupted."""
+    if sys.argv[1:] == ["--version"]:  # Answered before the commands are loaded: scripts ask often.
+        from lightfuse import __version__
+
+        print(f"lightfuse {__version__}")
+        sys.exit(DONE)
+    for number in _SIGNALS:
+        signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # A name that the encoding cannot hold is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(_run())
+    except LightFuseError as error:
+        _say(str(error))
+        sys.exit(BAD_INPUT)
+    except MemoryError:
+        _say("there is not enough memory for this; try smaller pictures")
+        sys.exit(BAD_INPUT)
+    except Interrupted:
+        _say("interrupted; nothing half-written is left")
+        sys.exit(INTERRUPTED)
+
+
+def _run() -> int | str | None:
+    from lightfuse.cli.commands import app
+
+    try:
+        app()
+    except SystemExit as end:
+        _flush()
+        return end.code
+    return DONE
+
+
+def _flush() -> None:
+    """Send out what was printed, here, where a full disk can still be told; a reader who has left wants no more."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else Python tries, and complains, once more.
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+def _say(sentence: str) -> None:
+    print(f"lightfuse: {sentence}", file=sys.stderr)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    for number in _SIGNALS:  # Once is enough: a second Ctrl-C must not cut the cleaning up short.
+        signal.signal(number, signal.SIG_IGN)
+    raise Interrupted

@@ -1,0 +1,33 @@
+"""All commands on one Typer application."""
+
+from typing import Annotated
+
+import typer
+
+from lightfuse.cli.demo import demo
+from lightfuse.cli.evaluate import evaluate
+from lightfuse.cli.fuse import fuse
+from lightfuse.cli.import_keras import import_keras
+from lightfuse.cli.prepare import prepare
+from lightfuse.cli.train import train
+
+app = typer.Typer(
+    name="lightfuse",
+    help="Fuse an under- and an over-exposed photograph of one scene into a single well-exposed picture.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (fuse, demo, evaluate, prepare, train, import_keras):
+    app.command(name=_command.__name__.replace("_", "-"))(_command)
+
+
+@app.callback()
+def _program(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from lightfuse import __version__
+
+        typer.echo(f"lightfuse {__version__}")
+        raise typer.Exit

@@ -1,0 +1,73 @@
+"""Tables of scores, printed and saved."""
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from lightfuse.errors import DataError, OutputError
+from lightfuse.evaluation.tables import ScoreTable
+
+_MAX_PIXELS = 500_000_000
+
+
+def parse_size(text: str) -> tuple[int, int] | None:
+    """``1344x896`` as (1344, 896); nothing as None. Raises DataError for anything else."""
+    if not text:
+        return None
+    width, cross, height = text.lower().replace("×", "x").partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise DataError(f"size {text!r} is not of the form WIDTHxHEIGHT, such as 1344x896")
+    if int(width) * int(height) > _MAX_PIXELS:
+        raise DataError(f"size {text!r} is more than {_MAX_PIXELS:,} pixels; give a smaller one")
+    return int(width), int(height)
+
+
+def check_table_output(output: Path, *, overwrite: bool) -> None:
+    """Raise OutputError, before any work, unless both files of a table can be written."""
+    for path in _files(output):
+        if path.is_dir():
+            raise OutputError(f"{str(path)!r} is a folder; give another name")
+        if os.path.exists(path) and not overwrite:
+            raise OutputError(f"{str(path)!r} already exists; give --overwrite to replace it")
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"there is no folder {str(output.parent)!r}; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"the folder {str(output.parent)!r} is closed to writing; give another")
+
+
+def column_names(paths: Sequence[Path], taken: Collection[str]) -> dict[str, Path]:
+    """What the table calls each weights file: its stem where that is unambiguous, else its path."""
+    stems = Counter([path.stem for path in dict.fromkeys(paths)] + list(taken))
+    return {path.stem if stems[path.stem] == 1 else str(path): path for path in paths}
+
+
+def save_table(table: ScoreTable, output: Path) -> None:
+    """Write every score as CSV and the table of scenes and means as Markdown."""
+    for path, text in zip(_files(output), (table.to_csv(), table.to_markdown(per_scene=True)), strict=True):
+        part = path.with_name(path.name + ".part")
+        try:
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
+        except OSError as error:
+            raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from None
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def print_table(table: ScoreTable, *, quiet: bool, as_json: bool) -> None:
+    """The table on standard output; as JSON, one record a method with its means (null: none, or not finite)."""
+    if as_json:
+        for method in table.methods:
+            means = {measure: table.mean(method, measure).value for measure in table.measures}
+            finite = {measure: mean if math.isfinite(mean) else None for measure, mean in means.items()}
+            print(json.dumps({"method": method, **finite}))
+    elif not quiet:
+        print(table.to_markdown(per_scene=True), end="")
+
+
+def _files(output: Path) -> tuple[Path, Path]:
+    return output.with_name(output.name + ".csv"), output.with_name(output.name + ".md")

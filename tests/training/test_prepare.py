@@ -1,0 +1,145 @@
+"""Preparing data sets: both layouts, order by brightness, patches, splits, and what is skipped and why."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lightfuse.errors import DataError
+from lightfuse.images import write_picture
+from lightfuse.training.prepare import (
+    PrepareSettings,
+    load_dataset,
+    open_scene,
+    patch_corners,
+    prepare,
+    split_by_scene,
+)
+
+SMALL = PrepareSettings(long_side=0, patch=32, stride=32, validation=0.0)
+
+
+def picture(level, height=64, width=96, seed=0):
+    random = np.random.default_rng(seed)
+    return np.clip(random.normal(level, 12, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def write_bracket(folder, levels=(200, 40, 120), reference=True, **size):
+    folder.mkdir(parents=True)
+    for number, level in enumerate(levels):
+        write_picture(folder / f"{number}.png", picture(level, seed=number, **size))
+    if reference:
+        write_picture(folder / "reference.png", picture(128, seed=99, **size))
+
+
+def test_exposures_are_ordered_by_mean_and_the_pair_is_the_extremes(tmp_path):
+    write_bracket(tmp_path / "in" / "a", levels=(200, 40, 120))
+    dataset = prepare(tmp_path / "in", tmp_path / "out", SMALL)
+    (scene,) = dataset.scenes
+    assert scene.exposures == ("1.png", "2.png", "0.png")
+    assert scene.means[0] < scene.means[1] < scene.means[2]
+    assert scene.extreme_pair == (0, 2)
+    stored = open_scene(dataset, scene)
+    np.testing.assert_array_equal(stored[0], picture(40, seed=1))
+    np.testing.assert_array_equal(stored[-1], picture(128, seed=99))
+
+
+def test_sice_layout_takes_references_from_the_label_folder(tmp_path):
+    for number in ("1", "2", "10"):
+        write_bracket(tmp_path / "in" / number, reference=False)
+    label = tmp_path / "in" / "Label"
+    label.mkdir()
+    for number in ("1", "10"):
+        write_picture(label / f"{number}.png", picture(100 + int(number), seed=7))
+    dataset = prepare(tmp_path / "in", tmp_path / "out", SMALL)
+    assert [scene.name for scene in dataset.scenes] == ["1", "2", "10"]
+    assert [scene.has_reference for scene in dataset.scenes] == [True, False, True]
+    np.testing.assert_array_equal(open_scene(dataset, dataset.scenes[2])[-1], picture(110, seed=7))
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "corners"),
+    [
+        (32, 32, [(0, 0)]),
+        (32, 64, [(0, 0), (0, 32)]),
+        (40, 70, [(0, 0), (0, 32), (0, 38), (8, 0), (8, 32), (8, 38)]),
+        (31, 64, []),
+    ],
+)
+def test_patches_step_by_the_stride_and_end_at_the_edge(height, width, corners):
+    assert patch_corners(height, width, patch=32, stride=32) == corners
+
+
+def test_long_side_shrinks_but_never_enlarges(tmp_path):
+    write_bracket(tmp_path / "in" / "a", height=64, width=128)
+    shrunk = prepare(tmp_path / "in", tmp_path / "s", PrepareSettings(64, 32, 32, 0.0)).scenes[0]
+    kept = prepare(tmp_path / "in", tmp_path / "k", PrepareSettings(500, 32, 32, 0.0)).scenes[0]
+    assert (shrunk.width, shrunk.height) == (64, 32)
+    assert (kept.width, kept.height) == (128, 64)
+
+
+def test_split_is_by_scene_repeatable_and_of_the_asked_share():
+    names = [f"scene{i}" for i in range(50)]
+    splits = split_by_scene(names, 0.2, seed=1)
+    assert sum(split == "valid" for split in splits.values()) == 10
+    assert splits == split_by_scene(reversed(names), 0.2, seed=1)
+    assert splits != split_by_scene(names, 0.2, seed=2)
+
+
+def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path):
+    source = tmp_path / "in"
+    write_bracket(source / "good")
+    write_bracket(source / "one", levels=(100,), reference=False)
+    write_bracket(source / "small", height=20, width=20)
+    write_bracket(source / "sizes")
+    write_picture(source / "sizes" / "reference.png", picture(128, height=32), overwrite=True)
+    write_bracket(source / "torn")
+    (source / "torn" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (source / "same").mkdir()
+    for name in ("a.png", "b.png"):
+        write_picture(source / "same" / name, picture(90))
+    dataset = prepare(source, tmp_path / "out", SMALL)
+    assert {scene.name for scene in dataset.scenes} == {"good", "torn"}
+    reasons = {skip.name: skip.reason for skip in dataset.skipped}
+    assert set(reasons) == {"one", "small", "sizes", "torn/2.png", "same"}
+    assert "at least two" in reasons["one"]
+    assert "smaller than a patch" in reasons["small"]
+    assert "different sizes: 96×32, 96×64" in reasons["sizes"]
+    assert "same picture" in reasons["same"]
+
+
+def test_a_prepared_data_set_is_read_back_equal(tmp_path):
+    write_bracket(tmp_path / "in" / "deep" / "a")
+    dataset = prepare(tmp_path / "in", tmp_path / "out", SMALL)
+    assert load_dataset(tmp_path / "out") == dataset
+
+
+def test_folders_that_are_something_else_are_left_alone(tmp_path):
+    write_bracket(tmp_path / "in" / "a")
+    precious = tmp_path / "out"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("dear")
+    with pytest.raises(DataError, match="is no data set"):
+        prepare(tmp_path / "in", precious, SMALL)
+    assert [path.name for path in precious.iterdir()] == ["thesis.txt"]
+
+
+def test_missing_empty_and_damaged_data_are_refused_in_a_sentence(tmp_path):
+    with pytest.raises(DataError, match="is not a folder"):
+        prepare(tmp_path / "nowhere", tmp_path / "out", SMALL)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="holds no pictures"):
+        prepare(tmp_path / "empty", tmp_path / "out", SMALL)
+    with pytest.raises(DataError, match="make one with: lightfuse prepare"):
+        load_dataset(tmp_path / "nowhere")
+    (tmp_path / "dataset.json").write_text(json.dumps({"scenes": 3}))
+    with pytest.raises(DataError, match="is damaged"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "settings", [PrepareSettings(patch=4), PrepareSettings(stride=0), PrepareSettings(validation=1)]
+)
+def test_senseless_settings_are_refused(tmp_path, settings):
+    with pytest.raises(DataError):
+        prepare(tmp_path, tmp_path / "out", settings)

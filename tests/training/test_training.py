@@ -1,0 +1,190 @@
+"""Training: draws that repeat, losses that agree with the measures, runs that learn and resume exactly."""
+
+import csv
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from lightfuse.errors import DataError
+from lightfuse.evaluation.psnr_ssim import ssim as measured_ssim
+from lightfuse.images import write_picture
+from lightfuse.training.loop import learning_rate, train
+from lightfuse.training.losses import reference_loss, ssim
+from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare
+from lightfuse.training.sampling import PatchSampler, choose_pair
+from lightfuse.training.settings import TrainSettings, read_settings
+from lightfuse.weights import read_weights
+
+TINY = TrainSettings(
+    steps=6, batch=2, patch=32, learning_rate=0.01, warmup=1, validate_every=2, log_every=1, near_pairs=0.0, threads=1
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Five scenes of noise at five exposures; the reference is the light itself."""
+    root = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(5)
+    for number in range(5):
+        folder = root / "in" / f"s{number}"
+        folder.mkdir(parents=True)
+        light = random.random((72, 88, 3)) * np.linspace(0.2, 1, 88)[:, None]
+        for stop, gain in enumerate((0.25, 0.5, 1.0, 2.0, 4.0)):
+            write_picture(folder / f"{stop}.png", (np.clip(light * gain, 0, 1) * 255).astype(np.uint8))
+        write_picture(folder / "reference.png", (light * 255).astype(np.uint8))
+    prepare(root / "in", root / "out", PrepareSettings(0, 32, 32, 0.2))
+    return root / "out"
+
+
+def test_a_step_draws_the_same_batch_again_and_another_step_another(data):
+    sampler = PatchSampler(load_dataset(data), "train", TINY)
+    first, again, other = sampler.batch(3), sampler.batch(3), sampler.batch(4)
+    assert torch.equal(first.pair, again.pair)
+    assert torch.equal(first.reference, again.reference)
+    assert not torch.equal(first.pair, other.pair)
+
+
+def test_patches_are_cut_from_the_normalised_pair_and_its_reference_alike(data):
+    dataset = load_dataset(data)
+    still = TINY.override(["jitter=false", "flips=false", "channel_swaps=false", "batch=1"])
+    batch = PatchSampler(dataset, "train", still).batch(0)
+    reference = (batch.reference[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    for scene in dataset.split("train"):
+        pictures = open_scene(dataset, scene)
+        for y, x in scene.patches:
+            window = np.s_[y : y + 32, x : x + 32]
+            if np.array_equal(pictures[-1][window], reference):
+                for slot, index in ((0, 0), (3, 4)):
+                    low, high = pictures[index].min(), pictures[index].max()
+                    expected = 2 * (pictures[index][window].astype(np.float32) - low) / (high - low) - 1
+                    found = batch.pair[0, slot : slot + 3].permute(1, 2, 0).numpy()
+                    np.testing.assert_allclose(found, expected, atol=1e-6)
+                return
+    pytest.fail("the reference patch is none of the prepared ones")
+
+
+def test_turned_and_swapped_patches_keep_pair_and_reference_together(data):
+    """Scene by scene, over = 16 × under where neither clips: true after any turn if all are turned alike."""
+    sampler = PatchSampler(load_dataset(data), "train", TINY)
+    for step in range(8):
+        batch = sampler.batch(step)
+        correlation = np.corrcoef(batch.pair[:, 0].numpy().ravel(), batch.reference[:, 0].numpy().ravel())[0, 1]
+        assert correlation > 0.7
+
+
+def test_pairs_stay_ordered_and_span_the_bracket():
+    random = np.random.default_rng(0)
+    drawn = {choose_pair(9, 0.5, random) for _ in range(500)}
+    assert (0, 8) in drawn
+    assert len(drawn) == 9
+    assert all(over - under >= 4 for under, over in drawn)
+    assert {choose_pair(2, 1.0, random) for _ in range(50)} == {(0, 1)}
+
+
+def test_loss_ssim_agrees_with_the_measure():
+    random = np.random.default_rng(1)
+    a = random.random((40, 50, 3)).astype(np.float32)
+    b = np.clip(a + random.normal(0, 0.1, a.shape), 0, 1).astype(np.float32)
+    planes = [torch.from_numpy(p).permute(2, 0, 1)[None] for p in (a, b)]
+    assert ssim(*planes).item() == pytest.approx(measured_ssim(a, b), abs=1e-5)
+
+
+def test_loss_is_the_weighted_sum_of_its_parts():
+    a, b = torch.full((1, 3, 16, 16), 0.5), torch.full((1, 3, 16, 16), 0.7)
+    assert reference_loss(a, b, TrainSettings(l1=2, mse=0, ssim=0)).item() == pytest.approx(0.4)
+    assert reference_loss(a, b, TrainSettings(l1=0, mse=3, ssim=0)).item() == pytest.approx(0.12)
+    assert reference_loss(a, a, TrainSettings(l1=1, mse=1, ssim=1)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_learning_rate_rises_then_falls_to_zero():
+    settings = TrainSettings(steps=1000, warmup=100, learning_rate=1.0)
+    rates = [learning_rate(step, settings) for step in range(1001)]
+    assert rates[0] == pytest.approx(0.01)
+    assert max(rates) == rates[100] == 1.0
+    assert rates[1000] == pytest.approx(0, abs=1e-9)
+    assert all(a >= b for a, b in pairwise(rates[100:]))
+
+
+def test_training_learns(data, tmp_path):
+    losses = []
+    settings = TINY.override(["steps=60", "validate_every=60"])
+    train(data, tmp_path / "run", settings, report=lambda progress: losses.append(progress.loss))
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_a_resumed_run_ends_exactly_where_an_unbroken_one_does(data, tmp_path):
+    unbroken = train(data, tmp_path / "unbroken", TINY)
+
+    class StoppedError(Exception):
+        pass
+
+    def stop_at_4(progress):
+        if progress.step == 5:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(data, tmp_path / "broken", TINY, report=stop_at_4)
+    resumed = train(data, tmp_path / "broken", TINY, resume=True)
+    for name, tensor in read_weights(unbroken).tensors.items():
+        np.testing.assert_array_equal(read_weights(resumed).tensors[name], tensor)
+    logs = [list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines())) for run in ("unbroken", "broken")]
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == 1 + TINY.steps
+
+
+def test_best_weights_say_where_they_come_from(data, tmp_path):
+    best = read_weights(train(data, tmp_path / "run", TINY))
+    assert best.model == "paper"
+    assert float(best.notes["validation_psnr"]) > 0
+    assert read_settings(tmp_path / "run" / "settings.json") == TINY
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_two_runs_are_not_mixed(data, tmp_path):
+    train(data, tmp_path / "run", TINY)
+    with pytest.raises(DataError, match="already holds a run"):
+        train(data, tmp_path / "run", TINY)
+    with pytest.raises(DataError, match="had other settings"):
+        train(data, tmp_path / "run", TINY.override(["batch=3"]), resume=True)
+    with pytest.raises(DataError, match="no checkpoint to resume"):
+        train(data, tmp_path / "new", TINY, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("stepz=3", "there is no setting 'stepz'"),
+        ("steps=many", "steps cannot be 'many'; it is of type int"),
+        ("steps", "not of the form name=value"),
+        ("patch=30", "multiple of 8"),
+        ("batch=0", "at least 1"),
+        ("flips=perhaps", "it is of type bool"),
+    ],
+)
+def test_wrong_settings_are_named(word, sentence):
+    with pytest.raises(DataError, match=sentence):
+        TINY.override([word])
+
+
+def test_settings_from_a_file(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text('model = "paper-wide"\nsteps = 12\nflips = false\n')
+    settings = read_settings(path)
+    assert (settings.model, settings.steps, settings.flips) == ("paper-wide", 12, False)
+    assert settings.override(["steps=13"]).steps == 13
+    path.write_text("steps = = 3")
+    with pytest.raises(DataError, match="not valid"):
+        read_settings(path)
+
+
+def test_data_without_references_cannot_train_this_model(tmp_path):
+    folder = tmp_path / "in" / "a"
+    folder.mkdir(parents=True)
+    for level in (40, 200):
+        noise = np.random.default_rng(level).integers(0, 40, (40, 40, 3))
+        write_picture(folder / f"{level}.png", (noise + level).astype(np.uint8))
+    prepare(tmp_path / "in", tmp_path / "out", PrepareSettings(0, 32, 32, 0.0))
+    with pytest.raises(DataError, match="has a reference picture"):
+        train(tmp_path / "out", tmp_path / "run", TINY)
