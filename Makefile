@@ -10,7 +10,7 @@ CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.h src/ligh
 .PHONY: demo test check format benchmark clean
 
 demo: $(VENV)/.installed ## Fuse a made-up pair and show where the pictures are
-	@$(BIN)/lightfuse demo -o demo
+	@$(BIN)/lightfuse demo -o demo --overwrite
 
 test: $(VENV)/.installed-dev ## Style, types and tests
 	$(BIN)/ruff check

@@ -118,7 +118,7 @@ def _check_out(out: Array, like: Array) -> None:
 
 
 def _comes_first(first: Array, second: Array) -> bool:
-    """An order for pictures of equal mean that does not depend on which was given first: by the first value to differ."""
+    """Order pictures of equal mean by the first value to differ, so that which was given first does not matter."""
     for a, b in zip(first, second, strict=True):
         differing = np.flatnonzero(a != b)
         if differing.size:
@@ -128,7 +128,7 @@ def _comes_first(first: Array, second: Array) -> bool:
 
 def _rows_are_whole(picture: Array) -> bool:
     itemsize = picture.itemsize
-    return picture.strides[1:] == (3 * itemsize, itemsize) and picture.strides[0] % itemsize == 0
+    return picture.strides[1:] == (3 * itemsize, itemsize) and picture.flags.aligned
 
 
 def _readable(picture: Array, out: Array) -> Array:

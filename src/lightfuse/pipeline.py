@@ -153,9 +153,7 @@ def _check_inputs(inputs: Sequence[PathLike], output: PathLike) -> None:
         raise PictureError(f"both pictures are the same file, {display_name(first)}; give two exposures of the scene")
     for path in inputs:
         if STDIO not in (output, path) and _same_file(path, output):
-            raise OutputError(
-                f"{display_name(output)} is one of the inputs, which are never touched; give another name"
-            )
+            raise OutputError(f"{display_name(output)} is one of the inputs, which stay as they are; give another name")
 
 
 def _check_streams(inputs: Sequence[PathLike], output: PathLike, options: WriteOptions) -> None:
@@ -177,7 +175,7 @@ def _same_file(a: PathLike, b: PathLike) -> bool:
 
 
 def _read_together(inputs: Sequence[PathLike], max_pixels: int) -> list[Picture]:
-    """Read files side by side, as decoders release the GIL; a pipe on this thread, where an interrupt can end the wait."""
+    """Read files side by side (decoders release the GIL), pipes on this thread, where an interrupt ends the wait."""
     if not all(os.path.isfile(path) for path in inputs):
         return [read_picture(path, max_pixels=max_pixels) for path in inputs]
     with ThreadPoolExecutor(len(inputs)) as pool:

@@ -56,7 +56,7 @@ def _pictures_named(folder: Path, stem: str) -> list[Path]:
 
 
 def _is_picture(name: str) -> bool:
-    """By its suffix; hidden files are not (macOS leaves a ``._name.jpg`` beside every ``name.jpg`` on foreign disks)."""
+    """Whether its suffix says so; hidden files are none (macOS leaves a ``._a.jpg`` beside ``a.jpg`` on some disks)."""
     return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 

@@ -1,13 +1,12 @@
 """The ``lightfuse`` program: its commands, its exit codes, and how it says that something went wrong."""
 
 import io
-import os
 import signal
 import sys
 from types import FrameType
 from typing import NoReturn
 
-from lightfuse.errors import LightFuseError, OutputError
+from lightfuse.errors import LightFuseError
 
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -30,7 +29,9 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # A name that the encoding cannot hold is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(_run())
+        from lightfuse.cli.commands import app
+
+        app()
     except LightFuseError as error:
         _say(str(error))
         sys.exit(BAD_INPUT)
@@ -40,28 +41,7 @@ def main() -> NoReturn:
     except Interrupted:
         _say("interrupted; nothing half-written is left")
         sys.exit(INTERRUPTED)
-
-
-def _run() -> int | str | None:
-    from lightfuse.cli.commands import app
-
-    try:
-        app()
-    except SystemExit as end:
-        _flush()
-        return end.code
-    return DONE
-
-
-def _flush() -> None:
-    """Send out what was printed, here, where a full disk can still be told; a reader who has left wants no more."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else Python tries, and complains, once more.
-        if not isinstance(error, BrokenPipeError):
-            raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+    sys.exit(DONE)
 
 
 def _say(sentence: str) -> None:

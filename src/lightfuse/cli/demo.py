@@ -26,12 +26,12 @@ def demo(
 
     Example: lightfuse demo -o demo
     """
-    from lightfuse.cli.printing import fused_line
+    from lightfuse.cli.printing import fused_line, show
     from lightfuse.demo import make_demo
     from lightfuse.fuser import Fuser
 
     fuser = Fuser(options.chosen_model(model, weights), threads)
     shown = make_demo(output, width, height, seed, fuser, overwrite=overwrite)
     if not quiet:
-        print(f"Side by side, under, over and fused: {shown.sheet}")
-        print(fused_line(shown.report))
+        show(f"Side by side, under, over and fused: {shown.sheet}")
+        show(fused_line(shown.report))

@@ -43,12 +43,12 @@ def evaluate(
     methods = {model: run.weights_method(Fuser(model, threads))}
     for name, path in column_names(weights or [], {model, *run.baseline_methods()}).items():
         methods[name] = run.weights_method(Fuser(path, threads))
-    show = sys.stderr.isatty() and not quiet
+    live = sys.stderr.isatty() and not quiet
     table, skipped = run.evaluate(
         data,
         methods | run.baseline_methods(),
         protocol,
-        progress=lambda name: print(f"measuring {name}", file=sys.stderr) if show else None,
+        progress=lambda name: print(f"measuring {name}", file=sys.stderr) if live else None,
     )
     for line in skipped:
         print(f"lightfuse: skipped {line}", file=sys.stderr)

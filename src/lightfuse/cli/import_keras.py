@@ -20,6 +20,7 @@ def import_keras(
 
     Example: lightfuse import-keras weights.h5 -o authors.safetensors
     """
+    from lightfuse.cli.printing import show
     from lightfuse.weights import check_weights_output, save_weights
     from lightfuse.weights.keras import read_keras
 
@@ -27,4 +28,4 @@ def import_keras(
     weights = read_keras(source)
     save_weights(output, weights)
     if not quiet:
-        print(f"{output}: model {weights.model}, {weights.parameters:,} parameters; use it with --weights {output}")
+        show(f"{output}: model {weights.model}, {weights.parameters:,} parameters; use it with --weights {output}")

@@ -15,7 +15,7 @@ WeightsFile = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", min=1, max=1024, help="Threads to use. [default: every core]", show_default=False),
+    typer.Option("--threads", min=1, max=1024, help="Threads to use.", show_default="every core"),
 ]
 Quality = Annotated[int, typer.Option("--quality", min=1, max=100, help="Quality of JPEG and WebP.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]

@@ -23,27 +23,28 @@ def prepare(
 
     Example: lightfuse prepare SICE/Part1 -o data/sice
     """
+    from lightfuse.cli.printing import show
     from lightfuse.training.prepare import PrepareSettings
     from lightfuse.training.prepare import prepare as make
 
     settings = PrepareSettings(long_side, patch, stride, validation, seed)
-    show = sys.stderr.isatty() and not quiet
+    live = sys.stderr.isatty() and not quiet
     dataset = make(
-        source, output, settings, progress=lambda name: print(f"reading {name}", file=sys.stderr) if show else None
+        source, output, settings, progress=lambda name: print(f"reading {name}", file=sys.stderr) if live else None
     )
     if quiet:
         return
     for scene in dataset.scenes:
         reference = "reference" if scene.has_reference else "no reference"
-        print(
+        show(
             f"{scene.split:5}  {scene.name}: {len(scene.exposures)} exposures, mean {scene.means[0]:.0f} to "
             f"{scene.means[-1]:.0f}, {scene.width}×{scene.height}, {len(scene.patches)} patches, {reference}"
         )
     for skip in dataset.skipped:
-        print(f"skipped {skip.name}: {skip.reason}")
+        show(f"skipped {skip.name}: {skip.reason}")
     counts = {split: len(dataset.split(split)) for split in ("train", "valid")}
     patches = sum(len(scene.patches) for scene in dataset.split("train"))
-    print(
+    show(
         f"{output}: {counts['train']} scenes ({patches} patches) to train on, {counts['valid']} to validate, "
         f"{len(dataset.skipped)} skipped"
     )

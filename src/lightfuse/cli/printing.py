@@ -2,10 +2,26 @@
 
 import dataclasses
 import json
+import os
 import sys
 
+from lightfuse.errors import OutputError
 from lightfuse.images.source import display_name
 from lightfuse.pipeline import STDIO, FuseReport
+
+
+def show(text: str) -> None:
+    """Print a line on standard output, at once: a full disk is told; a reader who has left wants no more of them.
+
+    Raises:
+        OutputError: standard output cannot be written.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else Python tries, and complains, at the end.
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def print_fused(report: FuseReport, *, quiet: bool, as_json: bool) -> None:
@@ -14,9 +30,11 @@ def print_fused(report: FuseReport, *, quiet: bool, as_json: bool) -> None:
         for note in report.notes:
             print(f"lightfuse: note: {note}", file=sys.stderr)
     if as_json:
-        print(json.dumps(dataclasses.asdict(report)))
+        show(json.dumps(dataclasses.asdict(report)))
+    elif not quiet and report.output == STDIO:
+        print(fused_line(report), file=sys.stderr)
     elif not quiet:
-        print(fused_line(report), file=sys.stderr if report.output == STDIO else sys.stdout)
+        show(fused_line(report))
 
 
 def fused_line(report: FuseReport) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from lightfuse.cli.printing import show
 from lightfuse.errors import DataError, OutputError
 from lightfuse.evaluation.tables import ScoreTable
 
@@ -64,9 +65,9 @@ def print_table(table: ScoreTable, *, quiet: bool, as_json: bool) -> None:
         for method in table.methods:
             means = {measure: table.mean(method, measure).value for measure in table.measures}
             finite = {measure: mean if math.isfinite(mean) else None for measure, mean in means.items()}
-            print(json.dumps({"method": method, **finite}))
+            show(json.dumps({"method": method, **finite}))
     elif not quiet:
-        print(table.to_markdown(per_scene=True), end="")
+        show(table.to_markdown(per_scene=True).rstrip("\n"))
 
 
 def _files(output: Path) -> tuple[Path, Path]:

@@ -29,6 +29,7 @@ def train(
 
     Example: lightfuse train data/sice -o runs/paper model=paper steps=8000
     """
+    from lightfuse.cli.printing import show
     from lightfuse.errors import MissingExtraError
     from lightfuse.training.settings import TrainSettings, read_settings
 
@@ -44,7 +45,7 @@ def train(
     chosen = (read_settings(config) if config else TrainSettings()).override(settings or [])
     best = run(data, output, chosen, resume=resume, report=_Reporter(quiet))
     if not quiet:
-        print(f"\n{best}: the best weights; try them with: lightfuse fuse UNDER OVER -o OUT --weights {best}")
+        show(f"\n{best}: the best weights; try them with: lightfuse fuse UNDER OVER -o OUT --weights {best}")
 
 
 class _Reporter:
