@@ -28,3 +28,20 @@ class PaperModel:
         threads: int,
         isa: str = "",
     ) -> None: ...
+
+class ContextModel:
+    """A context model (small, base), ready to fuse."""
+
+    def __init__(
+        self, tensors: Mapping[str, NDArray[np.float32]], thumbnail_cells: int, levels: int, ratio: bool
+    ) -> None: ...
+    def fuse(
+        self,
+        under: Picture,
+        over: Picture,
+        out: Picture,
+        under_span: tuple[float, float],
+        over_span: tuple[float, float],
+        threads: int,
+        isa: str = "",
+    ) -> None: ...

@@ -15,4 +15,11 @@ const lf_kernels LF_TABLE(LF_NAME) = {
     .paper_scratch_floats = lf_paper_scratch_floats,
     .paper_filter_rows = lf_paper_filter_rows,
     .paper_combine_rows = lf_paper_combine_rows,
+    .thumbnail_size = lf_thumbnail_size,
+    .thumbnail_rows = lf_thumbnail_rows,
+    .context_strength = lf_context_strength,
+    .context_scratch_floats = lf_context_scratch_floats,
+    .context_filter = lf_context_filter,
+    .context_row_scratch_floats = 2 * LF_MAX_CONTEXT * LF_COLUMNS,
+    .context_combine_rows = lf_context_combine_rows,
 };

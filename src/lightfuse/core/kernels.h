@@ -17,6 +17,14 @@ typedef struct {
                               int, float *);
     void (*paper_combine_rows)(const lf_paper *, const lf_picture *, const lf_picture *, lf_range, lf_range,
                                const float *, const lf_picture *, int, int);
+    lf_size (*thumbnail_size)(const lf_context_model *, int, int);
+    void (*thumbnail_rows)(const lf_picture *, lf_size, int, int, float *, float *);
+    float (*context_strength)(const float *, lf_size);
+    size_t (*context_scratch_floats)(const lf_context_model *, lf_size);
+    void (*context_filter)(const lf_context_model *, float *, lf_size, float *, float *);
+    size_t context_row_scratch_floats;
+    void (*context_combine_rows)(const lf_context_model *, const lf_picture *, const lf_picture *, const float *, lf_size,
+                                 float, const lf_picture *, int, int, float *);
 } lf_kernels;
 
 #endif
