@@ -68,26 +68,22 @@ class Fuser:
         else:
             _check_out(out, under)
         first, second = _readable(under, out), _readable(over, out)
-        first_mean, first_span = self._measure(first, "first")
-        second_mean, second_span = self._measure(second, "second")
-        if first_mean < second_mean or (first_mean == second_mean and _comes_first(first, second)):
-            self._model.fuse(first, second, out, first_span, second_span, self.threads, self.isa)
-        else:
-            self._model.fuse(second, first, out, second_span, first_span, self.threads, self.isa)
+        if under.dtype == np.float32:
+            self._check_values(first, "first")
+            self._check_values(second, "second")
+        self._model.fuse(first, second, out, self.threads, self.isa)
         return out
 
-    def _measure(self, picture: Array, which: str) -> tuple[float, tuple[float, float]]:
-        """Mean and (low, high) of a picture, refused where its values are out of bounds."""
+    def _check_values(self, picture: Array, which: str) -> None:
         from lightfuse import core
 
-        low, high, mean, finite = core.measure(picture, self.threads, self.isa)
+        low, high, _, finite = core.measure(picture, self.threads, self.isa)
         if not finite:
             raise PictureError(f"the {which} picture holds NaN or infinite values; replace them before fusing")
-        if picture.dtype == np.float32 and (low < -_FLOAT_SLACK or high > 1 + _FLOAT_SLACK):
+        if low < -_FLOAT_SLACK or high > 1 + _FLOAT_SLACK:
             raise PictureError(
                 f"the {which} picture holds values from {low:.4g} to {high:.4g}; float pictures must lie in [0, 1]"
             )
-        return mean, (low, high)
 
 
 def check_pair(under: Array, over: Array) -> None:
@@ -117,15 +113,6 @@ def _check_out(out: Array, like: Array) -> None:
         raise PictureError("out must be writeable and its rows whole in memory; give a plain array")
 
 
-def _comes_first(first: Array, second: Array) -> bool:
-    """Order pictures of equal mean by the first value to differ, so that which was given first does not matter."""
-    for a, b in zip(first, second, strict=True):
-        differing = np.flatnonzero(a != b)
-        if differing.size:
-            return bool(a.flat[differing[0]] < b.flat[differing[0]])
-    return True
-
-
 def _rows_are_whole(picture: Array) -> bool:
     itemsize = picture.itemsize
     return picture.strides[1:] == (3 * itemsize, itemsize) and picture.flags.aligned
@@ -135,7 +122,7 @@ def _readable(picture: Array, out: Array) -> Array:
     """The picture itself where the core can read it while it writes ``out``, else a copy."""
     in_place = picture.ctypes.data == out.ctypes.data and picture.strides == out.strides
     safe = in_place or not np.may_share_memory(picture, out)
-    if safe and _rows_are_whole(picture) and picture.flags.writeable:  # The core is handed no read-only memory.
+    if safe and _rows_are_whole(picture):
         return picture
     return np.array(picture, order="C")
 

@@ -18,16 +18,7 @@ class PaperModel:
     """The paper's model, ready to fuse."""
 
     def __init__(self, tensors: Mapping[str, NDArray[np.float32]]) -> None: ...
-    def fuse(
-        self,
-        under: Picture,
-        over: Picture,
-        out: Picture,
-        under_span: tuple[float, float],
-        over_span: tuple[float, float],
-        threads: int,
-        isa: str = "",
-    ) -> None: ...
+    def fuse(self, first: Picture, second: Picture, out: Picture, threads: int, isa: str = "") -> None: ...
 
 class ContextModel:
     """A context model (small, base), ready to fuse."""
@@ -35,13 +26,4 @@ class ContextModel:
     def __init__(
         self, tensors: Mapping[str, NDArray[np.float32]], thumbnail_cells: int, levels: int, ratio: bool
     ) -> None: ...
-    def fuse(
-        self,
-        under: Picture,
-        over: Picture,
-        out: Picture,
-        under_span: tuple[float, float],
-        over_span: tuple[float, float],
-        threads: int,
-        isa: str = "",
-    ) -> None: ...
+    def fuse(self, first: Picture, second: Picture, out: Picture, threads: int, isa: str = "") -> None: ...

@@ -1,10 +1,13 @@
 // A context model: weights, and the three passes of lightfuse.h over a pair of pictures.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <vector>
 
+#include "measuring.hpp"
 #include "rows.hpp"
 #include "tensors.hpp"
 
@@ -26,24 +29,30 @@ class ContextModel {
             throw std::invalid_argument("the model is larger than the core allows");
     }
 
-    void fuse(const lf_kernels &kernels, const lf_picture &under, const lf_picture &over, const lf_picture &out,
+    // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
+    void fuse(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, const lf_picture &out,
               int threads) const {
-        const lf_size size = kernels.thumbnail_size(&model_, under.width, under.height);
+        const lf_size size = kernels.thumbnail_size(&model_, first.width, first.height);
         const size_t cells = size_t(size.rows) * size.columns;
         std::vector<float> thumbnails(6 * cells), grid(model_.contexts * cells);
-        share_rows(size.rows, 4, threads, [&](int first, int last) {
-            const std::unique_ptr<float[]> scratch(new float[size_t{3} * under.width]);
-            kernels.thumbnail_rows(&under, size, first, last, thumbnails.data(), scratch.get());
-            kernels.thumbnail_rows(&over, size, first, last, thumbnails.data() + 3 * cells, scratch.get());
+        float *const halves[2] = {thumbnails.data(), thumbnails.data() + 3 * cells};
+        share_rows(size.rows, 4, threads, [&](int from, int to) {
+            const std::unique_ptr<float[]> scratch(new float[size_t{3} * first.width]);
+            kernels.thumbnail_rows(&first, size, from, to, halves[0], scratch.get());
+            kernels.thumbnail_rows(&second, size, from, to, halves[1], scratch.get());
         });
+        const bool swapped = comes_after(std::accumulate(halves[0], halves[1], 0.0), first,
+                                         std::accumulate(halves[1], halves[1] + 3 * cells, 0.0), second);
+        if (swapped) std::swap_ranges(halves[0], halves[1], halves[1]);
+        const lf_picture &under = swapped ? second : first, &over = swapped ? first : second;
         const float strength = kernels.context_strength(thumbnails.data(), size);
         {
             std::vector<float> scratch(kernels.context_scratch_floats(&model_, size));
             kernels.context_filter(&model_, thumbnails.data(), size, grid.data(), scratch.data());
         }
-        share_rows(under.height, kBlockRows, threads, [&](int first, int last) {
+        share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
             const std::unique_ptr<float[]> scratch(new float[kernels.context_row_scratch_floats]);
-            kernels.context_combine_rows(&model_, &under, &over, grid.data(), size, strength, &out, first, last,
+            kernels.context_combine_rows(&model_, &under, &over, grid.data(), size, strength, &out, from, to,
                                          scratch.get());
         });
     }

@@ -1,19 +1,17 @@
 // Python's door to lightfuse.h: checks nothing that Fuser has checked, releases the GIL, shares rows out to threads.
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "context_model.hpp"
 #include "paper_model.hpp"
-#include "rows.hpp"
+#include "measuring.hpp"
 
 extern "C" {
 extern const lf_kernels lf_kernels_baseline;
@@ -28,7 +26,6 @@ namespace {
 
 using Input = nb::ndarray<nb::ro, nb::device::cpu>;
 using Output = nb::ndarray<nb::device::cpu>;
-using Span = std::pair<double, double>;
 
 // The instruction sets this processor can run, best first.
 std::vector<const lf_kernels *> available() {
@@ -65,44 +62,31 @@ lf_picture picture_of(const Array &array) {
 }
 
 // A picture's lowest, highest and mean value in its own units, and whether all its values are finite.
-nb::tuple measure(const Input &array, int threads, const std::string &isa) {
+nb::tuple measure_array(const Input &array, int threads, const std::string &isa) {
     const lf_kernels &kernels = kernels_named(isa);
     const lf_picture picture = picture_of(array);
-    std::vector<lf_measure> parts((picture.height + kBlockRows - 1) / kBlockRows);
+    lf_measure found;
     {
-        nb::gil_scoped_release release;
-        share_rows(picture.height, kBlockRows, threads, [&](int first, int last) {
-            kernels.measure_rows(&picture, first, last, &parts[first / kBlockRows]);
-        });
+        const nb::gil_scoped_release release;
+        found = measure(kernels, picture, threads);
     }
-    lf_measure whole = parts[0];
-    for (size_t i = 1; i < parts.size(); i++) {
-        whole.low = std::min(whole.low, parts[i].low);
-        whole.high = std::max(whole.high, parts[i].high);
-        whole.sum += parts[i].sum;
-        whole.finite = whole.finite && parts[i].finite;
-    }
-    const double values = 3.0 * picture.width * picture.height;
-    return nb::make_tuple(whole.low, whole.high, whole.sum / values, whole.finite != 0);
+    return nb::make_tuple(found.low, found.high, found.sum / (3.0 * picture.width * picture.height), found.finite != 0);
 }
 
-// Fuse two pictures of one size and type into out, which may be one of them; spans are (low, high) as measured.
-void fuse_paper(const PaperModel &model, const Input &under_array, const Input &over_array, const Output &out_array,
-                Span under_span, Span over_span, int threads, const std::string &isa) {
+// Fuse two pictures of one size and type, in either order, into out, which may be one of them.
+template <typename Model>
+void fuse_arrays(const Model &model, const Input &first_array, const Input &second_array, const Output &out_array,
+                 int threads, const std::string &isa) {
     const lf_kernels &kernels = kernels_named(isa);
-    const lf_picture under = picture_of(under_array), over = picture_of(over_array), out = picture_of(out_array);
+    const lf_picture first = picture_of(first_array), second = picture_of(second_array), out = picture_of(out_array);
     const nb::gil_scoped_release release;
-    model.fuse(kernels, under, over, out, kernels.range_of(under_span.first, under_span.second, under.type),
-               kernels.range_of(over_span.first, over_span.second, over.type), threads);
+    model.fuse(kernels, first, second, out, threads);
 }
 
-// The same with a context model, which stretches nothing: the spans are of no use to it.
-void fuse_context(const ContextModel &model, const Input &under_array, const Input &over_array, const Output &out_array,
-                  Span, Span, int threads, const std::string &isa) {
-    const lf_kernels &kernels = kernels_named(isa);
-    const lf_picture under = picture_of(under_array), over = picture_of(over_array), out = picture_of(out_array);
-    const nb::gil_scoped_release release;
-    model.fuse(kernels, under, over, out, threads);
+template <typename Model>
+void add_fuse(nb::class_<Model> &type) {
+    type.def("fuse", &fuse_arrays<Model>, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"),
+             nb::arg("isa") = "");
 }
 
 }  // namespace
@@ -117,15 +101,13 @@ NB_MODULE(_core, m) {
             return names;
         },
         "Names of the instruction sets this processor can run, best first.");
-    m.def("measure", &measure, nb::arg("picture"), nb::arg("threads"), nb::arg("isa") = "",
+    m.def("measure", &measure_array, nb::arg("picture"), nb::arg("threads"), nb::arg("isa") = "",
           "Lowest, highest and mean value of a picture in its own units, and whether all values are finite.");
-    nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
-        .def(nb::init<const Tensors &>(), nb::arg("tensors"))
-        .def("fuse", &fuse_paper, nb::arg("under"), nb::arg("over"), nb::arg("out"), nb::arg("under_span"),
-             nb::arg("over_span"), nb::arg("threads"), nb::arg("isa") = "");
-    nb::class_<ContextModel>(m, "ContextModel", "A context model (small, base), ready to fuse.")
-        .def(nb::init<const Tensors &, int, int, bool>(), nb::arg("tensors"), nb::arg("thumbnail_cells"),
-             nb::arg("levels"), nb::arg("ratio"))
-        .def("fuse", &fuse_context, nb::arg("under"), nb::arg("over"), nb::arg("out"), nb::arg("under_span"),
-             nb::arg("over_span"), nb::arg("threads"), nb::arg("isa") = "");
+    auto paper = nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
+                     .def(nb::init<const Tensors &>(), nb::arg("tensors"));
+    auto context = nb::class_<ContextModel>(m, "ContextModel", "A context model (small, base), ready to fuse.")
+                       .def(nb::init<const Tensors &, int, int, bool>(), nb::arg("tensors"), nb::arg("thumbnail_cells"),
+                            nb::arg("levels"), nb::arg("ratio"));
+    add_fuse(paper);
+    add_fuse(context);
 }

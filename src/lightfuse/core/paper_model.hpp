@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "measuring.hpp"
 #include "rows.hpp"
 #include "tensors.hpp"
 
@@ -33,17 +34,25 @@ class PaperModel {
         model_.mix_bias = store_.kept(tensors.at("filtering.mix.bias"));
     }
 
-    void fuse(const lf_kernels &kernels, const lf_picture &under, const lf_picture &over, const lf_picture &out,
-              lf_range under_range, lf_range over_range, int threads) const {
+    // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
+    void fuse(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, const lf_picture &out,
+              int threads) const {
+        const lf_measure measures[2] = {measure(kernels, first, threads), measure(kernels, second, threads)};
+        const bool swapped = comes_after(measures[0].sum, first, measures[1].sum, second);
+        const lf_picture &under = swapped ? second : first, &over = swapped ? first : second;
+        const lf_measure &dark = measures[swapped], &bright = measures[!swapped];
+        const lf_range under_range = kernels.range_of(dark.low, dark.high, under.type);
+        const lf_range over_range = kernels.range_of(bright.low, bright.high, over.type);
+
         const int rows = kernels.paper_context_side(under.height), columns = kernels.paper_context_side(under.width);
         const std::unique_ptr<float[]> context(new float[size_t{3} * rows * columns]);
-        share_rows(rows, 2 * kBlockRows / LF_STRIDE, threads, [&](int first, int last) {
+        share_rows(rows, 2 * kBlockRows / LF_STRIDE, threads, [&](int from, int to) {
             const std::unique_ptr<float[]> scratch(new float[kernels.paper_scratch_floats(under.width)]);
-            kernels.paper_filter_rows(&model_, &under, &over, under_range, over_range, context.get(), first, last,
+            kernels.paper_filter_rows(&model_, &under, &over, under_range, over_range, context.get(), from, to,
                                       scratch.get());
         });
-        share_rows(under.height, kBlockRows, threads, [&](int first, int last) {
-            kernels.paper_combine_rows(&model_, &under, &over, under_range, over_range, context.get(), &out, first, last);
+        share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
+            kernels.paper_combine_rows(&model_, &under, &over, under_range, over_range, context.get(), &out, from, to);
         });
     }
 

@@ -1,0 +1,157 @@
+/* Context models: FilteringNet on the thumbnails. */
+#ifndef LIGHTFUSE_CONTEXT_FILTERING_H
+#define LIGHTFUSE_CONTEXT_FILTERING_H
+
+#include "thumbnail.h"
+
+LF_INLINE size_t lf_cells(lf_size size) { return (size_t)size.rows * size.columns; }
+LF_INLINE lf_size lf_halved(lf_size size, int times) { return (lf_size){size.rows >> times, size.columns >> times}; }
+
+/* Planes [n_in][cells] to [n_out][cells] by w [n_in][n_out] and bias b, with ReLU if relu; added to out if add. */
+LF_INLINE void lf_mix_planes(const float *in, int n_in, float *out, int n_out, size_t cells, const float *w,
+                             const float *b, const int relu, const int add) {
+    enum { LF_RUN = 64 };
+    for (size_t at = 0; at < cells; at += LF_RUN) {
+        const int count = (int)(cells - at < LF_RUN ? cells - at : LF_RUN);
+        for (int o = 0; o < n_out; o++) {
+            float sum[LF_RUN];
+            for (int k = 0; k < LF_RUN; k++) sum[k] = b[o];
+            for (int i = 0; i < n_in; i++) {
+                const float *restrict from = in + (size_t)i * cells + at;
+                const float weight = w[i * n_out + o];
+                if (count == LF_RUN)
+                    for (int k = 0; k < LF_RUN; k++) sum[k] += weight * from[k];
+                else
+                    for (int k = 0; k < count; k++) sum[k] += weight * from[k];
+            }
+            float *restrict to = out + (size_t)o * cells + at;
+            for (int k = 0; k < count; k++) {
+                const float value = relu && sum[k] < 0 ? 0 : sum[k];
+                to[k] = add ? to[k] + value : value;
+            }
+        }
+    }
+}
+
+/* A 3 x 3 depthwise layer, the border repeated once around, of stride 1 or 2 (a constant) on planes of size `size`. */
+LF_INLINE void lf_depthwise_planes(const float *in, int channels, lf_size size, const int stride, const float *w,
+                                   float *out) {
+    const int rows = size.rows / stride, columns = size.columns / stride;
+    for (int c = 0; c < channels; c++, w += 9, in += lf_cells(size), out += (size_t)rows * columns) {
+        for (int y = 0; y < rows; y++) {
+            float *restrict to = out + (size_t)y * columns;
+            for (int x = 0; x < columns; x++) to[x] = 0;
+            for (int i = 0; i < 3; i++) {
+                const int above = y * stride + i - 1;
+                const int from_row = above < 0 ? 0 : lf_min_int(above, size.rows - 1);
+                const float *restrict from = in + (size_t)from_row * size.columns;
+                const float a = w[3 * i], b = w[3 * i + 1], d = w[3 * i + 2];
+                to[0] += (a + b) * from[0] + d * from[1];
+                const int last = stride == 1 ? columns - 1 : columns;
+                for (int x = 1; x < last; x++)
+                    to[x] += a * from[x * stride - 1] + b * from[x * stride] + d * from[x * stride + 1];
+                if (stride == 1) to[last] += a * from[last - 1] + (b + d) * from[last];
+            }
+        }
+    }
+}
+
+/* Add to planes of size `size` the planes of half that size, doubled by bilinear interpolation (half-pixel centres). */
+LF_INLINE void lf_add_doubled(const float *in, int channels, lf_size size, float *out) {
+    const lf_size half = lf_halved(size, 1);
+    for (int c = 0; c < channels; c++, in += lf_cells(half), out += lf_cells(size)) {
+        for (int y = 0; y < size.rows; y++) {
+            const int near = y / 2, other = y % 2 ? near + 1 : near - 1;
+            const int far = other < 0 ? 0 : lf_min_int(other, half.rows - 1);
+            const float *restrict a = in + (size_t)near * half.columns, *restrict b = in + (size_t)far * half.columns;
+            float *restrict to = out + (size_t)y * size.columns;
+            for (int x = 0; x < half.columns; x++) {
+                const int left = x > 0 ? x - 1 : 0, right = lf_min_int(x + 1, half.columns - 1);
+                const float here = 0.75f * a[x] + 0.25f * b[x];
+                to[2 * x] += 0.75f * here + 0.25f * (0.75f * a[left] + 0.25f * b[left]);
+                to[2 * x + 1] += 0.75f * here + 0.25f * (0.75f * a[right] + 0.25f * b[right]);
+            }
+        }
+    }
+}
+
+/* One step down: out (half the size) = ReLU(separable(in)) + means of 2 x 2 of in; scratch as large as in. */
+LF_INLINE void lf_step_down(const float *in, int channels, lf_size size, const lf_separable *layer, float *out,
+                            float *scratch) {
+    const lf_size half = lf_halved(size, 1);
+    lf_depthwise_planes(in, channels, size, 2, layer->depthwise, scratch);
+    lf_mix_planes(scratch, channels, out, channels, lf_cells(half), layer->pointwise, layer->bias, 1, 0);
+    for (int c = 0; c < channels; c++, in += lf_cells(size), out += lf_cells(half))
+        for (int y = 0; y < half.rows; y++)
+            for (int x = 0; x < half.columns; x++) {
+                const float *cell = in + (size_t)2 * y * size.columns + 2 * x;
+                out[y * half.columns + x] +=
+                    0.25f * (cell[0] + cell[1] + cell[size.columns] + cell[size.columns + 1]);
+            }
+}
+
+/* Add to the coarsest level, everywhere, what the means and maxima of its channels say together. */
+LF_INLINE void lf_add_summary(const lf_context_model *m, float *planes, size_t cells) {
+    const int n = m->channels;
+    float summary[2 * LF_MAX_WIDTH];
+    for (int c = 0; c < n; c++) {
+        const float *plane = planes + (size_t)c * cells;
+        float sum = 0, most = plane[0];
+        for (size_t i = 0; i < cells; i++) {
+            sum += plane[i];
+            most = plane[i] > most ? plane[i] : most;
+        }
+        summary[c] = sum / (float)cells;
+        summary[n + c] = most;
+    }
+    for (int o = 0; o < n; o++) {
+        float value = m->summary_bias[o];
+        for (int i = 0; i < 2 * n; i++) value += summary[i] * m->summary[i * n + o];
+        for (size_t i = 0; i < cells; i++) planes[(size_t)o * cells + i] += value;
+    }
+}
+
+/* Scratch floats lf_context_filter needs: the levels (less than 4/3 of the finest), and a buffer of the finest. */
+LF_CODE size_t lf_context_scratch_floats(const lf_context_model *m, lf_size size) {
+    const size_t widest = (size_t)(m->channels > 6 ? m->channels : 6) * lf_cells(size);
+    return 2 * widest + widest / 3 + 1;
+}
+
+/* FilteringNet: thumbnails [6][rows][columns] in [0, 1], under's planes before over's, to the grid
+ * [contexts][rows][columns]. The thumbnails are left shifted to [-0.5, 0.5]. */
+LF_CODE void lf_context_filter(const lf_context_model *m, float *thumbnails, lf_size size, float *grid, float *scratch) {
+    const int n = m->channels;
+    const size_t cells = lf_cells(size), widest = (size_t)(n > 6 ? n : 6) * cells;
+    float *levels[LF_MAX_LEVELS + 1];
+    levels[0] = scratch;
+    levels[1] = scratch + widest;
+    for (int i = 2; i <= m->levels; i++) levels[i] = levels[i - 1] + (size_t)n * lf_cells(lf_halved(size, i - 1));
+    float *spare = scratch + widest + widest / 3 + 1;
+
+    for (size_t i = 0; i < 6 * cells; i++) thumbnails[i] -= 0.5f;
+    lf_depthwise_planes(thumbnails, 6, size, 2, m->first.depthwise, spare);
+    lf_mix_planes(spare, 6, levels[1], n, lf_cells(lf_halved(size, 1)), m->first.pointwise, m->first.bias, 1, 0);
+    for (int i = 1; i < m->levels; i++)
+        lf_step_down(levels[i], n, lf_halved(size, i), &m->down[i - 1], levels[i + 1], spare);
+    lf_add_summary(m, levels[m->levels], lf_cells(lf_halved(size, m->levels)));
+    lf_mix_planes(thumbnails, 6, levels[0], n, cells, m->stem.pointwise, m->stem.bias, 1, 0);
+    for (int i = m->levels - 1; i >= 0; i--) {
+        const lf_size here = lf_halved(size, i);
+        lf_add_doubled(levels[i + 1], n, here, levels[i]);
+        lf_depthwise_planes(levels[i], n, here, 1, m->up[i].depthwise, spare);
+        lf_mix_planes(spare, n, levels[i], n, lf_cells(here), m->up[i].pointwise, m->up[i].bias, 1, 1);
+    }
+    lf_mix_planes(levels[0], n, grid, m->contexts, cells, m->head, m->head_bias, 0, 0);
+}
+
+/* How far CombiningNet may go, from the thumbnails (not yet filtered): 0 for two equal pictures, which so come back
+ * as they are, 1 from a mean difference of 0.08 on. */
+LF_CODE float lf_context_strength(const float *thumbnails, lf_size size) {
+    const size_t n = 3 * lf_cells(size);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += __builtin_fabsf(thumbnails[n + i] - thumbnails[i]);
+    const double strength = sum / (double)n / 0.08;
+    return (float)(strength > 1 ? 1 : strength);
+}
+
+#endif

@@ -1,0 +1,143 @@
+/* The paper's model (arXiv 2107.02299). */
+#ifndef LIGHTFUSE_PAPER_H
+#define LIGHTFUSE_PAPER_H
+
+#include "pixels.h"
+#include "pointwise.h"
+
+/* Floats of context of a picture: [3][rows][columns], a value for every 8 x 8 pixels begun. */
+LF_CODE int lf_paper_context_side(int side) { return (side + LF_STRIDE - 1) / LF_STRIDE; }
+
+/* Fuse rows [row0, row1) of under and over into the same rows of out, which may be one of the two. */
+LF_CODE void lf_paper_combine_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over,
+                                   lf_range under_range, lf_range over_range, const float *context,
+                                   const lf_picture *out, int row0, int row1) {
+    const int columns = lf_paper_context_side(under->width), rows = lf_paper_context_side(under->height);
+    lf_plane x[6], hidden1[LF_MAX_HIDDEN], hidden2[LF_MAX_HIDDEN], y[3];
+    for (int row = row0; row < row1; row++) {
+        for (int at = 0; at < under->width; at += LF_TILE) {
+            const int count = lf_min_int(LF_TILE, under->width - at);
+            lf_read_tile(under, under->type, at, row, count, under_range, x);
+            lf_read_tile(over, over->type, at, row, count, over_range, x + 3);
+            lf_pointwise(x, 6, hidden1, m->hidden1, m->w1, lf_start_at(m->b1), 1);
+            lf_pointwise(hidden1, m->hidden1, hidden2, m->hidden2, m->w2, lf_start_at(m->b2), 1);
+            lf_pointwise(hidden2, m->hidden2, y, 3, m->w3, lf_start_at(m->b3), 1);
+            for (int c = 0; c < 3; c++) {
+                const float *blocks = context + ((size_t)c * rows + row / LF_STRIDE) * columns + at / LF_STRIDE;
+                float *values = (float *)y[c];
+                for (int i = 0; i < count; i++) values[i] += blocks[i / LF_STRIDE];
+                /* (tanh(v) + 1) / 2 = sigmoid(2v) */
+                for (int k = 0; k < LF_VECS; k++) y[c][k] = lf_sigmoid(2.0f * y[c][k]);
+            }
+            lf_write_tile(out, out->type, at, row, count, y);
+        }
+    }
+}
+
+/* Floats in one row of six planes: width values each, one zero behind them (TensorFlow's SAME padding). */
+LF_INLINE size_t lf_row_floats(int width) { return 6 * ((size_t)width + 1); }
+
+/* Scratch floats lf_paper_filter_rows needs: rings of 4 picture rows, 8 rows of layer 1, 4 of layer 2, 1 of layer 3. */
+LF_CODE size_t lf_paper_scratch_floats(int width) {
+    const int full = LF_STRIDE * lf_paper_context_side(width);
+    return 4 * lf_row_floats(full) + 8 * lf_row_floats(full / 2) + 4 * lf_row_floats(full / 4) + lf_row_floats(full / 8);
+}
+
+/* One row of a 3 x 3 depthwise layer of stride 2 on six planes; rows[] are three rows of the layer before, or NULL
+ * below its last row, where it counts as zero. bias may be NULL. */
+LF_INLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias,
+                                float *restrict out) {
+    const int half = width / 2;
+    for (int c = 0; c < 6; c++, out += half + 1, w += 9) {
+        for (int x = 0; x < half; x++) out[x] = bias ? bias[c] : 0.0f;
+        out[half] = 0.0f;
+        for (int i = 0; i < 3; i++) {
+            if (!rows[i]) continue;
+            const float *restrict in = rows[i] + (size_t)c * (width + 1);
+            const float a = w[3 * i], b = w[3 * i + 1], d = w[3 * i + 2];
+            for (int x = 0; x < half; x++) out[x] += a * in[2 * x] + b * in[2 * x + 1] + d * in[2 * x + 2];
+        }
+    }
+}
+
+/* The layers of FilteringNet as streams: each keeps its newest rows in a ring, made when first asked for. */
+typedef struct {
+    float *ring;
+    size_t row_floats;
+    int slots, width, height, next;
+} lf_stream;
+
+LF_INLINE float *lf_stream_slot(const lf_stream *s, int row) {
+    return s->ring + (size_t)(row & (s->slots - 1)) * s->row_floats;
+}
+
+LF_INLINE lf_stream lf_stream_start(float **scratch, int slots, int width, int height, int first) {
+    lf_stream s = {*scratch, lf_row_floats(width), slots, width, height, first};
+    *scratch += (size_t)slots * s.row_floats;
+    return s;
+}
+
+/* Make row `row` of the layer `to` from rows 2*row .. 2*row+2 of the layer `from`. */
+LF_INLINE void lf_stream_layer(const lf_stream *from, const lf_stream *to, int row, const float *w, const float *bias) {
+    const float *rows[3];
+    for (int i = 0; i < 3; i++) {
+        const int y = 2 * row + i;
+        rows[i] = y < from->height ? lf_stream_slot(from, y) : NULL;
+    }
+    lf_depthwise_row(rows, from->width, w, bias, lf_stream_slot(to, row));
+}
+
+/* Three planes of a row of a picture, `width` values each at `step` from plane to plane, the last pixel repeated. */
+LF_INLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range, float *planes, size_t step) {
+    for (int at = 0; at < width; at += LF_TILE) {
+        const int x = lf_min_int(at, p->width - 1), n = lf_min_int(LF_TILE, width - at);
+        lf_plane tile[3];
+        lf_read_tile(p, p->type, x, y, lf_min_int(LF_TILE, p->width - x), range, tile);
+        for (int c = 0; c < 3; c++) memcpy(planes + (size_t)c * step + at, tile[c], (size_t)n * sizeof(float));
+    }
+}
+
+/* Fill the ring of picture rows up to and with row `last`, repeating the picture's last row and column. */
+LF_INLINE void lf_stream_pictures(lf_stream *s, int last, const lf_picture *under, const lf_picture *over,
+                                  lf_range under_range, lf_range over_range) {
+    for (; s->next <= last && s->next < s->height; s->next++) {
+        const int y = lf_min_int(s->next, under->height - 1);
+        float *row = lf_stream_slot(s, s->next);
+        const size_t step = (size_t)s->width + 1;
+        lf_read_row(under, y, s->width, under_range, row, step);
+        lf_read_row(over, y, s->width, over_range, row + 3 * step, step);
+        for (int c = 0; c < 6; c++) row[c * step + s->width] = 0.0f;
+    }
+}
+
+/* Rows [row0, row1) of the context [3][rows][columns]; scratch holds lf_paper_scratch_floats(width) floats. */
+LF_CODE void lf_paper_filter_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over,
+                                  lf_range under_range, lf_range over_range, float *context, int row0, int row1,
+                                  float *scratch) {
+    const int columns = lf_paper_context_side(under->width), rows = lf_paper_context_side(under->height);
+    const int width = columns * LF_STRIDE, height = rows * LF_STRIDE;
+    lf_stream pictures = lf_stream_start(&scratch, 4, width, height, 8 * row0);
+    lf_stream layer1 = lf_stream_start(&scratch, 8, width / 2, height / 2, 4 * row0);
+    lf_stream layer2 = lf_stream_start(&scratch, 4, width / 4, height / 4, 2 * row0);
+    lf_stream layer3 = lf_stream_start(&scratch, 1, columns, rows, row0);
+    for (int row = row0; row < row1; row++) {
+        for (; layer2.next <= 2 * row + 2 && layer2.next < layer2.height; layer2.next++) {
+            for (; layer1.next <= 2 * layer2.next + 2 && layer1.next < layer1.height; layer1.next++) {
+                lf_stream_pictures(&pictures, 2 * layer1.next + 2, under, over, under_range, over_range);
+                lf_stream_layer(&pictures, &layer1, layer1.next, m->down1, m->down1_bias);
+            }
+            lf_stream_layer(&layer1, &layer2, layer2.next, m->down2, m->down2_bias);
+        }
+        lf_stream_layer(&layer2, &layer3, row, m->down3, NULL);
+        for (int o = 0; o < 3; o++) {
+            float *restrict out = context + ((size_t)o * rows + row) * columns;
+            for (int x = 0; x < columns; x++) out[x] = m->mix_bias[o];
+            for (int i = 0; i < 6; i++) {
+                const float *restrict in = lf_stream_slot(&layer3, 0) + (size_t)i * (columns + 1);
+                for (int x = 0; x < columns; x++) out[x] += m->mix[3 * i + o] * in[x];
+            }
+        }
+    }
+}
+
+#endif

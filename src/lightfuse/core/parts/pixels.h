@@ -1,0 +1,159 @@
+/* Pixels in and out: rows of interleaved RGB to planes of floats and back. */
+#ifndef LIGHTFUSE_PIXELS_H
+#define LIGHTFUSE_PIXELS_H
+
+#include <string.h>
+
+#include "types.h"
+#include "vectors.h"
+
+/* What a value of 1 is in a picture of a type. */
+LF_INLINE float lf_top(lf_type type) { return type == LF_U8 ? 255.0f : type == LF_U16 ? 65535.0f : 1.0f; }
+LF_INLINE int lf_pixel_bytes(lf_type type) { return type == LF_U8 ? 3 : type == LF_U16 ? 6 : 12; }
+
+LF_INLINE char *lf_at(const lf_picture *p, int x, int y) {
+    return (char *)p->pixels + (ptrdiff_t)y * p->row_bytes + (ptrdiff_t)x * lf_pixel_bytes(p->type);
+}
+
+/* ---- One vector of pixels, as raw numbers ----------------------------------------------------------------------- */
+
+/* The plain way, for every type and processor. */
+#define LF_READ_PLAIN(value)                                                                                          \
+    for (int i = 0; i < LF_LANES; i++)                                                                                \
+        for (int c = 0; c < 3; c++) ((float *)&rgb[c])[i] = (float)((const value *)at)[3 * i + c]
+#define LF_WRITE_PLAIN(value)                                                                                         \
+    for (int c = 0; c < 3; c++) {                                                                                     \
+        const lf_ivec whole = lf_to_int(rgb[c]);                                                                      \
+        for (int i = 0; i < LF_LANES; i++) ((value *)at)[3 * i + c] = (value)whole[i];                                \
+    }
+
+#if defined(__AVX512BW__)
+/* 12 bytes, four pixels, in each 16-byte lane; then a byte shuffle takes one colour of them to four whole numbers. */
+LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) {
+    const __m512i spread = _mm512_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11);
+    const __m512i lanes = _mm512_permutexvar_epi32(spread, _mm512_maskz_loadu_epi32(0x0fff, at));
+    for (int c = 0; c < 3; c++) {
+        const __m512i pick = _mm512_broadcast_i32x4(
+            _mm_setr_epi8(c, -1, -1, -1, c + 3, -1, -1, -1, c + 6, -1, -1, -1, c + 9, -1, -1, -1));
+        rgb[c] = (lf_vec)_mm512_cvtepi32_ps(_mm512_shuffle_epi8(lanes, pick));
+    }
+}
+LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) {
+    const __m512i r = (__m512i)lf_to_int(rgb[0]), g = (__m512i)lf_to_int(rgb[1]), b = (__m512i)lf_to_int(rgb[2]);
+    const __m512i pixels =
+        _mm512_or_si512(r, _mm512_or_si512(_mm512_slli_epi32(g, 8), _mm512_slli_epi32(b, 16)));
+    const __m512i pack = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+    const __m512i gather = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
+    _mm512_mask_storeu_epi32(at, 0x0fff, _mm512_permutexvar_epi32(gather, _mm512_shuffle_epi8(pixels, pack)));
+}
+/* 48 numbers in two registers; each colour's 16 are picked from both. */
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) {
+    const __m512i low = _mm512_loadu_si512(at);
+    const __m512i high = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(at + 64)));
+    const __m512i steps = _mm512_setr_epi32(0x00030000, 0x00090006, 0x000f000c, 0x00150012, 0x001b0018, 0x0021001e,
+                                            0x00270024, 0x002d002a, 0, 0, 0, 0, 0, 0, 0, 0);
+    for (int c = 0; c < 3; c++) {
+        const __m512i pick = _mm512_add_epi16(steps, _mm512_set1_epi16((short)c));
+        const __m256i colour = _mm512_castsi512_si256(_mm512_permutex2var_epi16(low, pick, high));
+        rgb[c] = (lf_vec)_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(colour));
+    }
+}
+LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) {
+    uint16_t from[2][32], values[48]; /* red and green, blue: then a table of where each number lies */
+    for (int c = 0; c < 3; c++)
+        _mm256_storeu_si256((__m256i *)(from[c / 2] + 16 * (c % 2)), _mm512_cvtepi32_epi16((__m512i)lf_to_int(rgb[c])));
+    static const uint16_t table[64] = {0,  16, 32, 1,  17, 33, 2,  18, 34, 3,  19, 35, 4,  20, 36, 5,  21, 37, 6,  22, 38, 7,
+                                       23, 39, 8,  24, 40, 9,  25, 41, 10, 26, 42, 11, 27, 43, 12, 28, 44, 13, 29, 45, 14, 30,
+                                       46, 15, 31, 47, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0};
+    const __m512i a = _mm512_loadu_si512(from[0]), b = _mm512_castsi256_si512(_mm256_loadu_si256((__m256i *)from[1]));
+    _mm512_storeu_si512(values, _mm512_permutex2var_epi16(a, _mm512_loadu_si512(table), b));
+    _mm256_storeu_si256((__m256i *)(values + 32),
+                        _mm512_castsi512_si256(_mm512_permutex2var_epi16(a, _mm512_loadu_si512(table + 32), b)));
+    memcpy(at, values, sizeof values);
+}
+#elif defined(__AVX2__)
+LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) {
+    const __m256i six = _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0);
+    const __m256i lanes = _mm256_permutevar8x32_epi32(_mm256_maskload_epi32((const int *)at, six),
+                                                      _mm256_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5));
+    for (int c = 0; c < 3; c++) {
+        const __m256i pick = _mm256_broadcastsi128_si256(
+            _mm_setr_epi8(c, -1, -1, -1, c + 3, -1, -1, -1, c + 6, -1, -1, -1, c + 9, -1, -1, -1));
+        rgb[c] = (lf_vec)_mm256_cvtepi32_ps(_mm256_shuffle_epi8(lanes, pick));
+    }
+}
+LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) {
+    const __m256i r = (__m256i)lf_to_int(rgb[0]), g = (__m256i)lf_to_int(rgb[1]), b = (__m256i)lf_to_int(rgb[2]);
+    const __m256i pixels = _mm256_or_si256(r, _mm256_or_si256(_mm256_slli_epi32(g, 8), _mm256_slli_epi32(b, 16)));
+    const __m256i pack =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+    const __m256i packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(pixels, pack),
+                                                       _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7));
+    _mm256_maskstore_epi32((int *)at, _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0), packed);
+}
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint16_t); }
+LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint16_t) }
+#else
+LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint8_t); }
+LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint8_t) }
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint16_t); }
+LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint16_t) }
+#endif
+
+LF_INLINE void lf_read_f32(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(float); }
+LF_INLINE void lf_write_f32(char *at, const lf_vec rgb[3]) {
+    for (int i = 0; i < LF_LANES; i++)
+        for (int c = 0; c < 3; c++) ((float *)at)[3 * i + c] = rgb[c][i];
+}
+#undef LF_READ_PLAIN
+#undef LF_WRITE_PLAIN
+
+/* ---- A tile of pixels ------------------------------------------------------------------------------------------- */
+
+/* Pixels x .. x+LF_TILE-1 of a row as three planes, value = pixel * scale + offset; past the count that exist the last
+ * is repeated. type is p->type, a constant where speed matters. */
+LF_INLINE void lf_read_tile(const lf_picture *p, const lf_type type, int x, int y, int count, lf_range range,
+                            lf_plane *restrict planes) {
+    const int bytes = lf_pixel_bytes(type);
+    const char *at = lf_at(p, x, y);
+    char copy[12 * LF_TILE];
+    if (count < LF_TILE) {
+        memcpy(copy, at, (size_t)(count * bytes));
+        for (int i = count; i < LF_TILE; i++) memcpy(copy + i * bytes, at + (count - 1) * bytes, (size_t)bytes);
+        at = copy;
+    }
+    LF_UNROLL
+    for (int k = 0; k < LF_VECS; k++, at += LF_LANES * bytes) {
+        lf_vec rgb[3];
+        if (type == LF_U8)
+            lf_read_u8(at, rgb);
+        else if (type == LF_U16)
+            lf_read_u16(at, rgb);
+        else
+            lf_read_f32(at, rgb);
+        LF_UNROLL
+        for (int c = 0; c < 3; c++) planes[c][k] = rgb[c] * range.scale + range.offset;
+    }
+}
+
+/* The first count pixels of three planes in [0, 1] to a row, rounded to the picture's type. */
+LF_INLINE void lf_write_tile(const lf_picture *p, const lf_type type, int x, int y, int count, const lf_plane *planes) {
+    const int bytes = lf_pixel_bytes(type);
+    char *at = lf_at(p, x, y), copy[12 * LF_TILE];
+    char *to = count < LF_TILE ? copy : at;
+    LF_UNROLL
+    for (int k = 0; k < LF_VECS; k++, to += LF_LANES * bytes) {
+        lf_vec rgb[3];
+        LF_UNROLL
+        for (int c = 0; c < 3; c++) rgb[c] = planes[c][k] * lf_top(type);
+        if (type == LF_U8)
+            lf_write_u8(to, rgb);
+        else if (type == LF_U16)
+            lf_write_u16(to, rgb);
+        else
+            lf_write_f32(to, rgb);
+    }
+    if (count < LF_TILE) memcpy(at, copy, (size_t)(count * bytes));
+}
+
+#endif

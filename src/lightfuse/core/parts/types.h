@@ -1,0 +1,70 @@
+/* What lightfuse.h works on: pictures, and the models' weights as the caller hands them. */
+#ifndef LIGHTFUSE_TYPES_H
+#define LIGHTFUSE_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum { LF_U8, LF_U16, LF_F32 } lf_type;
+
+/* RGB interleaved; row_bytes from one row to the next. float32 values lie in [0, 1]. */
+typedef struct {
+    void *pixels;
+    ptrdiff_t row_bytes;
+    int width, height;
+    lf_type type;
+} lf_picture;
+
+/* What lf_measure_rows found, in the picture's own units; finite is 0 if a float is NaN or infinite. */
+typedef struct {
+    double low, high, sum;
+    int finite;
+} lf_measure;
+
+/* Normalised value = pixel * scale + offset. */
+typedef struct {
+    float scale, offset;
+} lf_range;
+
+
+enum { LF_STRIDE = 8, LF_MAX_HIDDEN = 256 };
+
+/* Weights of CombiningNet (6 -> hidden1 -> hidden2 -> 3), each matrix [in][out], and of FilteringNet:
+ * three depthwise layers [6][3][3] with biases [6] (the last has none), then mix [6][3] with mix_bias [3].
+ * hidden1 and hidden2 are at most LF_MAX_HIDDEN. */
+typedef struct {
+    int hidden1, hidden2;
+    const float *w1, *b1, *w2, *b2, *w3, *b3;
+    const float *down1, *down1_bias, *down2, *down2_bias, *down3;
+    const float *mix, *mix_bias;
+} lf_paper;
+
+
+enum { LF_MAX_LEVELS = 8, LF_MAX_LAYERS = 4, LF_MAX_WIDTH = 32, LF_MAX_CONTEXT = 48 };
+
+/* A depthwise 3 x 3 [channels][3][3] without bias, then a pointwise [in][out] with bias [out]. */
+typedef struct {
+    const float *depthwise, *pointwise, *bias;
+} lf_separable;
+
+/* FilteringNet halves the thumbnail `levels` times and comes back up: first from 6 to `channels` at stride 2, then
+ * down[] at stride 2, a summary [2 * channels][channels] of the coarsest level's means and maxima, up[] at stride 1 on
+ * every level, stem [6][channels] beside the thumbnail, head [channels][contexts].
+ * CombiningNet has `layers` pointwise layers [in][out] of widths[0..layers] (6 ... outputs); a layer's bias may be NULL.
+ * The first widths[1] contexts are added inside its first layer, the last `outputs` of them to its last.
+ * outputs: mixing weight, luma gain, luma offset, chroma gain, and with 5 a mixing weight of chroma. With ratio,
+ * chroma follows the luma. down[] and up[] point at levels' own weights, or all at the same. */
+typedef struct {
+    int thumbnail_cells, channels, levels, layers, outputs, contexts, ratio;
+    int widths[LF_MAX_LAYERS + 1];
+    lf_separable first, stem, down[LF_MAX_LEVELS], up[LF_MAX_LEVELS];
+    const float *summary, *summary_bias, *head, *head_bias;
+    const float *weights[LF_MAX_LAYERS], *biases[LF_MAX_LAYERS];
+} lf_context_model;
+
+/* Rows and columns of a thumbnail, and of the context grid. */
+typedef struct {
+    int rows, columns;
+} lf_size;
+
+#endif
