@@ -24,8 +24,10 @@ LF_CODE void lf_paper_combine_rows(const lf_paper *m, const lf_picture *under, c
             lf_pointwise(hidden2, m->hidden2, y, 3, m->w3, lf_start_at(m->b3), 1);
             for (int c = 0; c < 3; c++) {
                 const float *blocks = context + ((size_t)c * rows + row / LF_STRIDE) * columns + at / LF_STRIDE;
+                const int last = columns - 1 - at / LF_STRIDE; /* a tile may reach past the picture */
                 float *values = (float *)y[c];
-                for (int i = 0; i < count; i++) values[i] += blocks[i / LF_STRIDE];
+                for (int g = 0; g < LF_TILE / LF_STRIDE; g++)
+                    for (int i = 0; i < LF_STRIDE; i++) values[g * LF_STRIDE + i] += blocks[lf_min_int(g, last)];
                 /* (tanh(v) + 1) / 2 = sigmoid(2v) */
                 for (int k = 0; k < LF_VECS; k++) y[c][k] = lf_sigmoid(2.0f * y[c][k]);
             }
@@ -93,7 +95,13 @@ LF_INLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range
         const int x = lf_min_int(at, p->width - 1), n = lf_min_int(LF_TILE, width - at);
         lf_plane tile[3];
         lf_read_tile(p, p->type, x, y, lf_min_int(LF_TILE, p->width - x), range, tile);
-        for (int c = 0; c < 3; c++) memcpy(planes + (size_t)c * step + at, tile[c], (size_t)n * sizeof(float));
+        for (int c = 0; c < 3; c++) {
+            float *to = planes + (size_t)c * step + at;
+            if (n == LF_TILE)
+                for (int k = 0; k < LF_VECS; k++) lf_store(to + k * LF_LANES, tile[c][k]);
+            else
+                memcpy(to, tile[c], (size_t)n * sizeof(float));
+        }
     }
 }
 

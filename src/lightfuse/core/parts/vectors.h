@@ -34,6 +34,7 @@ typedef lf_vec lf_plane[LF_VECS]; /* one channel of a tile: LF_TILE pixels of a 
 LF_INLINE int lf_min_int(int a, int b) { return a < b ? a : b; }
 LF_INLINE lf_vec lf_splat(float x) { return x - (lf_vec){0}; }
 LF_INLINE lf_vec lf_load(const float *p) { return *(const lf_loose_vec *)p; }
+LF_INLINE void lf_store(float *p, lf_vec value) { *(lf_loose_vec *)p = value; }
 
 /* C has no vector ?: in GCC, and compilers do not see minimum, maximum, rounding and reciprocal in what C can say of
  * vectors: where it matters the instruction is named. */
