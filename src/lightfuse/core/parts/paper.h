@@ -100,7 +100,7 @@ LF_INLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range
             if (n == LF_TILE)
                 for (int k = 0; k < LF_VECS; k++) lf_store(to + k * LF_LANES, tile[c][k]);
             else
-                memcpy(to, tile[c], (size_t)n * sizeof(float));
+                lf_copy(to, tile[c], n * (int)sizeof(float));
         }
     }
 }

@@ -2,8 +2,6 @@
 #ifndef LIGHTFUSE_PIXELS_H
 #define LIGHTFUSE_PIXELS_H
 
-#include <string.h>
-
 #include "types.h"
 #include "vectors.h"
 
@@ -13,6 +11,11 @@ LF_INLINE int lf_pixel_bytes(lf_type type) { return type == LF_U8 ? 3 : type == 
 
 LF_INLINE char *lf_at(const lf_picture *p, int x, int y) {
     return (char *)p->pixels + (ptrdiff_t)y * p->row_bytes + (ptrdiff_t)x * lf_pixel_bytes(p->type);
+}
+
+/* memcpy without libc, for the few bytes at a row's end. */
+LF_INLINE void lf_copy(void *restrict to, const void *restrict from, int bytes) {
+    for (int i = 0; i < bytes; i++) ((char *)to)[i] = ((const char *)from)[i];
 }
 
 /* ---- One vector of pixels, as raw numbers ----------------------------------------------------------------------- */
@@ -59,17 +62,16 @@ LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) {
     }
 }
 LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) {
-    uint16_t from[2][32], values[48]; /* red and green, blue: then a table of where each number lies */
+    uint16_t from[2][32]; /* red and green, blue; the table says where each number of a pixel lies */
     for (int c = 0; c < 3; c++)
         _mm256_storeu_si256((__m256i *)(from[c / 2] + 16 * (c % 2)), _mm512_cvtepi32_epi16((__m512i)lf_to_int(rgb[c])));
     static const uint16_t table[64] = {0,  16, 32, 1,  17, 33, 2,  18, 34, 3,  19, 35, 4,  20, 36, 5,  21, 37, 6,  22, 38, 7,
                                        23, 39, 8,  24, 40, 9,  25, 41, 10, 26, 42, 11, 27, 43, 12, 28, 44, 13, 29, 45, 14, 30,
                                        46, 15, 31, 47, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0};
     const __m512i a = _mm512_loadu_si512(from[0]), b = _mm512_castsi256_si512(_mm256_loadu_si256((__m256i *)from[1]));
-    _mm512_storeu_si512(values, _mm512_permutex2var_epi16(a, _mm512_loadu_si512(table), b));
-    _mm256_storeu_si256((__m256i *)(values + 32),
+    _mm512_storeu_si512(at, _mm512_permutex2var_epi16(a, _mm512_loadu_si512(table), b));
+    _mm256_storeu_si256((__m256i *)(at + 64),
                         _mm512_castsi512_si256(_mm512_permutex2var_epi16(a, _mm512_loadu_si512(table + 32), b)));
-    memcpy(at, values, sizeof values);
 }
 #elif defined(__AVX2__)
 LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) {
@@ -118,8 +120,8 @@ LF_INLINE void lf_read_tile(const lf_picture *p, const lf_type type, int x, int 
     const char *at = lf_at(p, x, y);
     char copy[12 * LF_TILE];
     if (count < LF_TILE) {
-        memcpy(copy, at, (size_t)(count * bytes));
-        for (int i = count; i < LF_TILE; i++) memcpy(copy + i * bytes, at + (count - 1) * bytes, (size_t)bytes);
+        lf_copy(copy, at, count * bytes);
+        for (int i = count; i < LF_TILE; i++) lf_copy(copy + i * bytes, copy + (count - 1) * bytes, bytes);
         at = copy;
     }
     LF_UNROLL
@@ -153,7 +155,7 @@ LF_INLINE void lf_write_tile(const lf_picture *p, const lf_type type, int x, int
         else
             lf_write_f32(to, rgb);
     }
-    if (count < LF_TILE) memcpy(at, copy, (size_t)(count * bytes));
+    if (count < LF_TILE) lf_copy(at, copy, count * bytes);
 }
 
 #endif
