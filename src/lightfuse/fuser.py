@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.errors import LightFuseError, PictureError
-from lightfuse.weights import Weights, check_shapes, load_weights
+from lightfuse.errors import LightFuseError, PictureError, WeightsError
+from lightfuse.weights import PaperConfig, Weights, check_shapes, load_weights
+
+if TYPE_CHECKING:
+    from lightfuse import core
 
 DEFAULT_MODEL = "paper"
 
@@ -45,8 +48,7 @@ class Fuser:
         check_shapes(self.weights, f"the given weights of {self.weights.model}")  # The core trusts every shape.
         self.threads = threads or min(usable_cores(), _MAX_THREADS)
         self.isa = isa or core.instruction_sets()[0]
-        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in self.weights.tensors.items()}
-        self._model = core.PaperModel(tensors)
+        self._model = _core_model(self.weights)
 
     def __call__(self, under: Array, over: Array, out: Array | None = None) -> Array:
         """Fuse two pictures of one scene; the darker by mean value is taken as under, whichever comes first.
@@ -84,6 +86,21 @@ class Fuser:
             raise PictureError(
                 f"the {which} picture holds values from {low:.4g} to {high:.4g}; float pictures must lie in [0, 1]"
             )
+
+
+def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
+    from lightfuse import core
+
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
+    config = weights.config
+    try:
+        if isinstance(config, PaperConfig):
+            return core.PaperModel(tensors)
+        if config.context_stride != 1:
+            raise WeightsError(f"the core fuses with a context of stride 1 only, not {config.context_stride}")
+        return core.ContextModel(tensors, config.thumbnail_cells, config.levels, config.ratio)
+    except ValueError as error:
+        raise WeightsError(f"model {weights.model!r} cannot be fused with: {error}") from None
 
 
 def check_pair(under: Array, over: Array) -> None:

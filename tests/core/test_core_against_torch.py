@@ -1,27 +1,32 @@
 """The compiled core against the torch model: 1e-4 in float, one level in 8 bits, whatever the size and processor."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 
 from lightfuse import core
 from lightfuse.fuser import Fuser
-from lightfuse.networks import build, to_weights
+from lightfuse.networks import PaperModel, build, to_weights
 from lightfuse.networks.models import from_weights
+from lightfuse.weights.architecture import config_of, vary
 
-SIZES = [(1, 1), (1, 37), (37, 1), (7, 9), (32, 32), (33, 65), (64, 31), (129, 200)]
+SIZES = [(1, 1), (1, 37), (37, 1), (7, 9), (32, 32), (33, 65), (64, 31), (129, 200), (20, 600), (300, 310)]
+MODELS = ["paper", "paper-wide", "small", "base"]
 TOPS = {"uint8": 255, "uint16": 65535, "float32": 1}
 # In levels of the type; of 16 bits, the float tolerance.
 TOLERANCES = {"uint8": 1, "uint16": 1e-4 * 65535, "float32": 1e-4}
 
 
 def trained_like(model):
-    """A module whose answers spread over [0, 1] instead of sitting at the middle, as a fresh one's do."""
+    """A module whose answers spread over [0, 1]; a fresh paper network's sit at the middle."""
     torch.manual_seed(3)
     module = build(model)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.mul_(1.7)
+    if isinstance(module, PaperModel):
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.mul_(1.7)
     return module.eval()
 
 
@@ -40,26 +45,49 @@ def fused_by_torch(module, under, over):
         return module(*planes)[0].permute(1, 2, 0).numpy()
 
 
+@functools.cache
+def expected(model, dtype, size):
+    """What torch answers, in levels of the type; the same for every instruction set, and slow."""
+    return fused_by_torch(trained_like(model), *picture_pair(*size, dtype)) * TOPS[dtype]
+
+
 @pytest.mark.parametrize("isa", core.instruction_sets())
 @pytest.mark.parametrize("dtype", list(TOPS))
-@pytest.mark.parametrize("model", ["paper", "paper-wide"])
+@pytest.mark.parametrize("model", MODELS)
 def test_core_agrees_with_torch(model, dtype, isa):
-    module = trained_like(model)
-    fuser = Fuser(to_weights(module, model, {}), threads=2, isa=isa)
+    fuser = Fuser(to_weights(trained_like(model), model, {}), threads=2, isa=isa)
+    rounding = 0 if dtype == "float32" else 0.5
+    for size in SIZES:
+        difference = np.abs(fuser(*picture_pair(*size, dtype)).astype(np.float64) - expected(model, dtype, size))
+        assert difference.max() <= TOLERANCES[dtype] + rounding, size
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"outputs": 4, "ratio": False},
+        {"outputs": 4, "ratio": True, "hidden": (9,)},
+        {"shared": False, "channels": 5, "levels": 2, "hidden": (3, 17, 6)},
+        {"thumbnail_cells": 900, "levels": 3, "hidden": (24, 1)},
+    ],
+)
+def test_core_agrees_with_any_context_model(changes):
+    """Not only the shapes that are shipped: each way a layer can be left over or shared."""
+    config = vary(config_of("small"), changes)
+    module = trained_like(config)
+    fuser = Fuser(to_weights(module, "small", {}), threads=2)
     for height, width in SIZES:
-        under, over = picture_pair(height, width, dtype)
-        expected = fused_by_torch(module, under, over) * TOPS[dtype]
-        difference = np.abs(fuser(under, over).astype(np.float64) - expected)
-        rounding = 0 if dtype == "float32" else 0.5
-        assert difference.max() <= TOLERANCES[dtype] + rounding, f"{width}×{height}"
+        under, over = picture_pair(height, width, "float32")
+        np.testing.assert_allclose(fuser(under, over), fused_by_torch(module, under, over), atol=1e-4, rtol=0)
 
 
-def test_answers_depend_on_the_weights_and_spread():
+@pytest.mark.parametrize("model", MODELS)
+def test_answers_depend_on_the_weights_and_spread(model):
     """Guards the comparison above against a model that answers nearly the same everywhere."""
-    module = trained_like("paper")
-    fused = Fuser(to_weights(module, "paper", {}))(*picture_pair(64, 64, "float32"))
+    module = trained_like(model)
+    fused = Fuser(to_weights(module, model, {}))(*picture_pair(64, 64, "float32"))
     assert fused.std() > 0.02
-    other = from_weights(to_weights(build("paper"), "paper", {}))
+    other = from_weights(to_weights(build(model), model, {}))
     assert np.abs(fused_by_torch(other, *picture_pair(64, 64, "float32")) - fused).max() > 0.02
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from lightfuse.networks import CombiningNet, FilteringNet, build, from_weights
-from lightfuse.networks.paper import normalise
+from lightfuse.networks import build, from_weights
+from lightfuse.networks.paper import CombiningNet, FilteringNet, normalise
 
-REFERENCE = Path(os.environ.get("LIGHTFUSE_REFERENCE", "../shared/reference"))
+REFERENCE = Path(os.environ.get("LIGHTFUSE_REFERENCE", "reference-not-given"))
 
 
 @pytest.mark.parametrize(("model", "parameters"), [("paper", 1574), ("paper-wide", 18630)])
@@ -22,7 +22,7 @@ def test_parameter_count_is_the_papers(model, parameters):
 def test_agrees_with_the_authors_network_in_keras(model):
     weights, pair = REFERENCE / f"authors_{model}.h5", REFERENCE / f"keras_{model}.npz"
     if not (weights.exists() and pair.exists()):
-        pytest.skip(f"the authors' weights and outputs are not in {REFERENCE} (LIGHTFUSE_REFERENCE)")
+        pytest.skip("the authors' weights and outputs are not at hand (name their folder in LIGHTFUSE_REFERENCE)")
     from lightfuse.weights.keras import read_keras
 
     expected = np.load(pair)

@@ -1,25 +1,26 @@
 """From a model's name or weights to a torch module, and back."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from lightfuse.networks.context import ContextModel
 from lightfuse.networks.paper import PaperModel
-from lightfuse.weights import Weights, load_weights
-from lightfuse.weights.shapes import PAPER_HIDDEN, parameter_shapes
+from lightfuse.weights import Config, PaperConfig, Weights, config_of, load_weights
 
-Model = PaperModel
+Model = PaperModel | ContextModel
 
 
-def build(model: str) -> Model:
-    """An untrained module of a model by its name (``paper`` or ``paper-wide``).
+def build(model: str | Config) -> Model:
+    """An untrained module, by a known model's name (``paper``, ``paper-wide``, ``small``, ``base``) or a configuration.
 
     Raises:
         WeightsError: for an unknown model.
     """
-    parameter_shapes(model)
-    return PaperModel(PAPER_HIDDEN[model])
+    config = config_of(model) if isinstance(model, str) else model
+    return PaperModel(config) if isinstance(config, PaperConfig) else ContextModel(config)
 
 
 def load(model: str | Path) -> Model:
@@ -33,12 +34,12 @@ def load(model: str | Path) -> Model:
 
 def from_weights(weights: Weights) -> Model:
     """The module that these weights belong to, in evaluation mode."""
-    module = build(weights.model)
+    module = build(weights.config)
     module.load_state_dict({name: torch.from_numpy(np.array(tensor)) for name, tensor in weights.tensors.items()})
     return module.eval()
 
 
-def to_weights(module: Model, model: str, notes: dict[str, str]) -> Weights:
-    """A module's parameters as weights that can be saved."""
+def to_weights(module: Model, model: str, notes: Mapping[str, str]) -> Weights:
+    """A module's parameters as weights that can be saved, under a model's name."""
     tensors = {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
-    return Weights(model=model, tensors=tensors, notes=notes)
+    return Weights(model, tensors, notes, module.config)

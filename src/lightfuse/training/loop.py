@@ -1,7 +1,7 @@
 """The training loop: draw, fuse, compare, step; validate and keep the best; stop and resume anywhere."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,102 +9,91 @@ import torch
 
 from lightfuse.errors import DataError
 from lightfuse.networks import build
-from lightfuse.training.losses import reference_loss, ssim
-from lightfuse.training.prepare import load_dataset
+from lightfuse.training.averaging import AveragedModel
+from lightfuse.training.prefetch import prefetched
+from lightfuse.training.prepare import load_datasets
 from lightfuse.training.run_folder import Checkpoint, RunFolder
-from lightfuse.training.sampling import PatchSampler, WholePair, whole_pairs
 from lightfuse.training.settings import TrainSettings
+from lightfuse.training.task import task_for
+from lightfuse.training.team import join_team
+from lightfuse.training.validation import Validation
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands, for whoever shows it."""
+    """Where a run stands, for whoever shows it; ``best`` is the best validation score so far."""
 
     step: int
     steps: int
     loss: float
-    validation_psnr: float | None
-    best_psnr: float
+    validation: Validation | None
+    best: float
 
 
 def train(
-    data: Path,
+    data: Path | Sequence[Path],
     out: Path,
     settings: TrainSettings,
     *,
     resume: bool = False,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Path:
-    """Train a model on a prepared data set; returns the path of the best weights.
+    """Train a model on prepared data sets; returns the path of the best weights.
+
+    Started by ``torchrun``, the processes share every step: each draws a batch of its own, the first one writes.
 
     Raises:
-        DataError: the data set cannot be used, ``out`` holds a run and ``resume`` is off, or the settings differ.
+        DataError: a data set cannot be used, ``out`` holds a run and ``resume`` is off, or the settings differ.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    dataset = load_dataset(data)
-    sampler = PatchSampler(dataset, "train", settings)
-    validation = whole_pairs(dataset, "valid")
-    folder = RunFolder(out, settings, resume=resume)
+    team = join_team()
+    task = task_for(settings, load_datasets([data] if isinstance(data, Path) else data), team)
     torch.manual_seed(settings.seed)
-    model = build(settings.model)
+    model = build(settings.config)
+    averaged = AveragedModel(model, settings.average)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    state = folder.restore(model, optimizer) if resume else Checkpoint(step=0, best_psnr=-math.inf)
+    folder = RunFolder(out, settings, resume=resume, writes=team.leads)
+    state = folder.restore(model, averaged, optimizer) if resume else Checkpoint(step=0, best=-math.inf)
 
-    with folder.logs(state.step) as log:
-        while state.step < settings.steps:
+    with folder.logging(state.step):
+        for step, batch in prefetched(task.batch, range(state.step, settings.steps)):
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(state.step, settings)
-            batch = sampler.batch(state.step)
-            fused = (model.respond(batch.pair) + 1) / 2
-            loss = reference_loss(fused, batch.reference, settings)
+                group["lr"] = learning_rate(step, settings)
+            losses = task.losses(model, batch)
+            loss = torch.stack(list(losses.values())).sum()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            team.average_gradients(model)
+            if settings.gradient_clip:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
             optimizer.step()
-            state.step += 1
+            averaged.update(model, step)
+            state.step = step + 1
 
             if not math.isfinite(loss.item()):
                 raise DataError(f"the loss became {loss.item()} at step {state.step}; lower learning_rate")
-            measured = None
-            if state.step % settings.validate_every == 0 or state.step == settings.steps:
-                measured = validate(model, validation)
+            if not team.leads:
+                continue
+            measured, validates = None, state.step % settings.validate_every == 0 or state.step == settings.steps
+            if validates:
+                measured = task.validate(averaged.model)
                 # With no validation scenes the newest weights are the best known.
-                if measured is None or measured.psnr > state.best_psnr:
-                    state.best_psnr = measured.psnr if measured else math.nan
-                    folder.keep_best(model, state)
-                folder.save(model, optimizer, state)
-            if measured or state.step % settings.log_every == 0:
-                log.write(state.step, loss.item(), learning_rate(state.step, settings), measured)
-                psnr = measured.psnr if measured else None
-                report(Progress(state.step, settings.steps, loss.item(), psnr, state.best_psnr))
+                if measured is None or measured.score > state.best:
+                    state.best = measured.score if measured else -math.inf
+                    folder.keep_best(averaged.model, state, measured)
+                folder.keep_last(averaged.model, state, measured)
+                folder.save(model, averaged, optimizer, state)
+            if validates or state.step % settings.log_every == 0:
+                folder.log(state.step, losses, learning_rate(state.step, settings), measured)
+                report(Progress(state.step, settings.steps, loss.item(), measured, state.best))
     return folder.best
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:
-    """Linear growth over ``warmup`` steps, then a half cosine to zero at ``steps``."""
+    """Linear growth over ``warmup`` steps, then a half cosine to the floor at ``steps``."""
     if step < settings.warmup:
         return settings.learning_rate * (step + 1) / settings.warmup
     done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Means over the validation scenes' extreme pairs: PSNR in dB, SSIM."""
-
-    psnr: float
-    ssim: float
-
-
-@torch.no_grad()
-def validate(model: torch.nn.Module, pairs: list[WholePair]) -> Validation | None:
-    """Fuse every pair whole, round to 8 bits and compare with its reference; None without pairs."""
-    if not pairs:
-        return None
-    psnrs, ssims = [], []
-    for pair in pairs:
-        fused = (model(pair.under, pair.over).clamp(0, 1) * 255).round() / 255
-        mse = (fused - pair.reference).square().mean().clamp_min(1e-10)
-        psnrs.append(-10 * math.log10(mse.item()))
-        ssims.append(ssim(fused, pair.reference).item())
-    return Validation(sum(psnrs) / len(psnrs), sum(ssims) / len(ssims))
+    height = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return settings.learning_rate_floor + (settings.learning_rate - settings.learning_rate_floor) * height

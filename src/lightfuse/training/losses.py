@@ -1,40 +1,33 @@
-"""What training minimises: differences between a fused picture and its reference, as torch scalars."""
+"""Differences between a fused picture and its reference, as torch numbers: one for each picture of a batch."""
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from lightfuse.training.gaussian_window import window_means
 from lightfuse.training.settings import TrainSettings
 
 
-def reference_loss(fused: Tensor, reference: Tensor, settings: TrainSettings) -> Tensor:
-    """The weighted sum of L1, MSE and 1 − SSIM over N×3×H×W pictures in [0, 1]."""
-    loss = fused.new_zeros(())
+def reference_losses(fused: Tensor, reference: Tensor, settings: TrainSettings, stride: int = 1) -> dict[str, Tensor]:
+    """Weighted L1, MSE and 1 − SSIM of N×3×H×W pictures in [0, 1], each of shape N, those of weight 0 left out."""
+    losses = {}
     if settings.l1:
-        loss = loss + settings.l1 * (fused - reference).abs().mean()
+        losses["l1"] = settings.l1 * (fused - reference).abs().mean(dim=(1, 2, 3))
     if settings.mse:
-        loss = loss + settings.mse * F.mse_loss(fused, reference)
+        losses["mse"] = settings.mse * (fused - reference).square().mean(dim=(1, 2, 3))
     if settings.ssim:
-        loss = loss + settings.ssim * (1 - ssim(fused, reference))
-    return loss
+        losses["ssim"] = settings.ssim * (1 - ssim(fused, reference, stride))
+    return losses
 
 
-def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Mean SSIM of N×C×H×W pictures in [0, 1], sides at least 11 (Wang et al., TIP 2004, eq. 13; Gaussian σ 1.5)."""
-    mean_a, mean_b = _blur(a), _blur(b)
-    var_a = _blur(a * a) - mean_a**2
-    var_b = _blur(b * b) - mean_b**2
-    covariance = _blur(a * b) - mean_a * mean_b
+def ssim(a: Tensor, b: Tensor, stride: int = 1) -> Tensor:
+    """Mean SSIM of N×C×H×W pictures in [0, 1], sides at least 11 (Wang et al., TIP 2004, eq. 13; Gaussian σ 1.5): N.
+
+    With a ``stride``, only the windows at multiples of it count.
+    """
+    mean_a, mean_b = window_means(a, stride), window_means(b, stride)
+    var_a = window_means(a * a, stride) - mean_a**2
+    var_b = window_means(b * b, stride) - mean_b**2
+    covariance = window_means(a * b, stride) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     structure = (2 * covariance + c2) / (var_a + var_b + c2)
-    return (luminance * structure).mean()
-
-
-def _blur(x: Tensor) -> Tensor:
-    """Separable 11-tap Gaussian, σ 1.5, each channel by itself, without padding."""
-    channels = x.shape[1]
-    taps = torch.exp(-((torch.arange(11, dtype=x.dtype, device=x.device) - 5) ** 2) / (2 * 1.5**2))
-    taps = (taps / taps.sum()).repeat(channels, 1, 1, 1)
-    x = F.conv2d(x, taps, groups=channels)
-    return F.conv2d(x, taps.transpose(2, 3), groups=channels)
+    return (luminance * structure).mean(dim=(1, 2, 3))

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lightfuse.brackets.discover import FoundBracket, find_brackets
 from lightfuse.errors import DataError, PictureError
 from lightfuse.images import read_picture
+from lightfuse.training.soft_reference import soft_reference
 
 MANIFEST = "dataset.json"
 FORMAT = 1
@@ -19,7 +20,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Scene:
-    """One prepared bracket. ``file`` holds uint8 of shape (exposures [+ 1 reference, last], height, width, 3)."""
+    """One prepared bracket. ``file`` holds uint8 of shape (exposures [+ 1 reference, last], height, width, 3).
+
+    A soft reference is one that `prepare` made itself; it is stored like a given one but flagged as what it is.
+    """
 
     name: str
     file: str
@@ -32,6 +36,7 @@ class Scene:
     highs: tuple[int, ...]
     has_reference: bool
     patches: tuple[tuple[int, int], ...]
+    has_soft_reference: bool = False
 
     @property
     def extreme_pair(self) -> tuple[int, int]:
@@ -49,13 +54,17 @@ class Skipped:
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """How a data set is made. ``long_side`` in pixels (0 keeps the size), ``patch`` and ``stride`` in pixels."""
+    """How a data set is made. ``long_side`` in pixels (0 keeps the size), ``patch`` and ``stride`` in pixels.
+
+    ``soft_references`` makes one for each scene without a reference (see `soft_reference`).
+    """
 
     long_side: int = 1536
     patch: int = 256
     stride: int = 256
     validation: float = 0.2
     seed: int = 0
+    soft_references: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,20 @@ def load_dataset(folder: Path) -> Dataset:
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{str(path)!r} is damaged ({error}); prepare the data set again") from None
     return Dataset(folder, settings, scenes, skipped)
+
+
+def load_datasets(folders: Sequence[Path]) -> Dataset:
+    """Several data sets as one (see `load_dataset`); scenes of several are named by their data set's folder, too."""
+    datasets = [load_dataset(folder) for folder in folders]
+    if len(datasets) == 1:
+        return datasets[0]
+    scenes = tuple(
+        replace(scene, name=f"{dataset.folder.name}/{scene.name}", file=str((dataset.folder / scene.file).resolve()))
+        for dataset in datasets
+        for scene in dataset.scenes
+    )
+    skipped = tuple(skip for dataset in datasets for skip in dataset.skipped)
+    return Dataset(datasets[0].folder, datasets[0].settings, scenes, skipped)
 
 
 def open_scene(dataset: Dataset, scene: Scene) -> NDArray[np.uint8]:
@@ -191,6 +214,9 @@ def _prepare_scene(
     if len(shapes) > 1:
         sizes = ", ".join(sorted(f"{width}×{height}" for height, width, _ in shapes))
         raise DataError(f"its pictures have different sizes: {sizes}")
+    made = settings.soft_references and bracket.reference is None
+    if made:
+        pictures.append(soft_reference(pictures))
     height, width, _ = pictures[0].shape
     file = f"scenes/{bracket.name.replace('/', '__')}.npy"
     np.save(out / file, np.stack(pictures))
@@ -206,6 +232,7 @@ def _prepare_scene(
         highs=tuple(int(picture.max()) for _, _, picture in exposures),
         has_reference=bracket.reference is not None,
         patches=tuple(patch_corners(height, width, settings.patch, settings.stride)),
+        has_soft_reference=made,
     )
 
 

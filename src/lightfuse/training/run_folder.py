@@ -2,40 +2,43 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import torch
+from torch import Tensor
 
 from lightfuse.errors import DataError
-from lightfuse.networks import to_weights
-from lightfuse.networks.models import Model
+from lightfuse.networks import Model, to_weights
+from lightfuse.training.averaging import AveragedModel
 from lightfuse.training.settings import TrainSettings, read_settings
+from lightfuse.training.validation import MEASURES, Validation
 from lightfuse.weights import save_weights
 
-if TYPE_CHECKING:
-    from lightfuse.training.loop import Validation
-
-_COLUMNS = ("step", "loss", "learning_rate", "validation_psnr", "validation_ssim")
+_COLUMNS = ("step", "loss", "learning_rate", *(f"validation_{measure}" for measure in MEASURES))
 
 
 @dataclass
 class Checkpoint:
-    """Where a run stands: steps done and the best validation PSNR (dB) so far."""
+    """Where a run stands: steps done and the best validation score so far."""
 
     step: int
-    best_psnr: float
+    best: float
 
 
 class RunFolder:
-    """The folder of one run; refuses to mix two runs."""
+    """The folder of one run; refuses to mix two runs. Of several processes only one ``writes``."""
 
-    def __init__(self, path: Path, settings: TrainSettings, *, resume: bool) -> None:
+    def __init__(self, path: Path, settings: TrainSettings, *, resume: bool, writes: bool = True) -> None:
         self.path = path
         self._settings = settings
+        self._writes = writes
+        self._logs: Logs | None = None
+        if not writes:
+            return
         if resume:
             self._check_same_settings()
         elif self._checkpoint.exists():
@@ -52,45 +55,69 @@ class RunFolder:
         return self.path / "best.safetensors"
 
     @property
+    def last(self) -> Path:
+        """The weights of the newest validation."""
+        return self.path / "last.safetensors"
+
+    @property
     def _checkpoint(self) -> Path:
         return self.path / "checkpoint.pt"
 
-    def restore(self, model: Model, optimizer: torch.optim.Optimizer) -> Checkpoint:
-        """Load the newest checkpoint into model and optimizer."""
+    def restore(self, model: Model, averaged: AveragedModel, optimizer: torch.optim.Optimizer) -> Checkpoint:
+        """Load the newest checkpoint into model, running average and optimizer."""
         try:
             saved: dict[str, Any] = torch.load(self._checkpoint, weights_only=True)
             model.load_state_dict(saved["model"])
+            averaged.model.load_state_dict(saved["averaged"])
             optimizer.load_state_dict(saved["optimizer"])
-            return Checkpoint(saved["step"], saved["best_psnr"])
+            return Checkpoint(saved["step"], saved["best"])
         except OSError:
             raise DataError(f"{str(self.path)!r} has no checkpoint to resume; start it without --resume") from None
         except (RuntimeError, KeyError, EOFError, ValueError) as error:
             raise DataError(f"{str(self._checkpoint)!r} is damaged ({error}); start the run again") from None
 
-    def save(self, model: Model, optimizer: torch.optim.Optimizer, state: Checkpoint) -> None:
+    def save(self, model: Model, averaged: AveragedModel, optimizer: torch.optim.Optimizer, state: Checkpoint) -> None:
         """Write the checkpoint, whole or not at all."""
         part = self._checkpoint.with_suffix(".part")
-        fields = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save({**fields, "step": state.step, "best_psnr": state.best_psnr}, part)
+        states = {"model": model, "averaged": averaged.model, "optimizer": optimizer}
+        fields = {name: module.state_dict() for name, module in states.items()}
+        torch.save({**fields, "step": state.step, "best": state.best}, part)
         os.replace(part, self._checkpoint)
 
-    def keep_best(self, model: Model, state: Checkpoint) -> None:
+    def keep_best(self, model: Model, state: Checkpoint, measured: Validation | None) -> None:
         """Write the weights as the best of this run."""
-        notes = {"step": str(state.step), "validation_psnr": f"{state.best_psnr:.3f}"}
-        save_weights(self.best, to_weights(model, self._settings.model, notes))
+        self._keep(self.best, model, state, measured)
+
+    def keep_last(self, model: Model, state: Checkpoint, measured: Validation | None) -> None:
+        """Write the weights as the newest of this run."""
+        self._keep(self.last, model, state, measured)
+
+    def _keep(self, path: Path, model: Model, state: Checkpoint, measured: Validation | None) -> None:
+        values = {f"validation_{name}": getattr(measured, name, None) for name in MEASURES}
+        notes = {"step": str(state.step)} | {name: f"{v:.4f}" for name, v in values.items() if v is not None}
+        save_weights(path, to_weights(model, self._settings.model, notes))
 
     @contextmanager
-    def logs(self, step: int) -> Iterator["Logs"]:
+    def logging(self, step: int) -> Iterator[None]:
         """Open the CSV and TensorBoard logs, cut back to ``step`` where a resumed run had logged further."""
+        if not self._writes:
+            yield
+            return
         table = self.path / "log.csv"
         kept = _rows_until(table, step) if step else []
         with table.open("w", newline="", encoding="utf-8") as file:
-            logs = Logs(file, self.path / "tensorboard", purge_step=step)
-            logs.start(kept)
+            self._logs = Logs(file, self.path / "tensorboard", purge_step=step)
+            self._logs.start(kept)
             try:
-                yield logs
+                yield
             finally:
-                logs.close()
+                self._logs.close()
+
+    def log(self, step: int, losses: Mapping[str, Tensor], learning_rate: float, measured: Validation | None) -> None:
+        """Log one row; the validation columns stay empty where nothing was measured. TensorBoard gets every loss."""
+        if self._logs is not None:
+            parts = {name: loss.item() for name, loss in losses.items()}
+            self._logs.write(step, parts, learning_rate, measured)
 
     def _check_same_settings(self) -> None:
         path = self.path / "settings.json"
@@ -112,14 +139,16 @@ class Logs:
         """Write the head of the table and the rows that stay from before."""
         self._csv.writerows([list(_COLUMNS), *kept])
 
-    def write(self, step: int, loss: float, learning_rate: float, measured: "Validation | None") -> None:
-        """Log one row; the validation columns stay empty where nothing was measured."""
-        values = (loss, learning_rate, measured and measured.psnr, measured and measured.ssim)
+    def write(self, step: int, losses: Mapping[str, float], learning_rate: float, measured: Validation | None) -> None:
+        """Write one row (see `RunFolder.log`)."""
+        values = (sum(losses.values()), learning_rate, *(getattr(measured, name, None) for name in MEASURES))
         self._csv.writerow([step, *("" if value is None else f"{value:.6g}" for value in values)])
         self._file.flush()
         for name, value in zip(_COLUMNS[1:], values, strict=True):
             if value is not None:
                 self._tensorboard.add_scalar(name, value, step)
+        for name, part in losses.items():
+            self._tensorboard.add_scalar(f"losses/{name}", part, step)
 
     def close(self) -> None:
         """Flush and close TensorBoard's file."""

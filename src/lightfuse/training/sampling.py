@@ -13,6 +13,7 @@ from torch import Tensor
 from lightfuse.errors import DataError
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
+from lightfuse.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class WholePair:
 class PatchSampler:
     """Draws the batch of any step from the scenes of one split that have a reference picture."""
 
-    def __init__(self, dataset: Dataset, split: str, settings: TrainSettings) -> None:
+    def __init__(self, dataset: Dataset, split: str, settings: TrainSettings, team: Team = ALONE) -> None:
         scenes = [scene for scene in dataset.split(split) if scene.has_reference]
         self._scenes = [scene for scene in scenes if min(scene.height, scene.width) >= settings.patch]
         if not self._scenes:
@@ -46,11 +47,12 @@ class PatchSampler:
             )
         self._pictures = [open_scene(dataset, scene) for scene in self._scenes]
         self._settings = settings
+        self._team = team
 
     def batch(self, step: int) -> Batch:
         """The batch of one step, always the same for the same seed and step."""
-        random = np.random.default_rng([self._settings.seed, step])
-        patches = [self._patch(random) for _ in range(self._settings.batch)]
+        seeds = ([self._settings.seed, step, number] for number in self._team.share(self._settings.batch))
+        patches = [self._patch(np.random.default_rng(seed)) for seed in seeds]
         pairs, references = zip(*patches, strict=True)
         return Batch(torch.from_numpy(np.stack(pairs)), torch.from_numpy(np.stack(references)))
 

@@ -3,101 +3,224 @@
 import dataclasses
 import json
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from lightfuse.errors import DataError
+from lightfuse.errors import DataError, WeightsError
+from lightfuse.weights import Config, config_of
+from lightfuse.weights.architecture import vary
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """What one run does; saved with the run as ``settings.json``.
 
+    The defaults are those of ``paper``; `CONTEXT_SETTINGS` lists where the context models' differ.
+
     Attributes:
-        model: ``paper`` or ``paper-wide``.
+        model: ``paper``, ``paper-wide``, ``small`` or ``base``.
+        architecture: fields of the model's configuration to change, as ``architecture.channels=16``.
         steps: optimizer steps in all.
-        batch: patches a step.
-        patch: side of a patch in pixels, a multiple of 8.
-        learning_rate: of Adam at its peak; falls to zero along a half cosine.
+        batch: samples with a reference a step (per process).
+        patch: side of a training crop in pixels, a multiple of 8.
+        learning_rate: of Adam at its peak; falls along a half cosine to ``learning_rate_floor``.
         warmup: steps of linear growth to the peak.
+        gradient_clip: largest norm of the gradient; 0 leaves it as it is.
+        average: decay of the running average of weights that is validated and kept; 0 keeps the newest.
         seed: of everything random; step ``n`` draws from ``(seed, n)`` alone, so a resumed run repeats exactly.
-        near_pairs: chance of a pair one or two exposures away from the extremes instead of the extreme pair itself.
-        jitter: move patches off the prepared grid at random.
-        flips: mirror and quarter-turn patches at random.
-        channel_swaps: permute red, green and blue at random, in both exposures and the reference alike.
-        l1, mse, ssim: weights of the losses (mean absolute, mean squared error, 1 − SSIM).
+        near_pairs: chance of a pair of exposures other than the extreme ones.
+        flips: mirror samples (``paper``: and quarter-turn them) at random.
+        jitter, channel_swaps: ``paper``: move patches off the prepared grid; permute red, green and blue.
+        batch_unlabelled: context models: samples without a reference a step, beside ``batch`` with one.
+        zoom: context models: chance that a sample shows a part of the scene, and that it is shrunk.
+        white_balance, exposure_gap, noise: context models: chance that a sample's colours are shifted, that one
+            exposure is darkened or brightened, that the dark one is given sensor noise.
+        l1, mse, ssim: weights of the losses against the reference (mean absolute, mean squared error, 1 − SSIM).
+        chroma: context models: weight of the mean absolute difference of chroma against the reference.
+        soft: context models: what the four above count where the reference is a soft one.
+        mef_ssim, mef_ssim_labelled: context models: weight of 1 − MEF-SSIM without and beside a reference.
+        hue, saturation: context models, without a reference: weights of the differences in hue and in mean chroma
+            from the better exposed input.
+        out_of_range: context models: weight of how far pixels leave [0, 1].
         validate_every, log_every: in steps; the checkpoint is written at every validation.
+        validate_long_side: context models: pictures are shrunk to this many pixels for validation.
         threads: of torch; 0 leaves torch's own choice.
     """
 
     model: str = "paper"
+    architecture: Mapping[str, Any] = field(default_factory=dict)
     steps: int = 8000
     batch: int = 4
     patch: int = 256
     learning_rate: float = 2e-3
+    learning_rate_floor: float = 0.0
     warmup: int = 100
+    gradient_clip: float = 0.0
+    average: float = 0.0
     seed: int = 0
     near_pairs: float = 0.5
-    jitter: bool = True
     flips: bool = True
+    jitter: bool = True
     channel_swaps: bool = True
+    batch_unlabelled: int = 0
+    zoom: float = 0.0
+    white_balance: float = 0.0
+    exposure_gap: float = 0.0
+    noise: float = 0.0
     l1: float = 1.0
     mse: float = 1.0
     ssim: float = 0.5
+    chroma: float = 0.0
+    soft: float = 0.0
+    mef_ssim: float = 0.0
+    mef_ssim_labelled: float = 0.0
+    hue: float = 0.0
+    saturation: float = 0.0
+    out_of_range: float = 0.0
     validate_every: int = 500
+    validate_long_side: int = 768
     log_every: int = 20
     threads: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "validate_every", "log_every"):
+        for name in ("steps", "batch", "patch", "validate_every", "validate_long_side", "log_every"):
             if getattr(self, name) < 1:
                 raise DataError(f"setting {name} must be at least 1, not {getattr(self, name)}")
+        for name, setting in dataclasses.asdict(self).items():
+            if isinstance(setting, (int, float)) and not 0 <= setting < float("inf"):
+                raise DataError(f"setting {name} must be a number of at least 0, not {setting}")
         if self.patch % 8:
             raise DataError(f"setting patch must be a multiple of 8, not {self.patch}")
+        if not self.average < 1:
+            raise DataError(f"setting average must be below 1, not {self.average}")
         if not self.l1 + self.mse + self.ssim > 0:
             raise DataError("at least one of the loss weights l1, mse and ssim must be above 0")
+        config = self.config  # Raises where there is no such model.
+        normal = {name: getattr(config, name) for name in self.architecture}
+        object.__setattr__(self, "architecture", normal)
 
-    def override(self, words: list[str]) -> "TrainSettings":
+    @property
+    def config(self) -> Config:
+        """What the model to train is made of."""
+        try:
+            return vary(config_of(self.model), self.architecture)
+        except WeightsError as error:
+            raise DataError(f"setting model or architecture: {error}") from None
+
+    def override(self, words: Sequence[str]) -> "TrainSettings":
         """A copy with ``name=value`` words applied, each read as the setting's own type."""
-        return self._replace(dict(_parse(word) for word in words))
+        return _replaced(self, _changes(words))
 
     def to_json(self) -> str:
         """The settings as they are saved with a run."""
         return json.dumps(dataclasses.asdict(self), indent=1)
 
-    def _replace(self, changes: dict[str, Any]) -> "TrainSettings":
-        return dataclasses.replace(self, **{name: _convert(name, value) for name, value in changes.items()})
+
+CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "steps": 20000,
+        "batch": 2,
+        "batch_unlabelled": 3,
+        "patch": 128,
+        "learning_rate": 3e-3,
+        "learning_rate_floor": 1e-5,
+        "gradient_clip": 1.0,
+        "average": 0.998,
+        "near_pairs": 0.45,
+        "zoom": 0.75,
+        "white_balance": 0.3,
+        "exposure_gap": 0.3,
+        "noise": 0.4,
+        "mse": 0.0,
+        "ssim": 0.75,
+        "chroma": 1.0,
+        "soft": 0.6,
+        "mef_ssim": 3.0,
+        "mef_ssim_labelled": 0.5,
+        "hue": 0.3,
+        "saturation": 0.3,
+        "out_of_range": 2.0,
+        "validate_every": 1000,
+    }
+)
+"""What the context models set otherwise than `TrainSettings` does."""
+
+
+def default_settings(model: str) -> TrainSettings:
+    """The settings a model is best trained with.
+
+    Raises:
+        DataError: for an unknown model.
+    """
+    settings = TrainSettings(model)
+    return settings if settings.config.family == "paper" else dataclasses.replace(settings, **CONTEXT_SETTINGS)
+
+
+def choose_settings(path: Path | None = None, words: Sequence[str] = ()) -> TrainSettings:
+    """A file's settings, then words' on top; what neither names is as its model is best trained.
+
+    The file is TOML (``name = value`` lines, an ``[architecture]`` table) or a run's ``settings.json``.
+
+    Raises:
+        DataError: the file cannot be read, or a setting does not exist or cannot have that value.
+    """
+    from_file, from_words = _read(path) if path else {}, _changes(words)
+    both = {**from_file, **from_words}
+    architecture = {**from_file.get("architecture", {}), **from_words.get("architecture", {})}
+    return _replaced(default_settings(str(both.get("model", "paper"))), {**both, "architecture": architecture})
 
 
 def read_settings(path: Path) -> TrainSettings:
-    """Settings from a TOML file (``name = value`` lines) or a run's ``settings.json``; the rest stays at its default.
+    """A file's settings (see `choose_settings`)."""
+    return choose_settings(path)
 
-    Raises:
-        DataError: the file cannot be read, or names a setting that does not exist.
-    """
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        changes = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        changes: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise DataError(f"cannot read settings {str(path)!r}: {error.strerror}") from None
     except ValueError as error:
         raise DataError(f"settings {str(path)!r} are not valid {path.suffix or 'TOML'}: {error}") from None
-    return TrainSettings()._replace(changes)
+    if not isinstance(changes, dict) or not isinstance(changes.get("architecture", {}), dict):
+        raise DataError(f"settings {str(path)!r} are no table of names and values")
+    return changes
 
 
-def _parse(word: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not equals:
-        raise DataError(f"{word!r} is not of the form name=value")
-    return name.strip().replace("-", "_"), value.strip()
+def _changes(words: Sequence[str]) -> dict[str, Any]:
+    """``name=value`` words as settings; those of ``architecture.`` gathered into one."""
+    changes: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise DataError(f"{word!r} is not of the form name=value")
+        name = name.strip().replace("-", "_")
+        if name == "architecture":
+            raise DataError("setting architecture is given field by field, as architecture.channels=16")
+        if name.startswith("architecture."):
+            changes.setdefault("architecture", {})[name.removeprefix("architecture.")] = value.strip()
+        else:
+            changes[name] = value.strip()
+    return changes
 
 
-def _convert(name: str, value: Any) -> Any:
-    defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
-    if name not in defaults:
-        raise DataError(f"there is no setting {name!r}; known are {', '.join(defaults)}")
-    kind = type(defaults[name])
+def _replaced(settings: TrainSettings, changes: Mapping[str, Any]) -> TrainSettings:
+    values = {name: _converted(settings, name, value) for name, value in changes.items()}
+    return dataclasses.replace(settings, **values)
+
+
+def _converted(settings: TrainSettings, name: str, value: Any) -> Any:
+    known = {f.name for f in dataclasses.fields(TrainSettings)}
+    if name not in known:
+        raise DataError(f"there is no setting {name!r}; known are {', '.join(sorted(known))}")
+    present = getattr(settings, name)
+    if isinstance(present, Mapping):
+        return {**present, **value}
+    kind = type(present)
     try:
         if kind is bool:
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import MissingExtraError, WeightsError
-from lightfuse.weights.shapes import PAPER_HIDDEN
+from lightfuse.weights.architecture import KNOWN_MODELS, PaperConfig
 from lightfuse.weights.store import Weights, check_shapes
 
 # LightFuse's name: the authors' name. Keras keeps kernels as height, width, in, out (depthwise: height, width, in, 1).
@@ -61,7 +61,7 @@ def _translate(file: Any) -> dict[str, NDArray[np.float32]]:
 
 def _model_of(tensors: dict[str, NDArray[np.float32]], path: Path) -> str:
     hidden = (tensors["combining.layers.0.bias"].size, tensors["combining.layers.1.bias"].size)
-    for model, sizes in PAPER_HIDDEN.items():
-        if sizes == hidden:
+    for model, config in KNOWN_MODELS.items():
+        if config == PaperConfig(hidden):
             return model
     raise WeightsError(f"{str(path)!r} has hidden layers {hidden}; the paper's networks have 32, 32 or 256, 64")

@@ -11,18 +11,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import OutputError, WeightsError
+from lightfuse.weights.architecture import Config, config_from_json, config_of, config_to_json
 from lightfuse.weights.shapes import parameter_shapes
 
 _METADATA_KEY = "lightfuse"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Weights:
-    """A model's name (``paper``, ``paper-wide``), its tensors (float32, named as in torch) and free notes."""
+    """A model's name, its tensors (float32, named as in torch), free notes, and what the model is made of.
+
+    Without ``config`` it is the known model of that name; with one, the name may be any.
+
+    Raises:
+        WeightsError: there is no ``config`` and the model is unknown.
+    """
 
     model: str
     tensors: Mapping[str, NDArray[np.float32]]
     notes: Mapping[str, str]
+    config: Config
+
+    def __init__(
+        self,
+        model: str,
+        tensors: Mapping[str, NDArray[np.float32]],
+        notes: Mapping[str, str],
+        config: Config | None = None,
+    ) -> None:
+        values = {"model": model, "tensors": tensors, "notes": notes, "config": config or config_of(model)}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @property
     def parameters(self) -> int:
@@ -81,17 +100,18 @@ def read_weights(path: Path) -> Weights:
 def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> Weights:
     try:
         fields = json.loads(header)
-        return Weights(model=str(fields["model"]), tensors=tensors, notes=dict(fields.get("notes", {})))
+        # Files of before configurations were written name a known model.
+        config = config_from_json(dict(fields["config"])) if "config" in fields else None
+        return Weights(str(fields["model"]), tensors, dict(fields.get("notes", {})), config)
+    except WeightsError as error:
+        raise WeightsError(f"{str(path)!r} cannot be used: {error}") from None
     except (ValueError, KeyError, TypeError):
         raise WeightsError(f"{str(path)!r} has a damaged header; export or train it again") from None
 
 
 def check_shapes(weights: Weights, name: str) -> None:
     """Refuse tensors that are missing, unexpected, of another shape, not float32, or not finite."""
-    try:
-        expected = parameter_shapes(weights.model)
-    except WeightsError as error:
-        raise WeightsError(f"{name!r} cannot be used: {error}") from None
+    expected = parameter_shapes(weights.config)
     for key in sorted(expected.keys() | weights.tensors.keys()):
         if key not in expected or key not in weights.tensors:
             what = "lacks" if key in expected else "has an unexpected"
@@ -117,7 +137,9 @@ def save_weights(path: Path, weights: Weights) -> None:
     from safetensors.numpy import save
 
     check_shapes(weights, str(path))
-    header = json.dumps({"model": weights.model, "notes": dict(weights.notes)})
+    header = json.dumps(
+        {"model": weights.model, "config": config_to_json(weights.config), "notes": dict(weights.notes)}
+    )
     # safetensors writes the bytes behind a view, not the view: tensors must be contiguous.
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
     part = path.with_name(path.name + ".part")

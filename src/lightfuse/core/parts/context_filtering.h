@@ -144,14 +144,14 @@ LF_CODE void lf_context_filter(const lf_context_model *m, float *thumbnails, lf_
     lf_mix_planes(levels[0], n, grid, m->contexts, cells, m->head, m->head_bias, 0, 0);
 }
 
-/* How far CombiningNet may go, from the thumbnails (not yet filtered): 0 for two equal pictures, which so come back
- * as they are, 1 from a mean difference of 0.08 on. */
+/* How far CombiningNet may go, from the thumbnails (not yet filtered): 0 for two pictures whose mean difference is below
+ * 0.03, so that equal ones come back as they are, 1 for a bracket, from 0.12 on. */
 LF_CODE float lf_context_strength(const float *thumbnails, lf_size size) {
     const size_t n = 3 * lf_cells(size);
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += __builtin_fabsf(thumbnails[n + i] - thumbnails[i]);
-    const double strength = sum / (double)n / 0.08;
-    return (float)(strength > 1 ? 1 : strength);
+    const double strength = (sum / (double)n - 0.03) / 0.09;
+    return (float)(strength < 0 ? 0 : strength > 1 ? 1 : strength);
 }
 
 #endif

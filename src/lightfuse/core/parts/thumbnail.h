@@ -6,7 +6,7 @@
 
 LF_INLINE int lf_thumbnail_side(int side, int cells, int multiple, double scale) {
     const int steps = (int)(side * scale / multiple + 0.5), most = cells / (multiple * multiple);
-    return multiple * (steps < 1 ? 1 : steps > most ? most : steps);
+    return multiple * (steps < 1 || most < 1 ? 1 : lf_min_int(steps, most));
 }
 
 /* The thumbnail of a picture: about m->thumbnail_cells cells of the picture's own aspect, in multiples of 2^levels. */

@@ -1,0 +1,170 @@
+"""Training a context model: scenes with a reference and brackets without one, side by side in every step."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lightfuse.errors import DataError
+from lightfuse.evaluation import mef_ssim, psnr, ssim, to_eight_bits
+from lightfuse.networks import ContextModel
+from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_and_saturation_loss
+from lightfuse.training.context_sampling import ContextSampler
+from lightfuse.training.losses import reference_losses
+from lightfuse.training.mef_ssim_loss import SMALLEST_SIDE, mef_ssim_loss
+from lightfuse.training.prepare import Dataset, Scene, open_scene
+from lightfuse.training.settings import TrainSettings
+from lightfuse.training.team import Team
+from lightfuse.training.validation import Validation, combined, mean
+from lightfuse.weights import ContextConfig
+
+_SSIM_STRIDE = 2
+
+
+@dataclass(frozen=True)
+class ContextBatch:
+    """Samples of one step, stacked (see `Sample`); the first ``labelled`` of them have a given reference."""
+
+    thumbnails: Tensor
+    crops: Tensor
+    rows: Tensor
+    columns: Tensor
+    windows: list[tuple[int, int]] | None
+    soft: Tensor
+    labelled: int
+
+
+class ContextTask:
+    """Draws both kinds of samples, compares each with what is known of it, validates on whole pairs."""
+
+    def __init__(self, settings: TrainSettings, dataset: Dataset, team: Team) -> None:
+        if not isinstance(settings.config, ContextConfig):
+            raise DataError(f"{settings.model!r} is no context model")
+        if settings.patch < SMALLEST_SIDE:
+            raise DataError(
+                f"setting patch must be at least {SMALLEST_SIDE} for a context model: MEF-SSIM needs as much"
+            )
+        self._settings = settings
+        self._samplers = [
+            ContextSampler(dataset, settings, settings.config, team, labelled=labelled) for labelled in (True, False)
+        ]
+        if not any(len(sampler) for sampler in self._samplers):
+            raise DataError(
+                f"no training scene in {str(dataset.folder)!r} is large enough for a patch of {settings.patch} pixels; "
+                "prepare larger pictures, or set a smaller patch"
+            )
+        self._validation = [_shrunk(dataset, scene, settings) for scene in dataset.split("valid")]
+
+    def batch(self, step: int) -> ContextBatch:
+        """The samples of one step."""
+        labelled, unlabelled = (sampler.samples(step) for sampler in self._samplers)
+        samples = labelled + unlabelled
+        windows = [sample.window for sample in samples if sample.window is not None]
+
+        def stacked(arrays: list[NDArray[np.float32]]) -> Tensor:
+            return torch.from_numpy(np.stack(arrays))
+
+        return ContextBatch(
+            stacked([sample.thumbnail for sample in samples]),
+            stacked([sample.crop for sample in samples]),
+            stacked([sample.rows for sample in samples]),
+            stacked([sample.columns for sample in samples]),
+            windows or None,
+            torch.tensor([sample.soft for sample in samples]),
+            len(labelled),
+        )
+
+    def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
+        """What each kind of sample asks for, and that no pixel leaves [0, 1]."""
+        answer = _fuse(model, batch)
+        fused = answer.clamp(0, 1)
+        n = batch.labelled
+        losses = {"out_of_range": self._settings.out_of_range * (answer - fused).abs().mean()}
+        if n:
+            parts = self._labelled_losses(batch.crops[:n], fused[:n])
+            losses |= {f"labelled_{name}": part.mean() for name, part in parts.items()}
+        if n < len(fused):
+            parts = self._unlabelled_losses(batch.crops[n:], fused[n:], batch.soft[n:])
+            losses |= {f"unlabelled_{name}": part.mean() for name, part in parts.items()}
+        return losses
+
+    def _labelled_losses(self, crops: Tensor, fused: Tensor) -> dict[str, Tensor]:
+        under, over, reference = crops.chunk(3, dim=1)
+        losses = self._against(reference, fused)
+        if self._settings.mef_ssim_labelled:
+            losses["mef_ssim"] = self._settings.mef_ssim_labelled * mef_ssim_loss(under, over, fused)
+        return losses
+
+    def _unlabelled_losses(self, crops: Tensor, fused: Tensor, soft: Tensor) -> dict[str, Tensor]:
+        settings = self._settings
+        under, over, reference = crops.chunk(3, dim=1)
+        losses = {}
+        if settings.mef_ssim:
+            losses["mef_ssim"] = settings.mef_ssim * mef_ssim_loss(under, over, fused)
+        if settings.hue or settings.saturation:
+            hue, saturation = hue_and_saturation_loss(fused, better_exposed(under, over))
+            losses |= {"hue": settings.hue * hue, "saturation": settings.saturation * saturation}
+        if settings.soft and soft.any():
+            against = self._against(reference, fused)
+            losses |= {name: settings.soft * soft * part for name, part in against.items()}
+        return losses
+
+    def _against(self, reference: Tensor, fused: Tensor) -> dict[str, Tensor]:
+        losses = reference_losses(fused, reference, self._settings, _SSIM_STRIDE)
+        if self._settings.chroma:
+            losses["chroma"] = self._settings.chroma * chroma_loss(fused, reference)
+        return losses
+
+    @torch.no_grad()
+    def validate(self, model: ContextModel) -> Validation | None:
+        """Means over the validation scenes, shrunk: PSNR and SSIM where there is a reference, else MEF-SSIM."""
+        if not self._validation:
+            return None
+        psnrs, ssims, mef_ssims = [], [], []
+        for scene in self._validation:
+            fused = to_eight_bits(_fuse_whole(model, scene.under, scene.over))
+            if scene.reference is not None:
+                psnrs.append(psnr(fused, scene.reference))
+                ssims.append(ssim(fused, scene.reference))
+            elif min(fused.shape[:2]) >= SMALLEST_SIDE:
+                mef_ssims.append(mef_ssim(fused, [scene.under, scene.over]))
+        return combined(mean(psnrs), mean(ssims), mean(mef_ssims))
+
+
+def _fuse(model: ContextModel, batch: ContextBatch) -> Tensor:
+    """The crops, fused with the context of their thumbnails; not clipped."""
+    grid, strength = model.context(batch.thumbnails, batch.windows)
+    context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
+    fused: Tensor = model.combining(batch.crops[:, :3], batch.crops[:, 3:6], context, strength)
+    return fused
+
+
+@dataclass(frozen=True)
+class _WholeScene:
+    """A scene's extreme pair and its given reference, uint8 H×W×3, shrunk for validation."""
+
+    under: NDArray[np.uint8]
+    over: NDArray[np.uint8]
+    reference: NDArray[np.uint8] | None
+
+
+def _shrunk(dataset: Dataset, scene: Scene, settings: TrainSettings) -> _WholeScene:
+    pictures = open_scene(dataset, scene)
+    scale = min(1.0, settings.validate_long_side / max(scene.height, scene.width))
+    size = (max(1, round(scene.width * scale)), max(1, round(scene.height * scale)))
+
+    def picture(index: int) -> NDArray[np.uint8]:
+        shrunk: NDArray[np.uint8] = cv2.resize(np.array(pictures[index]), size, interpolation=cv2.INTER_AREA)
+        return shrunk
+
+    under, over = (picture(index) for index in scene.extreme_pair)
+    return _WholeScene(under, over, picture(-1) if scene.has_reference else None)
+
+
+def _fuse_whole(model: ContextModel, under: NDArray[np.uint8], over: NDArray[np.uint8]) -> NDArray[np.float32]:
+    planes = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None].float() / 255 for p in (under, over)]
+    fused: NDArray[np.float32] = model(*planes)[0].permute(1, 2, 0).numpy()
+    return fused

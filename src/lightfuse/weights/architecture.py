@@ -1,0 +1,173 @@
+"""What a model is made of, in numbers and without torch: the two families' configurations and the known models."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from lightfuse.errors import WeightsError
+
+_WIDEST = 1024  # channels of any layer; wider is a damaged header, not a model
+
+
+def _is_width(width: int) -> bool:
+    return 1 <= width <= _WIDEST
+
+
+def _require(holds: bool, config: "Config", name: str) -> None:
+    if not holds:
+        raise WeightsError(f"field {name!r} of the {config.family} architecture cannot be {getattr(config, name)!r}")
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """The paper's network (arXiv 2107.02299): a CombiningNet of 6→``hidden``→3 and a FilteringNet of fixed size."""
+
+    hidden: tuple[int, ...] = (32, 32)
+
+    family: ClassVar[str] = "paper"
+
+    def __post_init__(self) -> None:
+        _require(len(self.hidden) == 2 and all(_is_width(width) for width in self.hidden), self, "hidden")
+
+
+@dataclass(frozen=True)
+class ContextConfig:
+    """A FilteringNet on a thumbnail that hands a smooth context to a CombiningNet per pixel.
+
+    The defaults are also what a weights file means that does not name a field, so they never change.
+
+    Attributes:
+        thumbnail_cells: pixels of the thumbnail, about, whatever the picture's shape.
+        channels: width of the FilteringNet.
+        levels: how often the FilteringNet halves the thumbnail.
+        shared: one set of weights for all levels instead of one each.
+        hidden: widths of the CombiningNet's hidden layers; the context enters the first of them, and the output.
+        outputs: numbers a pixel is given: mixing weight, luma gain, luma offset, chroma gain and, when 5, a mixing
+            weight for chroma alone.
+        ratio: chroma follows the luma's gain (chroma over luma is kept) before the chroma gain.
+        context_stride: thumbnail cells a context cell spans along a side (1, 2, 4…).
+    """
+
+    thumbnail_cells: int = 192 * 128
+    channels: int = 12
+    levels: int = 4
+    shared: bool = True
+    hidden: tuple[int, ...] = (8, 6)
+    outputs: int = 4
+    ratio: bool = False
+    context_stride: int = 1
+
+    family: ClassVar[str] = "context"
+
+    def __post_init__(self) -> None:
+        _require(64 <= self.thumbnail_cells <= 1 << 22, self, "thumbnail_cells")
+        _require(_is_width(self.channels), self, "channels")
+        _require(1 <= self.levels <= 6, self, "levels")
+        _require(1 <= len(self.hidden) <= 4 and all(_is_width(width) for width in self.hidden), self, "hidden")
+        _require(self.outputs in (4, 5), self, "outputs")
+        _require(self.context_stride in [2**level for level in range(self.levels)], self, "context_stride")
+
+    @property
+    def context_channels(self) -> int:
+        """Numbers a context cell holds: what is added to the first hidden layer, then what is added to the output."""
+        return self.hidden[0] + self.outputs
+
+    @property
+    def first_level(self) -> int:
+        """The finest level that is decoded; the context's cells are 2 to its power thumbnail cells wide."""
+        return self.context_stride.bit_length() - 1
+
+    def thumbnail_size(self, height: int, width: int) -> tuple[int, int]:
+        """(rows, columns) of a picture's thumbnail: its shape kept, both multiples of 2 to the power ``levels``.
+
+        A side is no longer than a thumbnail of the least height is wide: a strip of 1×100,000 pixels is squeezed.
+        """
+        multiple = 2**self.levels
+        scale = math.sqrt(self.thumbnail_cells / (height * width))
+        most = max(1, self.thumbnail_cells // multiple**2)
+        rows, columns = (multiple * min(max(1, int(side * scale / multiple + 0.5)), most) for side in (height, width))
+        return rows, columns
+
+
+Config = PaperConfig | ContextConfig
+
+KNOWN_MODELS: Mapping[str, Config] = MappingProxyType(
+    {
+        "paper": PaperConfig((32, 32)),
+        "paper-wide": PaperConfig((256, 64)),
+        "small": ContextConfig(channels=12, shared=True, hidden=(8, 6), outputs=5, ratio=True),
+        "base": ContextConfig(channels=19, shared=False, hidden=(14, 14), outputs=5, ratio=True),
+    }
+)
+"""The models that have a name, and what each is made of."""
+
+_FAMILIES: Mapping[str, type[PaperConfig] | type[ContextConfig]] = {
+    kind.family: kind for kind in (PaperConfig, ContextConfig)
+}
+
+
+def config_of(model: str) -> Config:
+    """What a known model is made of.
+
+    Raises:
+        WeightsError: for an unknown model.
+    """
+    if model not in KNOWN_MODELS:
+        raise WeightsError(f"unknown model {model!r}; known are {', '.join(KNOWN_MODELS)}")
+    return KNOWN_MODELS[model]
+
+
+def vary(config: Config, changes: Mapping[str, Any]) -> Config:
+    """A copy with some fields changed, each given as its own type or as text (``hidden`` as ``8,6``).
+
+    Raises:
+        WeightsError: a field does not exist or cannot have that value.
+    """
+    known = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    for name in changes:
+        if name not in known:
+            raise WeightsError(
+                f"the {config.family} architecture has no field {name!r}; it has {', '.join(known)}, "
+                "so check the spelling or use a newer LightFuse"
+            )
+    values = {name: _converted(name, value, known[name], config.family) for name, value in changes.items()}
+    return dataclasses.replace(config, **values)
+
+
+def config_to_json(config: Config) -> dict[str, Any]:
+    """The configuration as a weights file carries it."""
+    return {"family": config.family, **dataclasses.asdict(config)}
+
+
+def config_from_json(fields: Mapping[str, Any]) -> Config:
+    """What :func:`config_to_json` wrote; fields it lacks have their defaults.
+
+    Raises:
+        WeightsError: the family or a field is unknown, or a value makes no sense.
+    """
+    changes = dict(fields)
+    family = changes.pop("family", None)
+    if not isinstance(family, str) or family not in _FAMILIES:
+        raise WeightsError(f"unknown architecture {family!r}; known are {', '.join(_FAMILIES)}")
+    return vary(_FAMILIES[family](), changes)
+
+
+def _converted(name: str, value: Any, like: Any, family: str) -> Any:
+    try:
+        if isinstance(like, bool):
+            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+        if isinstance(like, tuple):
+            parts = value.split(",") if isinstance(value, str) else value
+            return tuple(_whole(part) for part in parts)
+        return _whole(value)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        raise WeightsError(f"field {name!r} of the {family} architecture cannot be {value!r}") from None
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
+        raise ValueError(value)
+    return int(value)

@@ -1,0 +1,96 @@
+"""Losses of the context models: against the measures they stand for, and worked out by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from lightfuse.evaluation import mef_ssim
+from lightfuse.evaluation.psnr_ssim import ssim as measured_ssim
+from lightfuse.samples import sample_pair
+from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_and_saturation_loss
+from lightfuse.training.gaussian_window import window_means
+from lightfuse.training.losses import ssim
+from lightfuse.training.mef_ssim_loss import mef_ssim_loss
+
+
+def planes(picture):
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+
+
+def flat(*colour):
+    return torch.tensor(colour)[None, :, None, None].expand(1, 3, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Under, over, and fused pictures of very different worth."""
+    under, over = (picture.astype(np.float64) for picture in sample_pair(240, 160))
+    return under, over, [(under + over) / 2, under, over, 0.3 * under + 0.7 * over, 255 - over]
+
+
+def test_mef_ssim_loss_follows_the_measure(pictures):
+    """Within 0.02 though it samples windows sparsely and weighs them otherwise; the order of methods is the same."""
+    under, over, results = pictures
+    under, over = (np.round(picture).astype(np.uint8) for picture in (under, over))
+    found, expected = [], []
+    for result in results:
+        fused = np.round(result).astype(np.uint8)
+        found.append(1 - mef_ssim_loss(planes(under), planes(over), planes(fused)).item())
+        expected.append(mef_ssim(fused, [under, over]))
+    np.testing.assert_allclose(found[:4], expected[:4], atol=0.02)
+    assert np.argsort(found[:4]).tolist() == np.argsort(expected[:4]).tolist()
+    assert found[4] < 0.2
+
+
+def test_mef_ssim_loss_is_finite_on_flat_pictures_and_pulls_the_right_way(pictures):
+    under, over, _ = pictures
+    fused = (0.2 * planes(under) + 0.8 * planes(over)).requires_grad_()
+    mef_ssim_loss(planes(under), planes(over), fused).sum().backward()
+    with torch.no_grad():
+        better = mef_ssim_loss(planes(under), planes(over), fused - 100 * fused.grad)
+        assert better < mef_ssim_loss(planes(under), planes(over), fused)
+    grey = torch.full((2, 3, 48, 48), 0.5, requires_grad=True)
+    loss = mef_ssim_loss(torch.zeros_like(grey), torch.ones_like(grey), grey)
+    loss.sum().backward()
+    assert loss.shape == (2,)
+    assert torch.isfinite(loss).all()
+    assert torch.isfinite(grey.grad).all()
+
+
+def test_sparse_ssim_stays_near_the_measure(pictures):
+    under, over, _ = pictures
+    expected = measured_ssim(under.astype(np.uint8), over.astype(np.uint8))
+    a, b = planes(under.astype(np.uint8)), planes(over.astype(np.uint8))
+    assert ssim(a, b).item() == pytest.approx(expected, abs=1e-4)
+    assert ssim(a, b, stride=2).item() == pytest.approx(expected, abs=0.005)
+
+
+def test_window_means_take_every_so_manieth_window():
+    x = torch.rand(2, 3, 30, 25)
+    every = window_means(x)
+    assert every.shape == (2, 3, 20, 15)
+    torch.testing.assert_close(window_means(x, 2), every[:, :, ::2, ::2])
+    torch.testing.assert_close(window_means(torch.ones_like(x)), torch.ones_like(every))
+
+
+def test_colour_losses_by_hand():
+    red, darker_red, green, grey = flat(0.8, 0.2, 0.2), flat(0.7, 0.1, 0.1), flat(0.2, 0.8, 0.2), flat(0.5, 0.5, 0.5)
+    assert chroma_loss(red, darker_red).item() == pytest.approx(0, abs=1e-6)  # luma alone differs
+    # Red minus luma: 0.6·(1 − 0.299) against 0; blue minus luma: −0.6·0.299 against 0.
+    assert chroma_loss(red, grey).item() == pytest.approx(0.3, abs=1e-6)
+    for loss in hue_and_saturation_loss(red, darker_red):
+        assert loss.item() == pytest.approx(0, abs=1e-6)
+    hue, saturation = hue_and_saturation_loss(green, red)
+    a, b = np.array([-0.3522, -0.3522]), np.array([0.4206, -0.1794])
+    sizes = np.sqrt([a @ a + 1e-4, b @ b + 1e-4])
+    assert hue.item() == pytest.approx(1 - (a @ b + 1e-4) / np.prod(sizes), abs=1e-5)
+    assert saturation.item() == pytest.approx(abs(sizes[0] - sizes[1]), abs=1e-5)
+    hue, saturation = hue_and_saturation_loss(red, grey)
+    assert hue.item() < 0.1  # grey has no hue to miss
+    assert saturation.item() > 0.4
+
+
+def test_better_exposed_is_the_one_nearer_the_middle():
+    dark, middle, bright = flat(0.1, 0.1, 0.1), flat(0.4, 0.4, 0.4), flat(0.95, 0.95, 0.95)
+    assert torch.equal(better_exposed(dark, middle), middle)
+    assert torch.equal(better_exposed(middle, bright), middle)

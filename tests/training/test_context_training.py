@@ -1,0 +1,326 @@
+"""Training context models: samples that fit together, runs that learn, resume exactly and share their steps."""
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+from itertools import chain
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from lightfuse.errors import DataError
+from lightfuse.evaluation import mertens
+from lightfuse.images import write_picture
+from lightfuse.networks import build
+from lightfuse.training.averaging import AveragedModel
+from lightfuse.training.context_sampling import ContextSampler, choose_pair, interpolation
+from lightfuse.training.context_task import ContextTask
+from lightfuse.training.loop import train
+from lightfuse.training.prefetch import prefetched
+from lightfuse.training.prepare import PrepareSettings, load_dataset, load_datasets, open_scene, prepare
+from lightfuse.training.settings import choose_settings
+from lightfuse.training.soft_reference import soft_reference
+from lightfuse.training.team import ALONE, Team
+from lightfuse.training.validation import combined
+from lightfuse.weights import KNOWN_MODELS, read_weights
+
+TINY_ARCHITECTURE = ["architecture.thumbnail_cells=600", "architecture.channels=4", "architecture.levels=2"]
+TINY_SAMPLES = ["batch=2", "batch_unlabelled=2", "patch=48"]
+TINY_RUN = ["steps=6", "warmup=1", "validate_every=2", "log_every=1", "threads=1"]
+TINY_WORDS = ["model=small", *TINY_ARCHITECTURE, *TINY_SAMPLES, *TINY_RUN]
+TINY = choose_settings(None, TINY_WORDS)
+STILL = ["white_balance=0", "exposure_gap=0", "noise=0"]
+SIZES = [(112, 168), (168, 112), (112, 280), (96, 150), (112, 168), (120, 180)]
+
+
+def write_scenes(folder, *, reference, seed):
+    """Scenes of noise under a slope of light, at three exposures, one portrait and one panorama among them."""
+    random = np.random.default_rng(seed)
+    for number, (height, width) in enumerate(SIZES):
+        place = folder / f"s{number}"
+        place.mkdir(parents=True)
+        light = random.random((height, width, 3)) * np.linspace(0.2, 1, width)[:, None]
+        for stop, gain in enumerate((0.3, 0.8, 2.0)):
+            write_picture(place / f"{stop}.png", (np.clip(light * gain, 0, 1) * 255).astype(np.uint8))
+        if reference:
+            write_picture(place / "reference.png", (light * 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two data sets: scenes with a reference, and brackets with soft ones."""
+    root = tmp_path_factory.mktemp("data")
+    for name, reference in (("labelled", True), ("brackets", False)):
+        write_scenes(root / "in" / name, reference=reference, seed=int(reference))
+        prepare(root / "in" / name, root / name, PrepareSettings(0, 48, 48, 0.2, soft_references=True))
+    return [root / "labelled", root / "brackets"]
+
+
+@pytest.fixture(scope="module")
+def ramps(tmp_path_factory):
+    """One bracket whose red says how far right and whose green how far down a pixel is, in either orientation."""
+    root = tmp_path_factory.mktemp("ramps")
+    for name, (height, width) in {"landscape": (200, 420), "portrait": (420, 200)}.items():
+        (root / "in" / name).mkdir(parents=True)
+        ramp = np.zeros((height, width, 3))
+        ramp[..., 0] = np.arange(width) / width
+        ramp[..., 1] = np.arange(height)[:, None] / height
+        for stop, gain in enumerate((0.5, 1.0)):
+            write_picture(root / "in" / name / f"{stop}.png", np.round(ramp * gain * 255).astype(np.uint8))
+    prepare(root / "in", root / "out", PrepareSettings(0, 48, 48, 0.0))
+    return load_dataset(root / "out")
+
+
+def test_soft_references_are_mertens_with_more_chroma_and_flagged(data):
+    dataset = load_dataset(data[1])
+    scene = dataset.scenes[0]
+    assert (scene.has_reference, scene.has_soft_reference) == (False, True)
+    pictures = np.array(open_scene(dataset, scene))
+    np.testing.assert_array_equal(pictures[-1], soft_reference(pictures[:-1]))
+    fused = mertens(list(pictures[:-1])).astype(np.float64)
+    grey = (fused @ [0.299, 0.587, 0.114])[..., None]
+    expected = np.clip(grey + 1.2 * (fused - grey), 0, 1) * 255
+    np.testing.assert_allclose(pictures[-1], expected, atol=0.51)
+    assert not any(scene.has_soft_reference for scene in load_dataset(data[0]).scenes)
+
+
+def test_data_sets_from_before_soft_references_are_still_read(data, tmp_path):
+    text = (data[0] / "dataset.json").read_text()
+    (tmp_path / "dataset.json").write_text(text.replace('"soft_references": true', '"seed": 0'))
+    assert load_dataset(tmp_path).scenes == load_dataset(data[0]).scenes
+
+
+def test_several_data_sets_are_one(data):
+    both = load_datasets(data)
+    assert len(both.scenes) == 2 * len(SIZES)
+    assert {scene.name.split("/")[0] for scene in both.scenes} == {"labelled", "brackets"}
+    for scene in both.scenes:
+        assert open_scene(both, scene).shape == (4, scene.height, scene.width, 3)
+
+
+@pytest.mark.parametrize(("stride", "windowed"), [(1, True), (1, False), (2, False)])
+@pytest.mark.parametrize("start", [0, 111, 372])
+def test_interpolation_is_the_models(stride, windowed, start):
+    """Weights from a window's cells give what enlarging the whole context gives there."""
+    cells, side, pixels = 192, 500, 128
+    context = torch.rand(1, 1, 4, cells // stride)
+    whole = functional.interpolate(context, size=(4, side), mode="bilinear", align_corners=False)
+    first, weights = interpolation(start / side, pixels / side, pixels, cells, stride, windowed=windowed)
+    assert first % 2 == 0
+    found = context[0, 0, :, first : first + weights.shape[1]] @ torch.from_numpy(weights).T
+    torch.testing.assert_close(found, whole[0, 0, :, start : start + pixels], atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("architecture", [[], ["architecture.context_stride=2"], ["architecture.thumbnail_cells=2400"]])
+def test_a_crop_lies_where_its_interpolation_says(ramps, architecture):
+    """On ramps, the thumbnail interpolated to the crop's pixels is the crop itself, however cut, shrunk or flipped."""
+    settings = choose_settings(None, ["model=small", "patch=48", "batch_unlabelled=20", *STILL, *architecture])
+    stride = settings.config.context_stride
+    slopes = set()
+    for sample in ContextSampler(ramps, settings, settings.config, ALONE, labelled=False).samples(0):
+        thumbnail = torch.from_numpy(sample.thumbnail)
+        grid = functional.avg_pool2d(thumbnail, stride)
+        if sample.window is not None:
+            row, column = sample.window
+            grid = grid[:, row : row + 64, column : column + 64]
+        found = torch.from_numpy(sample.rows) @ grid @ torch.from_numpy(sample.columns).T
+        inside = np.s_[:, 4:-4, 4:-4]  # the ramps end at the picture's edge
+        np.testing.assert_allclose(found[inside], sample.crop[:6][inside], atol=0.012)
+        slopes.add((sample.crop[0, 0, -1] > sample.crop[0, 0, 0], sample.crop[1, -1, 0] > sample.crop[1, 0, 0]))
+    assert len(slopes) > 2
+
+
+def test_every_scene_is_drawn_before_any_again(data):
+    sampler = ContextSampler(load_dataset(data[0]), TINY, TINY.config, ALONE, labelled=True)
+    drawn = list(chain.from_iterable(sampler.samples(step) for step in range(5)))
+    sums = {round(float(sample.crop.sum()), 3) for sample in drawn}
+    assert len(sampler) == 5
+    assert len(sums) == len(drawn) == 10
+
+
+def test_a_team_draws_what_one_would_draw_alone(data):
+    dataset = load_datasets(data)
+    alone = ContextTask(TINY.override(["batch=4", "batch_unlabelled=4"]), dataset, ALONE).batch(3)
+    pair = [ContextTask(TINY, dataset, Team(rank, 2)).batch(3) for rank in (0, 1)]
+    assert alone.labelled == 4
+    assert torch.equal(torch.cat([batch.crops[:2] for batch in pair]), alone.crops[:4])
+    assert torch.equal(torch.cat([batch.thumbnails[2:] for batch in pair]), alone.thumbnails[4:])
+
+
+def test_pairs_stay_in_order():
+    random = np.random.default_rng(0)
+    assert {choose_pair(5, 0.0, random, any_two=True) for _ in range(9)} == {(0, 4)}
+    any_two = {choose_pair(4, 1.0, random, any_two=True) for _ in range(200)}
+    assert any_two == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
+    for exposures in range(2, 9):
+        drawn = {choose_pair(exposures, 1.0, random, any_two=False) for _ in range(100)}
+        assert all(0 <= under < over < exposures for under, over in drawn)
+
+
+def test_each_kind_of_scene_asks_for_its_own_losses(data):
+    task = ContextTask(TINY, load_datasets(data), ALONE)
+    names = set(task.losses(build(TINY.config), task.batch(0)))
+    assert names == {
+        "out_of_range",
+        *(f"labelled_{name}" for name in ("l1", "ssim", "chroma", "mef_ssim")),
+        *(f"unlabelled_{name}" for name in ("l1", "ssim", "chroma", "mef_ssim", "hue", "saturation")),
+    }
+    alone = ContextTask(TINY.override(["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), ALONE)
+    assert set(alone.losses(build(TINY.config), alone.batch(0))) == {"out_of_range", "unlabelled_mef_ssim"}
+
+
+def test_scenes_too_small_for_a_crop_are_left_out_and_none_at_all_is_an_error(data):
+    sampler = ContextSampler(load_dataset(data[0]), TINY.override(["patch=112"]), TINY.config, ALONE, labelled=True)
+    assert 0 < len(sampler) < 5
+    with pytest.raises(DataError, match="large enough for a patch of 256"):
+        ContextTask(TINY.override(["patch=256"]), load_datasets(data), ALONE)
+    with pytest.raises(DataError, match="patch must be at least 44"):
+        ContextTask(TINY.override(["patch=40"]), load_datasets(data), ALONE)
+
+
+def test_training_learns(data, tmp_path):
+    losses = []
+    settings = TINY.override(["steps=60", "validate_every=60", "learning_rate=0.01"])
+    train(data, tmp_path / "run", settings, report=lambda progress: losses.append(progress.loss))
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_a_resumed_run_ends_exactly_where_an_unbroken_one_does(data, tmp_path):
+    train(data, tmp_path / "unbroken", TINY)
+
+    class StoppedError(Exception):
+        pass
+
+    def stop_at_5(progress):
+        if progress.step == 5:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(data, tmp_path / "broken", TINY, report=stop_at_5)
+    train(data, tmp_path / "broken", TINY, resume=True)
+    for file in ("best.safetensors", "last.safetensors"):
+        unbroken, resumed = (read_weights(tmp_path / run / file) for run in ("unbroken", "broken"))
+        assert resumed.notes == unbroken.notes
+        for name, tensor in unbroken.tensors.items():
+            np.testing.assert_array_equal(resumed.tensors[name], tensor)
+    logs = [list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines())) for run in ("unbroken", "broken")]
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == 1 + TINY.steps
+
+
+def test_weights_carry_the_trained_variation_and_its_figures(data, tmp_path):
+    train(data, tmp_path / "run", TINY)
+    last = read_weights(tmp_path / "run" / "last.safetensors")
+    assert (last.model, last.config) == ("small", TINY.config)
+    assert last.config != KNOWN_MODELS["small"]
+    assert last.notes["step"] == "6"
+    figures = {name: float(last.notes[f"validation_{name}"]) for name in ("psnr", "ssim", "mef_ssim", "score")}
+    score = figures["psnr"] + 50 * figures["ssim"] + 200 * figures["mef_ssim"]
+    assert figures["score"] == pytest.approx(score, abs=0.02)
+
+
+def test_the_average_is_what_is_kept(data, tmp_path):
+    """Without one, that is the newest weights."""
+    for average, newest in (("0", True), ("0.9", False)):
+        train(data, tmp_path / average, TINY.override([f"average={average}"]))
+        kept = read_weights(tmp_path / average / "last.safetensors").tensors
+        checkpoint = torch.load(tmp_path / average / "checkpoint.pt", weights_only=True)
+        for name, tensor in kept.items():
+            assert np.array_equal(tensor, checkpoint["averaged"][name])
+        same = [np.array_equal(tensor, checkpoint["model"][name]) for name, tensor in kept.items()]
+        assert all(same) == newest
+
+
+def test_the_average_by_hand():
+    model = build(TINY.config)
+    averaged = AveragedModel(model, 0.998)
+    start = model.combining.layers[0].weight.detach().clone()
+    with torch.no_grad():
+        model.combining.layers[0].weight.add_(1.0)
+    averaged.update(model, 0)  # (1 + 0) / (10 + 0) of it stays
+    torch.testing.assert_close(averaged.model.combining.layers[0].weight, start + 0.9)
+    averaged.update(model, 10**6)
+    torch.testing.assert_close(averaged.model.combining.layers[0].weight, start + 1 - 0.1 * 0.998)
+
+
+def test_score_counts_what_was_measured():
+    assert combined(20.0, 0.9, 0.97).score == pytest.approx(20 + 45 + 194)
+    assert combined(None, None, 0.97).score == pytest.approx(194)
+
+
+def test_prefetching_keeps_order_and_passes_errors_on():
+    assert list(prefetched(lambda step: step * step, range(3, 7))) == [(3, 9), (4, 16), (5, 25), (6, 36)]
+    assert list(prefetched(lambda step: step, range(3, 3))) == []
+
+    def fails_at_2(step):
+        if step == 2:
+            raise DataError("torn file")
+        return step
+
+    with pytest.raises(DataError, match="torn file"):
+        list(prefetched(fails_at_2, range(5)))
+
+
+def test_two_processes_take_the_steps_of_one_with_twice_the_batch(data, tmp_path):
+    words = [*TINY_WORDS, "steps=3", "validate_every=3"]
+    train(data, tmp_path / "alone", choose_settings(None, [*words, "batch=4", "batch_unlabelled=4"]))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    team = [
+        subprocess.Popen(
+            [sys.executable, "-m", "lightfuse", "train", *map(str, data), "-o", str(tmp_path / "team"), *words],
+            env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    printed = [process.communicate() for process in team]
+    assert [process.returncode for process in team] == [0, 0], printed
+    assert ["best.safetensors" in out for out, _ in printed] == [True, False]
+    alone, together = (read_weights(tmp_path / run / "last.safetensors").tensors for run in ("alone", "team"))
+    for name, tensor in alone.items():
+        np.testing.assert_allclose(together[name], tensor, atol=1e-4)
+
+
+def test_the_command_trains_on_several_data_sets(data, tmp_path, lightfuse_program):
+    ended = lightfuse_program("train", *data, "-o", tmp_path / "run", *TINY_WORDS, "steps=2")
+    assert ended.code == 0, ended.err
+    assert "MEF-SSIM" in ended.err
+    assert read_weights(tmp_path / "run" / "best.safetensors").config == TINY.config
+
+
+def test_settings_follow_the_model_unless_they_are_given(tmp_path):
+    assert choose_settings(None, ["model=small"]).patch == 128
+    assert choose_settings(None, ["model=small", "patch=96"]).patch == 96
+    assert choose_settings().patch == 256
+    path = tmp_path / "s.toml"
+    path.write_text('model = "base"\nmef_ssim = 6\n[architecture]\nhidden = [9, 7]\nlevels = 3\n')
+    settings = choose_settings(path, ["architecture.channels=18", "architecture.hidden=9,8"])
+    assert (settings.mef_ssim, settings.batch) == (6.0, 2)
+    assert (settings.config.channels, settings.config.hidden, settings.config.levels) == (18, (9, 8), 3)
+    (tmp_path / "s.json").write_text(settings.to_json())
+    assert choose_settings(tmp_path / "s.json") == settings
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("model=huge", "unknown model 'huge'; known are paper"),
+        ("architecture=big", "architecture.channels=16"),
+        ("architecture.heads=3", "no field 'heads'"),
+        ("architecture.channels=many", "'channels' of the context architecture cannot be 'many'"),
+        ("mef_ssim=-1", "mef_ssim must be a number of at least 0"),
+        ("l1=nan", "l1 must be a number"),
+        ("average=1", "average must be below 1"),
+    ],
+)
+def test_wrong_settings_are_named(word, sentence):
+    with pytest.raises(DataError, match=sentence):
+        choose_settings(None, ["model=small", word])
