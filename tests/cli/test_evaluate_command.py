@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from lightfuse.brackets.discover import find_brackets
-from lightfuse.evaluation import mef_ssim, psnr, ssim
-from lightfuse.evaluation.baselines import average
+from lightfuse.evaluation import mef_ssim, psnr, ssim, to_eight_bits
+from lightfuse.evaluation.baselines import average, mertens
 from lightfuse.fuser import Fuser
+from lightfuse.images import probe_picture, read_picture
 
 WIDTH, HEIGHT = 80, 56
 
@@ -176,6 +177,51 @@ def test_a_folder_of_broken_brackets_is_refused_with_the_reasons(refused, data):
 def test_bad_weights_are_named(refused, data):
     (data / "bad.safetensors").write_text("no weights")
     assert "bad.safetensors" in refused(data, "evaluate", "--data", data, "--weights", data / "bad.safetensors")
+
+
+@pytest.fixture
+def three(data):
+    """A bracket of three exposures beside the one of two."""
+    under, over = (Image.open(data / "without 10" / f"{name}.png") for name in (1, 2))
+    Image.blend(under, over, 0.5).save(data / "without 10" / "3.png")
+    return data
+
+
+def test_mertens_sees_the_whole_bracket_where_there_is_one(lightfuse_program, three, tmp_path):
+    assert lightfuse_program("evaluate", "--data", three, "-o", tmp_path / "table", "--whole-bracket").code == 0
+    rows = table(tmp_path / "table.csv")
+    whole = "OpenCV Mertens, whole bracket"
+    assert [scene for scene, method in rows if method == whole] == ["without 10"]
+    under, middle, over = (read_picture(three / "without 10" / f"{name}.png").pixels for name in (1, 3, 2))
+    fused = to_eight_bits(mertens([under, middle, over]))
+    row = rows["without 10", whole]
+    assert float(row["MEF-SSIM"]) == pytest.approx(mef_ssim(fused, [under, over]), abs=1e-6)
+    assert float(row["MEF-SSIM to bracket"]) == pytest.approx(mef_ssim(fused, [under, middle, over]), abs=1e-6)
+    assert rows["with 2", "average"]["MEF-SSIM to bracket"] == ""
+
+
+def test_mef_ssim_to_the_bracket_is_not_measured_unasked(lightfuse_program, three, tmp_path):
+    assert lightfuse_program("evaluate", "--data", three, "-o", tmp_path / "table").code == 0
+    assert "MEF-SSIM to bracket" not in table(tmp_path / "table.csv")["without 10", "average"]
+
+
+def test_sheets_are_written_for_looking(lightfuse_program, data, tmp_path, contents):
+    ended = lightfuse_program("evaluate", "--data", data, "--sheet", tmp_path / "sheets", "--quiet")
+    assert ended.code == 0
+    written = [name for name, content in contents(tmp_path / "sheets").items() if content is not None]
+    assert written == ["index.jpg", "scenes/with 2.jpg", "scenes/without 10.jpg"]
+    with_errors, without = (probe_picture(tmp_path / "sheets" / name).height for name in written[1:])
+    assert with_errors > without
+
+
+def test_a_folder_in_use_is_not_filled_with_sheets_unless_asked(refused, lightfuse_program, data):
+    folder = data / "with 2"
+    assert "is not empty; give --overwrite" in refused(data, "evaluate", "--data", data, "--sheet", folder)
+    sheets = data / "sheets"
+    assert lightfuse_program("evaluate", "--data", folder, "--sheet", sheets).code == 0
+    (sheets / "index.jpg").write_text("old")
+    assert lightfuse_program("evaluate", "--data", folder, "--sheet", sheets, "--overwrite").code == 0
+    assert probe_picture(sheets / "index.jpg").width > 200
 
 
 # ---- Finding brackets -----------------------------------------------------------------------------------------------

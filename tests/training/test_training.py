@@ -11,7 +11,7 @@ from lightfuse.errors import DataError
 from lightfuse.evaluation.psnr_ssim import ssim as measured_ssim
 from lightfuse.images import write_picture
 from lightfuse.training.loop import learning_rate, train
-from lightfuse.training.losses import reference_losses, ssim
+from lightfuse.training.losses import ReferenceLosses, ssim
 from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare
 from lightfuse.training.sampling import PatchSampler, choose_pair
 from lightfuse.training.settings import TrainSettings, read_settings
@@ -95,7 +95,7 @@ def test_loss_is_the_weighted_sum_of_its_parts():
     a, b = torch.full((1, 3, 16, 16), 0.5), torch.full((1, 3, 16, 16), 0.7)
 
     def loss(fused, reference, **weights):
-        return sum(reference_losses(fused, reference, TrainSettings(**weights)).values()).item()
+        return sum(ReferenceLosses(TrainSettings(**weights))(fused, reference).values()).item()
 
     assert loss(a, b, l1=2, mse=0, ssim=0) == pytest.approx(0.4)
     assert loss(a, b, l1=0, mse=3, ssim=0) == pytest.approx(0.12)

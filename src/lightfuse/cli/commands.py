@@ -8,6 +8,7 @@ from lightfuse.cli.demo import demo
 from lightfuse.cli.evaluate import evaluate
 from lightfuse.cli.fuse import fuse
 from lightfuse.cli.import_keras import import_keras
+from lightfuse.cli.inspect import inspect
 from lightfuse.cli.prepare import prepare
 from lightfuse.cli.train import train
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fuse, demo, evaluate, prepare, train, import_keras):
+for _command in (fuse, demo, evaluate, prepare, train, inspect, import_keras):
     app.command(name=_command.__name__.replace("_", "-"))(_command)
 
 

@@ -41,7 +41,7 @@ def train(
     try:
         from lightfuse.training.loop import train as run
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "tensorboard"):
+        if error.name not in ("torch", "tensorboard", "matplotlib"):
             raise
         raise MissingExtraError("training", "train") from None
 

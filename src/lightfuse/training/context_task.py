@@ -13,7 +13,7 @@ from lightfuse.evaluation import mef_ssim, psnr, ssim, to_eight_bits
 from lightfuse.networks import ContextModel
 from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_and_saturation_loss
 from lightfuse.training.context_sampling import ContextSampler
-from lightfuse.training.losses import reference_losses
+from lightfuse.training.losses import ReferenceLosses
 from lightfuse.training.mef_ssim_loss import SMALLEST_SIDE, mef_ssim_loss
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
@@ -48,6 +48,7 @@ class ContextTask:
                 f"setting patch must be at least {SMALLEST_SIDE} for a context model: MEF-SSIM needs as much"
             )
         self._settings = settings
+        self._reference_losses = ReferenceLosses(settings)
         self._samplers = [
             ContextSampler(dataset, settings, settings.config, team, labelled=labelled) for labelled in (True, False)
         ]
@@ -113,7 +114,7 @@ class ContextTask:
         return losses
 
     def _against(self, reference: Tensor, fused: Tensor) -> dict[str, Tensor]:
-        losses = reference_losses(fused, reference, self._settings, _SSIM_STRIDE)
+        losses = self._reference_losses(fused, reference, _SSIM_STRIDE)
         if self._settings.chroma:
             losses["chroma"] = self._settings.chroma * chroma_loss(fused, reference)
         return losses

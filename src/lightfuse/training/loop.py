@@ -10,6 +10,7 @@ import torch
 from lightfuse.errors import DataError
 from lightfuse.networks import build
 from lightfuse.training.averaging import AveragedModel
+from lightfuse.training.curves import draw_curves
 from lightfuse.training.prefetch import prefetched
 from lightfuse.training.prepare import load_datasets
 from lightfuse.training.run_folder import Checkpoint, RunFolder
@@ -86,6 +87,8 @@ def train(
                 folder.save(model, averaged, optimizer, state)
             if validates or state.step % settings.log_every == 0:
                 folder.log(state.step, losses, learning_rate(state.step, settings), measured)
+                if validates:
+                    draw_curves(folder.path / "log.csv", folder.path / "curves.png")
                 report(Progress(state.step, settings.steps, loss.item(), measured, state.best))
     return folder.best
 

@@ -3,19 +3,33 @@
 from torch import Tensor
 
 from lightfuse.training.gaussian_window import window_means
+from lightfuse.training.perceptual_loss import PerceptualDistance
 from lightfuse.training.settings import TrainSettings
 
 
-def reference_losses(fused: Tensor, reference: Tensor, settings: TrainSettings, stride: int = 1) -> dict[str, Tensor]:
-    """Weighted L1, MSE and 1 − SSIM of N×3×H×W pictures in [0, 1], each of shape N, those of weight 0 left out."""
-    losses = {}
-    if settings.l1:
-        losses["l1"] = settings.l1 * (fused - reference).abs().mean(dim=(1, 2, 3))
-    if settings.mse:
-        losses["mse"] = settings.mse * (fused - reference).square().mean(dim=(1, 2, 3))
-    if settings.ssim:
-        losses["ssim"] = settings.ssim * (1 - ssim(fused, reference, stride))
-    return losses
+class ReferenceLosses:
+    """Weighted L1, MSE, 1 − SSIM and perceptual distance, those of weight 0 left out.
+
+    Raises:
+        MissingExtraError, DataError: the perceptual distance is wanted and its backbone is not to be had.
+    """
+
+    def __init__(self, settings: TrainSettings) -> None:
+        self._settings = settings
+        self._perceptual = PerceptualDistance(settings.backbone) if settings.perceptual else None
+
+    def __call__(self, fused: Tensor, reference: Tensor, stride: int = 1) -> dict[str, Tensor]:
+        """Losses of N×3×H×W pictures in [0, 1], each of shape N; ``stride`` is that of the SSIM's windows."""
+        settings, losses = self._settings, {}
+        if settings.l1:
+            losses["l1"] = settings.l1 * (fused - reference).abs().mean(dim=(1, 2, 3))
+        if settings.mse:
+            losses["mse"] = settings.mse * (fused - reference).square().mean(dim=(1, 2, 3))
+        if settings.ssim:
+            losses["ssim"] = settings.ssim * (1 - ssim(fused, reference, stride))
+        if self._perceptual is not None:
+            losses["perceptual"] = settings.perceptual * self._perceptual(fused, reference)
+        return losses
 
 
 def ssim(a: Tensor, b: Tensor, stride: int = 1) -> Tensor:

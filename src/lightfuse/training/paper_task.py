@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lightfuse.networks import PaperModel
-from lightfuse.training.losses import reference_losses, ssim
+from lightfuse.training.losses import ReferenceLosses, ssim
 from lightfuse.training.prepare import Dataset
 from lightfuse.training.sampling import Batch, PatchSampler, WholePair, whole_pairs
 from lightfuse.training.settings import TrainSettings
@@ -18,7 +18,7 @@ class PaperTask:
     """Draws patches, compares with the reference, validates on whole pairs; the score is the PSNR."""
 
     def __init__(self, settings: TrainSettings, dataset: Dataset, team: Team) -> None:
-        self._settings = settings
+        self._against = ReferenceLosses(settings)
         self._sampler = PatchSampler(dataset, "train", settings, team)
         self._validation = whole_pairs(dataset, "valid")
 
@@ -27,9 +27,9 @@ class PaperTask:
         return self._sampler.batch(step)
 
     def losses(self, model: PaperModel, batch: Batch) -> dict[str, Tensor]:
-        """L1, MSE and 1 − SSIM against the reference."""
+        """How far the patches are from their reference."""
         fused = (model.respond(batch.pair) + 1) / 2
-        losses = reference_losses(fused, batch.reference, self._settings)
+        losses = self._against(fused, batch.reference)
         return {name: loss.mean() for name, loss in losses.items()}
 
     @torch.no_grad()

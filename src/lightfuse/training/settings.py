@@ -39,6 +39,8 @@ class TrainSettings:
         white_balance, exposure_gap, noise: context models: chance that a sample's colours are shifted, that one
             exposure is darkened or brightened, that the dark one is given sensor noise.
         l1, mse, ssim: weights of the losses against the reference (mean absolute, mean squared error, 1 − SSIM).
+        perceptual: weight of the distance between a backbone's features (the paper's loss) against the reference.
+        backbone: ``squeezenet`` (extra ``perceptual``) or ``vgg16`` (torchvision, which downloads it).
         chroma: context models: weight of the mean absolute difference of chroma against the reference.
         soft: context models: what the four above count where the reference is a soft one.
         mef_ssim, mef_ssim_labelled: context models: weight of 1 − MEF-SSIM without and beside a reference.
@@ -73,6 +75,8 @@ class TrainSettings:
     l1: float = 1.0
     mse: float = 1.0
     ssim: float = 0.5
+    perceptual: float = 0.0
+    backbone: str = "squeezenet"
     chroma: float = 0.0
     soft: float = 0.0
     mef_ssim: float = 0.0
@@ -96,8 +100,8 @@ class TrainSettings:
             raise DataError(f"setting patch must be a multiple of 8, not {self.patch}")
         if not self.average < 1:
             raise DataError(f"setting average must be below 1, not {self.average}")
-        if not self.l1 + self.mse + self.ssim > 0:
-            raise DataError("at least one of the loss weights l1, mse and ssim must be above 0")
+        if not self.l1 + self.mse + self.ssim + self.perceptual > 0:
+            raise DataError("at least one of the loss weights l1, mse, ssim and perceptual must be above 0")
         config = self.config  # Raises where there is no such model.
         normal = {name: getattr(config, name) for name in self.architecture}
         object.__setattr__(self, "architecture", normal)

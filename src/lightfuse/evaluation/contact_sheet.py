@@ -1,0 +1,129 @@
+"""Contact sheets, for looking: a picture a scene with inputs, reference, every method's result and where it errs."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import OutputError
+from lightfuse.evaluation.colour import delta_e_2000, rgb_to_lab
+from lightfuse.evaluation.grid import Cell, Pixels, colour_bar, framed, heading, row_of, shrink, stack
+from lightfuse.evaluation.pictures import Picture, to_eight_bits
+from lightfuse.evaluation.run import Result
+from lightfuse.evaluation.scenes import Scene
+from lightfuse.images import write_picture
+
+LARGEST_ERROR = 25.0
+"""ΔE2000 from which on an error map is at its brightest."""
+
+_CELL = 480  # pixels a picture may be wide and high on a scene's sheet
+_NARROWEST_COLUMN = 380  # so that captions of portrait pictures have room
+_MOST_COLUMNS = 4
+_INDEX_CELL = 200
+_INDEX_LETTER = 0.4
+_MAIN_MEASURES = ("PSNR", "MEF-SSIM")
+_SCENES_A_PAGE = 60
+_QUALITY = 92
+
+
+class ContactSheets:
+    """Writes ``scenes/NAME.jpg`` to a folder as scenes are measured, and at the end ``index.jpg`` of them all."""
+
+    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
+        self.folder = folder
+        self._overwrite = overwrite
+        self._rows: list[Pixels] = []
+
+    def add(self, scene: Scene, results: Mapping[str, Result]) -> None:
+        """Write a scene's sheet, and keep a row of small pictures for the index.
+
+        Raises:
+            OutputError: the file exists and must not be overwritten, or the disk refuses.
+        """
+        self._write(self.folder / "scenes" / f"{scene.name}.jpg", sheet(scene, results))
+        self._rows.append(index_row(scene, results))
+
+    def finish(self) -> None:
+        """Write the index, ``index-2.jpg`` and so on where the scenes are many; raises OutputError as `add` does."""
+        for first in range(0, len(self._rows), _SCENES_A_PAGE):
+            name = f"index-{first // _SCENES_A_PAGE + 1}.jpg" if first else "index.jpg"
+            self._write(self.folder / name, stack(self._rows[first : first + _SCENES_A_PAGE]))
+
+    def _write(self, path: Path, picture: Pixels) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make the folder {str(path.parent)!r}: {error.strerror}") from None
+        write_picture(path, picture, quality=_QUALITY, overwrite=self._overwrite)
+
+
+def sheet(scene: Scene, results: Mapping[str, Result]) -> Pixels:
+    """A scene's contact sheet: inputs and reference, then results with their figures, each above its error map."""
+    inputs = _inputs(scene, _CELL)
+    methods = [_with_error(name, result, scene) for name, result in results.items()]
+    width = max(_NARROWEST_COLUMN, inputs[0].picture.shape[1])
+    columns = max(len(inputs), _even_columns(len(methods)))
+    rows = [inputs, *(methods[first : first + columns] for first in range(0, len(methods), columns))]
+    height, full_width, _ = scene.under.shape
+    head = f"{scene.name}: {len(scene.exposures)} exposures of {full_width}×{height} pixels"
+    parts = [heading(head, columns * width), *(row_of(row, width) for row in rows)]
+    if scene.reference is not None:
+        colours = _error_colours(np.linspace(0, 1, 256)[None])[0]
+        parts.append(colour_bar(colours, "error maps: ΔE2000 of 0", f"{LARGEST_ERROR:g} or more"))
+    return framed(stack(parts, gap=16))
+
+
+def index_row(scene: Scene, results: Mapping[str, Result]) -> Pixels:
+    """A scene in one row: small inputs, reference and results, these with their two main figures."""
+    cells = _inputs(scene, _INDEX_CELL)
+    for name, result in results.items():
+        figures = tuple(figure(*score) for score in result.scores.items() if score[0] in _MAIN_MEASURES)
+        cells.append(Cell(_small(result.picture, _INDEX_CELL), name, figures))
+    row = row_of(cells, _INDEX_CELL, _INDEX_LETTER)
+    return framed(stack([heading(scene.name, row.shape[1]), row]))
+
+
+def error_map(result: Pixels, reference: Pixels) -> Pixels:
+    """ΔE2000 between two pictures of one size, H×W×3, from black (0) over red to light yellow (`LARGEST_ERROR`)."""
+    return _error_colours(delta_e_2000(rgb_to_lab(result), rgb_to_lab(reference)) / LARGEST_ERROR)
+
+
+def figure(measure: str, score: float) -> str:
+    """A measure and its score in a few letters."""
+    if math.isnan(score):
+        return f"{measure} –"
+    return f"{measure} {score:.{3 if 'SSIM' in measure else 2}f}"
+
+
+def _inputs(scene: Scene, side: int) -> list[Cell]:
+    pictures = {"under": scene.under, "over": scene.over, "reference": scene.reference}
+    return [Cell(_small(picture, side), name) for name, picture in pictures.items() if picture is not None]
+
+
+def _with_error(name: str, result: Result, scene: Scene) -> Cell:
+    """The error is that of the pictures as they are shown: noise that shrinking averages away does not count."""
+    picture = _small(result.picture, _CELL)
+    if scene.reference is not None:
+        picture = stack([picture, error_map(picture, _small(scene.reference, _CELL))], gap=6)
+    return Cell(picture, name, tuple(figure(*score) for score in result.scores.items()))
+
+
+def _even_columns(cells: int) -> int:
+    """Columns that leave as few holes as may be in the last row, at most `_MOST_COLUMNS`."""
+    rows = math.ceil(cells / _MOST_COLUMNS)
+    return math.ceil(cells / max(1, rows))
+
+
+def _small(picture: Picture, side: int) -> Pixels:
+    return shrink(to_eight_bits(picture), side, side)
+
+
+def _error_colours(errors: NDArray[np.float64]) -> Pixels:
+    """Colours of errors in [0, 1] and above, H×W to H×W×3."""
+    import cv2
+
+    levels = np.rint(255 * np.clip(errors, 0, 1)).astype(np.uint8)
+    colours: Pixels = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    return colours

@@ -1,0 +1,140 @@
+"""Captioned pictures laid out in rows: plain arrays, lettered by OpenCV."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""An RGB picture, H×W×3."""
+
+Shrinkable = TypeVar("Shrinkable", NDArray[np.uint8], NDArray[np.float32])
+
+_BACKGROUND = 30
+_BRIGHT, _DIM = (240, 240, 240), (170, 170, 170)
+_GAP = 14
+_LINE_SPACING = 1.5
+_LETTER = 0.55  # OpenCV's font scale: capitals about 12 pixels high
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A picture with a title and, below it, words that are never broken across lines."""
+
+    picture: Pixels
+    title: str
+    words: tuple[str, ...] = ()
+
+
+def shrink(picture: Shrinkable, width: int, height: int) -> Shrinkable:
+    """The picture (uint8 or float32) area-averaged to fit into width × height, its shape kept; never enlarged."""
+    import cv2
+
+    scale = min(1.0, width / picture.shape[1], height / picture.shape[0])
+    size = tuple(max(1, round(side * scale)) for side in picture.shape[1::-1])
+    shrunk: Shrinkable = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+    return shrunk
+
+
+def row_of(cells: Sequence[Cell], width: int, letter: float = _LETTER) -> Pixels:
+    """Cells side by side, each in a column of ``width``, captions below the pictures."""
+    space = max(cell.picture.shape[0] for cell in cells)
+    columns = []
+    for cell in cells:
+        picture = _padded(cell.picture, space, width)
+        title = _lines(cell.title.split(" "), " ", width, _BRIGHT, letter)
+        words = _lines(cell.words, "   ", width, _DIM, letter)
+        columns.append(stack([picture, _strip(6, width), title, words]))
+    return beside(columns, gap=_GAP)
+
+
+def heading(text: str, width: int, letter: float = 1.4 * _LETTER) -> Pixels:
+    """Large letters, in as many lines as the width asks for."""
+    return _lines(text.split(" "), " ", width, _BRIGHT, letter)
+
+
+def framed(picture: Pixels) -> Pixels:
+    """The picture with a margin on every side."""
+    whole = _strip(picture.shape[0] + 2 * _GAP, picture.shape[1] + 2 * _GAP)
+    whole[_GAP:-_GAP, _GAP:-_GAP] = picture
+    return whole
+
+
+def colour_bar(colours: Pixels, low: str, high: str) -> Pixels:
+    """Colours (N×3, from lowest to highest) as a bar of N by 14 pixels between the values at its ends."""
+    bar = np.repeat(colours[None], 14, axis=0)
+    parts = [_lines([text], "", 10_000, _DIM, _LETTER) for text in (low, high)]
+    height = max(part.shape[0] for part in parts)
+    return beside([parts[0], _centred(bar, bar.shape[1], height), parts[1]], gap=_GAP)
+
+
+def stack(parts: Sequence[Pixels], gap: int = 0) -> Pixels:
+    """Parts below each other, from the left, ``gap`` pixels apart."""
+    width = max(part.shape[1] for part in parts)
+    spaced = [part for each in parts for part in (_strip(gap, width), each)]
+    return np.vstack([_padded(part, part.shape[0], width) for part in spaced[1:]])
+
+
+def beside(parts: Sequence[Pixels], gap: int = 0) -> Pixels:
+    """Parts beside each other, from the top, ``gap`` pixels apart."""
+    height = max(part.shape[0] for part in parts)
+    spaced = [part for each in parts for part in (_strip(height, gap), each)]
+    return np.hstack([_padded(part, height, part.shape[1]) for part in spaced[1:]])
+
+
+def _lines(words: Sequence[str], between: str, width: int, colour: tuple[int, int, int], letter: float) -> Pixels:
+    """Words set in as many lines as the width asks for; a word wider than that is cut off."""
+    lines: list[str] = []
+    for word in map(drawable, filter(None, words)):
+        longer = f"{lines[-1]}{between}{word}" if lines else word
+        if lines and _extent(longer, letter)[0] <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return stack([_line(line, width, colour, letter) for line in lines]) if lines else _strip(0, 1)
+
+
+def _line(text: str, width: int, colour: tuple[int, int, int], letter: float) -> Pixels:
+    import cv2
+
+    across, above, below = _extent(text, letter)
+    line = _strip(round(_LINE_SPACING * (above + below)), min(across + 2, width))
+    cv2.putText(line, text, (0, above + 2), cv2.FONT_HERSHEY_SIMPLEX, letter, colour, 1, cv2.LINE_AA)
+    return line
+
+
+def _extent(text: str, letter: float) -> tuple[int, int, int]:
+    """Width of a text in pixels, and how far letters reach above and below the line they stand on."""
+    import cv2
+
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, letter, 1)
+    (_, above), below = cv2.getTextSize("Ag", cv2.FONT_HERSHEY_SIMPLEX, letter, 1)
+    return width, above, below
+
+
+def drawable(text: str) -> str:
+    """The text in letters that OpenCV has: before version 5 those of ASCII alone."""
+    import cv2
+
+    if int(cv2.__version__.split(".")[0]) >= 5:
+        return text
+    return text.replace("Δ", "d").replace("°", " deg").encode("ascii", "replace").decode()
+
+
+def _strip(height: int, width: int) -> Pixels:
+    return np.full((height, width, 3), _BACKGROUND, np.uint8)
+
+
+def _padded(part: Pixels, height: int, width: int) -> Pixels:
+    whole = _strip(height, width)
+    whole[: part.shape[0], : part.shape[1]] = part
+    return whole
+
+
+def _centred(part: Pixels, width: int, height: int) -> Pixels:
+    whole = _strip(height, width)
+    top, left = (height - part.shape[0]) // 2, (width - part.shape[1]) // 2
+    whole[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return whole

