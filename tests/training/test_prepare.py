@@ -86,6 +86,13 @@ def test_split_is_by_scene_repeatable_and_of_the_asked_share():
     assert splits != split_by_scene(names, 0.2, seed=2)
 
 
+def test_folds_leave_every_scene_out_once():
+    names = [f"scene{i}" for i in range(11)]
+    folds = [split_by_scene(names, 0.25, seed=0, fold=fold) for fold in range(4)]
+    for name in names:
+        assert [split[name] for split in folds].count("valid") == 1
+
+
 def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path):
     source = tmp_path / "in"
     write_bracket(source / "good")
@@ -138,8 +145,14 @@ def test_missing_empty_and_damaged_data_are_refused_in_a_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [PrepareSettings(patch=4), PrepareSettings(stride=0), PrepareSettings(validation=1)]
+    ("settings", "sentence"),
+    [
+        (PrepareSettings(patch=4), "patch must be"),
+        (PrepareSettings(stride=0), "stride at least 1"),
+        (PrepareSettings(validation=1), "validation share"),
+        (PrepareSettings(validation=0.2, fold=5), "past the last scene"),
+    ],
 )
-def test_senseless_settings_are_refused(tmp_path, settings):
-    with pytest.raises(DataError):
+def test_senseless_settings_are_refused(tmp_path, settings, sentence):
+    with pytest.raises(DataError, match=sentence):
         prepare(tmp_path, tmp_path / "out", settings)

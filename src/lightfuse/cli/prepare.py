@@ -16,6 +16,7 @@ def prepare(
     patch: options.Patch = 256,
     stride: Annotated[int, typer.Option(min=1, help="Pixels from one patch to the next.")] = 256,
     validation: Annotated[float, typer.Option(help="Share of the scenes kept for validation.")] = 0.2,
+    fold: Annotated[int, typer.Option(min=0, help="Which share of them: for cross-validation, 0, 1, 2 and so on.")] = 0,
     seed: Annotated[int, typer.Option(help="Chooses which scenes are kept.")] = 0,
     soft_references: Annotated[
         bool, typer.Option("--soft-references", help="Make references from whole brackets where there are none.")
@@ -30,7 +31,7 @@ def prepare(
     from lightfuse.training.prepare import PrepareSettings
     from lightfuse.training.prepare import prepare as make
 
-    settings = PrepareSettings(long_side, patch, stride, validation, seed, soft_references)
+    settings = PrepareSettings(long_side, patch, stride, validation, fold, seed, soft_references)
     live = sys.stderr.isatty() and not quiet
     dataset = make(
         source, output, settings, progress=lambda name: print(f"reading {name}", file=sys.stderr) if live else None

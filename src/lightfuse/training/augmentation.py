@@ -1,4 +1,4 @@
-"""What other cameras would have made of a sample: other white balance, wider exposure, noise in the dark."""
+"""What other cameras would have made of a sample: other white balance, wider exposure, noise, compression."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ Floats = NDArray[np.float32]
 _GAMMA = 2.2  # an exposure value is a factor of 2 in light, of 2 ** (1 / 2.2) in pixels
 _BALANCE_SPREAD = 0.08  # of the logarithms of red and blue
 _DARKEST, _BRIGHTEST, _BRIGHTEST_LABELLED = 1.5, 1.2, 0.6  # exposure values
+_QUALITIES = (40, 96)  # of JPEG
 _NOISE_LEVELS = (0.5, 4.0)  # standard deviation in black, in levels of 255
 
 
@@ -35,6 +36,8 @@ def augmented(
         _widen_gap(thumb, planes, random, _BRIGHTEST_LABELLED if labelled else _BRIGHTEST)
     if random.random() < settings.noise:
         _add_noise(planes[:3], random)
+    if settings.jpeg and random.random() < settings.jpeg:
+        _compress(planes[:6], int(random.integers(*_QUALITIES)))
     return thumb, planes
 
 
@@ -68,3 +71,12 @@ def _add_noise(under: Floats, random: np.random.Generator) -> None:
     spread = np.float32(random.uniform(*_NOISE_LEVELS) / 255)
     noise = random.standard_normal(under.shape, np.float32) * spread * (1 - np.float32(0.7) * under)
     under[:] = np.round(np.clip(under + noise, 0, 1) * 255) / 255
+
+
+def _compress(exposures: Floats, quality: int) -> None:
+    """Through JPEG and back, each exposure by itself; the reference stays clean."""
+    import imagecodecs
+
+    for picture in np.split(exposures, 2):
+        pixels = np.ascontiguousarray(np.rint(picture.transpose(1, 2, 0) * 255).astype(np.uint8))
+        picture[:] = _planes(imagecodecs.jpeg8_decode(imagecodecs.jpeg8_encode(pixels, level=quality)))

@@ -63,6 +63,7 @@ class PrepareSettings:
     patch: int = 256
     stride: int = 256
     validation: float = 0.2
+    fold: int = 0
     seed: int = 0
     soft_references: bool = False
 
@@ -97,7 +98,7 @@ def prepare(
     _make_folder(out)
     scenes: list[Scene] = []
     skipped: list[Skipped] = []
-    splits = split_by_scene([bracket.name for bracket in brackets], settings.validation, settings.seed)
+    splits = split_by_scene([bracket.name for bracket in brackets], settings.validation, settings.seed, settings.fold)
     for bracket in brackets:
         progress(bracket.name)
         try:
@@ -167,14 +168,15 @@ def patch_corners(height: int, width: int, patch: int = 256, stride: int = 256) 
     return [(y, x) for y in starts(height) for x in starts(width)]
 
 
-def split_by_scene(names: Iterable[str], validation: float, seed: int) -> dict[str, str]:
+def split_by_scene(names: Iterable[str], validation: float, seed: int, fold: int = 0) -> dict[str, str]:
     """``train`` or ``valid`` for each scene: ``validation`` of them, chosen by a hash of seed and name.
 
-    Ranking hashes keeps a scene on its side when others join or leave, but for the few at the border.
+    Ranking hashes keeps a scene on its side when others join or leave, but for the few at the border. Each ``fold``
+    leaves out other scenes, until all have been: 5 folds, 0 to 4, of a ``validation`` of 0.2.
     """
     ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
-    n_valid = round(len(ranked) * validation)
-    return {name: "valid" if i < n_valid else "train" for i, name in enumerate(ranked)}
+    first, last = (round(len(ranked) * validation * edge) for edge in (fold, fold + 1))
+    return {name: "valid" if first <= i < last else "train" for i, name in enumerate(ranked)}
 
 
 def check_settings(settings: PrepareSettings) -> None:
@@ -183,6 +185,8 @@ def check_settings(settings: PrepareSettings) -> None:
         raise DataError("patch must be at least 8 pixels, stride at least 1, long side at least 0 (0 keeps the size)")
     if not 0 <= settings.validation < 1:
         raise DataError(f"the validation share must be at least 0 and below 1, not {settings.validation}")
+    if settings.fold < 0 or (settings.fold and (settings.fold + 1) * settings.validation > 1 + 1e-9):
+        raise DataError(f"fold {settings.fold} of a validation share of {settings.validation} lies past the last scene")
 
 
 def _make_folder(out: Path) -> None:

@@ -38,6 +38,7 @@ class TrainSettings:
         zoom: context models: chance that a sample shows a part of the scene, and that it is shrunk.
         white_balance, exposure_gap, noise: context models: chance that a sample's colours are shifted, that one
             exposure is darkened or brightened, that the dark one is given sensor noise.
+        jpeg: context models: chance that both exposures go through JPEG of a random quality.
         l1, mse, ssim: weights of the losses against the reference (mean absolute, mean squared error, 1 − SSIM).
         perceptual: weight of the distance between a backbone's features (the paper's loss) against the reference.
         backbone: ``squeezenet`` (extra ``perceptual``) or ``vgg16`` (torchvision, which downloads it).
@@ -72,6 +73,7 @@ class TrainSettings:
     white_balance: float = 0.0
     exposure_gap: float = 0.0
     noise: float = 0.0
+    jpeg: float = 0.0
     l1: float = 1.0
     mse: float = 1.0
     ssim: float = 0.5

@@ -1,0 +1,64 @@
+"""Augmentation: what may change of a sample, and what must not."""
+
+import numpy as np
+import pytest
+
+from lightfuse.training.augmentation import augmented
+from lightfuse.training.settings import TrainSettings
+
+OFF = TrainSettings(white_balance=0, exposure_gap=0, noise=0, jpeg=0)
+
+
+@pytest.fixture
+def sample():
+    random = np.random.default_rng(0)
+    crop = random.integers(20, 200, (48, 48, 9), dtype=np.uint8)
+    return random.integers(20, 200, (16, 24, 6), dtype=np.uint8), crop
+
+
+def change(sample, words, labelled=True, seed=1):
+    return augmented(*sample, OFF.override(words), np.random.default_rng(seed), labelled=labelled)
+
+
+def test_without_any_chance_a_sample_is_only_scaled(sample):
+    thumb, planes = change(sample, [])
+    np.testing.assert_allclose(thumb, sample[0].transpose(2, 0, 1) / 255, atol=1e-6)
+    np.testing.assert_allclose(planes, sample[1].transpose(2, 0, 1) / 255, atol=1e-6)
+
+
+def test_jpeg_changes_both_exposures_and_neither_reference_nor_thumbnail(sample):
+    before, after = change(sample, []), change(sample, ["jpeg=1"])
+    np.testing.assert_array_equal(after[0], before[0])
+    np.testing.assert_array_equal(after[1][6:], before[1][6:])
+    for exposure in (slice(0, 3), slice(3, 6)):
+        assert 0.005 < np.abs(after[1][exposure] - before[1][exposure]).mean() < 0.3
+
+
+def test_noise_is_in_the_dark_exposure_alone(sample):
+    before, after = change(sample, [])[1], change(sample, ["noise=1"])[1]
+    np.testing.assert_array_equal(after[3:], before[3:])
+    assert 0.001 < (after[:3] - before[:3]).std() < 0.03
+
+
+def test_white_balance_keeps_exposures_and_reference_in_step(sample):
+    before, after = change(sample, []), change(sample, ["white_balance=1"])
+    gains = (after[1][:3] / before[1][:3]).mean(axis=(1, 2), keepdims=True)
+    assert np.ptp(gains) > 1e-3
+    for old, new in ((before[1], after[1]), (before[0], after[0])):
+        for first in range(0, len(old), 3):
+            np.testing.assert_allclose(new[first : first + 3], old[first : first + 3] * gains, rtol=1e-4)
+    assert (gains <= 1 + 1e-6).all()
+
+
+def test_a_wider_gap_darkens_under_or_brightens_over(sample):
+    seen = set()
+    before = change(sample, [])[1]
+    for seed in range(20):
+        after = change(sample, ["exposure_gap=1"], labelled=False, seed=seed)[1]
+        np.testing.assert_array_equal(after[6:], before[6:])
+        darker, brighter = (after[:3] < before[:3]).any(), (after[3:6] > before[3:6]).any()
+        assert not (after[:3] > before[:3]).any()
+        assert not (after[3:6] < before[3:6]).any()
+        seen |= {"under"} if darker else set()
+        seen |= {"over"} if brighter else set()
+    assert seen == {"under", "over"}
