@@ -139,7 +139,7 @@ def test_the_order_of_the_files_does_not_matter(folder, fuser):
     assert (folder / "under.jpg-first.jpg").read_bytes() == (folder / "over.jpg-first.jpg").read_bytes()
     for report in reports:
         assert (report.under, report.over) == (str(folder / "under.jpg"), str(folder / "over.jpg"))
-        assert (report.width, report.height, report.model) == (WIDTH, HEIGHT, "paper")
+        assert (report.width, report.height, report.model) == (WIDTH, HEIGHT, "base")
         assert report.seconds.keys() == {"read", "fuse", "write"}
         assert report.notes == []
 

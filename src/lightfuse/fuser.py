@@ -13,7 +13,7 @@ from lightfuse.weights import PaperConfig, Weights, check_shapes, load_weights
 if TYPE_CHECKING:
     from lightfuse import core
 
-DEFAULT_MODEL = "paper"
+DEFAULT_MODEL = "base"
 
 Array = NDArray[Any]
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))

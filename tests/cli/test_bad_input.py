@@ -286,7 +286,7 @@ def test_weights_that_are_not_there_are_named(refused, folder):
 
 def test_an_unknown_model_is_named_with_the_known(refused, folder):
     sentence = bad_output(refused, folder, folder / "out.png", "--model", "bass")
-    assert sentence == "'bass' is neither a model (paper) nor a weights file; check the spelling"
+    assert sentence == "'bass' is neither a model (base, paper, small) nor a weights file; check the spelling"
 
 
 def test_a_model_and_weights_together_are_refused(refused, folder, random_weights):

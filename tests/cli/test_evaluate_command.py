@@ -57,12 +57,12 @@ def test_the_table_holds_every_method_on_every_bracket(lightfuse_program, data, 
     assert ended.code == 0
     rows = table(tmp_path / "table.csv")
     assert {scene for scene, _ in rows} == {"with 2", "without 10"}
-    assert {"paper", "average", "OpenCV Mertens"} <= {method for _, method in rows}
+    assert {"paper", "base", "small", "average", "OpenCV Mertens"} <= {method for _, method in rows}
 
     under, over, reference = pictures
     mean = average([under, over])
     mean = np.floor(mean * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    for method, fused, tolerance in (("average", mean, 1e-6), ("paper", Fuser()(under, over), 0.02)):
+    for method, fused, tolerance in (("average", mean, 1e-6), ("paper", Fuser("paper")(under, over), 0.02)):
         row = rows["with 2", method]
         assert float(row["PSNR"]) == pytest.approx(psnr(fused, reference), abs=tolerance)
         assert float(row["SSIM"]) == pytest.approx(ssim(fused, reference), abs=tolerance)
@@ -109,9 +109,9 @@ def test_json_is_a_record_a_method(lightfuse_program, data):
         raise AssertionError(f"{constant} is no JSON")
 
     records = [json.loads(line, parse_constant=forbidden) for line in ended.out.splitlines()]
-    assert [record["method"] for record in records][:2] == ["paper", "average"]
-    assert records[1]["hue° to inputs"] is None
-    assert 0 <= records[1]["MEF-SSIM"] <= 1
+    assert [record["method"] for record in records][:4] == ["base", "paper", "small", "average"]
+    assert records[3]["hue° to inputs"] is None
+    assert 0 <= records[3]["MEF-SSIM"] <= 1
 
 
 def test_more_weights_are_more_columns(lightfuse_program, data, tmp_path, random_weights):

@@ -30,7 +30,7 @@ def test_a_fused_file_holds_the_fused_pixels(lightfuse_program, folder, pair):
     ended = lightfuse_program("fuse", folder / "under.png", folder / "over.png", "-o", folder / "out.png")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"{folder / 'out.png'}: 240×160 ")
-    assert "fused by paper in" in ended.out
+    assert "fused by base in" in ended.out
     assert len(ended.out.splitlines()) == 1
     assert np.array_equal(read_picture(folder / "out.png").pixels, Fuser()(*pair))
 
@@ -57,7 +57,7 @@ def test_json_is_one_record(lightfuse_program, folder):
         "over": over,
         "width": 240,
         "height": 160,
-        "model": "paper",
+        "model": "base",
         "notes": [],
     }
 
@@ -150,7 +150,7 @@ def test_a_terminal_without_unicode_is_served(folder):
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
     )
     assert (ended.returncode, ended.stderr) == (0, b"")
-    assert b"fused by paper" in ended.stdout
+    assert b"fused by base" in ended.stdout
 
 
 # ---- Pipes ----------------------------------------------------------------------------------------------------------

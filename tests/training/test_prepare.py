@@ -149,7 +149,7 @@ def test_missing_empty_and_damaged_data_are_refused_in_a_sentence(tmp_path):
     [
         (PrepareSettings(patch=4), "patch must be"),
         (PrepareSettings(stride=0), "stride at least 1"),
-        (PrepareSettings(validation=1), "validation share"),
+        (PrepareSettings(validation=1.5), "validation share"),
         (PrepareSettings(validation=0.2, fold=5), "past the last scene"),
     ],
 )

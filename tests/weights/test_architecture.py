@@ -126,7 +126,7 @@ def test_fields_are_varied_from_text_and_from_numbers():
         ((4000, 6000), (128, 192)),
         ((1, 1), (160, 160)),
         ((100, 2000), (32, 704)),
-        ((1, 5000), (16, 11088)),
+        ((1, 5000), (16, 1536)),
     ],
 )
 def test_thumbnails_keep_the_shape_in_multiples_of_the_coarsest_cell(size, thumbnail):

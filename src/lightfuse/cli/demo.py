@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from lightfuse.cli import options
-from lightfuse.fuser import DEFAULT_MODEL
 
 
 def demo(
@@ -16,7 +15,7 @@ def demo(
     width: Annotated[int, typer.Option(min=16, max=20_000, help="Width of the pictures in pixels.")] = 1536,
     height: Annotated[int, typer.Option(min=16, max=20_000, help="Height of the pictures in pixels.")] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another room.")] = 0,
-    model: options.Model = DEFAULT_MODEL,
+    model: options.Model = None,
     weights: options.WeightsFile = None,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from lightfuse.cli import options
-from lightfuse.fuser import DEFAULT_MODEL
 
 
 def evaluate(
     data: Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Brackets, with or without references.")],
-    model: options.Model = DEFAULT_MODEL,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Shipped models to measure; may be repeated. [default: all]", show_default=False),
+    ] = None,
     weights: Annotated[
         list[Path] | None, typer.Option("--weights", help="Weights files to measure too; may be repeated.")
     ] = None,
@@ -47,6 +49,7 @@ def evaluate(
     from lightfuse.evaluation import methods, run, scenes
     from lightfuse.evaluation.contact_sheet import ContactSheets
     from lightfuse.fuser import Fuser
+    from lightfuse.weights import shipped_models
 
     if output is not None:
         check_table_output(output, overwrite=overwrite)
@@ -54,8 +57,8 @@ def evaluate(
         check_folder_output(sheet, overwrite=overwrite)
     protocol = scenes.PAPER_PROTOCOL if paper_protocol else scenes.Protocol(parse_size(size))
     baselines = methods.baseline_methods()
-    measured = {model: methods.weights_method(Fuser(model, threads))}
-    for name, path in column_names(weights or [], {model, *baselines}).items():
+    measured = {name: methods.weights_method(Fuser(name, threads)) for name in model or shipped_models()}
+    for name, path in column_names(weights or [], {*measured, *baselines}).items():
         measured[name] = methods.weights_method(Fuser(path, threads))
     sheets = ContactSheets(sheet, overwrite=overwrite) if sheet is not None else None
     live = sys.stderr.isatty() and not quiet

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from lightfuse.cli import options
-from lightfuse.fuser import DEFAULT_MODEL
 
 
 def fuse(
@@ -16,7 +15,7 @@ def fuse(
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="OUT", help="File to write, its format by suffix; - is stdout.")
     ],
-    model: options.Model = DEFAULT_MODEL,
+    model: options.Model = None,
     weights: options.WeightsFile = None,
     threads: options.Threads = None,
     quality: options.Quality = 95,

@@ -8,7 +8,10 @@ import typer
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import DEFAULT_MODEL
 
-Model = Annotated[str, typer.Option("--model", help="Name of a shipped model.", rich_help_panel="Model")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help=f"Name of a shipped model. [default: {DEFAULT_MODEL}]", rich_help_panel="Model"),
+]
 WeightsFile = Annotated[
     Path | None,
     typer.Option("--weights", help="A .safetensors file to use instead of a shipped model.", rich_help_panel="Model"),
@@ -25,10 +28,10 @@ Patch = Annotated[int, typer.Option("--patch", min=8, help="Side of a patch in p
 MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse pictures that claim more pixels.")]
 
 
-def chosen_model(model: str, weights: Path | None) -> str | Path:
+def chosen_model(model: str | None, weights: Path | None) -> str | Path:
     """The weights file if one was given, else the model's name; naming both is a mistake."""
     if weights is None:
-        return model
-    if model != DEFAULT_MODEL:
+        return model or DEFAULT_MODEL
+    if model is not None:
         raise LightFuseError("give --model or --weights, not both")
     return weights

@@ -183,8 +183,8 @@ def check_settings(settings: PrepareSettings) -> None:
     """Raise DataError where a setting makes no sense."""
     if settings.patch < 8 or settings.stride < 1 or settings.long_side < 0:
         raise DataError("patch must be at least 8 pixels, stride at least 1, long side at least 0 (0 keeps the size)")
-    if not 0 <= settings.validation < 1:
-        raise DataError(f"the validation share must be at least 0 and below 1, not {settings.validation}")
+    if not 0 <= settings.validation <= 1:
+        raise DataError(f"the validation share must be from 0 to 1, not {settings.validation}")
     if settings.fold < 0 or (settings.fold and (settings.fold + 1) * settings.validation > 1 + 1e-9):
         raise DataError(f"fold {settings.fold} of a validation share of {settings.validation} lies past the last scene")
 

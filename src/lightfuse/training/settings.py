@@ -18,7 +18,7 @@ from lightfuse.weights.architecture import vary
 class TrainSettings:
     """What one run does; saved with the run as ``settings.json``.
 
-    The defaults are those of ``paper``; `CONTEXT_SETTINGS` lists where the context models' differ.
+    The defaults are the paper family's; `CONTEXT_SETTINGS` and `MODEL_SETTINGS` list where others differ.
 
     Attributes:
         model: ``paper``, ``paper-wide``, ``small`` or ``base``.
@@ -154,6 +154,22 @@ CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
 )
 """What the context models set otherwise than `TrainSettings` does."""
 
+MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "paper": {"steps": 6000, "learning_rate": 3e-3, "validate_every": 300},
+        "small": {"steps": 8000, "mef_ssim": 4.0},
+        "base": {
+            "steps": 7000,
+            "learning_rate": 4e-3,
+            "mef_ssim": 6.0,
+            "mef_ssim_labelled": 1.0,
+            "soft": 0.5,
+            "chroma": 1.5,
+        },
+    }
+)
+"""What each shipped model sets beyond its family: with these the shipped weights were trained."""
+
 
 def default_settings(model: str) -> TrainSettings:
     """The settings a model is best trained with.
@@ -162,7 +178,8 @@ def default_settings(model: str) -> TrainSettings:
         DataError: for an unknown model.
     """
     settings = TrainSettings(model)
-    return settings if settings.config.family == "paper" else dataclasses.replace(settings, **CONTEXT_SETTINGS)
+    family = CONTEXT_SETTINGS if settings.config.family == "context" else {}
+    return dataclasses.replace(settings, **{**family, **MODEL_SETTINGS.get(model, {})})
 
 
 def choose_settings(path: Path | None = None, words: Sequence[str] = ()) -> TrainSettings:
