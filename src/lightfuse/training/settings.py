@@ -157,14 +157,15 @@ CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
 MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "paper": {"steps": 6000, "learning_rate": 3e-3, "validate_every": 300},
-        "small": {"steps": 8000, "mef_ssim": 4.0},
+        "small": {"steps": 7500, "mef_ssim": 6.0, "saturation": 0.6},
         "base": {
-            "steps": 7000,
+            "steps": 6500,
             "learning_rate": 4e-3,
             "mef_ssim": 6.0,
             "mef_ssim_labelled": 1.0,
             "soft": 0.5,
             "chroma": 1.5,
+            "saturation": 1.0,
         },
     }
 )
