@@ -198,8 +198,9 @@ def test_flat_pictures_give_numbers(fuser, levels):
         under, over = (as_dtype(np.full((20, 31, 3), level, np.uint8), dtype) for level in levels)
         fused = fuser(under, over)
         assert np.isfinite(fused).all()
-        # Away from the padding on the right and below nothing tells one pixel from another.
-        assert (fused[:8, :8] == fused[0, 0]).all()
+        # Away from the padding on the right and below nothing tells one pixel from another, but for rounding.
+        rounding = 1e-5 if dtype == np.float32 else 1
+        assert np.abs(fused[:8, :8].astype(np.float64) - fused[0, 0]).max() <= rounding
         assert fused.max() <= (1 if dtype == np.float32 else np.iinfo(dtype).max)
 
 
