@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from lightfuse.evaluation.baselines import mertens
-from lightfuse.evaluation.mef_ssim import mef_ssim
 from lightfuse.evaluation.methods import Method, baseline_methods
 from lightfuse.evaluation.run import measure
 from lightfuse.evaluation.scenes import Protocol, Scene
+from lightfuse.measures.mef_ssim import mef_ssim
 
 WHOLE = "OpenCV Mertens, whole bracket"
 

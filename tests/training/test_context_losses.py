@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lightfuse.evaluation import mef_ssim
-from lightfuse.evaluation.psnr_ssim import ssim as measured_ssim
+from lightfuse.measures.psnr_ssim import ssim as measured_ssim
 from lightfuse.samples import sample_pair
 from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_and_saturation_loss
 from lightfuse.training.gaussian_window import window_means

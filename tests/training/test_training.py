@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lightfuse.errors import DataError
-from lightfuse.evaluation.psnr_ssim import ssim as measured_ssim
+from lightfuse.measures.psnr_ssim import ssim as measured_ssim
 from lightfuse.images import write_picture
 from lightfuse.training.loop import learning_rate, train
 from lightfuse.training.losses import ReferenceLosses, ssim

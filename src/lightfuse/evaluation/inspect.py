@@ -7,8 +7,8 @@ from lightfuse.errors import PictureError
 from lightfuse.evaluation.filter_maps import draw_combining, draw_filtering
 from lightfuse.evaluation.grid import shrink
 from lightfuse.evaluation.pair_maps import draw_pair
-from lightfuse.evaluation.pictures import Picture, as_unit
 from lightfuse.images import read_picture
+from lightfuse.measures.pictures import Picture, as_unit
 from lightfuse.weights import Weights
 
 LONG_SIDE = 768

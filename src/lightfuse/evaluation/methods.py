@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, mertens
-from lightfuse.evaluation.pictures import Floats, as_unit
 from lightfuse.evaluation.scenes import Scene
 from lightfuse.fuser import Fuser
+from lightfuse.measures.pictures import Floats, as_unit
 
 
 @dataclass(frozen=True)

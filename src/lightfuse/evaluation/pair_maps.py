@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lightfuse.evaluation.filter_maps import context_names
 from lightfuse.evaluation.heat_maps import HeatMap, Panel, Photograph, Values, draw_sheet
-from lightfuse.evaluation.pictures import Floats
+from lightfuse.measures.pictures import Floats
 from lightfuse.networks import ContextModel, PaperModel, from_weights
 from lightfuse.networks.context.combining import LUMA, compose
 from lightfuse.networks.paper import normalise, pad_to_stride

@@ -8,19 +8,19 @@ import numpy as np
 
 from lightfuse.brackets.discover import find_brackets
 from lightfuse.errors import DataError, PictureError
-from lightfuse.evaluation.colour import (
+from lightfuse.evaluation.methods import Method
+from lightfuse.evaluation.scenes import AS_THEY_ARE, Protocol, Scene, read_scene
+from lightfuse.evaluation.tables import ScoreTable
+from lightfuse.measures.colour import (
     chroma_ratio,
     chroma_ratio_to_inputs,
     hue_error,
     hue_error_to_inputs,
     mean_delta_e,
 )
-from lightfuse.evaluation.mef_ssim import mef_ssim
-from lightfuse.evaluation.methods import Method
-from lightfuse.evaluation.pictures import Picture, to_eight_bits
-from lightfuse.evaluation.psnr_ssim import psnr, ssim
-from lightfuse.evaluation.scenes import AS_THEY_ARE, Protocol, Scene, read_scene
-from lightfuse.evaluation.tables import ScoreTable
+from lightfuse.measures.mef_ssim import mef_ssim
+from lightfuse.measures.pictures import Picture, to_eight_bits
+from lightfuse.measures.psnr_ssim import psnr, ssim
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from lightfuse.brackets.discover import FoundBracket
 from lightfuse.brackets.order import brightness, darkest_first
 from lightfuse.errors import DataError
-from lightfuse.evaluation.pictures import Floats, as_unit
 from lightfuse.images import read_picture
+from lightfuse.measures.pictures import Floats, as_unit
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.evaluation import mertens
-from lightfuse.evaluation.pictures import luma
+from lightfuse.measures.pictures import luma
 
 _CHROMA_GAIN = np.float32(1.2)  # exposure fusion leaves about this much colour behind
 

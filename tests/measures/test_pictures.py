@@ -3,7 +3,7 @@ import pytest
 
 from lightfuse.errors import PictureError
 from lightfuse.evaluation import to_eight_bits
-from lightfuse.evaluation.pictures import as_unit, luma
+from lightfuse.measures.pictures import as_unit, luma
 
 
 def picture_of(value: float, dtype: type) -> np.ndarray:

@@ -68,7 +68,7 @@ def test_it_is_what_forming_every_patch_gives(count: int, height: int, width: in
 def test_the_strips_it_works_in_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     under, over = bracket()
     fused = mertens([under, over])
-    module = sys.modules["lightfuse.evaluation.mef_ssim"]
+    module = sys.modules["lightfuse.measures.mef_ssim"]
     scores = []
     for rows in (7, 1000):
         monkeypatch.setattr(module, "_PATCH_ROWS_AT_ONCE", rows)
@@ -122,7 +122,7 @@ def test_refuses_one_exposure_two_sizes_and_tiny_pictures() -> None:
     picture = np.zeros((64, 64, 3))
     with pytest.raises(PictureError, match="two or more"):
         mef_ssim(picture, [picture])
-    with pytest.raises(PictureError, match="exposure 2 60×64"):
+    with pytest.raises(PictureError, match="exposure 2 is 60×64"):
         mef_ssim(picture, [picture, picture[:, :60]])
     with pytest.raises(PictureError, match="44×44"):
         mef_ssim(picture[:43], [picture[:43]] * 2)

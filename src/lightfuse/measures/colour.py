@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.evaluation.pictures import Floats, Picture, as_unit, as_unit_pair, luma, require_same_size
+from lightfuse.measures.pictures import Floats, Picture, as_unit, as_unit_pair, luma, require_same_size
 
 Lab = NDArray[np.float64]
 
@@ -124,8 +124,8 @@ def chroma_ratio_to_inputs(result: Picture, under: Picture, over: Picture) -> fl
 def _better_exposed(fused: Floats, under: Picture, over: Picture) -> Floats:
     """At each pixel the input whose luma is nearer to 0.5 (of two as near, under)."""
     dark, bright = as_unit(under, "under"), as_unit(over, "over")
-    require_same_size(fused, dark, "under")
-    require_same_size(fused, bright, "over")
+    require_same_size(fused, dark, "result", "under")
+    require_same_size(fused, bright, "result", "over")
     dark_is_better = np.abs(luma(dark) - 0.5) <= np.abs(luma(bright) - 0.5)
     return np.where(dark_is_better[..., None], dark, bright)
 

@@ -43,16 +43,16 @@ def as_unit(picture: Picture, name: str = "picture") -> Floats:
 def as_unit_pair(result: Picture, reference: Picture) -> tuple[Floats, Floats]:
     """Return both pictures as float32 in [0, 1]; raises PictureError unless they have one size."""
     first, second = as_unit(result, "result"), as_unit(reference, "reference")
-    require_same_size(first, second, "reference")
+    require_same_size(first, second, "result", "reference")
     return first, second
 
 
-def require_same_size(result: Floats, other: Floats, name: str) -> None:
-    """Raise PictureError unless the picture `name` has the result's height and width."""
-    if result.shape != other.shape:
+def require_same_size(picture: NDArray[Any], other: NDArray[Any], name: str, other_name: str) -> None:
+    """Raise PictureError unless both, pictures or planes, have one height and width."""
+    if picture.shape[:2] != other.shape[:2]:
         raise PictureError(
-            f"The result is {result.shape[1]}×{result.shape[0]} pixels, the {name} {other.shape[1]}×{other.shape[0]}: "
-            "resize one of them first."
+            f"The {name} is {picture.shape[1]}×{picture.shape[0]} pixels, the {other_name} "
+            f"{other.shape[1]}×{other.shape[0]}: resize one of them first."
         )
 
 

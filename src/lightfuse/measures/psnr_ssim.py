@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import PictureError
-from lightfuse.evaluation.pictures import Picture, as_unit_pair
+from lightfuse.measures.pictures import Picture, as_unit_pair
 
 WINDOW = 11
 """Side of the Gaussian window, in pixels."""

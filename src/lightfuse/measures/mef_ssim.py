@@ -11,13 +11,14 @@ from the exposures' local covariances, which are a handful of box and Gaussian f
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import PictureError
-from lightfuse.evaluation.pictures import Picture, as_unit, luma, require_same_size
+from lightfuse.measures.pictures import Picture, as_unit, luma, require_same_size
 
 Plane = NDArray[np.float64]
 
@@ -27,6 +28,9 @@ WINDOW = 11
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
 """Exponents of the scales, finest first, before they are divided by their sum: the first three of MS-SSIM's."""
 
+SMALLEST_SIDE = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)
+"""Sides of pictures it is defined for, in pixels: a patch must fit at the coarsest scale."""
+
 _PATCH_PIXELS = WINDOW * WINDOW
 _WINDOW_SIGMA = 1.5
 _STABILITY = (0.03 * 255) ** 2  # SSIM's C2 for K2 = 0.03, on levels 0 to 255
@@ -34,7 +38,6 @@ _CONTRAST_FLOOR = 0.001  # in levels; keeps the structure of a flat patch define
 _LARGEST_EXPONENT = 10.0  # beyond it the weighting is as good as a maximum
 _TINY = float(np.finfo(np.float64).eps)
 _PATCH_ROWS_AT_ONCE = 64
-_SMALLEST_SIDE = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)
 
 
 def mef_ssim(result: Picture, exposures: Sequence[Picture]) -> float:
@@ -43,27 +46,87 @@ def mef_ssim(result: Picture, exposures: Sequence[Picture]) -> float:
     The result and the exposures (two or more, in any order) are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one
     size and at least 44×44. A scale whose score is negative counts as 0. Raises PictureError for anything else.
     """
-    fused, sources = _luma_levels(result, exposures)
-    score = 1.0
-    for scale, weight in enumerate(SCALE_WEIGHTS):
+    sources = _source_levels(exposures)
+    fused = _fused_levels(result, sources)
+    scores = []
+    for scale in range(len(SCALE_WEIGHTS)):
         if scale > 0:
             fused, sources = _halve(fused), [_halve(source) for source in sources]
-        score *= max(_score_of_scale(fused, sources), 0.0) ** (weight / sum(SCALE_WEIGHTS))
-    return score
+        scores.append(_mean_quality(fused, _strips(sources)))
+    return _combined(scores)
 
 
-def _luma_levels(result: Picture, exposures: Sequence[Picture]) -> tuple[Plane, list[Plane]]:
+class MefSsim:
+    """MEF-SSIM of many fused pictures against the same exposures: what these alone decide is worked out once.
+
+    Exposures and results are as for `mef_ssim`, and so are the scores. It keeps about five planes of float64 an
+    exposure: meant for pictures of moderate size.
+    """
+
+    def __init__(self, exposures: Sequence[Picture]) -> None:
+        sources = _source_levels(exposures)
+        self._finest = sources
+        self._scales = []
+        for scale in range(len(SCALE_WEIGHTS)):
+            if scale > 0:
+                sources = [_halve(source) for source in sources]
+            self._scales.append(list(_strips(sources)))
+
+    def score(self, result: Picture) -> float:
+        """Return the MEF-SSIM of one result; raises PictureError when it is no picture of the exposures' size."""
+        fused = _fused_levels(result, self._finest)
+        scores = []
+        for scale, strips in enumerate(self._scales):
+            if scale > 0:
+                fused = _halve(fused)
+            scores.append(_mean_quality(fused, strips))
+        return _combined(scores)
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """Some rows of one scale, small enough for the cache, and what the exposures wish for there.
+
+    Attributes:
+        rows: where it lies, with the margin of a window.
+        sources, means: the exposures' rows, and their Gaussian-weighted local means.
+        factors: what each mean-free exposure patch is multiplied by in the wished-for patch.
+        variance: of the wished-for patch, Gaussian-weighted.
+    """
+
+    rows: slice
+    sources: list[Plane]
+    means: list[Plane]
+    factors: list[Plane]
+    variance: Plane
+
+
+def _source_levels(exposures: Sequence[Picture]) -> list[Plane]:
     if len(exposures) < 2:
         raise PictureError(f"MEF-SSIM needs two or more exposures, but got {len(exposures)}.")
-    fused = as_unit(result, "result")
-    if min(fused.shape[:2]) < _SMALLEST_SIDE:
-        raise PictureError(f"MEF-SSIM needs pictures of at least {_SMALLEST_SIDE}×{_SMALLEST_SIDE} pixels.")
+    first = as_unit(exposures[0], "exposure 1")
+    if min(first.shape[:2]) < SMALLEST_SIDE:
+        raise PictureError(f"MEF-SSIM needs pictures of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels.")
     sources = []
     for number, exposure in enumerate(exposures, start=1):
         source = as_unit(exposure, f"exposure {number}")
-        require_same_size(fused, source, f"exposure {number}")
+        require_same_size(source, first, f"exposure {number}", "first exposure")
         sources.append(_levels(luma(source)))
-    return _levels(luma(fused)), sources
+    return sources
+
+
+def _fused_levels(result: Picture, sources: Sequence[Plane]) -> Plane:
+    fused = as_unit(result, "result")
+    require_same_size(fused, sources[0], "result", "first exposure")
+    return _levels(luma(fused))
+
+
+def _combined(scores: Sequence[float]) -> float:
+    total = sum(SCALE_WEIGHTS)
+    product = 1.0
+    for score, weight in zip(scores, SCALE_WEIGHTS, strict=True):
+        product *= max(score, 0.0) ** (weight / total)
+    return product
 
 
 def _levels(plane: NDArray[np.float32]) -> Plane:
@@ -77,22 +140,32 @@ def _halve(plane: Plane) -> Plane:
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
 
 
-def _score_of_scale(fused: Plane, sources: list[Plane]) -> float:
-    """Mean of the quality map, computed strip by strip so that intermediates stay in the cache."""
-    patch_rows = fused.shape[0] - WINDOW + 1
-    total = 0.0
+def _strips(sources: list[Plane]) -> Iterator[_Strip]:
+    """Cut a scale into strips whose intermediates stay in the cache."""
+    patch_rows = sources[0].shape[0] - WINDOW + 1
     for top in range(0, patch_rows, _PATCH_ROWS_AT_ONCE):
         rows = slice(top, min(top + _PATCH_ROWS_AT_ONCE, patch_rows) + WINDOW - 1)
-        total += float(_quality_map(fused[rows], [source[rows] for source in sources]).sum())
-    patches: int = patch_rows * (fused.shape[1] - WINDOW + 1)
-    return total / patches
+        yield _strip(rows, [source[rows] for source in sources])
 
 
-def _quality_map(fused: Plane, sources: list[Plane]) -> Plane:
+def _strip(rows: slice, sources: list[Plane]) -> _Strip:
     box_covariances = _covariances(sources, _box_mean)
     contrasts = [np.sqrt(_PATCH_PIXELS * box_covariances[k, k]) for k in range(len(sources))]
     factors, highest_contrast = _wished_for_patch(box_covariances, contrasts)
-    return _similarity(fused, sources, factors, highest_contrast)
+    variance = _variance_of_sum(factors, _covariances(sources, _gaussian_mean))
+    # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
+    # magnify, from passing for structure.
+    variance = np.minimum(variance, _gaussian_peak() * highest_contrast**2)
+    return _Strip(rows, sources, [_gaussian_mean(source) for source in sources], factors, variance)
+
+
+def _mean_quality(fused: Plane, strips: Iterable[_Strip]) -> float:
+    total, patches = 0.0, 0
+    for strip in strips:
+        quality = _similarity(fused[strip.rows], strip)
+        total += float(quality.sum())
+        patches += quality.size
+    return total / patches
 
 
 def _wished_for_patch(
@@ -123,23 +196,19 @@ def _exponent(box_covariances: dict[tuple[int, int], Plane], contrasts: list[Pla
     return np.minimum(np.tan(math.pi / 2 * agreement), _LARGEST_EXPONENT)
 
 
-def _similarity(fused: Plane, sources: list[Plane], factors: list[Plane], highest_contrast: Plane) -> Plane:
+def _similarity(fused: Plane, strip: _Strip) -> Plane:
     """SSIM's contrast-and-structure term of each patch with the wished-for one, Gaussian-weighted.
 
-    The two bounds hold for every real patch (Σg·r² ≤ max g·|r|², and Cauchy-Schwarz); on flat patches they keep
-    rounding errors, which the factors magnify, from passing for structure.
+    The covariance is held to what Cauchy and Schwarz allow, for flat patches, as the variance is.
     """
-    pictures = [*sources, fused]
-    last = len(sources)
-    covariances = _covariances(pictures, _gaussian_mean)
-    wished_variance = np.minimum(_variance_of_sum(factors, covariances), _gaussian_peak() * highest_contrast**2)
-    fused_variance = covariances[last, last]
-    covariance = np.zeros_like(fused_variance)
-    for k, factor in enumerate(factors):
-        covariance += factor * covariances[k, last]
-    bound = np.sqrt(wished_variance * fused_variance)
+    mean = _gaussian_mean(fused)
+    variance = np.maximum(_gaussian_mean(fused * fused) - mean * mean, 0)
+    covariance = np.zeros_like(variance)
+    for source, source_mean, factor in zip(strip.sources, strip.means, strip.factors, strict=True):
+        covariance += factor * (_gaussian_mean(source * fused) - source_mean * mean)
+    bound = np.sqrt(strip.variance * variance)
     covariance = np.clip(covariance, -bound, bound)
-    return (2 * covariance + _STABILITY) / (wished_variance + fused_variance + _STABILITY)
+    return (2 * covariance + _STABILITY) / (strip.variance + variance + _STABILITY)
 
 
 def _covariances(planes: list[Plane], window_mean: Callable[[Plane], Plane]) -> dict[tuple[int, int], Plane]:
