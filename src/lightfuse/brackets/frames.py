@@ -1,0 +1,121 @@
+"""The frames of one bracket as the pipeline handles them: of one depth, in order, with names and metadata."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.brackets.order import OrderedBy, base_exposure, brightness, exposure_order
+from lightfuse.errors import PictureError
+from lightfuse.images import Metadata, ShotInfo
+
+Array = NDArray[Any]
+_WIDTHS = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1, np.dtype(np.float32): 2}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One exposure: RGB pixels (H×W×3, uint8, uint16 or float32 in [0, 1]), the name people know it by, and how it was
+    shot."""
+
+    pixels: Array
+    name: str
+    metadata: Metadata = field(default_factory=Metadata)
+    shot: ShotInfo = field(default_factory=ShotInfo)
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Frames of one size and depth, from dark to bright.
+
+    Attributes:
+        frames: two or more.
+        given: where each frame stood among those given.
+        base: position of the base exposure among ``frames``.
+        stops: light taken in by each frame, in EV above the darkest; None where EXIF does not say.
+        notes: things a person may want to know.
+    """
+
+    frames: tuple[Frame, ...]
+    given: tuple[int, ...]
+    base: int
+    stops: tuple[float, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> list[Array]:
+        """The pixels of each frame."""
+        return [frame.pixels for frame in self.frames]
+
+    @property
+    def base_frame(self) -> Frame:
+        """The frame the others follow."""
+        return self.frames[self.base]
+
+    def with_pixels(self, pixels: Sequence[Array], *notes: str) -> "Bracket":
+        """The same bracket with other pixels, one array a frame, and more notes."""
+        frames = tuple(replace(frame, pixels=new) for frame, new in zip(self.frames, pixels, strict=True))
+        return replace(self, frames=frames, notes=(*self.notes, *notes))
+
+
+def make_bracket(frames: Sequence[Frame], threads: int = 1) -> Bracket:
+    """Bring frames to one depth (the widest among them) and order them from dark to bright.
+
+    Raises:
+        PictureError: the frames differ in size, or are fewer than two.
+    """
+    if len(frames) < 2:
+        raise PictureError(f"fusing takes two or more exposures of one scene; {len(frames)} given")
+    _check_sizes(frames)
+    deep = same_depth([frame.pixels for frame in frames])
+    levels = [brightness(picture, threads) for picture in deep]
+    order = exposure_order(levels, [frame.shot for frame in frames])
+    ordered = tuple(replace(frames[i], pixels=deep[i]) for i in order.positions)
+    notes = (*_camera_notes(ordered), *_order_notes(order.by, len(frames)))
+    base = base_exposure([levels[i] for i in order.positions])
+    return Bracket(ordered, order.positions, base, order.stops, notes)
+
+
+def same_depth(pictures: Sequence[Array]) -> list[Array]:
+    """Bring pictures to the widest of their dtypes: 8 to 16 bits, integers to float."""
+    dtypes = {picture.dtype for picture in pictures}
+    if len(dtypes) == 1 or not dtypes <= _WIDTHS.keys():
+        return list(pictures)
+    target = max(dtypes, key=lambda dtype: _WIDTHS[dtype])
+    return [_deepen(picture, target) for picture in pictures]
+
+
+def _deepen(picture: Array, target: np.dtype[Any]) -> Array:
+    if picture.dtype == target:
+        return picture
+    if target == np.uint16:
+        return picture.astype(np.uint16) * np.uint16(257)
+    return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+
+
+def _check_sizes(frames: Sequence[Frame]) -> None:
+    first = frames[0]
+    for other in frames[1:]:
+        if other.pixels.shape != first.pixels.shape:
+            sizes = [f"{f.name} is {f.pixels.shape[1]}×{f.pixels.shape[0]}" for f in (first, other)]
+            raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give exposures of one size")
+
+
+def _order_notes(by: OrderedBy, count: int) -> list[str]:
+    if by == "brightness, EXIF contradicted":
+        return ["EXIF and brightness disagree about the exposures; they were put in order by brightness"]
+    if by == "brightness, EXIF missing" and count > 2:  # Of two, the darker is under by definition.
+        return ["EXIF does not say how every exposure was made; they were put in order by brightness"]
+    return []
+
+
+def _camera_notes(frames: Sequence[Frame]) -> list[str]:
+    cameras = {(f.shot.make, f.shot.model, f.shot.serial): f.name for f in frames if f.shot.model}
+    if len(cameras) < 2:
+        return []
+    (_, first, _), (_, second, _) = list(cameras)[:2]
+    a, b = list(cameras.values())[:2]
+    said = f"{a} with {first}, {b} with {second}" if first != second else f"{a} and {b} with two of {first}"
+    return [f"the exposures come from different cameras: {said}"]
