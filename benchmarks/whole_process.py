@@ -1,0 +1,218 @@
+"""What a person waits for, whole processes from start to end: python benchmarks/whole_process.py [ROW ...].
+
+Rows: jpeg, enfuse, tiff, version, video; all without a name. Each is a ratio, or a size, measured in one run and set
+against the goal. The pictures are made up on the spot, in a folder of their own below --folder (tiff: 3.7 GB there and
+about 4 GB of memory).
+"""
+
+import argparse
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import tifffile
+from processes import alternate, run
+
+from lightfuse.benchmarking.pictures import made_up_pair, three_by_two
+
+_PROGRAM = [sys.executable, "-m", "lightfuse"]
+
+# The least any program could do with these files: both decoded side by side, one of them encoded as lightfuse does.
+_DECODE_AND_ENCODE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import imagecodecs
+def read(path):
+    with open(path, "rb") as file:
+        return imagecodecs.jpeg8_decode(file.read())
+with ThreadPoolExecutor(2) as pool:
+    under, over = pool.map(read, sys.argv[1:3])
+data = imagecodecs.jpeg8_encode(over, level=95, subsampling="444")
+with open(sys.argv[3], "wb") as file:
+    file.write(data)
+"""
+
+_VIDEO = """
+import sys, time
+import numpy as np
+from lightfuse import Fuser
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+model, threads, frames = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+random = np.random.default_rng(0)
+unders = [random.integers(0, 128, (2160, 3840, 3), dtype=np.uint8) for _ in range(3)]
+overs = [under * 2 for under in unders]
+fuser = Fuser(model, threads)
+warm = min(60, frames // 2)
+for number, _ in enumerate(fuser.stream((unders[n % 3], overs[n % 3]) for n in range(frames)), start=1):
+    if number == warm:
+        early, after_warm = resident(), time.perf_counter()
+    if number == frames:
+        print((frames - warm) / (time.perf_counter() - after_warm), resident() - early)
+"""
+
+
+def main() -> None:
+    """Measure the rows that were asked for and print the table."""
+    arguments = _arguments()
+    how = arguments.fuse_options or "default options"
+    print(f"{arguments.threads} threads, {how}, median of {arguments.runs} alternating runs after a warm-up\n")
+    print("| what | measured | against | ratio | goal | |\n| --- | --- | --- | --- | --- | --- |", flush=True)
+    with tempfile.TemporaryDirectory(prefix="lightfuse-whole-", dir=arguments.folder) as folder:
+        for row in arguments.rows or ROWS:
+            ROWS[row](Path(folder), arguments)
+
+
+def jpeg_row(folder: Path, arguments: argparse.Namespace) -> None:
+    """Two JPEGs to a JPEG: time against decoding and encoding alone, and peak memory against the pictures' bytes."""
+    under, over = _jpegs(folder, arguments.megapixels)
+    out = str(folder / "out.jpg")
+    costs = alternate(
+        {
+            "fuse": [*_fuse(arguments), under, over, "-o", out, "--overwrite", "--quiet"],
+            "least": [sys.executable, "-c", _DECODE_AND_ENCODE, under, over, str(folder / "copy.jpg")],
+        },
+        arguments.runs,
+    )
+    fuse, least = costs["fuse"], costs["least"]
+    _print(
+        f"{arguments.megapixels:g} MP JPEGs to JPEG, `{arguments.model}`",
+        f"{fuse.seconds * 1000:.0f} ms ({fuse.cpu_seconds * 1000:.0f} of processor time)",
+        f"decode both and encode one: {least.seconds * 1000:.0f} ms ({least.cpu_seconds * 1000:.0f})",
+        f"{fuse.seconds / least.seconds:.2f} ×",
+        "≤ 1.4 ×",
+        fuse.seconds <= 1.4 * least.seconds,
+    )
+    _print_memory("its peak memory", fuse.peak_bytes, _picture_bytes(arguments.megapixels, 1), 60)
+
+
+def enfuse_row(folder: Path, arguments: argparse.Namespace) -> None:
+    """The same against enfuse on the same files."""
+    if shutil.which("enfuse") is None:
+        print("enfuse: left out, it is not installed", file=sys.stderr)
+        return
+    under, over = _jpegs(folder, arguments.megapixels)
+    fuse = [*_fuse(arguments), under, over, "-o", str(folder / "out.jpg"), "--overwrite", "--quiet"]
+    enfuse = ["enfuse", "--compression=95", "-o", str(folder / "enfused.jpg"), under, over]
+    costs = alternate({"fuse": fuse, "enfuse": enfuse}, min(2, arguments.runs))
+    ratio = costs["enfuse"].seconds / costs["fuse"].seconds
+    _print(
+        "the same",
+        f"{costs['fuse'].seconds * 1000:.0f} ms",
+        f"enfuse: {costs['enfuse'].seconds:.1f} s, {costs['enfuse'].peak_bytes / 1e6:.0f} MB",
+        f"{ratio:.1f} × faster",
+        "≥ 20 × faster",
+        ratio >= 20,
+    )
+
+
+def tiff_row(folder: Path, arguments: argparse.Namespace) -> None:
+    """A pair of large 16-bit TIFFs: peak memory against the pictures' bytes."""
+    width, height = three_by_two(arguments.large)
+    paths = [str(folder / name) for name in ("under.tif", "over.tif")]
+    for path, picture in zip(paths, made_up_pair(width, height, 16), strict=True):
+        tifffile.imwrite(path, picture, photometric="rgb")
+    cost = run([*_fuse(arguments), *paths, "-o", str(folder / "out.tif"), "--overwrite", "--quiet"])
+    what = f"{arguments.large:g} MP 16-bit TIFFs to TIFF, {cost.seconds:.1f} s, peak memory"
+    _print_memory(what, cost.peak_bytes, _picture_bytes(arguments.large, 2), 100)
+    for name in (*paths, str(folder / "out.tif")):
+        Path(name).unlink()
+
+
+def version_row(folder: Path, arguments: argparse.Namespace) -> None:
+    """``lightfuse --version``, against an interpreter that does nothing."""
+    script = shutil.which("lightfuse", path=str(Path(sys.executable).parent)) or shutil.which("lightfuse")
+    commands = {
+        "version": [script, "--version"] if script else [*_PROGRAM, "--version"],
+        "python": [sys.executable, "-c", "pass"],
+    }
+    costs = alternate(commands, max(arguments.runs, 9))
+    seconds = costs["version"].seconds
+    python = f"python that does nothing: {costs['python'].seconds * 1000:.0f} ms"
+    _print("`lightfuse --version`", f"{seconds * 1000:.0f} ms", python, "", "≤ 200 ms", seconds <= 0.2)
+
+
+def video_row(folder: Path, arguments: argparse.Namespace) -> None:
+    """4K frames through `Fuser.stream`: frames a second, and growth of memory after the first 60."""
+    for model, goal in (("base", 30), ("small", 60)):
+        command = [sys.executable, "-c", _VIDEO, model, str(arguments.threads), str(arguments.frames)]
+        words = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        rate, growth = float(words[0]), int(words[1])
+        name = f"4K frames, `{model}`, {arguments.frames} of them"
+        _print(name, f"{rate:.1f} frames/s", "", "", f"≥ {goal} frames/s", rate >= goal)
+        _print("its memory", f"grows by {growth / 1e6:.1f} MB", "", "", "no growth", growth < 1_000_000)
+
+
+ROWS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
+    "version": version_row,
+    "jpeg": jpeg_row,
+    "enfuse": enfuse_row,
+    "video": video_row,
+    "tiff": tiff_row,
+}
+
+
+def _fuse(arguments: argparse.Namespace) -> list[str]:
+    more = shlex.split(arguments.fuse_options)
+    return [*_PROGRAM, "fuse", "--model", arguments.model, "--threads", str(arguments.threads), *more]
+
+
+def _jpegs(folder: Path, megapixels: float) -> tuple[str, str]:
+    """Two JPEGs as cameras write them: quality 95, colour at half resolution."""
+    under, over = folder / "under.jpg", folder / "over.jpg"
+    if not over.exists():
+        for path, picture in zip((under, over), made_up_pair(*three_by_two(megapixels), 8), strict=True):
+            path.write_bytes(imagecodecs.jpeg8_encode(picture, level=95, subsampling="420"))
+    return str(under), str(over)
+
+
+def _picture_bytes(megapixels: float, bytes_a_value: int) -> int:
+    width, height = three_by_two(megapixels)
+    return 3 * width * height * 3 * bytes_a_value
+
+
+def _print_memory(name: str, peak: int, pictures: int, slack_megabytes: int) -> None:
+    allowed = 1.25 * pictures + slack_megabytes * 1e6
+    _print(
+        name,
+        f"{peak / 1e6:.0f} MB",
+        f"three pictures: {pictures / 1e6:.0f} MB",
+        f"{peak / pictures:.2f} ×",
+        f"≤ 1.25 × + {slack_megabytes} MB = {allowed / 1e6:.0f} MB",
+        peak <= allowed,
+    )
+
+
+def _print(what: str, measured: str, against: str, ratio: str, goal: str, reached: bool) -> None:
+    print(f"| {what} | {measured} | {against} | {ratio} | {goal} | {'reached' if reached else 'missed'} |", flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Whole processes against what they need at least.")
+    parser.add_argument(
+        "rows", nargs="*", choices=[[], *ROWS], metavar="ROW", help=f"of {', '.join(ROWS)} (default: all)"
+    )
+    parser.add_argument("--model", default="base")
+    parser.add_argument(
+        "--fuse-options", default="", help='more for lightfuse fuse, such as "--align off --deghost off"'
+    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--megapixels", type=float, default=24)
+    parser.add_argument("--large", type=float, default=200, help="megapixels of the TIFFs")
+    parser.add_argument("--frames", type=int, default=600)
+    parser.add_argument("--folder", type=Path, help="where the files go (default: the system's temporary folder)")
+    arguments = parser.parse_args()
+    if not ROWS.keys() >= set(arguments.rows):
+        parser.error(f"the rows are {', '.join(ROWS)}")
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""``lightfuse benchmark``: this machine, fusing made-up pictures beside what else it could do with them."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lightfuse.cli import options
+
+if TYPE_CHECKING:
+    from lightfuse.benchmarking import Measurement, Setup
+
+
+def benchmark(
+    size: Annotated[
+        float, typer.Option("--size", min=0.001, max=500, metavar="MEGAPIXELS", help="Size of the pictures, of 3:2.")
+    ] = 24,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Shipped models to measure; may be repeated. [default: all]", show_default=False),
+    ] = None,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    json: options.Json = False,
+) -> None:
+    """Measure time and memory of fusing, beside averaging, OpenCV's Mertens and, where installed, enfuse.
+
+    Example: lightfuse benchmark --size 24
+    """
+    from lightfuse.benchmarking import Setup, available_methods, measure_all
+    from lightfuse.benchmarking.pictures import three_by_two
+    from lightfuse.cli.printing import show
+    from lightfuse.fuser import usable_cores
+
+    methods = available_methods(_chosen(model))
+    setup = Setup(*three_by_two(size), threads or usable_cores())
+    live = sys.stderr.isatty() and not quiet
+    measured = measure_all(
+        methods, setup, progress=lambda name: print(f"measuring {name}", file=sys.stderr) if live else None
+    )
+    if json:
+        for one in measured:
+            show(_record(one, setup))
+    elif not quiet:
+        show(_page(measured, setup))
+
+
+def _chosen(models: list[str] | None) -> list[str]:
+    from lightfuse.errors import WeightsError
+    from lightfuse.weights import shipped_models
+
+    shipped = shipped_models()
+    for model in models or []:
+        if model not in shipped:
+            raise WeightsError(f"{model!r} is not a shipped model ({', '.join(shipped)}); check the spelling")
+    return list(dict.fromkeys(models or shipped))
+
+
+def _record(one: "Measurement", setup: "Setup") -> str:
+    import dataclasses
+    import json
+
+    return json.dumps({**dataclasses.asdict(one), **dataclasses.asdict(setup)})
+
+
+def _page(measured: "list[Measurement]", setup: "Setup") -> str:
+    from lightfuse import __version__, core
+
+    threads = "1 thread" if setup.threads == 1 else f"{setup.threads} threads"
+    lines = [
+        f"LightFuse {__version__}, {setup.width}×{setup.height} ({setup.width * setup.height / 1e6:.4g} megapixels), "
+        f"{threads}, {core.instruction_sets()[0]}",
+        "",
+        *_table(measured),
+        "",
+        "Each method ran alone in a fresh process, on made-up pictures already in memory (8: uint8, 16: uint16).",
+        "First call: what a program pays that fuses one picture, new memory and code included. Later calls: the",
+        "median, into a result kept from call to call where the method can. Memory: the most its process ever held,",
+        "Python and libraries included; pictures: what two pictures and the result alone take up.",
+    ]
+    lines += [f"{one.method} {one.note}." for one in measured if one.note]
+    return "\n".join(lines)
+
+
+def _table(measured: "list[Measurement]") -> list[str]:
+    head = ["method", "bits", "first call", "later calls", "megapixels/s", "× average", "memory", "pictures"]
+    averages = {one.bits: one.seconds for one in measured if one.method == "cv2.addWeighted"}
+    rows = [
+        [
+            one.method,
+            str(one.bits),
+            _time(one.first_seconds),
+            _time(one.seconds),
+            f"{one.megapixels_per_second:.4g}",
+            f"{one.seconds / averages[one.bits]:.3g}",
+            "unknown" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f} MB",
+            f"{one.pictures_bytes / 1e6:.0f} MB",
+        ]
+        for one in measured
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in [head, *rows]]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"

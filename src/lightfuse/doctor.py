@@ -1,0 +1,189 @@
+"""What a maintainer wants to know about an installation, and whether it fuses as it should."""
+
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightfuse.errors import LightFuseError
+
+_PACKAGES = ("numpy", "imagecodecs", "tifffile", "opencv-python-headless", "safetensors", "typer", "rich")
+_NOT_FOR_USERS = "dev"
+
+
+@dataclass(frozen=True)
+class Extra:
+    """An optional part: what it is called, its packages with their versions (None: not installed), how to get it."""
+
+    name: str
+    packages: Mapping[str, str | None]
+    get: str
+
+    @property
+    def found(self) -> bool:
+        """Whether all its packages are installed."""
+        return None not in self.packages.values()
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """One model on one instruction set, held to the golden pictures.
+
+    ``deviation`` is the worst difference found, as a share of what is allowed (above 1: failed); ``failure`` says what
+    went wrong, or is empty.
+    """
+
+    model: str
+    instruction_set: str
+    deviation: float
+    failure: str
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything :func:`examine` found; texts and numbers only, nothing personal: no paths, no names of people."""
+
+    versions: Mapping[str, str]
+    system: Mapping[str, str]
+    instruction_sets: tuple[str, ...]
+    threads: int
+    extras: tuple[Extra, ...]
+    self_tests: tuple[SelfTest, ...]
+
+    @property
+    def well(self) -> bool:
+        """Whether every self-test passed, and there was one."""
+        return bool(self.self_tests) and not any(test.failure for test in self.self_tests)
+
+
+def examine() -> Examination:
+    """Look at versions, machine and extras, and run the self-test; takes about a second."""
+    return Examination(
+        versions=_versions(),
+        system=_system(),
+        instruction_sets=_instruction_sets(),
+        threads=_threads(),
+        extras=_extras(),
+        self_tests=_self_tests(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    named = {"lightfuse": _version("lightfuse"), "python": platform.python_version()}
+    named |= {package: _version(package) for package in _PACKAGES}
+    return {name: version or "missing" for name, version in named.items()}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _system() -> dict[str, str]:
+    found = {
+        "platform": platform.platform(),
+        "interpreter": f"{platform.python_implementation()}, {'64' if sys.maxsize > 2**32 else '32'} bits",
+        "processor": _processor() or platform.machine(),
+        "features": ", ".join(_processor_features()) or "unknown",
+        "cores": f"{os.cpu_count() or 'unknown'}",
+    }
+    memory = _memory()
+    return found | ({"memory": f"{memory / 1e9:.1f} GB"} if memory else {})
+
+
+def _processor() -> str:
+    if sys.platform == "darwin":
+        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor()
+    named = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", text, re.MULTILINE)
+    return named[1].strip() if named else ""
+
+
+def _processor_features() -> list[str]:
+    """What numpy found this processor able to do: the one portable list at hand."""
+    import numpy as np
+
+    simd = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return [*simd.get("baseline", []), *simd.get("found", [])]
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def _instruction_sets() -> tuple[str, ...]:
+    try:
+        from lightfuse import core
+    except ImportError:
+        return ()
+    return tuple(core.instruction_sets())
+
+
+def _threads() -> int:
+    from lightfuse.fuser import usable_cores
+
+    return usable_cores()
+
+
+def _extras() -> tuple[Extra, ...]:
+    """The extras that this LightFuse was installed with a list of, and which of their packages are here."""
+    packages: dict[str, dict[str, str | None]] = {}
+    for requirement in importlib.metadata.requires("lightfuse") or []:
+        named = re.match(r"([\w.-]+)", requirement)
+        extra = re.search(r"""extra\s*==\s*["']([\w.-]+)["']""", requirement)
+        if named and extra and extra[1] != _NOT_FOR_USERS:
+            packages.setdefault(extra[1], {})[named[1]] = _version(named[1])
+    return tuple(Extra(name, found, f"pip install 'lightfuse[{name}]'") for name, found in sorted(packages.items()))
+
+
+def _self_tests() -> tuple[SelfTest, ...]:
+    from lightfuse.weights import shipped_models
+
+    sets = _instruction_sets()
+    if not sets:
+        return (
+            SelfTest("every model", "none", float("inf"), f"the compiled core cannot be loaded: {_core_trouble()}"),
+        )
+    return tuple(_self_test(model, isa) for model in shipped_models() for isa in sets)
+
+
+def _core_trouble() -> str:
+    try:
+        from lightfuse import core
+    except ImportError as error:
+        return str(error)
+    return f"it knows no instruction set of this processor ({core.instruction_sets()})"
+
+
+def _self_test(model: str, isa: str) -> SelfTest:
+    from lightfuse.fuser import Fuser
+    from lightfuse.golden import check, digest, load_golden
+
+    try:
+        golden, fuser = load_golden(), Fuser(model, isa=isa)
+        if golden.weights.get(model) != digest(fuser.weights):
+            return SelfTest(
+                model, isa, float("inf"), "its weights are not those that the golden results were made with"
+            )
+        compared = check("core", model, fuser, golden)
+    except (LightFuseError, MemoryError) as error:
+        return SelfTest(model, isa, float("inf"), str(error) or "there is not enough memory")
+    worst = max(compared, key=lambda comparison: comparison.worst / comparison.allowed)
+    if all(comparison.passed for comparison in compared):
+        return SelfTest(model, isa, worst.worst / worst.allowed, "")
+    off = f"the result of {worst.case} in {worst.dtype} is off by {worst.worst:.4g}, more than the {worst.allowed:g}"
+    return SelfTest(model, isa, worst.worst / worst.allowed, f"{off} allowed")

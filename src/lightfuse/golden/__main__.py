@@ -1,0 +1,26 @@
+"""Makes the golden set anew, after weights or samples have changed: ``python -m lightfuse.golden`` (extra: train)."""
+
+from pathlib import Path
+
+from lightfuse.errors import LightFuseError, MissingExtraError
+from lightfuse.golden.store import FILE_NAME, save_golden
+
+
+def main() -> None:
+    """Write ``golden.npz`` beside this file, and say how large it is."""
+    try:
+        from lightfuse.golden.make import make_golden
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtraError("making golden results", "train") from None
+    golden, path = make_golden(), Path(__file__).with_name(FILE_NAME)
+    save_golden(golden, path)
+    print(f"{path}: {len(golden.cases)} cases of {', '.join(golden.weights)}, {path.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LightFuseError as error:
+        raise SystemExit(f"lightfuse: {error}") from None

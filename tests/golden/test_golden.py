@@ -1,0 +1,128 @@
+"""The golden set: complete, of the weights that are shipped, held by the reference and the core, and able to fail."""
+
+import dataclasses
+import runpy
+
+import numpy as np
+import pytest
+
+from lightfuse import core
+from lightfuse.errors import LightFuseError
+from lightfuse.fuser import Fuser
+from lightfuse.golden import TOLERANCES, check, compare, digest, load_golden, make, store
+from lightfuse.golden.make import fused_by_torch
+from lightfuse.networks.models import from_weights
+from lightfuse.weights import load_weights, shipped_models
+
+MAKE_AGAIN = "weights or samples have changed: run python -m lightfuse.golden"
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return load_golden()
+
+
+def case_named(golden, name):
+    return next(case for case in golden.cases if case.name == name)
+
+
+def test_the_set_covers_every_shipped_model_as_it_is_shipped(golden):
+    assert {name: digest(load_weights(name)) for name in shipped_models()} == golden.weights, MAKE_AGAIN
+
+
+def test_the_set_has_the_sizes_that_matter(golden):
+    shapes = {case.name: (case.under.shape, case.under.dtype.name) for case in golden.cases}
+    assert shapes["pixel"] == ((1, 1, 3), "uint8")
+    assert shapes["sixteen"][1] == "uint16"
+    assert all(side % 2 for side in shapes["odd"][0])
+    assert shapes["tall"][0][0] > 10 * shapes["tall"][0][1]
+    assert np.prod(shapes["large"][0][:2]) > 192 * 128
+    for case in golden.cases:
+        assert case.over.shape == case.under.shape
+        assert case.under.mean() < case.over.mean()
+        for expected in case.expected.values():
+            assert expected.shape == case.under[:: case.step, :: case.step].shape
+            assert expected.dtype == np.float32
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_the_reference_still_gives_them(golden, model):
+    module = from_weights(load_weights(model))
+    compared = check("torch", model, lambda under, over: fused_by_torch(module, under, over), golden)
+    assert all(one.passed for one in compared), MAKE_AGAIN
+
+
+@pytest.mark.parametrize("isa", core.instruction_sets())
+@pytest.mark.parametrize("model", shipped_models())
+def test_the_core_gives_them(golden, model, isa):
+    compared = check("core", model, Fuser(model, threads=2, isa=isa), golden)
+    assert [one for one in compared if not one.passed] == []
+    assert {one.dtype for one in compared} == {"uint8", "uint16", "float32"}
+
+
+def test_another_model_does_not(golden):
+    first, second = shipped_models()[:2]
+    assert not any(one.passed for one in check("core", second, Fuser(first), golden) if one.case != "pixel")
+
+
+@pytest.mark.parametrize(("dtype", "too_much"), [("uint8", 2), ("uint16", 8), ("float32", 1.2e-4)])
+def test_one_value_too_far_off_is_seen(golden, dtype, too_much):
+    case = case_named(golden, "odd")
+    expected = np.clip(case.expected["base"], 0.1, 0.9)
+    case = dataclasses.replace(case, expected={"base": expected})
+    top = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
+    fused = (expected if dtype == "float32" else np.round(expected.astype(np.float64) * top)).astype(dtype)
+    assert compare(case, "base", fused, TOLERANCES["core"]).worst == 0
+    fused[11, 5, 2] += fused.dtype.type(too_much)
+    found = compare(case, "base", fused, TOLERANCES["core"])
+    assert not found.passed
+    assert found.worst == pytest.approx(too_much, rel=1e-2)
+
+
+def test_results_that_are_no_pictures_never_pass(golden):
+    case = case_named(golden, "small")
+    good = case.expected["small"].copy()
+    assert compare(case, "small", good, TOLERANCES["core"]).passed
+    assert not compare(case, "small", good[:-1], TOLERANCES["core"]).passed
+    good[3, 4, 1] = np.nan
+    assert not compare(case, "small", good, TOLERANCES["core"]).passed
+
+
+def test_a_set_made_anew_is_the_same(golden, monkeypatch):
+    monkeypatch.setattr(make, "_RECIPES", [r for r in make._RECIPES if r.name in ("odd", "sixteen")])  # To be quick.
+    again = make.make_golden()
+    assert again.weights == golden.weights, MAKE_AGAIN
+    assert [case.name for case in again.cases] == ["odd", "sixteen"]
+    for case in again.cases:
+        shipped = case_named(golden, case.name)
+        # Another processor's last digit may move a noisy pixel by a level.
+        assert np.abs(case.under.astype(int) - shipped.under).max() <= (1 if case.under.dtype == np.uint8 else 64)
+        for model, expected in case.expected.items():
+            assert np.abs(expected - shipped.expected[model]).max() < 0.02, MAKE_AGAIN
+
+
+def test_the_command_writes_what_is_loaded(golden, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lightfuse.golden.make.make_golden", lambda: golden)
+    written = []
+    save = store.save_golden
+    monkeypatch.setattr(store, "save_golden", lambda made, path: (written.append(path), save(made, tmp_path / "g.npz")))
+    monkeypatch.setattr("pathlib.Path.stat", lambda *_, **__: type("Stat", (), {"st_size": 1000}))
+    runpy.run_module("lightfuse.golden", run_name="__main__")
+    monkeypatch.undo()
+    assert written[0].name == store.FILE_NAME
+    monkeypatch.setattr(store, "FILE_NAME", str(tmp_path / "g.npz"))
+    again = load_golden()
+    assert [case.name for case in again.cases] == [case.name for case in golden.cases]
+    assert again.weights == golden.weights
+    for case, before in zip(again.cases, golden.cases, strict=True):
+        assert np.array_equal(case.over, before.over)
+        assert all(np.array_equal(case.expected[model], before.expected[model]) for model in golden.weights)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 not really"])
+def test_a_damaged_set_is_told(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(store, "FILE_NAME", str(tmp_path / "g.npz"))
+    if content is not None:
+        (tmp_path / "g.npz").write_bytes(content)
+    with pytest.raises(LightFuseError, match="golden pictures cannot be read"):
+        load_golden()

@@ -1,0 +1,124 @@
+"""Fuser.stream: the same pictures as one by one, in order, steady, and in memory that does not grow."""
+
+import itertools
+import weakref
+
+import numpy as np
+import pytest
+
+from lightfuse.errors import PictureError
+from lightfuse.fuser import Fuser
+from lightfuse.samples import Camera, Scene
+from lightfuse.weights import shipped_models
+
+
+def noise_pair(seed, height=24, width=40, dtype=np.uint8):
+    random = np.random.default_rng(seed)
+    top = np.iinfo(dtype).max
+    return tuple(
+        random.integers(low, high, (height, width, 3), dtype) for low, high in ((0, top // 2), (top // 3, top))
+    )
+
+
+@pytest.fixture(scope="module")
+def fuser():
+    return Fuser("small", threads=1)
+
+
+def test_each_result_is_that_of_its_pair_alone_and_stays_so(fuser):
+    """Kept, every one of them: memory in use is never written again. Nothing is carried over a cut, either."""
+    pairs = [noise_pair(seed) for seed in range(7)]
+    fused = list(fuser.stream(pairs))
+    assert len(fused) == len(pairs)
+    for pair, result in zip(pairs, fused, strict=True):
+        assert np.array_equal(result, fuser(*pair))
+
+
+def test_a_view_or_a_buffer_keeps_its_memory(fuser):
+    pairs = [noise_pair(seed) for seed in range(6)]
+    rows = [memoryview(frame) if number % 2 else frame[3:5] for number, frame in enumerate(fuser.stream(pairs))]
+    for number, (pair, kept) in enumerate(zip(pairs, rows, strict=True)):
+        alone = fuser(*pair)
+        assert np.array_equal(np.asarray(kept), alone if number % 2 else alone[3:5])
+
+
+def test_memory_that_nobody_holds_is_written_again(fuser):
+    addresses = [frame.ctypes.data for frame in fuser.stream(noise_pair(seed) for seed in range(20))]
+    assert len(set(addresses)) == 2
+
+
+def test_memory_is_written_again_after_some_results_were_kept(fuser):
+    kept, addresses = [], []
+    for number, frame in enumerate(fuser.stream(noise_pair(seed) for seed in range(20))):
+        if number < 5:
+            kept.append(frame)
+        else:
+            addresses.append(frame.ctypes.data)
+    assert len(set(addresses)) == 2
+    assert all(np.array_equal(frame, fuser(*noise_pair(seed))) for seed, frame in enumerate(kept))
+
+
+def test_size_and_type_may_change_on_the_way(fuser):
+    kinds = [*[(24, 40, np.uint8)] * 3, *[(24, 40, np.uint16)] * 3, *[(9, 7, np.uint16)] * 3, (24, 40, np.uint8)]
+    pairs = [noise_pair(seed, *kind) for seed, kind in enumerate(kinds)]
+    for pair, frame in zip(pairs, fuser.stream(pairs), strict=True):
+        assert np.array_equal(frame, fuser(*pair))
+        assert frame.dtype == pair[0].dtype
+
+
+def test_a_pair_is_asked_for_when_its_result_is_and_is_let_go(fuser):
+    asked, alive = [], []
+
+    def pairs():
+        for seed in range(4):
+            assert not any(reference() is not None for reference in alive)
+            asked.append(seed)
+            pair = noise_pair(seed)
+            alive.extend(map(weakref.ref, pair))
+            yield pair
+            del pair
+
+    stream = fuser.stream(pairs())
+    assert asked == []
+    for number, _frame in enumerate(stream):
+        assert asked == list(range(number + 1))
+
+
+def test_alternating_exposures_are_their_neighbours_fused(fuser):
+    frames = [noise_pair(seed)[seed % 2] for seed in range(5)]
+    fused = list(fuser.stream(itertools.pairwise(frames)))
+    assert len(fused) == 4
+    assert np.array_equal(fused[2], fuser(frames[2], frames[3]))
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_a_still_scene_does_not_flicker(model):
+    """The mean over the picture varies by less than 0.1 levels RMS under the noise of the samples' camera."""
+    camera, light = Camera(), Scene(1).render(320, 180)
+    pairs = (
+        tuple(camera.photograph(light, ev, seed=2 * frame + bright) for bright, ev in enumerate((-3.0, 3.0)))
+        for frame in range(24)
+    )
+    means = [frame.mean() for frame in Fuser(model).stream(pairs)]
+    assert 0 < np.std(means) < 0.1
+
+
+def test_a_bad_pair_is_named_by_its_number(fuser):
+    good = noise_pair(0)
+    with pytest.raises(PictureError, match=r"pair 3 of the stream: the two pictures differ in size"):
+        list(fuser.stream([good, good, (good[0], good[1][1:])]))
+    with pytest.raises(PictureError, match=r"pair 1 of the stream: a pair is two pictures, not 3"):
+        list(fuser.stream([(*good, good[0])]))
+    with pytest.raises(PictureError, match=r"pair 2 of the stream: a picture must be an RGB array"):
+        list(fuser.stream([good, ("under", "over")]))
+
+
+def test_an_error_of_the_source_comes_through_as_it_is(fuser):
+    def pairs():
+        yield noise_pair(0)
+        raise OSError("the camera is gone")
+
+    stream = fuser.stream(pairs())
+    next(stream)
+    with pytest.raises(OSError, match="the camera is gone"):
+        next(stream)
