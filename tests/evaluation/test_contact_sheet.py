@@ -7,10 +7,10 @@ import pytest
 from lightfuse.errors import OutputError
 from lightfuse.evaluation import contact_sheet
 from lightfuse.evaluation.contact_sheet import ContactSheets, error_map, figure, index_row, sheet
-from lightfuse.evaluation.grid import Cell, drawable, row_of, shrink
 from lightfuse.evaluation.run import Result
 from lightfuse.evaluation.scenes import Scene
 from lightfuse.images import read_picture
+from lightfuse.sheets import Cell, drawable, row_of, shrink
 
 
 def noise(seed: int, height: int = 60, width: int = 90) -> np.ndarray:

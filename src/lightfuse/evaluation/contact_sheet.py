@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import OutputError
-from lightfuse.evaluation.grid import Cell, Pixels, colour_bar, framed, heading, row_of, shrink, stack
 from lightfuse.evaluation.run import Result
 from lightfuse.evaluation.scenes import Scene
 from lightfuse.images import write_picture
 from lightfuse.measures.colour import delta_e_2000, rgb_to_lab
 from lightfuse.measures.pictures import Picture, to_eight_bits
+from lightfuse.sheets import Cell, Pixels, colour_bar, framed, heading, row_of, shrink, stack
 
 LARGEST_ERROR = 25.0
 """ΔE2000 from which on an error map is at its brightest."""

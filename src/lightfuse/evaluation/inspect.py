@@ -5,10 +5,10 @@ from pathlib import Path
 from lightfuse.brackets.order import brightness, darkest_first
 from lightfuse.errors import PictureError
 from lightfuse.evaluation.filter_maps import draw_combining, draw_filtering
-from lightfuse.evaluation.grid import shrink
 from lightfuse.evaluation.pair_maps import draw_pair
 from lightfuse.images import read_picture
 from lightfuse.measures.pictures import Picture, as_unit
+from lightfuse.sheets import shrink
 from lightfuse.weights import Weights
 
 LONG_SIDE = 768

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.uint8]
 """An RGB picture, H×W×3."""
 
-Shrinkable = TypeVar("Shrinkable", NDArray[np.uint8], NDArray[np.float32])
+Shrinkable = TypeVar("Shrinkable", NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32])
 
 _BACKGROUND = 30
 _BRIGHT, _DIM = (240, 240, 240), (170, 170, 170)
@@ -29,7 +29,7 @@ class Cell:
 
 
 def shrink(picture: Shrinkable, width: int, height: int) -> Shrinkable:
-    """The picture (uint8 or float32) area-averaged to fit into width × height, its shape kept; never enlarged."""
+    """The picture (uint8, uint16 or float32) area-averaged into width × height, its shape kept; never enlarged."""
     import cv2
 
     scale = min(1.0, width / picture.shape[1], height / picture.shape[0])
@@ -53,6 +53,11 @@ def row_of(cells: Sequence[Cell], width: int, letter: float = _LETTER) -> Pixels
 def heading(text: str, width: int, letter: float = 1.4 * _LETTER) -> Pixels:
     """Large letters, in as many lines as the width asks for."""
     return _lines(text.split(" "), " ", width, _BRIGHT, letter)
+
+
+def column_width(width: int, columns: int) -> int:
+    """How wide columns may be for as many of them, in a row and framed, to fill ``width`` pixels."""
+    return (width - (columns + 1) * _GAP) // columns
 
 
 def framed(picture: Pixels) -> Pixels:
@@ -101,7 +106,7 @@ def _line(text: str, width: int, colour: tuple[int, int, int], letter: float) ->
 
     across, above, below = _extent(text, letter)
     line = _strip(round(_LINE_SPACING * (above + below)), min(across + 2, width))
-    cv2.putText(line, text, (0, above + 2), cv2.FONT_HERSHEY_SIMPLEX, letter, colour, 1, cv2.LINE_AA)
+    cv2.putText(line, text, (0, above + 2), cv2.FONT_HERSHEY_SIMPLEX, letter, colour, _stroke(letter), cv2.LINE_AA)
     return line
 
 
@@ -109,9 +114,14 @@ def _extent(text: str, letter: float) -> tuple[int, int, int]:
     """Width of a text in pixels, and how far letters reach above and below the line they stand on."""
     import cv2
 
-    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, letter, 1)
-    (_, above), below = cv2.getTextSize("Ag", cv2.FONT_HERSHEY_SIMPLEX, letter, 1)
+    (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, letter, _stroke(letter))
+    (_, above), below = cv2.getTextSize("Ag", cv2.FONT_HERSHEY_SIMPLEX, letter, _stroke(letter))
     return width, above, below
+
+
+def _stroke(letter: float) -> int:
+    """Pixels a letter's lines are wide."""
+    return max(1, round(1.6 * letter))
 
 
 def drawable(text: str) -> str:

@@ -1,0 +1,20 @@
+"""High dynamic range: a bracket's merged light, and the files that hold it or glow by it."""
+
+from lightfuse.hdr.files import GAIN_MAP_SUFFIXES, RADIANCE_SUFFIXES, check_hdr_output, write_hdr, write_radiance
+from lightfuse.hdr.gain_map import MAX_STOPS, GainMap, gain_map
+from lightfuse.hdr.merge import Radiance, merge_light
+from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
+
+__all__ = [
+    "GAIN_MAP_SUFFIXES",
+    "MAX_STOPS",
+    "RADIANCE_SUFFIXES",
+    "GainMap",
+    "Radiance",
+    "check_hdr_output",
+    "encode_gain_map_jpeg",
+    "gain_map",
+    "merge_light",
+    "write_hdr",
+    "write_radiance",
+]

@@ -1,0 +1,163 @@
+"""HDR files by their suffix: a gain-map JPEG, or the merged light itself; whole under their own name, or not at all."""
+
+import os
+import secrets
+from collections.abc import Callable
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from lightfuse.errors import MissingExtraError, OutputError
+from lightfuse.hdr.merge import Radiance
+from lightfuse.hdr.transfer import Array, Light
+from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
+from lightfuse.images import EncodeOptions, Metadata
+from lightfuse.images.source import display_name
+
+GAIN_MAP_SUFFIXES = (".jpg", ".jpeg")
+RADIANCE_SUFFIXES = (".exr", ".hdr")
+_LARGEST_HALF = 65504.0
+
+
+def check_hdr_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Check, before any work is done, that `write_hdr` can write to a path.
+
+    Raises:
+        OutputError: the suffix is none of `GAIN_MAP_SUFFIXES` and `RADIANCE_SUFFIXES`, the file exists and `overwrite`
+            is false, or its folder is missing or closed to writing.
+        MissingExtraError: ``.exr`` without the package OpenEXR.
+    """
+    target, name = Path(path), display_name(path)
+    suffix = _suffix(path, (*GAIN_MAP_SUFFIXES, *RADIANCE_SUFFIXES))
+    try:
+        if os.path.lexists(target) and not (overwrite and target.is_file()):
+            raise OutputError(_exists(name) if target.is_file() else f"{name} is not a file and cannot be replaced")
+        folder = Path(os.path.realpath(target)).parent
+        if not folder.is_dir():
+            raise OutputError(f"{name} cannot be written: there is no folder {display_name(folder)}; create it first")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"{name} cannot be written: the folder {display_name(folder)} is closed to writing")
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{name} cannot be written: {error}") from None
+    if suffix == ".exr" and find_spec("OpenEXR") is None:
+        raise MissingExtraError("writing OpenEXR", "exr")
+
+
+def write_hdr(
+    path: str | os.PathLike[str],
+    fused: Array,
+    light: Radiance | Light,
+    metadata: Metadata | None = None,
+    options: EncodeOptions | None = None,
+    *,
+    quality: int | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write what the suffix asks for: a gain-map JPEG of the fused picture, or the merged light (`write_radiance`).
+
+    Args:
+        path: ending in one of `GAIN_MAP_SUFFIXES` or `RADIANCE_SUFFIXES`.
+        fused, light, metadata, options, quality: see `encode_gain_map_jpeg`; OpenEXR and Radiance hold light alone.
+        overwrite: whether an existing file is replaced.
+
+    Raises:
+        PictureError: picture and light differ in size.
+        OutputError: see `check_hdr_output`; or the disk refuses.
+        MissingExtraError: ``.exr`` without the package OpenEXR.
+    """
+    if _suffix(path, (*GAIN_MAP_SUFFIXES, *RADIANCE_SUFFIXES)) in RADIANCE_SUFFIXES:
+        write_radiance(path, light, overwrite=overwrite)
+        return
+    linear = light.light if isinstance(light, Radiance) else light
+    _write(path, lambda: encode_gain_map_jpeg(fused, linear, metadata, quality, options), overwrite=overwrite)
+
+
+def write_radiance(path: str | os.PathLike[str], light: Radiance | Light, *, overwrite: bool = False) -> None:
+    """Write linear light in the format of the path's suffix.
+
+    OpenEXR (``.exr``, needs the extra ``exr``) holds half floats, 11 bits of precision a channel, ZIP-compressed;
+    Radiance (``.hdr``) 8 bits a channel and an exponent a pixel. The file is written under a temporary name
+    (``.part``) beside its own and then moved; the temporary file goes whatever happens.
+
+    Args:
+        path: ending in one of `RADIANCE_SUFFIXES`.
+        light: H×W×3 float32, ≥ 0, linear, as `merge_light` gives it.
+        overwrite: whether an existing file is replaced.
+
+    Raises:
+        OutputError: the suffix is another, the file exists and `overwrite` is false, or the disk refuses.
+        MissingExtraError: ``.exr`` without the package OpenEXR.
+    """
+    encode = _exr if _suffix(path, RADIANCE_SUFFIXES) == ".exr" else _hdr
+    linear = light.light if isinstance(light, Radiance) else light
+    _write(path, lambda: encode(linear), overwrite=overwrite)
+
+
+def _exr(light: Light) -> bytes:
+    try:
+        import OpenEXR
+    except ImportError:
+        raise MissingExtraError("writing OpenEXR", "exr") from None
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "software": "LightFuse"}
+    halves = np.minimum(light, np.float32(_LARGEST_HALF)).astype(np.float16)
+    stream = BytesIO()
+    with OpenEXR.File(header, {"RGB": halves}) as file:
+        file.write(stream)
+    return stream.getvalue()
+
+
+def _hdr(light: Light) -> bytes:
+    import cv2  # Not imagecodecs: its buffer is too small for what run lengths cannot shorten.
+
+    _, encoded = cv2.imencode(".hdr", light[..., ::-1])
+    return bytes(encoded)
+
+
+def _suffix(path: str | os.PathLike[str], known: tuple[str, ...]) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in known:
+        ends = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise OutputError(f"{display_name(path)} cannot be written: give a name that ends in {ends}")
+    return suffix
+
+
+def _write(path: str | os.PathLike[str], encode: Callable[[], bytes], *, overwrite: bool) -> None:
+    name = display_name(path)
+    if os.path.lexists(path) and not overwrite:
+        raise OutputError(_exists(name))
+    try:
+        _place(encode(), Path(os.path.realpath(path)), overwrite=overwrite)
+    except FileExistsError:
+        raise OutputError(_exists(name)) from None
+    except OSError as error:
+        raise OutputError(f"{name} cannot be written: {error.strerror or error}") from None
+
+
+def _exists(name: str) -> str:
+    return f"{name} already exists; give --overwrite to replace it"
+
+
+def _place(data: bytes, target: Path, *, overwrite: bool) -> None:
+    """Write under a temporary name, then move; raise FileExistsError if the name is taken, even since a moment ago."""
+    part = target.with_name(f".lightfuse-{secrets.token_hex(8)}.part")
+    try:
+        with open(part, "xb") as file:
+            file.write(data)
+        if overwrite:
+            os.replace(part, target)
+        else:
+            _move_to_free_name(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _move_to_free_name(part: Path, target: Path) -> None:
+    with open(target, "xb"):  # Reserves the name.
+        pass
+    try:
+        os.replace(part, target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
