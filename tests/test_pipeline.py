@@ -9,8 +9,10 @@ from PIL import Image, ImageCms
 import lightfuse
 from lightfuse.errors import OutputError, PictureError, WeightsError
 from lightfuse.fuser import Fuser
-from lightfuse.images import read_picture
-from lightfuse.pipeline import WriteOptions, fuse_files
+from lightfuse.images import EncodeOptions, convert_profile, read_picture
+from lightfuse.images.cicp import rgb_profile
+from lightfuse.pipeline import fuse_files
+from lightfuse.products import WriteOptions
 
 WIDTH, HEIGHT = 240, 160  # Of the sample pair.
 ORIENTATION, DESCRIPTION = 0x0112, 0x010E
@@ -104,7 +106,7 @@ def test_what_is_no_picture_is_refused(pair, source):
 
 
 def test_bad_arrays_weights_and_files_are_refused(pair, folder):
-    with pytest.raises(PictureError, match="differ in size: 240×160 and 239×160"):
+    with pytest.raises(PictureError, match="picture 1 is 240×160, picture 2 is 239×160"):
         lightfuse.fuse(pair[0], pair[1][:, 1:])
     with pytest.raises(PictureError, match="float64"):
         lightfuse.fuse(pair[0] / 255, pair[1])
@@ -138,7 +140,7 @@ def test_the_order_of_the_files_does_not_matter(folder, fuser):
         reports.append(fuse_files([folder / name for name in order], out, fuser))
     assert (folder / "under.jpg-first.jpg").read_bytes() == (folder / "over.jpg-first.jpg").read_bytes()
     for report in reports:
-        assert (report.under, report.over) == (str(folder / "under.jpg"), str(folder / "over.jpg"))
+        assert report.exposures == report.fused == [str(folder / "under.jpg"), str(folder / "over.jpg")]
         assert (report.width, report.height, report.model) == (WIDTH, HEIGHT, "base")
         assert report.seconds.keys() == {"read", "fuse", "write"}
         assert report.notes == []
@@ -160,7 +162,19 @@ def test_metadata_of_the_exposure_nearest_the_middle_is_kept(tmp_path, fuser, su
     with Image.open(tmp_path / f"out.{suffix}") as out:
         assert out.getexif()[DESCRIPTION] == base
         assert out.info["icc_profile"] == srgb(base)
-    assert report.notes == ["the pictures have different colour profiles; the result carries the base exposure's"]
+    assert report.notes == []  # Two profiles that mean the same are no news.
+
+
+def test_frames_are_converted_to_the_base_exposures_colours(tmp_path, fuser, pair):
+    """The over-exposed frame is dark enough here to be the base; the under-exposed one is in another gamma."""
+    under, over = (np.uint8(picture * scale) for picture, scale in zip(pair, (0.5, 0.75), strict=True))
+    wide = rgb_profile(gamma=1.8)
+    Image.fromarray(under).save(tmp_path / "under.png", icc_profile=wide)
+    Image.fromarray(over).save(tmp_path / "over.png")
+    report = fuse_files([tmp_path / "under.png", tmp_path / "over.png"], tmp_path / "out.png", fuser)
+    expected = fuser(convert_profile(under, wide, None), over)
+    assert np.array_equal(read_picture(tmp_path / "out.png").pixels, expected)
+    assert report.notes == [f"{tmp_path / 'under.png'}: converted to the colour profile of {tmp_path / 'over.png'}"]
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
@@ -205,7 +219,7 @@ def test_files_a_person_would_expect_are_fused(tmp_path, fuser, pair, picture):
 def test_quality_is_obeyed(folder, fuser):
     inputs = [folder / "under.jpg", folder / "over.jpg"]
     for quality in (30, 95):
-        fuse_files(inputs, folder / f"{quality}.jpg", fuser, WriteOptions(quality=quality))
+        fuse_files(inputs, folder / f"{quality}.jpg", fuser, WriteOptions(EncodeOptions(quality)))
     assert (folder / "30.jpg").stat().st_size * 2 < (folder / "95.jpg").stat().st_size
 
 

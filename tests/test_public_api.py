@@ -20,6 +20,8 @@ def loaded_by(code):
 def test_the_public_names_are_these():
     assert lightfuse.__all__ == [
         "DataError",
+        "EncodeOptions",
+        "FuseOptions",
         "FuseReport",
         "Fuser",
         "LightFuseError",
@@ -76,7 +78,12 @@ def test_importing_the_fusing_path_loads_no_torch_and_no_decoder():
 
 def test_fusing_loads_no_torch():
     code = "import numpy, lightfuse; a = numpy.zeros((9, 9, 3), numpy.uint8); lightfuse.fuse(a, a + 9)"
-    assert not loaded_by(code) & {"torch", "cv2", "PIL", "typer"}
+    assert not loaded_by(code) & {"torch", "PIL", "typer"}
+
+
+def test_a_fuser_loads_nothing_but_numpy_and_its_weights():
+    code = "import numpy, lightfuse; a = numpy.zeros((9, 9, 3), numpy.uint8); lightfuse.Fuser()(a, a + 9)"
+    assert loaded_by(code) <= {"numpy", "safetensors"}
 
 
 def test_loading_the_commands_loads_no_torch():

@@ -12,12 +12,17 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from lightfuse.fuser import Fuser
-    from lightfuse.pipeline import FuseReport, WriteOptions, fuse, fuse_files
+    from lightfuse.fusing import FuseOptions
+    from lightfuse.images import EncodeOptions
+    from lightfuse.pipeline import FuseReport, fuse, fuse_files
+    from lightfuse.products import WriteOptions
 
     __version__: str
 
 __all__ = [
     "DataError",
+    "EncodeOptions",
+    "FuseOptions",
     "FuseReport",
     "Fuser",
     "LightFuseError",
@@ -32,9 +37,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "EncodeOptions": "images",
+    "FuseOptions": "fusing",
     "Fuser": "fuser",
     "FuseReport": "pipeline",
-    "WriteOptions": "pipeline",
+    "WriteOptions": "products",
     "fuse": "pipeline",
     "fuse_files": "pipeline",
 }

@@ -7,8 +7,10 @@ import numpy as np
 
 from lightfuse.errors import OutputError
 from lightfuse.fuser import Fuser
+from lightfuse.fusing import FuseOptions
 from lightfuse.images import check_output, read_picture, write_picture
-from lightfuse.pipeline import FuseReport, WriteOptions, fuse_files
+from lightfuse.pipeline import FuseReport, fuse_files
+from lightfuse.products import WriteOptions
 from lightfuse.samples import sample_pair
 
 _GAP = 16
@@ -37,7 +39,8 @@ def make_demo(folder: Path, width: int, height: int, seed: int, fuser: Fuser, *,
         check_output(path, overwrite=overwrite)
     for path, pixels in zip((under, over), sample_pair(width, height, seed=seed), strict=True):
         write_picture(path, pixels, overwrite=overwrite)
-    report = fuse_files([under, over], fused, fuser, WriteOptions(overwrite=overwrite))
+    still = FuseOptions(align="off", deghost="off")  # The camera was on a tripod, and nobody was in.
+    report = fuse_files([under, over], fused, fuser, WriteOptions(overwrite=overwrite), still)
     pictures = [read_picture(path).pixels for path in (under, over, fused)]
     gap = np.full((height, _GAP, 3), 255, np.uint8)
     write_picture(sheet, np.hstack([pictures[0], gap, pictures[1], gap, pictures[2]]), overwrite=overwrite)

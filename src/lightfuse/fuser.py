@@ -1,6 +1,7 @@
 """Fuser: a model's weights and the compiled core, from two arrays to one. No torch."""
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,24 @@ class Fuser:
         self._model.fuse(first, second, out, self.threads, self.isa)
         return out
 
+    def stream(self, pairs: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
+        """Fuse many pairs, such as the frames of two videos, one after the other as they come; see `__call__`.
+
+        Args:
+            pairs: (under, over), in either order; a generator will do. A pair is asked for when its result is, and is
+                not kept. For a video of alternating exposures give ``itertools.pairwise(frames)``.
+
+        Yields:
+            The results, in order. Each is yours to keep and to change; the memory of one that nobody refers to any
+            more is used again, so in a loop that keeps none, memory does not grow.
+
+        Raises:
+            PictureError: as `__call__` does, naming the pair by its number from 1.
+        """
+        from lightfuse.streaming import fuse_stream
+
+        return fuse_stream(self, pairs)
+
     def _check_values(self, picture: Array, which: str) -> None:
         from lightfuse import core
 
@@ -105,15 +124,20 @@ def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
 
 def check_pair(under: Array, over: Array) -> None:
     """Raise PictureError unless both are RGB pictures of one size and one supported dtype."""
-    for picture in (under, over):
-        if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-            raise PictureError(f"a picture must be an RGB array of shape height × width × 3, not {_kind(picture)}")
-        if picture.dtype not in _DTYPES:
-            raise PictureError(f"a picture must be uint8, uint16 or float32, not {picture.dtype}; convert it first")
+    check_picture(under)
+    check_picture(over)
     if under.shape != over.shape:
         raise PictureError(f"the two pictures differ in size: {_size(under)} and {_size(over)}")
     if under.dtype != over.dtype:
         raise PictureError(f"the two pictures differ in type: {under.dtype} and {over.dtype}; convert one of them")
+
+
+def check_picture(picture: Array) -> None:
+    """Raise PictureError unless it is an RGB picture of a supported dtype."""
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        raise PictureError(f"a picture must be an RGB array of shape height × width × 3, not {_kind(picture)}")
+    if picture.dtype not in _DTYPES:
+        raise PictureError(f"a picture must be uint8, uint16 or float32, not {picture.dtype}; convert it first")
 
 
 def usable_cores() -> int:

@@ -1,5 +1,6 @@
-"""The story of one bracket: read, order, fuse, write."""
+"""The story of one bracket in files: read, order, fuse, write."""
 
+import itertools
 import os
 import sys
 import time
@@ -12,39 +13,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.order import base_exposure, brightness, darkest_first
+from lightfuse.brackets.frames import Bracket, Frame, in_one_profile, make_bracket
+from lightfuse.brackets.order import light_taken
 from lightfuse.errors import OutputError, PictureError
-from lightfuse.fuser import DEFAULT_MODEL, Fuser
-from lightfuse.images import Picture, check_output, read_picture, write_picture
+from lightfuse.fuser import DEFAULT_MODEL, Fuser, check_picture, usable_cores
+from lightfuse.fusing import AS_USUAL, FusedBracket, FuseOptions, fuse_bracket
+from lightfuse.images import (
+    Picture,
+    RawSettings,
+    probe_picture,
+    raw_white_balance,
+    read_picture,
+    shot_info,
+)
 from lightfuse.images.container import UnreadableError
 from lightfuse.images.encode import format_of
 from lightfuse.images.pixels import to_rgb
+from lightfuse.images.raw_scan import RAW_SUFFIXES
 from lightfuse.images.source import display_name
+from lightfuse.products import AS_USUAL_WRITTEN, STDIO, WriteOptions, check_products, write_products
 from lightfuse.weights import Weights
 
 MAX_PIXELS = 500_000_000
-STDIO = "-"
 
 PathLike = str | os.PathLike[str]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class WriteOptions:
-    """How the result is written. ``quality`` 1 to 100; ``stdout_suffix`` names the format on standard output."""
-
-    quality: int = 95
-    overwrite: bool = False
-    stdout_suffix: str = ".png"
-
-
 @dataclass
 class FuseReport:
-    """What became of one bracket: paths as they were given, size in pixels, seconds for each part, things to know."""
+    """What became of one bracket.
+
+    Attributes:
+        output: the path as it was given.
+        beside: what else was written, such as a comparison sheet.
+        exposures: the paths given, from dark to bright.
+        fused: those of them that were fused.
+        width, height: of the result, in pixels.
+        model: the model's name.
+        seconds: for each part.
+        notes: things to know.
+    """
 
     output: str
-    under: str
-    over: str
+    beside: list[str]
+    exposures: list[str]
+    fused: list[str]
     width: int
     height: int
     model: str
@@ -56,71 +70,80 @@ def fuse_files(
     inputs: Sequence[PathLike],
     output: PathLike,
     fuser: Fuser,
-    options: WriteOptions = WriteOptions(),
+    options: WriteOptions = AS_USUAL_WRITTEN,
+    fusing: FuseOptions = AS_USUAL,
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> FuseReport:
-    """Fuse an under- and an over-exposed file, given in either order, into ``output`` (``"-"``: standard streams).
+    """Fuse the exposures of one scene, two or more files in any order, into ``output`` (``"-"``: standard streams).
 
     Raises:
-        PictureError: an input cannot be read or does not fit the other; nothing is written.
+        PictureError: an input cannot be read or does not fit the others; nothing is written.
         OutputError: the output cannot be written there; nothing is read if that is clear beforehand.
     """
     clock = _Clock()
-    _check_inputs(inputs, output)
+    _check_inputs(inputs, (output, *options.beside(output)))
     _check_streams(inputs, output, options)
-    check_output(output, overwrite=options.overwrite)
+    check_products(output, options)
     pictures = _read_together(inputs, max_pixels)
     clock.lap("read")
 
-    pixels = _same_depth(*(picture.pixels for picture in pictures))
-    _check_sizes(pictures)
-    levels = [brightness(picture) for picture in pixels]
-    under, over = darkest_first(levels)
-    base = pictures[base_exposure(levels)]
-    fused = _fuse_named(fuser, pixels[under], pixels[over], pictures)
+    bracket = make_bracket([_frame(picture) for picture in pictures], fuser.threads)
+    bracket = in_one_profile(bracket)
+    fused = _fuse_named(bracket, fuser, fusing, keep=options.needs_frames)
     clock.lap("fuse")
 
-    write_picture(
-        output,
-        fused,
-        base.metadata,
-        quality=options.quality,
-        overwrite=options.overwrite,
-        suffix=options.stdout_suffix,
-    )
+    written = write_products(output, fused, options)
     clock.lap("write")
     return FuseReport(
         output=os.fspath(output),
-        under=os.fspath(inputs[under]),
-        over=os.fspath(inputs[over]),
-        width=fused.shape[1],
-        height=fused.shape[0],
+        beside=written[1:],
+        exposures=[os.fspath(inputs[i]) for i in bracket.given],
+        fused=[os.fspath(inputs[bracket.given[i]]) for i in fused.recipe],
+        width=fused.picture.shape[1],
+        height=fused.picture.shape[0],
         model=fuser.weights.model,
         seconds=clock.seconds,
-        notes=_notes(pictures),
+        notes=[*(f"{p.name}: {note}" for p in pictures for note in p.notes), *fused.notes],
     )
 
 
 def fuse(
-    under: Any, over: Any, *, model: str | Path | Weights = DEFAULT_MODEL, threads: int | None = None
+    *pictures: Any,
+    model: str | Path | Weights = DEFAULT_MODEL,
+    threads: int | None = None,
+    options: FuseOptions = AS_USUAL,
 ) -> NDArray[Any]:
-    """Fuse two pictures of one scene, given in either order, and return the result.
+    """Fuse two or more exposures of one scene, given in any order, and return the result.
 
     Args:
-        under, over: paths, RGB arrays (H×W×3; uint8, uint16 or float32 in [0, 1]) or PIL pictures, in any mixture.
+        pictures: paths, RGB arrays (H×W×3; uint8, uint16 or float32 in [0, 1]) or PIL pictures, in any mixture.
         model: the name of a shipped model, or the path of a weights file.
         threads: how many threads to use; None takes every core.
+        options: alignment, ghosts, choice of exposures, look.
 
     Returns:
-        RGB, H×W×3, of the inputs' dtype (the wider of the two where they differ).
+        RGB, H×W×3, of the inputs' dtype (the widest of them where they differ).
 
     Raises:
-        PictureError: an input cannot be read or does not fit the other.
+        PictureError: an input cannot be read or does not fit the others.
         WeightsError: the model is unknown or its file is unusable.
     """
-    first, second = _same_depth(_pixels(under), _pixels(over))
-    return Fuser(model, threads)(first, second)
+    frames = [_frame_of(source, number) for number, source in enumerate(pictures, start=1)]
+    fuser = Fuser(model, threads)
+    return fuse_bracket(make_bracket(frames, fuser.threads), fuser, options).picture
+
+
+def _frame_of(source: Any, number: int) -> Frame:
+    if isinstance(source, str | os.PathLike):
+        return _frame(read_picture(source))
+    pixels = _pixels(source)
+    check_picture(pixels)
+    return Frame(pixels, f"picture {number}")
+
+
+def _frame(picture: Picture) -> Frame:
+    return Frame(picture.pixels, picture.name, picture.metadata, shot_info(picture.metadata))
 
 
 def _pixels(source: Any) -> Array:
@@ -145,13 +168,13 @@ def _pixels_of_pil(source: Any) -> Array:
         raise PictureError(f"the PIL picture {error}") from None
 
 
-def _check_inputs(inputs: Sequence[PathLike], output: PathLike) -> None:
-    if len(inputs) != 2:
-        raise PictureError(f"fusing takes two pictures, an under- and an over-exposed one; {len(inputs)} given")
-    first, second = inputs
-    if _same_file(first, second):
-        raise PictureError(f"both pictures are the same file, {display_name(first)}; give two exposures of the scene")
-    for path in inputs:
+def _check_inputs(inputs: Sequence[PathLike], outputs: Sequence[PathLike]) -> None:
+    if len(inputs) < 2:
+        raise PictureError(f"fusing takes two or more exposures of one scene; {len(inputs)} given")
+    for first, second in itertools.combinations(inputs, 2):
+        if _same_file(first, second):
+            raise PictureError(f"{display_name(first)} is given twice; give different exposures of the scene")
+    for path, output in itertools.product(inputs, outputs):
         if STDIO not in (output, path) and _same_file(path, output):
             raise OutputError(f"{display_name(output)} is one of the inputs, which stay as they are; give another name")
 
@@ -176,49 +199,29 @@ def _same_file(a: PathLike, b: PathLike) -> bool:
 
 def _read_together(inputs: Sequence[PathLike], max_pixels: int) -> list[Picture]:
     """Read files side by side (decoders release the GIL), pipes on this thread, where an interrupt ends the wait."""
+    raw = _raw_settings(inputs)
     if not all(os.path.isfile(path) for path in inputs):
-        return [read_picture(path, max_pixels=max_pixels) for path in inputs]
-    with ThreadPoolExecutor(len(inputs)) as pool:
-        return list(pool.map(lambda path: read_picture(path, max_pixels=max_pixels), inputs))
+        return [read_picture(path, raw=raw, max_pixels=max_pixels) for path in inputs]
+    with ThreadPoolExecutor(min(len(inputs), usable_cores())) as pool:
+        return list(pool.map(lambda path: read_picture(path, raw=raw, max_pixels=max_pixels), inputs))
 
 
-def _check_sizes(pictures: Sequence[Picture]) -> None:
-    first, second = pictures
-    if first.pixels.shape != second.pixels.shape:
-        sizes = [f"{p.name} is {p.pixels.shape[1]}×{p.pixels.shape[0]}" for p in (first, second)]
-        raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give two of one size")
+def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:
+    """One setting for all raw files of a bracket: the white balance of the exposure in the middle, by EXIF."""
+    raws = [path for path in inputs if Path(path).suffix.lower() in RAW_SUFFIXES]
+    if not raws:
+        return None
+    light = light_taken([probe_picture(path).shot for path in raws])
+    order = sorted(range(len(raws)), key=lambda i: light[i]) if light else range(len(raws))
+    return RawSettings(raw_white_balance(raws[order[len(raws) // 2]]))
 
 
-def _same_depth(first: Array, second: Array) -> tuple[Array, Array]:
-    """Bring two pictures to the wider of their dtypes: 8 to 16 bits, integers to float."""
-    widths = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1, np.dtype(np.float32): 2}
-    if first.dtype == second.dtype or not {first.dtype, second.dtype} <= widths.keys():
-        return first, second
-    target = max(first.dtype, second.dtype, key=lambda dtype: widths[dtype])
-    return _deepen(first, target), _deepen(second, target)
-
-
-def _deepen(picture: Array, target: np.dtype[Any]) -> Array:
-    if picture.dtype == target:
-        return picture
-    if target == np.uint16:
-        return picture.astype(np.uint16) * np.uint16(257)
-    return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
-
-
-def _fuse_named(fuser: Fuser, under: Array, over: Array, pictures: Sequence[Picture]) -> Array:
+def _fuse_named(bracket: Bracket, fuser: Fuser, options: FuseOptions, *, keep: bool) -> FusedBracket:
     try:
-        return fuser(under, over)
+        return fuse_bracket(bracket, fuser, options, keep=keep)
     except PictureError as error:
-        names = " and ".join(picture.name for picture in pictures)
+        names = " and ".join(frame.name for frame in bracket.frames)
         raise PictureError(f"{names} cannot be fused: {error}") from None
-
-
-def _notes(pictures: Sequence[Picture]) -> list[str]:
-    notes = [f"{picture.name}: {note}" for picture in pictures for note in picture.notes]
-    if len({picture.metadata.icc for picture in pictures}) > 1:
-        notes.append("the pictures have different colour profiles; the result carries the base exposure's")
-    return notes
 
 
 class _Clock:

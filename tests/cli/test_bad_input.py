@@ -67,7 +67,7 @@ BAD_PICTURES = {
     "empty": (write(b""), "is empty"),
     "a folder": (lambda folder: (folder / "bad.png").mkdir(), "is a folder; give a picture file"),
     "a dangling link": (lambda folder: (folder / "bad.png").symlink_to("nowhere"), "does not exist"),
-    "text": (write(b"Dear reader, this is no picture at all."), "is not a picture; give a JPEG, PNG, TIFF or WebP"),
+    "text": (write(b"Dear reader, this is no picture at all."), "is not a picture; give a JPEG, PNG"),
     "zeros": (write(bytes(5000)), "is not a picture"),
     "a PDF": (write(b"%PDF-1.7\n" + bytes(100)), "is a PDF, which cannot be read here"),
     "half a JPEG": (cut("under.jpg", 0.5), ""),
@@ -115,16 +115,13 @@ def test_one_file_given_twice_is_refused(refused, folder, monkeypatch):
     monkeypatch.chdir(folder)
     for again in (under, "under.png", "./under.png", folder / ".." / "pictures" / "under.png", "link.png"):
         sentence = refused(folder, "fuse", under, again, "-o", folder / "out.png")
-        assert sentence.startswith(f"both pictures are the same file, {under}")
-    assert "the same file, -" in refused(folder, "fuse", "-", "-", "-o", folder / "out.png")
+        assert sentence.startswith(f"{under} is given twice")
+    assert "- is given twice" in refused(folder, "fuse", "-", "-", "-o", folder / "out.png")
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_another_number_of_pictures_than_two_is_refused(refused, folder, count):
-    inputs = [folder / name for name in ("under.png", "over.png", "under.jpg")][:count]
-    sentence = refused(folder, "fuse", *inputs, "-o", folder / "out.png")
-    assert sentence.startswith("fusing takes two pictures")
-    assert sentence.endswith(f"{count} given")
+def test_one_picture_alone_is_refused(refused, folder):
+    sentence = refused(folder, "fuse", folder / "under.png", "-o", folder / "out.png")
+    assert sentence == "fusing takes two or more exposures of one scene; 1 given"
 
 
 # ---- The output -----------------------------------------------------------------------------------------------------
@@ -295,7 +292,7 @@ def test_a_model_and_weights_together_are_refused(refused, folder, random_weight
 
 
 def test_too_little_memory_is_told(refused, folder, monkeypatch):
-    def exhausted(*_):
+    def exhausted(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr(Fuser, "__call__", exhausted)

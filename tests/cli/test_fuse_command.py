@@ -53,8 +53,9 @@ def test_json_is_one_record(lightfuse_program, folder):
     assert all(seconds[part] >= 0 for part in ("read", "fuse", "write"))
     assert record == {
         "output": out,
-        "under": under,
-        "over": over,
+        "beside": [],
+        "exposures": [under, over],
+        "fused": [under, over],
         "width": 240,
         "height": 160,
         "model": "base",

@@ -4,6 +4,7 @@ import struct
 import zlib
 from io import BytesIO
 
+import imagecodecs
 import numpy as np
 from PIL import Image
 
@@ -11,6 +12,13 @@ ICC = bytes(16) + b"RGB " + bytes(range(256)) * 2
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6">caf\xc3\xa9</rdf:Description></x:xmpmeta>'
 XMP_UPRIGHT = XMP.replace(b'Orientation="6"', b'Orientation="1"')
 JPEG_THUMBNAIL = b"\xff\xd8thumbnail\xff\xd9"
+
+
+def adobe_rgb():
+    """A real profile, wider than sRGB, the same bytes whenever it is made."""
+    profile = bytearray(imagecodecs.cms_profile("adobergb"))
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return bytes(profile)
 
 
 def photo(height=40, width=60, dtype=np.uint8):

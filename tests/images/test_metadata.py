@@ -9,7 +9,8 @@ import tifffile
 from picture_files import ICC, XMP, XMP_UPRIGHT, exif_block, photo, pillow_bytes, png_chunk
 from PIL import Image
 
-from lightfuse.images import Metadata, encode_picture, read_picture
+from lightfuse.images import Metadata, encode_picture, read_picture, signed, stripped
+from lightfuse.images.exif import with_size, with_software
 
 EXIF = exif_block(orientation=1, thumbnail=None)
 FULL = Metadata(icc=ICC, exif=EXIF, xmp=XMP_UPRIGHT)
@@ -188,3 +189,109 @@ def test_a_profile_that_inflates_without_end_is_passed_over():
 def test_corrupt_exif_does_not_stop_a_picture_being_written(suffix):
     data = encode_picture(photo(), suffix, Metadata(exif=b"II*\0\xff\xff\xff\xff"))
     assert read_picture(data).pixels.shape == photo().shape
+
+
+IPTC = b"\x1c\x02\x78\x00\x05Hello"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_iptc_is_carried_where_there_is_a_place_for_it(suffix):
+    assert read_picture(encode_picture(photo(), suffix, Metadata(iptc=IPTC))).metadata == Metadata(iptc=IPTC)
+
+
+def test_iptc_is_left_out_where_there_is_none():
+    for suffix in (".webp", ".avif", ".jxl"):
+        assert read_picture(encode_picture(photo(), suffix, Metadata(iptc=IPTC))).metadata == Metadata()
+
+
+def photoshop(*resources):
+    return b"".join(
+        b"8BIM" + kind.to_bytes(2, "big") + b"\x03abc" + len(body).to_bytes(4, "big") + body + bytes(len(body) % 2)
+        for kind, body in resources
+    )
+
+
+def test_iptc_is_found_among_photoshops_resources():
+    resources = photoshop((0x040C, b"a stale thumbnail"), (0x0404, IPTC), (0x0425, b"digest"))
+    data = encode_picture(photo(), ".jpg")
+    segment = b"Photoshop 3.0\0" + resources
+    jpeg = data[:20] + b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment + data[20:]
+    assert read_picture(jpeg).metadata == Metadata(iptc=IPTC)
+    assert b"stale" not in encode_picture(photo(), ".jpg", read_picture(jpeg).metadata)
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, photo(), photometric="rgb", metadata=None, extratags=[(34377, 7, None, resources, True)])
+    assert read_picture(stream.getvalue()).metadata.iptc == IPTC
+
+
+@pytest.mark.parametrize("resources", [b"", b"8BIM", b"8BIM\x04\x04\0\0\0\0\xff\xff", photoshop((0x0404, b"no iptc"))])
+def test_broken_photoshop_resources_hold_no_iptc(resources):
+    data = encode_picture(photo(), ".jpg")
+    segment = b"Photoshop 3.0\0" + resources
+    jpeg = data[:20] + b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment + data[20:]
+    assert read_picture(jpeg).metadata == Metadata()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_software_is_set_and_all_else_stays_where_it_was(order):
+    block = exif_block(order, orientation=1)
+    once = with_software(block, "LightFuse 1.0")
+    assert once[8 : len(block)] == block[8:]
+    twice = with_software(once, "LightFuse 22.0")
+    for written, version in ((once, "LightFuse 1.0"), (twice, "LightFuse 22.0")):
+        exif = exif_of(written)
+        assert (exif[0x0131], exif[0x010F], exif[0x0112]) == (version, "LightFuse", 1)
+        assert exif.get_ifd(0x8769)[0x829A] == pytest.approx(1 / 250)
+
+
+@pytest.mark.parametrize("exif", [None, b"", b"corrupt", b"II*\0\xff\xff\xff\xff"])
+def test_software_is_set_where_there_was_no_exif(exif):
+    assert dict(exif_of(with_software(exif, "LightFuse 1.0"))) == {0x0131: "LightFuse 1.0"}
+
+
+def test_signing_names_the_program_in_xmp_too():
+    for before, after in (
+        (b'<a xmp:CreatorTool="Old 1"/>', b'<a xmp:CreatorTool="LightFuse 1.0"/>'),
+        (b"<xmp:CreatorTool>Old 1</xmp:CreatorTool>", b"<xmp:CreatorTool>LightFuse 1.0</xmp:CreatorTool>"),
+        (b"<a/>", b"<a/>"),
+    ):
+        assert signed(Metadata(xmp=before), "LightFuse 1.0").xmp == after
+
+
+def test_stripping_keeps_the_colours_only():
+    assert stripped(Metadata(icc=ICC, exif=EXIF, xmp=XMP, iptc=IPTC)) == Metadata(icc=ICC)
+
+
+def test_the_size_that_exif_tells_is_the_pictures():
+    exif = Image.Exif()
+    exif[0x0100], exif[0x0101] = 6000, 4000
+    exif.get_ifd(0x8769).update({0xA002: 6000, 0xA003: 4000})
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    sized = exif_of(with_size(block, 70_000, 40))
+    below = sized.get_ifd(0x8769)
+    assert (sized[0x0101], below[0xA003]) == (40, 40)
+    assert {sized[0x0100], below[0xA002]} <= {70_000, 0}  # A tag of 16 bits has no room for it: unknown.
+    written = read_picture(encode_picture(photo(), ".jpg", Metadata(exif=block))).metadata.exif
+    assert exif_of(written).get_ifd(0x8769)[0xA002] == 60
+    assert with_size(EXIF, 5, 5) == EXIF
+    assert with_size(b"corrupt", 5, 5) == b"corrupt"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"<a><xmp:Thumbnails><b>/9j/</b></xmp:Thumbnails><c/></a>", b"<a><c/></a>"),
+        (b"""<a hdrgm:Version="1.0" hdrgm:GainMapMax='3' tiff:Make="M"/>""", b'<a tiff:Make="M"/>'),
+        (b"<a><Container:Directory><rdf:Seq/></Container:Directory></a>", b"<a></a>"),
+        (b'<a xmpNote:HasExtendedXMP="00FF" xmp:Rating="4"/>', b'<a xmp:Rating="4"/>'),
+        (b"<a><xmpNote:HasExtendedXMP>00FF</xmpNote:HasExtendedXMP></a>", b"<a></a>"),
+    ],
+)
+def test_xmp_that_was_true_of_the_old_file_alone_is_dropped(before, after):
+    assert read_picture(encode_picture(photo(), ".png", Metadata(xmp=before))).metadata.xmp == after
+
+
+def test_padding_of_long_xmp_gives_way_in_a_jpeg():
+    padded = b"<x/>" + b" " * 70_000 + b'<?xpacket end="w"?>'
+    assert read_picture(encode_picture(photo(), ".jpg", Metadata(xmp=padded))).metadata.xmp == (
+        b'<x/>\n<?xpacket end="w"?>'
+    )

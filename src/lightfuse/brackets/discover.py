@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightfuse.errors import DataError
-from lightfuse.images import SUFFIXES
+from lightfuse.images import INPUT_SUFFIXES
 
 LABEL_FOLDER = "Label"
 REFERENCE_STEM = "reference"
@@ -36,7 +36,7 @@ def find_brackets(folder: Path) -> list[FoundBracket]:
     found = [_bracket(Path(place), folder, files) for place, _, files in os.walk(folder)]
     brackets = sorted((b for b in found if b is not None), key=lambda b: _natural(b.name))
     if not brackets:
-        raise DataError(f"{str(folder)!r} holds no pictures ({', '.join(sorted(SUFFIXES))}); give another folder")
+        raise DataError(f"{str(folder)!r} holds no pictures ({', '.join(sorted(INPUT_SUFFIXES))}); give another folder")
     return brackets
 
 
@@ -57,7 +57,7 @@ def _pictures_named(folder: Path, stem: str) -> list[Path]:
 
 def _is_picture(name: str) -> bool:
     """Whether its suffix says so; hidden files are none (macOS leaves a ``._a.jpg`` beside ``a.jpg`` on some disks)."""
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+    return not name.startswith(".") and Path(name).suffix.lower() in INPUT_SUFFIXES
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

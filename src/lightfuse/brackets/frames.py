@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.order import OrderedBy, base_exposure, brightness, exposure_order
 from lightfuse.errors import PictureError
-from lightfuse.images import Metadata, ShotInfo
+from lightfuse.images import Metadata, ShotInfo, convert_profile
+from lightfuse.images.container import UnreadableError
 
 Array = NDArray[Any]
 _WIDTHS = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1, np.dtype(np.float32): 2}
@@ -76,6 +77,29 @@ def make_bracket(frames: Sequence[Frame], threads: int = 1) -> Bracket:
     notes = (*_camera_notes(ordered), *_order_notes(order.by, len(frames)))
     base = base_exposure([levels[i] for i in order.positions])
     return Bracket(ordered, order.positions, base, order.stops, notes)
+
+
+def in_one_profile(bracket: Bracket) -> Bracket:
+    """Convert every frame to the base exposure's ICC colour profile (none is sRGB); most brackets have only one.
+
+    Raises:
+        PictureError: a profile cannot be used.
+    """
+    base = bracket.base_frame
+    if all(frame.metadata.icc == base.metadata.icc for frame in bracket.frames):
+        return bracket
+    pixels = [_in_profile(frame, base.metadata.icc) for frame in bracket.frames]
+    converted = [f.name for f, new in zip(bracket.frames, pixels, strict=True) if new is not f.pixels]
+    if not converted:
+        return bracket
+    return bracket.with_pixels(pixels, f"{', '.join(converted)}: converted to the colour profile of {base.name}")
+
+
+def _in_profile(frame: Frame, icc: bytes | None) -> Array:
+    try:
+        return convert_profile(frame.pixels, frame.metadata.icc, icc)
+    except UnreadableError as error:
+        raise PictureError(f"{frame.name} {error}") from None
 
 
 def same_depth(pictures: Sequence[Array]) -> list[Array]:

@@ -5,7 +5,7 @@ from typing import BinaryIO, Literal
 
 from lightfuse.images.metadata import Metadata
 
-Format = Literal["JPEG", "PNG", "TIFF", "WebP"]
+Format = Literal["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG XL", "HEIC", "RAW"]
 
 CUT_SHORT = "is cut short: part of the file is missing, copy it again"
 

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from lightfuse.images.ifd import (
+    ASCII,
     BYTE,
     EXIF_IFD,
     GPS_IFD,
@@ -13,6 +14,7 @@ from lightfuse.images.ifd import (
     Directory,
     IfdError,
     Tree,
+    Value,
     read_directory,
     read_header,
     read_integer,
@@ -24,7 +26,8 @@ from lightfuse.images.ifd import (
 PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
-_MAKER_NOTE = 0x927C
+_SOFTWARE, _WIDTH, _HEIGHT, _EXIF_WIDTH, _EXIF_HEIGHT = 0x0131, 0x0100, 0x0101, 0xA002, 0xA003
+_MAKER_NOTE, _DNG_SERIAL = 0x927C, 0xC62F
 
 # The tags of a TIFF's first directory that describe the photograph and not how its pixels are laid out: description,
 # make, model, resolution, software, date, artist, host, rating, copyright, Windows' titles, the two sub-directories.
@@ -88,7 +91,18 @@ def exif_from_tiff(stream: BinaryIO) -> bytes | None:
         IfdError: the file is not a classic TIFF (a BigTIFF, say) or its first directory is corrupt.
     """
     order, first = read_header(stream)
-    return _block(read_tree(stream, order, read_directory(stream, order, first), wanted=_DESCRIPTIVE))
+    return block_of(read_tree(stream, order, read_directory(stream, order, first), wanted=_DESCRIPTIVE))
+
+
+def exif_from_raw(stream: BinaryIO) -> bytes | None:
+    """Gather the same and the orientation from a camera raw file that is built like a TIFF.
+
+    Raises:
+        IfdError: its first directory is corrupt.
+    """
+    order, first = read_header(stream, any_magic=True)
+    wanted = _DESCRIPTIVE | {ORIENTATION, _DNG_SERIAL}
+    return block_of(read_tree(stream, order, read_directory(stream, order, first), wanted))
 
 
 def tiff_tags_from_exif(exif: bytes) -> Tree:
@@ -98,6 +112,51 @@ def tiff_tags_from_exif(exif: bytes) -> Tree:
         IfdError: the block is corrupt.
     """
     return _tree(exif, _DESCRIPTIVE)
+
+
+def with_software(exif: bytes | None, software: str) -> bytes:
+    """Return an EXIF block whose Software tag says `software`; without a block, or with a corrupt one, a new one.
+
+    Everything else stays where it is, so that what a maker's note points at is still found there: only the first
+    directory is written anew, at the block's end.
+    """
+    text = software.encode("ascii", "replace") + b"\0"
+    try:
+        stream = BytesIO(exif or b"")
+        order, first = read_header(stream)
+        main = read_directory(stream, order, first)
+    except IfdError:
+        return block_of({_SOFTWARE: Value(ASCII, len(text), text)}) or b""
+    block = bytearray(exif or b"")
+    entries: dict[int, bytes] = {}
+    for at in range(first + 2, main.next_at, 12):
+        entry = bytes(block[at : at + 12])
+        entries.setdefault(struct.unpack_from(order + "H", entry)[0], entry)
+    block += bytes(len(block) % 2)
+    entries[_SOFTWARE] = struct.pack(order + "HHII", _SOFTWARE, ASCII, len(text), len(block))
+    block += text.ljust(len(text) + len(text) % 2, b"\0")
+    struct.pack_into(order + "I", block, 4, len(block))
+    table = b"".join(entries[tag] for tag in sorted(entries))
+    return bytes(block + struct.pack(order + "H", len(entries)) + table + struct.pack(order + "I", main.next))
+
+
+def with_size(exif: bytes, width: int, height: int) -> bytes:
+    """Return an EXIF block that tells this size where it tells one; a corrupt block is returned as it is."""
+    stream = BytesIO(exif)
+    try:
+        order, first = read_header(stream)
+        main = read_directory(stream, order, first)
+    except IfdError:
+        return exif
+    sized = bytearray(exif)
+    sizes = {_WIDTH: width, _HEIGHT: height, _EXIF_WIDTH: width, _EXIF_HEIGHT: height}
+    below = [directory for tag, directory in sub_directories(stream, order, main) if tag == EXIF_IFD]
+    for entry in (entry for directory in (main, *below) for entry in directory.entries):
+        value = sizes.get(entry.tag)
+        if value is not None and entry.count == 1 and entry.type in (SHORT, LONG):
+            short = entry.type == SHORT and value > 0xFFFF
+            struct.pack_into(order + _INTEGER_FORMAT[entry.type], sized, entry.offset, 0 if short else value)
+    return bytes(sized)
 
 
 def without_maker_note(exif: bytes) -> bytes | None:
@@ -110,7 +169,7 @@ def without_maker_note(exif: bytes) -> bytes | None:
     shooting = tree.get(EXIF_IFD)
     if isinstance(shooting, dict):
         shooting.pop(_MAKER_NOTE, None)
-    return _block(tree)
+    return block_of(tree)
 
 
 def _tree(exif: bytes, wanted: frozenset[int] | None = None) -> Tree:
@@ -119,5 +178,6 @@ def _tree(exif: bytes, wanted: frozenset[int] | None = None) -> Tree:
     return read_tree(stream, order, read_directory(stream, order, first), wanted)
 
 
-def _block(tree: Tree) -> bytes | None:
+def block_of(tree: Tree) -> bytes | None:
+    """Return directories as an EXIF block; None if there is nothing in them."""
     return b"II*\0" + struct.pack("<I", 8) + serialise(tree, 8) if tree else None

@@ -55,11 +55,16 @@ class Value:
 Tree = dict[int, "Value | Tree"]
 
 
-def read_header(stream: BinaryIO) -> tuple[str, int]:
-    """Return the byte order (``"<"`` or ``">"``) and the first directory's offset; raise IfdError if there is none."""
+def read_header(stream: BinaryIO, *, any_magic: bool = False) -> tuple[str, int]:
+    """Return the byte order (``"<"`` or ``">"``) and the first directory's offset; raise IfdError if there is none.
+
+    `any_magic` admits what camera makers put in place of TIFF's 42.
+    """
     stream.seek(0)
     head = stream.read(8)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
+    if order is None and any_magic:
+        order = {b"II": "<", b"MM": ">"}.get(head[:2])
     if order is None or len(head) < 8:
         raise IfdError("no TIFF header")
     return order, struct.unpack(order + "I", head[4:])[0]

@@ -1,19 +1,22 @@
 """JPEG segments (ITU-T T.81, annex B): the header and metadata read from them and written to them."""
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from lightfuse.images import exif as exif_blocks
+from lightfuse.images import photoshop as photoshop_resources
 from lightfuse.images.container import CUT_SHORT, Container, UnreadableError, read_exactly
 from lightfuse.images.ifd import IfdError
 from lightfuse.images.metadata import Metadata, make_upright
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
-_SOS, _APP0, _APP1, _APP2 = 0xDA, 0xE0, 0xE1, 0xE2
+_SOS, _APP0, _APP1, _APP2, _APP13 = 0xDA, 0xE0, 0xE1, 0xE2, 0xED
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 … SOF15 without DHT, JPG and DAC.
 _BARE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # Markers without a length: TEM, SOI, RST0 … RST7.
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_PADDING = re.compile(rb"\s+(<\?xpacket end)")
 _ICC = b"ICC_PROFILE\0"
 _MAX_PAYLOAD = 0xFFFF - 2
 _MAX_FILL = 1 << 16
@@ -27,6 +30,7 @@ def scan_jpeg(stream: BinaryIO) -> Container:
     """
     frame: tuple[int, int, int, int] | None = None
     exif = xmp = None
+    photoshop = b""
     icc_parts: dict[int, bytes] = {}
     icc_count = 0
     for marker, payload in _segments(stream):
@@ -39,6 +43,8 @@ def scan_jpeg(stream: BinaryIO) -> Container:
         elif marker == _APP2 and payload.startswith(_ICC) and len(payload) > len(_ICC) + 2:
             number, icc_count = payload[len(_ICC)], payload[len(_ICC) + 1]
             icc_parts[number] = payload[len(_ICC) + 2 :]
+        elif marker == _APP13 and payload.startswith(photoshop_resources.PREFIX):
+            photoshop += payload[len(photoshop_resources.PREFIX) :]
     if frame is None:
         raise UnreadableError("is damaged: it is a JPEG without a frame header")
     notes: tuple[str, ...] = ()
@@ -47,8 +53,9 @@ def scan_jpeg(stream: BinaryIO) -> Container:
         icc = b"".join(icc_parts[number] for number in sorted(icc_parts))
     elif icc_parts:
         notes = ("its colour profile is incomplete and was left out",)
+    iptc = photoshop_resources.iptc_of_resources(photoshop)
     bit_depth, height, width, channels = frame
-    metadata, orientation, more = make_upright(Metadata(icc=icc, exif=exif, xmp=xmp))
+    metadata, orientation, more = make_upright(Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc))
     return Container(
         "JPEG", width, height, bit_depth, orientation, metadata, notes + more, channels, scan_offset=stream.tell()
     )
@@ -93,23 +100,29 @@ def check_complete(data: bytes, container: Container) -> None:
 
 
 def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
-    """Return the JPEG file with EXIF, XMP and the ICC profile in APP1 and APP2 segments.
+    """Return the JPEG file with EXIF, XMP, the ICC profile and IPTC in APP1, APP2 and APP13 segments.
 
-    An EXIF block too large for its one segment (64 kB) is written without its maker note; EXIF still too large, and
-    XMP too large, cannot be held by a JPEG and are left out.
+    An EXIF block too large for its one segment (64 kB) is written without its maker note, XMP without the blanks that
+    pad it; EXIF and XMP still too large, and IPTC too large, cannot be held by a JPEG and are left out.
     """
     segments = bytearray()
     exif = _fitting_exif(metadata.exif)
     if exif:
         segments += _segment(_APP1, exif_blocks.PREFIX + exif)
-    if metadata.xmp and len(_XMP) + len(metadata.xmp) <= _MAX_PAYLOAD:
-        segments += _segment(_APP1, _XMP + metadata.xmp)
+    xmp = metadata.xmp
+    if xmp and len(_XMP) + len(xmp) > _MAX_PAYLOAD:
+        xmp = _XMP_PADDING.sub(rb"\n\1", xmp)
+    if xmp and len(_XMP) + len(xmp) <= _MAX_PAYLOAD:
+        segments += _segment(_APP1, _XMP + xmp)
     if metadata.icc:
         room = _MAX_PAYLOAD - len(_ICC) - 2
         parts = [metadata.icc[start : start + room] for start in range(0, len(metadata.icc), room)]
         if len(parts) <= 255:
             for number, part in enumerate(parts, start=1):
                 segments += _segment(_APP2, _ICC + bytes([number, len(parts)]) + part)
+    if metadata.iptc:
+        iptc = photoshop_resources.PREFIX + photoshop_resources.resources_of_iptc(metadata.iptc)
+        segments += _segment(_APP13, iptc) if len(iptc) <= _MAX_PAYLOAD else b""
     if not segments:
         return jpeg
     at = len(_SOI)

@@ -45,11 +45,18 @@ def _check_unit_range(pixels: NDArray[Any]) -> None:
         raise UnreadableError(f"holds values from {low:.4g} to {high:.4g}; scale float pixels to lie between 0 and 1")
 
 
-def twelve_to_sixteen_bits(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Stretch 0…4095 to 0…65535 in place."""
-    low_bits = pixels >> 8
-    np.left_shift(pixels, 4, out=pixels)
-    np.bitwise_or(pixels, low_bits, out=pixels)
+def widen(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Stretch integers of so many bits over the full range of their dtype, uint8 or uint16; in place.
+
+    The bits are repeated below themselves, so that black stays 0 and white becomes the dtype's largest value.
+    """
+    room = 8 * pixels.itemsize
+    if bits >= room:
+        return pixels
+    np.left_shift(pixels, room - bits, out=pixels)
+    while bits < room:
+        np.bitwise_or(pixels, pixels >> bits, out=pixels)
+        bits *= 2
     return pixels
 
 
@@ -81,6 +88,25 @@ def to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 def to_uint16(pixels: NDArray[Any]) -> NDArray[Any]:
     """Round float in [0, 1] (v · 65535) to uint16; integer pixels are returned as they are."""
     return _from_unit(pixels, np.uint16) if pixels.dtype.kind == "f" else pixels
+
+
+def to_depth(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Return pixels as uint8, uint16 or float32 (32 bits) over their full range, rounded where they become coarser."""
+    if bits == 8:
+        return to_uint8(pixels)
+    if bits == 16:
+        return to_uint16(pixels) if pixels.dtype != np.uint8 else pixels.astype(np.uint16) * np.uint16(257)
+    if pixels.dtype.kind == "f":
+        return pixels.astype(np.float32, copy=False)
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+
+
+def narrow(pixels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """Round uint16 over its full range to so many bits (values from 0 to 2^bits − 1)."""
+    most = (1 << bits) - 1
+    levels = ((np.arange(65_536, dtype=np.uint32) * most + 32_767) // 65_535).astype(np.uint16)
+    rounded: NDArray[np.uint16] = levels[pixels]
+    return rounded
 
 
 def _from_unit(pixels: NDArray[Any], dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:

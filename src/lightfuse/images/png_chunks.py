@@ -6,10 +6,12 @@ from typing import BinaryIO
 
 from lightfuse.images.container import Container, UnreadableError, read_exactly
 from lightfuse.images.metadata import Metadata, make_upright
+from lightfuse.images.photoshop import IPTC_START, iptc_of_resources, resources_of_iptc
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-_KEPT = frozenset({b"eXIf", b"iCCP", b"iTXt"})
+_IPTC_KEYWORD = b"Raw profile type iptc"  # The convention of ImageMagick and ExifTool: Photoshop's resources in hex.
+_KEPT = frozenset({b"eXIf", b"iCCP", b"iTXt", b"tEXt", b"zTXt"})
 _MAX_INFLATED = 1 << 26
 _AFTER_HEADER = len(SIGNATURE) + 25  # IHDR: length, type, 13 bytes, CRC.
 
@@ -56,11 +58,23 @@ def _block(kind: bytes, body: bytes) -> tuple[str, bytes] | None:
         icc = _inflate(body.partition(b"\0")[2][1:])
         return ("icc", icc) if icc else None
     keyword, _, rest = body.partition(b"\0")
+    if kind in (b"tEXt", b"zTXt"):
+        iptc = _iptc(rest if kind == b"tEXt" else _inflate(rest[1:])) if keyword == _IPTC_KEYWORD else None
+        return ("iptc", iptc) if iptc else None
     if keyword != _XMP_KEYWORD or len(rest) < 2:
         return None
     text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
     xmp = _inflate(text) if rest[0] else text
     return ("xmp", xmp) if xmp else None
+
+
+def _iptc(text: bytes | None) -> bytes | None:
+    """Return the IPTC records written as a line with their kind, a line with their length, and hexadecimal digits."""
+    try:
+        data = bytes.fromhex(b"".join((text or b"").split()[2:]).decode("ascii"))
+    except ValueError:
+        return None
+    return data if data.startswith(IPTC_START) else iptc_of_resources(data)
 
 
 def _inflate(data: bytes) -> bytes | None:
@@ -74,7 +88,7 @@ def _inflate(data: bytes) -> bytes | None:
 
 
 def insert_metadata(png: bytes, metadata: Metadata) -> bytes:
-    """Return the PNG file with its ICC profile, EXIF and XMP in iCCP, eXIf and iTXt chunks after its header."""
+    """Return the PNG file with its ICC profile, EXIF, XMP and IPTC in chunks after its header."""
     chunks = bytearray()
     if metadata.icc:
         chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
@@ -82,6 +96,10 @@ def insert_metadata(png: bytes, metadata: Metadata) -> bytes:
         chunks += _chunk(b"eXIf", metadata.exif)
     if metadata.xmp:
         chunks += _chunk(b"iTXt", _XMP_KEYWORD + bytes(5) + metadata.xmp)
+    if metadata.iptc:
+        resources = resources_of_iptc(metadata.iptc)
+        text = b"\niptc\n%8d\n%b\n" % (len(resources), resources.hex().encode())
+        chunks += _chunk(b"zTXt", _IPTC_KEYWORD + b"\0\0" + zlib.compress(text))
     return b"".join([png[:_AFTER_HEADER], chunks, memoryview(png)[_AFTER_HEADER:]]) if chunks else png
 
 

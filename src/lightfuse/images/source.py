@@ -10,29 +10,27 @@ from typing import BinaryIO
 
 from lightfuse.errors import PictureError
 from lightfuse.images.container import Format, UnreadableError
+from lightfuse.images.raw_scan import RAW_SUFFIXES, starts_like_raw
 
 Source = str | os.PathLike[str] | bytes
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SNIFF_BYTES = 32
+_JXL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _OTHERS = {
     b"GIF8": "a GIF",
     b"BM": "a BMP",
     b"8BPS": "a Photoshop file",
     b"%PDF": "a PDF",
     b"v/1\x01": "an OpenEXR file",
-    b"\xff\x0a": "a JPEG XL",
-    b"FUJIFILM": "a camera raw file",
     b"#?RADIANCE": "a Radiance HDR file",
 }
-_BOXES = {
-    b"ftypavif": "an AVIF",
-    b"ftypheic": "a HEIC",
-    b"ftypheix": "a HEIC",
-    b"ftypmif1": "a HEIC",
-    b"ftypcrx ": "a camera raw file",
-    b"JXL \r\n\x87\n": "a JPEG XL",
-}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+
+INPUT_SUFFIXES = RAW_SUFFIXES | {
+    ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".heic", ".heif", ".hif",
+}  # fmt: skip
 
 
 def display_name(path: str | os.PathLike[str]) -> str:
@@ -93,7 +91,7 @@ def _whole(pipe: BinaryIO) -> BinaryIO:
 
 
 def sniff_format(head: bytes) -> Format:
-    """Tell a picture's format from its first 32 bytes.
+    """Tell a picture's format from its first 32 bytes; a raw file built like a TIFF is told to be a TIFF.
 
     Raises:
         UnreadableError: it is empty, or not in a format that can be read.
@@ -106,8 +104,23 @@ def sniff_format(head: bytes) -> Format:
         return "TIFF"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
+    if head.startswith(_JXL_STARTS):
+        return "JPEG XL"
+    if starts_like_raw(head):
+        return "RAW"
+    if head[4:8] == b"ftyp":
+        brands = {head[at : at + 4] for at in (8, *range(16, len(head), 4))}
+        if brands & _AVIF_BRANDS:
+            return "AVIF"
+        if brands & _HEIC_BRANDS:
+            return "HEIC"
     if not head:
         raise UnreadableError("is empty")
-    kind = next((name for start, name in _OTHERS.items() if head.startswith(start)), None) or _BOXES.get(head[4:12])
+    kind = next((name for start, name in _OTHERS.items() if head.startswith(start)), None)
     what = f"{kind}, which cannot be read here" if kind else "not a picture"
-    raise UnreadableError(f"is {what}; give a JPEG, PNG, TIFF or WebP")
+    raise UnreadableError(f"is {what}; give a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC or camera raw file")
+
+
+def has_raw_suffix(source: Source) -> bool:
+    """Tell whether a path is named like a camera raw file."""
+    return not isinstance(source, bytes) and os.path.splitext(os.fspath(source))[1].lower() in RAW_SUFFIXES

@@ -11,11 +11,12 @@ from lightfuse.images.container import CUT_SHORT, Container, UnreadableError
 from lightfuse.images.exif import exif_from_tiff
 from lightfuse.images.ifd import IfdError
 from lightfuse.images.metadata import Metadata, make_upright
+from lightfuse.images.photoshop import IPTC_START, iptc_of_resources
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-_XMP_TAG, _ICC_TAG, _ORIENTATION_TAG, _DNG_TAG = 700, 34675, 274, 50706
+_XMP_TAG, _ICC_TAG, _ORIENTATION_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 700, 34675, 274, 33723, 34377
 _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _JPEG_COMPRESSIONS = (6, 7, 34892)
 _REFUSED = {5: "is CMYK", 8: "is in CIELAB", 9: "is in CIELAB", 32803: "is camera raw", 34892: "is camera raw"}
@@ -29,21 +30,22 @@ def scan_tiff(stream: BinaryIO) -> Container:
     """Read the header of a TIFF's first page.
 
     Raises:
-        UnreadableError: the file is damaged, or is a camera's raw file in a TIFF's clothes.
+        UnreadableError: the file is damaged.
     """
     with _open(stream) as tiff:
         page = tiff.pages.first
-        stream.seek(8)
-        canon_raw = stream.read(2) == b"CR"
-        if canon_raw or page.is_reduced or _DNG_TAG in page.tags:
-            raise UnreadableError("is a camera raw file or starts with a preview; develop it to TIFF or JPEG first")
         notes: tuple[str, ...] = ("it has several pages, of which the first was taken",) if _has_second(tiff) else ()
         try:
             exif = exif_from_tiff(stream)
         except IfdError:
             exif = None
             notes += ("its EXIF could not be read and was left out",)
-        found = Metadata(icc=_raw(stream, page, _ICC_TAG), exif=exif, xmp=_raw(stream, page, _XMP_TAG))
+        found = Metadata(
+            icc=_raw(stream, page, _ICC_TAG),
+            exif=exif,
+            xmp=_raw(stream, page, _XMP_TAG),
+            iptc=_iptc(_raw(stream, page, _IPTC_TAG), _raw(stream, page, _PHOTOSHOP_TAG)),
+        )
         metadata, _, more = make_upright(found)
         tag = page.tags.get(_ORIENTATION_TAG)
         orientation = int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
@@ -100,6 +102,12 @@ def _raw(stream: BinaryIO, page: "TiffPage", code: int) -> bytes | None:
         return None
     stream.seek(tag.valueoffset)
     return stream.read(tag.valuebytecount)
+
+
+def _iptc(plain: bytes | None, photoshop: bytes | None) -> bytes | None:
+    if plain and plain.startswith(IPTC_START):
+        return plain
+    return iptc_of_resources(photoshop) if photoshop else None
 
 
 def _check_kind(page: "TiffPage") -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lightfuse.errors import OutputError
 from lightfuse.images.encode import encode_picture, format_of
 from lightfuse.images.metadata import Metadata
+from lightfuse.images.options import EncodeOptions
 from lightfuse.images.source import display_name
 
 STDOUT = "-"
@@ -52,12 +53,13 @@ def write_picture(
     path: str | os.PathLike[str],
     pixels: NDArray[Any],
     metadata: Metadata | None = None,
+    options: EncodeOptions | None = None,
     *,
-    quality: int = 95,
+    quality: int | None = None,
     overwrite: bool = False,
     suffix: str = ".png",
 ) -> None:
-    """Write a picture in the format of the path's suffix; see `encode_picture` for pixels, metadata and quality.
+    """Write a picture in the format of the path's suffix; see `encode_picture` for the other arguments.
 
     The file appears whole or not at all: it is written under a temporary name (``.part``) beside its own and then
     moved, and the temporary file goes whatever happens. A file that appears at `path` meanwhile is not touched unless
@@ -72,11 +74,11 @@ def write_picture(
     """
     check_output(path, overwrite=overwrite)
     if path == STDOUT:
-        _send(encode_picture(pixels, suffix, metadata, quality=quality))
+        _send(encode_picture(pixels, suffix, metadata, options, quality=quality))
         return
     name, target = display_name(path), _real(Path(path))
     try:
-        data = encode_picture(pixels, Path(path).suffix, metadata, quality=quality)
+        data = encode_picture(pixels, Path(path).suffix, metadata, options, quality=quality)
     except OutputError as error:
         raise OutputError(f"{name} cannot be written: {error}") from None
     try:

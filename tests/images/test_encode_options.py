@@ -1,0 +1,189 @@
+"""How pictures are encoded: depth, compression, subsampling and loss as asked for, or a sentence why not."""
+
+import io
+
+import numpy as np
+import pytest
+import tifffile
+from picture_files import adobe_rgb, photo
+from PIL import Image
+
+from lightfuse.errors import OutputError
+from lightfuse.images import EncodeOptions, Metadata, encode_picture, probe_picture, read_picture, write_picture
+from lightfuse.images.pixels import narrow, to_depth, widen
+
+
+def noisy(dtype=np.uint8, height=50, width=70):
+    unit = np.random.default_rng(0).random((height, width, 3))
+    return unit.astype(dtype) if np.dtype(dtype).kind == "f" else (unit * np.iinfo(dtype).max).astype(dtype)
+
+
+@pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "zstd"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("size", [(50, 70), (1, 1), (700, 900)])
+def test_tiff_is_the_same_whatever_the_compression(compression, dtype, size):
+    pixels = noisy(dtype, *size)
+    data = encode_picture(pixels, ".tif", None, EncodeOptions(compression=compression))
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        page = tiff.pages.first
+        assert page.compression == {"none": 1, "lzw": 5, "deflate": 8, "zstd": 50000}[compression]
+        np.testing.assert_array_equal(page.asarray().reshape(pixels.shape), pixels)
+    np.testing.assert_array_equal(read_picture(data).pixels, pixels)
+
+
+@pytest.mark.parametrize("compression", ["lzw", "deflate"])
+def test_compressed_tiff_is_smaller_and_read_by_pillow(compression):
+    data = encode_picture(photo(400, 600), ".tif", None, EncodeOptions(compression=compression))
+    assert len(data) < 0.5 * len(encode_picture(photo(400, 600), ".tif"))
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), photo(400, 600))
+
+
+@pytest.mark.parametrize("compression", ["none", "deflate"])
+def test_png_is_the_same_whatever_the_compression(compression):
+    data = encode_picture(noisy(), ".png", None, EncodeOptions(compression=compression))
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), noisy())
+    smooth = photo(400, 600)
+    sizes = [len(encode_picture(smooth, ".png", None, EncodeOptions(compression=c))) for c in ("none", "deflate")]
+    assert sizes[1] < sizes[0] / 2
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype", "depth", "stored"),
+    [
+        (".png", np.uint8, 16, 16),
+        (".png", np.uint16, 8, 8),
+        (".tif", np.uint8, 16, 16),
+        (".tif", np.float32, 16, 16),
+        (".tif", np.uint16, 32, 32),
+        (".tif", np.float32, 8, 8),
+        (".avif", np.uint8, 10, 10),
+        (".avif", np.uint8, "auto", 8),
+        (".avif", np.uint16, "auto", 10),
+        (".avif", np.float32, 12, 12),
+        (".avif", np.uint16, 8, 8),
+        (".jxl", np.uint8, "auto", 8),
+        (".jxl", np.uint16, "auto", 16),
+        (".jxl", np.float32, "auto", 32),
+        (".jxl", np.float32, 16, 16),
+        (".jxl", np.uint16, 8, 8),
+    ],
+)
+def test_depth_is_as_asked(suffix, dtype, depth, stored):
+    data = encode_picture(photo(dtype=dtype), suffix, None, EncodeOptions(bit_depth=depth))
+    assert probe_picture(data).bit_depth == stored
+    pixels = read_picture(data).pixels
+    most = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+    lossy = suffix in (".avif", ".jxl")
+    assert np.abs(pixels / most - photo(dtype=np.float64)).mean() < (0.01 if lossy else 0.5 / 255)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".avif", ".jxl"])
+def test_lossless_is_exact(suffix):
+    data = encode_picture(noisy(), suffix, None, EncodeOptions(lossless=True))
+    np.testing.assert_array_equal(read_picture(data).pixels, noisy())
+    assert (read_picture(encode_picture(noisy(), suffix)).pixels != noisy()).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("icc", [None, adobe_rgb()], ids=["srgb", "adobe"])
+def test_lossless_jpeg_xl_holds_every_depth(dtype, icc):
+    data = encode_picture(noisy(dtype), ".jxl", Metadata(icc=icc), EncodeOptions(lossless=True))
+    picture = read_picture(data)
+    assert picture.metadata.icc == icc
+    assert picture.pixels.dtype == dtype
+    np.testing.assert_array_equal(picture.pixels, noisy(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("icc", [None, adobe_rgb()], ids=["srgb", "adobe"])
+def test_lossy_jpeg_xl_keeps_colours_in_every_depth(dtype, icc):
+    """The colours of Adobe RGB reach beyond sRGB: were they clipped on the way, green would be far off."""
+    pixels = photo(64, 96, dtype)
+    picture = read_picture(encode_picture(pixels, ".jxl", Metadata(icc=icc)))
+    assert picture.pixels.dtype == dtype
+    most = 1 if pixels.dtype.kind == "f" else np.iinfo(dtype).max
+    assert np.abs(picture.pixels / most - pixels / most).mean() < 0.01
+    flat = np.zeros((32, 32, 3), dtype)
+    flat[..., 1] = most
+    green = read_picture(encode_picture(flat, ".jxl", Metadata(icc=icc))).pixels / most
+    np.testing.assert_allclose(green.reshape(-1, 3).mean(0), [0, 1, 0], atol=0.03)
+
+
+def test_an_avif_calls_its_colours_srgb_unless_a_profile_says_what_they_are():
+    numbered = b"colrnclx" + bytes([0, 1, 0, 13, 0, 1, 0x80])
+    unspecified = b"colrnclx" + bytes([0, 2, 0, 2, 0, 1, 0x80])
+    assert numbered in encode_picture(photo(), ".avif")
+    assert unspecified in encode_picture(photo(), ".avif", Metadata(icc=adobe_rgb()))
+
+
+def test_a_file_is_written_as_the_options_ask(tmp_path):
+    write_picture(tmp_path / "a.png", photo(), None, EncodeOptions(bit_depth=16))
+    assert probe_picture(tmp_path / "a.png").bit_depth == 16
+
+
+@pytest.mark.parametrize(("given", "sampling"), [("444", (1, 1)), ("422", (2, 1)), ("420", (2, 2))])
+def test_subsampling_is_as_asked(given, sampling):
+    jpeg = encode_picture(photo(), ".jpg", None, EncodeOptions(subsampling=given))
+    assert Image.open(io.BytesIO(jpeg)).layer[0][1:3] == sampling
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif", ".jxl"])
+def test_no_lossy_format_tints_the_picture(suffix):
+    pixels = np.repeat(np.random.default_rng(0).integers(60, 200, (20, 30, 3), dtype=np.uint8), 8, axis=0).repeat(8, 1)
+    written = read_picture(encode_picture(pixels, suffix)).pixels
+    assert np.abs((written.astype(float) - pixels).mean(axis=(0, 1))).max() < 0.4
+
+
+def test_halved_chroma_makes_a_smaller_avif():
+    sizes = [len(encode_picture(noisy(), ".avif", None, EncodeOptions(subsampling=s))) for s in ("444", "420")]
+    assert sizes[1] < sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "sentence"),
+    [
+        (".jpg", {"quality": 0}, "quality is 0; it must lie between 1 and 100"),
+        (".jpg", {"bit_depth": 16}, "JPEG holds 8 bits per sample, not 16; change --bit-depth"),
+        (".avif", {"bit_depth": 16}, "AVIF holds 8, 10 or 12 bits per sample, not 16; change --bit-depth"),
+        (".png", {"bit_depth": 32}, "PNG holds 8 or 16 bits per sample, not 32; change --bit-depth"),
+        (".jpg", {"compression": "lzw"}, "JPEG has no choice of compression, not lzw; change --compression"),
+        (".png", {"compression": "lzw"}, "PNG has the compressions none, deflate, not lzw; change --compression"),
+        (".png", {"subsampling": "420"}, "PNG has no choice of chroma subsampling; leave --subsampling out"),
+        (".jpg", {"subsampling": "411"}, "subsampling is '411'; it must be auto, 444, 422 or 420"),
+        (".jpg", {"lossless": True}, "JPEG always loses a little; write PNG, TIFF, WebP, AVIF or JPEG XL, or leave"),
+        (".avif", {"lossless": True, "subsampling": "420"}, "a lossless picture has all its chroma"),
+    ],
+)
+def test_what_a_format_does_not_have_is_said_in_a_sentence(suffix, options, sentence):
+    with pytest.raises(OutputError) as caught:
+        encode_picture(photo(), suffix, None, EncodeOptions(**options))
+    assert str(caught.value).startswith(sentence)
+
+
+def test_a_lossless_format_does_not_mind_being_asked_to_be():
+    for suffix in (".png", ".tif"):
+        encode_picture(photo(), suffix, None, EncodeOptions(lossless=True))
+
+
+def test_the_same_picture_is_always_the_same_file():
+    for suffix in (".jpg", ".png", ".tif", ".webp", ".avif", ".jxl"):
+        assert encode_picture(noisy(), suffix) == encode_picture(noisy(), suffix)
+
+
+@pytest.mark.parametrize("bits", [8, 9, 10, 12, 14, 15])
+def test_narrowing_and_widening_are_each_others_inverse(bits):
+    values = np.arange(1 << bits, dtype=np.uint16).reshape(1, -1, 1)
+    wide = widen(values.copy(), bits)
+    assert (wide.min(), wide.max()) == (0, 65_535)
+    assert (np.diff(wide.ravel().astype(int)) > 0).all()
+    np.testing.assert_array_equal(narrow(wide, bits), values)
+    exact = values.astype(float) * 65_535 / ((1 << bits) - 1)
+    assert np.abs(wide - exact).max() < 1.01
+
+
+def test_depths_are_rounded_and_never_wrapped():
+    deep = np.array([[[0, 128, 129], [65_535, 65_407, 65_406]]], np.uint16)
+    np.testing.assert_array_equal(to_depth(deep, 8), [[[0, 0, 1], [255, 255, 254]]])
+    beyond = np.array([[[-0.5, 1.5, 0.5]]], np.float32)
+    np.testing.assert_array_equal(to_depth(beyond, 8), [[[0, 255, 128]]])
+    np.testing.assert_array_equal(to_depth(np.array([[[0, 255, 1]]], np.uint8), 16), [[[0, 65_535, 257]]])

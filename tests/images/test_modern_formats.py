@@ -1,0 +1,320 @@
+"""AVIF, HEIC and JPEG XL: pixels, depth, orientation and colour as other programs' files tell them, and bad files."""
+
+import base64
+import io
+import struct
+import sys
+
+import imagecodecs
+import numpy as np
+import pytest
+from picture_files import ICC, XMP_UPRIGHT, adobe_rgb, exif_block, photo, pillow_bytes
+from PIL import Image
+
+from lightfuse.errors import LightFuseError, PictureError
+from lightfuse.images import Header, convert_profile, encode_picture, probe_picture, read_picture
+
+# photo(8, 12) in Adobe RGB, encoded by libjxl's cjxl 0.7: its profile is packed with ANS, predictions and all.
+FOREIGN_LOSSLESS = (
+    "{|W&?2yYbwa$+KYuo`ZIN=ppcobTsLq%(Dad->5KhT75#8g?5nMj9Yy8Zf^0k0mT<KO_~2Obiy85MTS#i)=grkU4D5<tKQF$ASogTRQNbXlPZ)OpbykKAX"
+    "X$;}7``5}(3S(6Ud9f<lMSCNxM*3Yn#n8}f8Of)5223TR0mT2MeC4t&@UVnB)s1u`sD@<ur5WHWdy4xhy0aNg$Vgbf28EI9BX;d(fE5BzI>9&7GM{O*xn3"
+    "@<U<H=y5?@VR(6X&M-?7>=icvNIr2591F9#C8q<2m%2B1OiJaB*sZW!IX#s7sMDNB4QXrY(R{`GZ-CXYz)R7K%}1@SisUt#p*i6#~a1BD8K)GecS%K_wDl"
+    "ko0*vz=6{))d0@<g!{Kmn5`86El3m*&XA&eKElHARI!&5LhGrs#Oacla#4|k-fENJUz7MtmU2NFl)0efAmv@?%Fxm$"
+)
+FOREIGN_LOSSY = (
+    "{|W&?3U3tya$+KYuo`ZIN=ppcobTsLq%(Dad->5KhT75#8g?5nMj9Yy8Zf^0k0mT<KO_~2Obiy85MTS#i)=grkU4D5<tKQF$ASogTRQNbXlPZ)OpbykKAX"
+    "X$;}7``5}(3S(6Ud9f<lMSCNxM*3Yn#n8}f8Of)5223TR0mT2MeC4t&@UVnB)s1u`sD@<ur5WHWdy4xhy0aNg$Vgbf28EI9BX;d(fE5BzI>9&7GM{O*xn3"
+    "@<U<H=y5?@VR(6X&M-?7>=icvNIr2591F9#C8q<01}7-0FVJ)<q`k@6)K~Q8@!zB`SL@D#k7s<3~jY-VM(IMI5tTqa7YqsxLp+tW*Z=wc|7<UwoS%rqAE!"
+    "whwx&z`+cnu%EyD={>bCkWky!bG(#;_00RI4us7XxafWdK)|SqNXdnd"
+)
+
+
+def heic(image, **options):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(image if isinstance(image, Image.Image) else Image.fromarray(image)).save(
+        stream, quality=-1, chroma=444, **options
+    )
+    return stream.getvalue()
+
+
+def rough(height=80, width=120):
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def refusal(data, **options):
+    with pytest.raises(PictureError) as caught:
+        read_picture(data, **options)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def samples():
+    return {
+        "avif": imagecodecs.avif_encode(rough(), level=90, speed=9),
+        "jxl": imagecodecs.jpegxl_encode(rough(), level=90),
+        "jxl-boxes": imagecodecs.jpegxl_encode(rough(), lossless=True, usecontainer=True),
+    }
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIC", "JPEG XL"])
+def test_eight_bits_are_read_as_they_are(kind):
+    data = {
+        "AVIF": lambda: pillow_bytes(photo(), "AVIF", quality=95, subsampling="4:4:4"),
+        "HEIC": lambda: heic(photo()),
+        "JPEG XL": lambda: imagecodecs.jpegxl_encode(photo(), lossless=True),
+    }[kind]()
+    picture = read_picture(data)
+    assert picture.pixels.dtype == np.uint8
+    assert picture.pixels.flags.c_contiguous
+    assert np.abs(picture.pixels.astype(int) - photo()).mean() < (1 if kind != "JPEG XL" else 1e-9)
+    assert picture.notes == ()
+    assert probe_picture(data) == Header(60, 40, kind, 8)
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG XL"])
+def test_deeper_pixels_are_stretched_to_sixteen_bits(kind, bits):
+    stored = photo(dtype=np.uint16) >> (16 - bits)
+    if kind == "AVIF":
+        data = imagecodecs.avif_encode(stored, level=100, bitspersample=bits, speed=9)
+    else:
+        data = imagecodecs.jpegxl_encode(stored, lossless=True, bitspersample=bits)
+    pixels = read_picture(data).pixels
+    assert pixels.dtype == np.uint16
+    np.testing.assert_array_equal(pixels >> (16 - bits), stored)
+    assert (pixels.min(), pixels.max()) == (0, 65_535)
+    assert probe_picture(data).bit_depth == bits
+
+
+def test_ten_bit_heic_is_stretched_to_sixteen_bits():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    stream = io.BytesIO()
+    deep = pillow_heif.from_bytes("RGB;16", (60, 40), photo(dtype=np.uint16).tobytes())
+    deep.save(stream, quality=-1, chroma=444)
+    picture = read_picture(stream.getvalue())
+    assert picture.pixels.dtype == np.uint16
+    assert np.abs(picture.pixels.astype(int) - photo(dtype=np.uint16)).mean() < 300
+
+
+def test_sixteen_bit_and_float_jpeg_xl_are_exact():
+    for dtype in (np.uint16, np.float32):
+        picture = read_picture(imagecodecs.jpegxl_encode(photo(dtype=dtype), lossless=True))
+        assert picture.pixels.dtype == dtype
+        np.testing.assert_array_equal(picture.pixels, photo(dtype=dtype))
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG XL"])
+def test_grey_is_repeated_into_rgb(kind):
+    grey = np.ascontiguousarray(photo()[:, :, 0])
+    data = imagecodecs.avif_encode(grey, level=100) if kind == "AVIF" else imagecodecs.jpegxl_encode(grey)
+    np.testing.assert_array_equal(read_picture(data).pixels, np.dstack([grey] * 3))
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG XL"])
+def test_alpha_is_dropped_where_opaque_and_refused_elsewhere(kind):
+    encode = imagecodecs.avif_encode if kind == "AVIF" else imagecodecs.jpegxl_encode
+    alpha = np.full((40, 60, 1), 255, np.uint8)
+    np.testing.assert_array_equal(read_picture(encode(np.dstack([photo(), alpha]))).pixels, photo())
+    alpha[:20] = 100
+    assert "partly transparent" in refusal(encode(np.dstack([photo(), alpha])))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["AVIF", "HEIC", "JPEG XL"])
+def test_every_orientation_is_applied_once(kind, orientation):
+    """Other programs write the orientation into boxes or codestream, some into EXIF as well, which must not count."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if kind == "AVIF":
+        data = pillow_bytes(photo(), "AVIF", quality=95, subsampling="4:4:4", exif=exif)
+    elif kind == "HEIC":
+        data = heic(Image.fromarray(photo()), exif=exif.tobytes())
+    else:
+        data = with_jxl_orientation(imagecodecs.jpegxl_encode(photo(), lossless=True), orientation)
+    expected = {
+        1: photo(), 2: photo()[:, ::-1], 3: photo()[::-1, ::-1], 4: photo()[::-1], 5: photo().transpose(1, 0, 2),
+        6: np.rot90(photo(), -1), 7: photo()[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(photo()),
+    }[orientation]  # fmt: skip
+    picture = read_picture(data)
+    assert picture.pixels.shape == expected.shape
+    assert np.abs(picture.pixels.astype(int) - expected).mean() < 2
+    header = probe_picture(data)
+    assert (header.height, header.width) == expected.shape[:2]
+    if picture.metadata.exif:
+        written = Image.Exif()
+        written.load(picture.metadata.exif)
+        assert written.get(0x0112, 1) == 1
+
+
+def with_jxl_orientation(codestream, orientation):
+    """Put extra fields with an orientation into the header of an 8-bit lossless codestream."""
+    from lightfuse.images.bits import BitReader, BitWriter
+    from lightfuse.images.jxl_header import read_jxl_header
+
+    header = read_jxl_header(codestream)
+    reader, writer = BitReader(codestream[2:]), BitWriter()
+    writer.bits(reader.bits(header.depth_at - 1), header.depth_at - 1)
+    reader.bits(1)
+    writer.bits(1 | orientation - 1 << 1, 4)
+    writer.bits(0, 3)  # No intrinsic size, preview or animation.
+    writer.bits(reader.bits(header.colour_end - header.depth_at), header.colour_end - header.depth_at)
+    writer.bits(1, 1)  # The default tone mapping.
+    writer.bits(reader.bits(header.end - header.colour_end), header.end - header.colour_end)
+    return b"\xff\x0a" + writer.to_bytes() + codestream[2 + (header.end + 7) // 8 :]
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
+def test_metadata_of_other_writers_is_read(kind):
+    block = exif_block(orientation=1, thumbnail=None)
+    options = {"exif": b"Exif\0\0" + block, "xmp": XMP_UPRIGHT, "icc_profile": ICC}
+    if kind == "AVIF":
+        data = pillow_bytes(photo(), "AVIF", **options)
+    else:
+        image = Image.fromarray(photo())
+        image.info["icc_profile"] = ICC
+        data = heic(image, exif=options["exif"], xmp=XMP_UPRIGHT)
+    metadata = read_picture(data).metadata
+    assert metadata.xmp == XMP_UPRIGHT
+    assert metadata.icc == ICC
+    shot = probe_picture(data).shot
+    assert (shot.exposure_time, shot.make) == (1 / 250, "LightFuse")
+
+
+def test_metadata_of_jpeg_xl_is_read_compressed_or_not():
+    def box(kind, body):
+        return struct.pack(">I4s", len(body) + 8, kind) + body
+
+    data = imagecodecs.jpegxl_encode(photo(), lossless=True, usecontainer=True)
+    block = exif_block(orientation=1, thumbnail=None)
+    plain = box(b"Exif", bytes(4) + block) + box(b"xml ", XMP_UPRIGHT)
+    packed = box(b"brob", b"Exif" + imagecodecs.brotli_encode(bytes(4) + block))
+    packed += box(b"brob", b"xml " + imagecodecs.brotli_encode(XMP_UPRIGHT))
+    for boxes in (plain, packed):
+        metadata = read_picture(data[:32] + boxes + data[32:]).metadata
+        assert (metadata.exif, metadata.xmp) == (block, XMP_UPRIGHT)
+    broken = box(b"brob", b"Exif" + b"not brotli")
+    assert read_picture(data[:32] + broken + data[32:]).metadata.exif is None
+
+
+def test_a_codestream_in_parts_is_joined():
+    bare = imagecodecs.jpegxl_encode(photo(), lossless=True)
+    head = imagecodecs.jpegxl_encode(photo(), lossless=True, usecontainer=True)[:32]
+    parts = [(0, bare[:5]), (1, bare[5:100]), (0x80000002, bare[100:])]
+    boxes = b"".join(struct.pack(">I4sI", len(part) + 12, b"jxlp", number) + part for number, part in parts)
+    np.testing.assert_array_equal(read_picture(head + boxes).pixels, photo())
+
+
+def test_numbered_primaries_become_a_profile():
+    srgb = imagecodecs.avif_encode(photo(), level=100, primaries=1, transfer=13, matrix=6)
+    unspecified = imagecodecs.avif_encode(photo(), level=100, primaries=2, transfer=2, matrix=6)
+    p3 = imagecodecs.avif_encode(photo(), level=100, primaries=12, transfer=13, matrix=6)
+    assert read_picture(srgb).metadata.icc is None
+    assert read_picture(unspecified).metadata.icc is None
+    icc = read_picture(p3).metadata.icc
+    green = np.float64([[[0, 1, 0]]])
+    xyz = imagecodecs.cms_transform(
+        green, icc, imagecodecs.cms_profile("xyz"), colorspace="rgb", outcolorspace="xyz", intent=1
+    )
+    assert xyz.ravel() == pytest.approx([0.2919, 0.6922, 0.0419], abs=2e-3)  # Display P3's green at D50.
+    assert icc == read_picture(p3).metadata.icc
+
+
+def test_a_linear_jpeg_xl_has_a_linear_profile():
+    icc = read_picture(imagecodecs.jpegxl_encode(photo(dtype=np.uint16), lossless=True)).metadata.icc
+    half = convert_profile(np.full((1, 1, 3), 0.5, np.float32), icc, None)
+    np.testing.assert_allclose(half, 0.7354, atol=1e-3)  # The sRGB value of half the light.
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_high_dynamic_range_is_refused_by_name(transfer, name):
+    data = imagecodecs.avif_encode(photo(), level=100, primaries=9, transfer=transfer, matrix=9)
+    assert f"is an HDR picture ({name}); convert it to sRGB first" in refusal(data)
+
+
+@pytest.mark.parametrize(("data", "mean"), [(FOREIGN_LOSSLESS, 0), (FOREIGN_LOSSY, 6)], ids=["lossless", "lossy"])
+def test_a_foreign_jpeg_xl_keeps_its_profile_and_its_pixels(data, mean):
+    picture = read_picture(base64.b85decode(data))
+    assert picture.metadata.icc == adobe_rgb()
+    assert picture.pixels.dtype == np.uint8
+    assert np.abs(picture.pixels.astype(int) - photo(8, 12)).mean() <= mean
+
+
+def test_damage_in_a_packed_profile_is_a_sentence():
+    data = base64.b85decode(FOREIGN_LOSSLESS)
+    random = np.random.default_rng(0)
+    for at in random.integers(8, 250, 100):
+        damaged = bytearray(data)
+        damaged[at] ^= random.integers(1, 256)
+        try:
+            read_picture(bytes(damaged), max_pixels=1_000_000)
+        except LightFuseError:
+            continue
+
+
+@pytest.mark.parametrize("kind", ["avif", "jxl", "jxl-boxes"])
+@pytest.mark.parametrize("kept", [0.01, 0.1, 0.5, 0.9, 0.99])
+def test_files_cut_short_are_refused(kind, kept):
+    data = samples()[kind]
+    assert "the given data" in refusal(data[: int(len(data) * kept)])
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+def test_a_heic_cut_short_is_refused(kept):
+    data = heic(rough())
+    assert "the given data" in refusal(data[: int(len(data) * kept)])
+
+
+@pytest.mark.parametrize("kind", ["avif", "jxl", "jxl-boxes"])
+def test_every_cut_of_a_header_is_refused_in_a_sentence(kind):
+    data = samples()[kind]
+    for length in range(1, min(len(data), 400), 3):
+        refusal(data[:length])
+
+
+@pytest.mark.parametrize("kind", ["avif", "jxl", "jxl-boxes"])
+def test_damage_anywhere_raises_nothing_but_our_own_errors(kind):
+    data = samples()[kind]
+    random = np.random.default_rng(0)
+    for at in np.concatenate([random.integers(4, 400, 150), random.integers(4, len(data), 50)]):
+        damaged = bytearray(data)
+        damaged[at] = random.integers(256)
+        try:
+            picture = read_picture(bytes(damaged), max_pixels=1_000_000)
+        except LightFuseError:
+            continue
+        assert picture.pixels.shape[2] == 3
+
+
+def test_a_monstrous_claim_is_refused_from_the_header(monkeypatch):
+    data = bytearray(samples()["avif"])
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", 100_000, 100_000)
+    monkeypatch.setattr(imagecodecs, "avif_decode", None)
+    assert "claims 100,000 × 100,000 pixels" in refusal(bytes(data))
+
+
+def test_the_first_frame_of_an_animation_is_taken_and_noted():
+    frames = np.stack([photo(), 255 - photo()])
+    picture = read_picture(imagecodecs.jpegxl_encode(frames, lossless=True, photometric="rgb"))
+    np.testing.assert_array_equal(picture.pixels, photo())
+    assert any("animation" in note for note in picture.notes)
+
+
+def test_without_the_extra_heic_is_probed_but_not_read(monkeypatch):
+    data = heic(photo())
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert probe_picture(data).format == "HEIC"
+    assert refusal(data).endswith("is a HEIC, which needs an extra: pip install 'lightfuse[heif]'")
+
+
+@pytest.mark.parametrize("data", [b"\0\0\0\x18ftypheic" + bytes(20), b"\0\0\0\x18ftypavif" + bytes(20)])
+def test_boxes_without_a_picture_are_refused(data):
+    assert "the given data" in refusal(data)
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".HEIF", ".dng"])
+def test_formats_that_can_only_be_read_say_so(suffix):
+    with pytest.raises(LightFuseError, match="can be read but not written"):
+        encode_picture(photo(), suffix)

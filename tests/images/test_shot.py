@@ -1,0 +1,129 @@
+"""What EXIF says of a shot: believed where it makes sense, None where it does not, read without decoding pixels."""
+
+from datetime import datetime
+
+import pytest
+from picture_files import exif_block, photo, pillow_bytes
+from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
+
+from lightfuse.images import Metadata, ShotInfo, probe_picture, read_picture, shot_info
+
+TIME, NUMBER, ISO, BIAS, MODE = 0x829A, 0x829D, 0x8827, 0x9204, 0xA402
+ORIGINAL, DIGITISED, SUBSECONDS, SERIAL = 0x9003, 0x9004, 0x9291, 0xA431
+
+
+def metadata(shooting, camera=None):
+    exif = Image.Exif()
+    exif.update(camera or {})
+    exif.get_ifd(0x8769).update(shooting)
+    return Metadata(exif=exif.tobytes().removeprefix(b"Exif\0\0"))
+
+
+FULL = metadata(
+    {
+        TIME: IFDRational(1, 250),
+        NUMBER: IFDRational(56, 10),
+        ISO: 400,
+        BIAS: IFDRational(-4, 3),
+        MODE: 2,
+        ORIGINAL: "2024:05:06 07:08:09",
+        SUBSECONDS: "25",
+        SERIAL: "X-123",
+    },
+    {0x010F: "Maker ", 0x0110: "Model 5", 0x0112: 6},
+)
+SAID = ShotInfo(
+    exposure_time=1 / 250,
+    f_number=5.6,
+    iso=400,
+    exposure_bias=-4 / 3,
+    taken=datetime(2024, 5, 6, 7, 8, 9, 250_000),
+    make="Maker",
+    model="Model 5",
+    serial="X-123",
+    exposure_mode=2,
+)
+
+
+def test_everything_said_is_read():
+    assert shot_info(FULL) == SAID
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_probe_tells_the_shot_and_the_stored_orientation(tmp_path, kind):
+    path = tmp_path / "picture"
+    path.write_bytes(pillow_bytes(photo(), kind, exif=b"Exif\0\0" + FULL.exif))
+    shot = probe_picture(path).shot
+    assert shot.orientation == 6
+    assert shot_info(read_picture(path).metadata, orientation=6) == shot
+    assert (shot.exposure_time, shot.taken, shot.serial) == (SAID.exposure_time, SAID.taken, SAID.serial)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_either_byte_order_is_read(order):
+    shot = shot_info(Metadata(exif=exif_block(order)))
+    assert (shot.exposure_time, shot.make) == (1 / 250, "LightFuse")
+
+
+def test_nothing_said_is_nothing():
+    assert shot_info(Metadata()) == ShotInfo()
+    assert probe_picture(pillow_bytes(photo(), "JPEG")).shot == ShotInfo()
+
+
+@pytest.mark.parametrize("exif", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", b"no exif"])
+def test_corrupt_exif_says_nothing(exif):
+    assert shot_info(Metadata(exif=exif)) == ShotInfo()
+
+
+@pytest.mark.parametrize(
+    "shooting",
+    [
+        {TIME: IFDRational(1, 0)},
+        {TIME: IFDRational(0, 0)},
+        {TIME: IFDRational(0, 1)},
+        {TIME: IFDRational(4_000_000_000, 1)},
+        {NUMBER: IFDRational(0, 1)},
+        {NUMBER: IFDRational(0, 0)},
+        {0x9202: IFDRational(0, 1)},
+        {ISO: 0},
+        {BIAS: IFDRational(-100, 1)},
+        {BIAS: IFDRational(1, 0)},
+        {MODE: 99},
+        {ORIGINAL: "0000:00:00 00:00:00"},
+        {ORIGINAL: "2024:13:40 25:61:61"},
+        {ORIGINAL: "                   "},
+        {SERIAL: "\0\0\0"},
+        {SUBSECONDS: "25"},
+    ],
+    ids=str,
+)
+def test_nonsense_is_none(shooting):
+    assert shot_info(metadata(shooting)) == ShotInfo()
+
+
+def test_apex_values_stand_in_for_missing_ones():
+    shot = shot_info(metadata({0x9201: IFDRational(5, 1), 0x9202: IFDRational(4, 1)}))
+    assert (shot.exposure_time, shot.f_number) == (1 / 32, 4)
+    assert shot_info(metadata({TIME: IFDRational(1, 30), 0x9201: IFDRational(5, 1)})).exposure_time == 1 / 30
+
+
+def test_a_sensitivity_beyond_sixteen_bits_is_read_from_the_long_tag():
+    assert shot_info(metadata({ISO: 65535, 0x8832: 102_400})).iso == 102_400
+    assert shot_info(metadata({ISO: 65535})).iso == 65535
+
+
+@pytest.mark.parametrize("digits", ["", "  ", "x", "-5", "²"])
+def test_odd_subseconds_are_passed_over(digits):
+    taken = shot_info(metadata({ORIGINAL: "2024:05:06 07:08:09", SUBSECONDS: digits})).taken
+    assert taken == datetime(2024, 5, 6, 7, 8, 9)
+
+
+def test_subseconds_never_round_into_the_next_second():
+    taken = shot_info(metadata({ORIGINAL: "2024:05:06 07:08:09", SUBSECONDS: "9999999"})).taken
+    assert taken == datetime(2024, 5, 6, 7, 8, 9, 999_999)
+
+
+def test_a_broken_original_time_falls_back_to_the_digitised_one():
+    shot = shot_info(metadata({ORIGINAL: "0000:00:00 00:00:00", DIGITISED: "2024:05:06 07:08:09"}))
+    assert shot.taken == datetime(2024, 5, 6, 7, 8, 9)
