@@ -1,5 +1,6 @@
 """The pipeline: pictures from anywhere in, one fused picture out, with the base exposure's metadata."""
 
+import functools
 import sys
 
 import numpy as np
@@ -23,6 +24,7 @@ def fuser():
     return Fuser(threads=1)
 
 
+@functools.cache  # Pillow writes the second of its making into it.
 def srgb(description):
     """An sRGB profile, told apart by trailing bytes."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + description.encode()

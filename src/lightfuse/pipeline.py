@@ -88,7 +88,7 @@ def fuse_files(
     pictures = _read_together(inputs, max_pixels)
     clock.lap("read")
 
-    bracket = make_bracket([_frame(picture) for picture in pictures], fuser.threads)
+    bracket = make_bracket([_frame(picture) for picture in pictures])
     bracket = in_one_profile(bracket)
     fused = _fuse_named(bracket, fuser, fusing, keep=options.needs_frames)
     clock.lap("fuse")
@@ -131,7 +131,7 @@ def fuse(
     """
     frames = [_frame_of(source, number) for number, source in enumerate(pictures, start=1)]
     fuser = Fuser(model, threads)
-    return fuse_bracket(make_bracket(frames, fuser.threads), fuser, options).picture
+    return fuse_bracket(make_bracket(frames), fuser, options).picture
 
 
 def _frame_of(source: Any, number: int) -> Frame:

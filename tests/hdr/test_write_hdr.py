@@ -75,6 +75,7 @@ def test_a_refusing_disk_leaves_nothing(tmp_path, light, monkeypatch):
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("os.link", refuse)
     monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(OutputError, match=r"light\.hdr cannot be written: No space left on device"):
         write_radiance(tmp_path / "light.hdr", light)

@@ -2,6 +2,7 @@
 
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -187,3 +188,16 @@ def test_depths_are_rounded_and_never_wrapped():
     beyond = np.array([[[-0.5, 1.5, 0.5]]], np.float32)
     np.testing.assert_array_equal(to_depth(beyond, 8), [[[0, 255, 128]]])
     np.testing.assert_array_equal(to_depth(np.array([[[0, 255, 1]]], np.uint8), 16), [[[0, 65_535, 257]]])
+
+
+@pytest.mark.parametrize("subsampling", ["444", "422", "420"])
+@pytest.mark.parametrize(("height", "width"), [(1200, 1900), (2111, 1003), (5000, 700)])
+def test_a_jpeg_joined_from_strips_holds_the_pixels_of_one_encoded_whole(subsampling, height, width):
+    """Read by two decoders; strips of every length occur, the last one short and not whole units."""
+    pixels = np.tile(photo(250, 350), (20, 6, 1))[:height, :width]
+    data = encode_picture(pixels, ".jpg", None, EncodeOptions(subsampling=subsampling))
+    whole = imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=95, subsampling=subsampling)
+    assert data.count(b"\xff\xd0") >= 1
+    assert np.array_equal(imagecodecs.jpeg8_decode(data), imagecodecs.jpeg8_decode(whole))
+    with Image.open(io.BytesIO(data)) as ours, Image.open(io.BytesIO(whole)) as theirs:
+        assert np.array_equal(np.asarray(ours), np.asarray(theirs))

@@ -14,6 +14,7 @@ from PIL import Image
 
 from lightfuse.errors import OutputError
 from lightfuse.images import SUFFIXES, check_output, encode_picture, read_picture, write_picture
+from lightfuse.images import place as place_module
 from lightfuse.images import write as write_module
 
 
@@ -212,9 +213,9 @@ def test_a_file_that_appears_meanwhile_is_not_touched(tmp_path, monkeypatch):
 
     def slow_encode(*arguments, **options):
         path.write_bytes(b"someone else's")
-        return encode_picture(*arguments, **options)
+        return [encode_picture(*arguments, **options)]
 
-    monkeypatch.setattr(write_module, "encode_picture", slow_encode)
+    monkeypatch.setattr(write_module, "encode_in_parts", slow_encode)
     assert "already exists" in refusal(write_picture, path, photo())
     assert path.read_bytes() == b"someone else's"
     assert names(tmp_path) == ["a.png"]
@@ -282,11 +283,11 @@ def test_nothing_is_left_behind_when_writing_fails(tmp_path, monkeypatch, failur
             def __exit__(self, *_):
                 file.close()
 
-            write = staticmethod(failure)
+            writelines = staticmethod(failure)
 
         return Failing()
 
-    monkeypatch.setattr(write_module, "open", failing_open, raising=False)
+    monkeypatch.setattr(place_module, "open", failing_open, raising=False)
     with pytest.raises(raised):
         write_picture(path, photo(), overwrite=True)
     assert names(tmp_path) == ["a.png"]

@@ -1,7 +1,6 @@
 """HDR files by their suffix: a gain-map JPEG, or the merged light itself; whole under their own name, or not at all."""
 
 import os
-import secrets
 from collections.abc import Callable
 from importlib.util import find_spec
 from io import BytesIO
@@ -14,6 +13,7 @@ from lightfuse.hdr.merge import Radiance
 from lightfuse.hdr.transfer import Array, Light
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
+from lightfuse.images.place import name_is_taken, place_file
 from lightfuse.images.source import display_name
 
 GAIN_MAP_SUFFIXES = (".jpg", ".jpeg")
@@ -33,7 +33,7 @@ def check_hdr_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     suffix = _suffix(path, (*GAIN_MAP_SUFFIXES, *RADIANCE_SUFFIXES))
     try:
         if os.path.lexists(target) and not (overwrite and target.is_file()):
-            raise OutputError(_exists(name) if target.is_file() else f"{name} is not a file and cannot be replaced")
+            raise OutputError(name_is_taken(name) if target.is_file() else f"{name} is not a file and cannot be replaced")
         folder = Path(os.path.realpath(target)).parent
         if not folder.is_dir():
             raise OutputError(f"{name} cannot be written: there is no folder {display_name(folder)}; create it first")
@@ -124,40 +124,6 @@ def _suffix(path: str | os.PathLike[str], known: tuple[str, ...]) -> str:
 
 
 def _write(path: str | os.PathLike[str], encode: Callable[[], bytes], *, overwrite: bool) -> None:
-    name = display_name(path)
-    if os.path.lexists(path) and not overwrite:
-        raise OutputError(_exists(name))
-    try:
-        _place(encode(), Path(os.path.realpath(path)), overwrite=overwrite)
-    except FileExistsError:
-        raise OutputError(_exists(name)) from None
-    except OSError as error:
-        raise OutputError(f"{name} cannot be written: {error.strerror or error}") from None
-
-
-def _exists(name: str) -> str:
-    return f"{name} already exists; give --overwrite to replace it"
-
-
-def _place(data: bytes, target: Path, *, overwrite: bool) -> None:
-    """Write under a temporary name, then move; raise FileExistsError if the name is taken, even since a moment ago."""
-    part = target.with_name(f".lightfuse-{secrets.token_hex(8)}.part")
-    try:
-        with open(part, "xb") as file:
-            file.write(data)
-        if overwrite:
-            os.replace(part, target)
-        else:
-            _move_to_free_name(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _move_to_free_name(part: Path, target: Path) -> None:
-    with open(target, "xb"):  # Reserves the name.
-        pass
-    try:
-        os.replace(part, target)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+    if os.path.lexists(path) and not overwrite:  # Told before the work.
+        raise OutputError(name_is_taken(display_name(path)))
+    place_file(path, [encode()], overwrite=overwrite)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lightfuse.errors import OutputError
 from lightfuse.images import avif_write, jpeg_segments, png_chunks, webp_chunks
 from lightfuse.images.container import Format
+from lightfuse.images.jpeg_encode import Parts, encode_jpeg
 from lightfuse.images.jxl_encode import encode_jxl
 from lightfuse.images.metadata import Metadata, fitted
 from lightfuse.images.options import EncodeOptions, check_options, chosen_subsampling
@@ -71,6 +72,18 @@ def encode_picture(
         OutputError: the suffix is unknown, the format has not what the options ask for, the pixels are not as above, or
             the format cannot hold a picture of that size.
     """
+    return b"".join(encode_in_parts(pixels, suffix, metadata, options, quality=quality))
+
+
+def encode_in_parts(
+    pixels: NDArray[Any],
+    suffix: str,
+    metadata: Metadata | None = None,
+    options: EncodeOptions | None = None,
+    *,
+    quality: int | None = None,
+) -> Parts:
+    """Encode a picture as `encode_picture` does, into parts that together are the file: nothing large is copied."""
     kind = format_of(suffix)
     options = options or EncodeOptions()
     options = options if quality is None else replace(options, quality=quality)
@@ -82,22 +95,20 @@ def encode_picture(
         depth = options.bit_depth if options.bit_depth != "auto" else 8 * min(pixels.itemsize, 4)
         return encode_tiff(to_depth(pixels, depth), metadata, options.compression)
     if kind == "PNG":
-        return _encode_png(pixels, metadata, options)
+        return [_encode_png(pixels, metadata, options)]
     if kind == "WebP":
-        return _encode_webp(pixels, metadata, options)
+        return [_encode_webp(pixels, metadata, options)]
     if kind == "AVIF":
-        return _encode_avif(pixels, metadata, options)
+        return [_encode_avif(pixels, metadata, options)]
     if kind == "JPEG XL":
-        return encode_jxl(pixels, metadata, options)
+        return [encode_jxl(pixels, metadata, options)]
     return _encode_jpeg(pixels, metadata, options)
 
 
-def _encode_jpeg(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> bytes:
-    import imagecodecs
-
+def _encode_jpeg(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
     levels = np.ascontiguousarray(to_depth(pixels, 8))
-    jpeg = imagecodecs.jpeg8_encode(levels, level=options.quality, subsampling=chosen_subsampling(options))
-    return jpeg_segments.insert_metadata(bytes(jpeg), metadata)
+    first, *others = encode_jpeg(levels, options.quality, chosen_subsampling(options))
+    return [jpeg_segments.insert_metadata(bytes(first), metadata), *others]
 
 
 def _encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> bytes:

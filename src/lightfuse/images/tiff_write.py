@@ -16,6 +16,8 @@ from lightfuse.images.ifd import BYTE, LONG, SHORT, IfdError, Tree, Value, seria
 from lightfuse.images.metadata import Metadata
 from lightfuse.images.options import Compression
 
+Parts = list[bytes | memoryview]
+
 _STRIP_BYTES = 1 << 20
 _UNDEFINED = 7
 _PIXELS_AT = 8
@@ -23,8 +25,8 @@ _DEFLATE_LEVEL, _ZSTD_LEVEL = 6, 9
 _COMPRESSIONS: dict[Compression, int] = {"auto": 1, "none": 1, "lzw": 5, "deflate": 8, "zstd": 50000}
 
 
-def encode_tiff(pixels: NDArray[Any], metadata: Metadata, compression: Compression = "auto") -> bytes:
-    """Lay out H×W×3 uint8, uint16 or float32 pixels as a TIFF file.
+def encode_tiff(pixels: NDArray[Any], metadata: Metadata, compression: Compression = "auto") -> Parts:
+    """Lay out H×W×3 uint8, uint16 or float32 pixels as a TIFF file, in parts: pixels not compressed are not copied.
 
     Raises:
         OutputError: the file would pass the 4 GB that a TIFF can hold.
@@ -57,7 +59,7 @@ def encode_tiff(pixels: NDArray[Any], metadata: Metadata, compression: Compressi
     if _COMPRESSIONS[compression] != 1:
         tree[317] = _shorts(3 if is_float else 2)  # Differences to the pixel on the left.
     padded = [part for strip in strips for part in (strip, bytes(len(strip) % 2))]
-    return b"".join([b"II*\0" + struct.pack("<I", directory_at), *padded, serialise(tree, directory_at)])
+    return [b"II*\0" + struct.pack("<I", directory_at), *padded, serialise(tree, directory_at)]
 
 
 def _strips(pixels: NDArray[Any], rows: int, compression: Compression) -> list[bytes | memoryview]:

@@ -1,7 +1,6 @@
 """One picture written: whole under its own name, or not at all."""
 
 import os
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lightfuse.errors import OutputError
-from lightfuse.images.encode import encode_picture, format_of
+from lightfuse.images.encode import encode_in_parts, encode_picture, format_of
 from lightfuse.images.metadata import Metadata
 from lightfuse.images.options import EncodeOptions
+from lightfuse.images.place import name_is_taken, place_file
 from lightfuse.images.source import display_name
 
 STDOUT = "-"
@@ -39,7 +39,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         if target.exists() and not target.is_file():
             raise OutputError(f"{name} is not a regular file and cannot be replaced")
         if os.path.lexists(target) and not overwrite:
-            raise OutputError(_exists(name))
+            raise OutputError(name_is_taken(name))
         folder = _real(target).parent
         if not folder.is_dir():
             raise OutputError(f"{name} cannot be written: there is no folder {display_name(folder)}; create it first")
@@ -76,17 +76,11 @@ def write_picture(
     if path == STDOUT:
         _send(encode_picture(pixels, suffix, metadata, options, quality=quality))
         return
-    name, target = display_name(path), _real(Path(path))
     try:
-        data = encode_picture(pixels, Path(path).suffix, metadata, options, quality=quality)
+        parts = encode_in_parts(pixels, Path(path).suffix, metadata, options, quality=quality)
     except OutputError as error:
-        raise OutputError(f"{name} cannot be written: {error}") from None
-    try:
-        _place(data, target, overwrite=overwrite)
-    except FileExistsError:
-        raise OutputError(_exists(name)) from None
-    except OSError as error:
-        raise OutputError(f"{name} cannot be written: {_reason(error)}") from None
+        raise OutputError(f"{display_name(path)} cannot be written: {error}") from None
+    place_file(path, parts, overwrite=overwrite)
 
 
 def _send(data: bytes) -> None:
@@ -97,41 +91,8 @@ def _send(data: bytes) -> None:
         raise OutputError(f"standard output cannot be written: {_reason(error)}") from None
 
 
-def _place(data: bytes, target: Path, *, overwrite: bool) -> None:
-    part = target.with_name(f".lightfuse-{secrets.token_hex(8)}.part")
-    try:
-        with open(part, "xb") as file:
-            file.write(data)
-        if overwrite:
-            os.replace(part, target)
-        else:
-            _move_to_free_name(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _move_to_free_name(part: Path, target: Path) -> None:
-    """Give `part` the name `target`; raise FileExistsError if that name is taken, even since a moment ago."""
-    try:
-        os.link(part, target)
-    except FileExistsError:
-        raise
-    except OSError:  # A file system without hard links: reserve the name with an empty file, then replace that.
-        with open(target, "xb"):
-            pass
-        try:
-            os.replace(part, target)
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
-
-
 def _real(target: Path) -> Path:
     return Path(os.path.realpath(target))
-
-
-def _exists(name: str) -> str:
-    return f"{name} already exists; give --overwrite to replace it"
 
 
 def _reason(error: OSError | ValueError) -> str:
