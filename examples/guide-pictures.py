@@ -1,4 +1,4 @@
-"""Make the pictures of docs/photographers-guide.md from the synthetic scene: a hand-held bracket with something moving."""
+"""Make the pictures of docs/photographers-guide.md: a hand-held synthetic bracket with something moving."""
 
 import argparse
 from pathlib import Path
