@@ -4,7 +4,10 @@ from typing import Annotated
 
 import typer
 
+from lightfuse.cli.batch import batch
+from lightfuse.cli.benchmark import benchmark
 from lightfuse.cli.demo import demo
+from lightfuse.cli.doctor import doctor
 from lightfuse.cli.evaluate import evaluate
 from lightfuse.cli.fuse import fuse
 from lightfuse.cli.import_keras import import_keras
@@ -19,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fuse, demo, evaluate, prepare, train, inspect, import_keras):
+for _command in (fuse, batch, demo, evaluate, prepare, train, inspect, import_keras, doctor, benchmark):
     app.command(name=_command.__name__.replace("_", "-"))(_command)
 
 

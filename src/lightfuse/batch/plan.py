@@ -1,0 +1,137 @@
+"""What a batch will do, settled before anything runs: which brackets become which files, and which are done."""
+
+import os
+import string
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightfuse.batch.manifest import Manifest
+from lightfuse.brackets.grouping import SortedBracket
+from lightfuse.errors import OutputError
+from lightfuse.images.encode import format_of
+from lightfuse.images.source import display_name
+
+_EXAMPLE = {"scene": "kitchen", "first": "IMG_1", "last": "IMG_3", "count": 3, "number": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class BracketJob:
+    """One bracket to fuse into one file."""
+
+    scene: str
+    inputs: tuple[Path, ...]
+    output: Path
+
+
+@dataclass(frozen=True)
+class NameSettings:
+    """How results are called.
+
+    Attributes:
+        template: with the fields ``{scene}``, ``{first}`` and ``{last}`` (names of exposures without suffix),
+            ``{count}`` (of exposures) and ``{number}`` (of the bracket in its folder, from 1).
+        suffix: of the format, such as ``.jpg``.
+    """
+
+    template: str = "{scene}_fused"
+    suffix: str = ".jpg"
+
+    def __post_init__(self) -> None:
+        format_of(self.suffix)
+        try:
+            fields = [name for _, name, form, _ in string.Formatter().parse(self.template) if name is not None]
+            self.template.format(**_EXAMPLE)
+        except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+            fields = [""]
+        if not set(fields) <= _EXAMPLE.keys() or not self.template or "/" in self.template or os.sep in self.template:
+            known = ", ".join(f"{{{name}}}" for name in _EXAMPLE)
+            raise OutputError(f"{self.template!r} is no template for file names; its fields may be {known}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs to run, and those that need not run: done before and unchanged, or skipped because the file exists."""
+
+    jobs: tuple[BracketJob, ...]
+    unchanged: tuple[BracketJob, ...] = ()
+    existing: tuple[BracketJob, ...] = ()
+
+
+def plan_jobs(brackets: Sequence[SortedBracket], out: Path, names: NameSettings = NameSettings()) -> list[BracketJob]:
+    """Give every bracket its output, below ``out`` as the bracket lies below the folder that was sorted.
+
+    Raises:
+        OutputError: two brackets would write one file, or a result would replace an exposure.
+    """
+    numbers: dict[Path, int] = {}
+    jobs = []
+    for bracket in brackets:
+        numbers[bracket.place] = numbers.get(bracket.place, 0) + 1
+        name = names.template.format(
+            scene=bracket.scene,
+            first=bracket.shots[0].path.stem,
+            last=bracket.shots[-1].path.stem,
+            count=len(bracket.shots),
+            number=numbers[bracket.place],
+        )
+        output = out / bracket.place / f"{name}{names.suffix}"
+        if ".." in output.relative_to(out).parts or name.startswith(("/", ".")):
+            raise OutputError(f"a result cannot be called {display_name(name)}; give another --name or --pattern")
+        jobs.append(BracketJob(bracket.scene, tuple(shot.path for shot in bracket.shots), output))
+    _check_names(jobs)
+    return jobs
+
+
+def plan_batch(
+    jobs: Sequence[BracketJob], manifest: Manifest, digest: str, *, overwrite: bool = False, skip_existing: bool = False
+) -> Plan:
+    """Tell jobs that must run from those whose result is there.
+
+    Args:
+        jobs: every bracket.
+        manifest: of the folder the results go to.
+        digest: of the options; a result made with others is not up to date.
+        overwrite: replace results that are there and not up to date.
+        skip_existing: leave them alone.
+
+    Raises:
+        OutputError: results are there, not up to date, and neither option was given.
+    """
+    if overwrite and skip_existing:
+        raise OutputError("give --overwrite or --skip-existing, not both")
+    run, unchanged, existing = [], [], []
+    for job in jobs:
+        if manifest.is_up_to_date(job.inputs, job.output, digest):
+            unchanged.append(job)
+        elif os.path.lexists(job.output) and not overwrite:
+            existing.append(job)
+        else:
+            run.append(job)
+    if existing and not skip_existing:
+        first = existing[0].output
+        made = "was made from other inputs or options" if manifest.knows(first) else "already exists"
+        more = f", and so do {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise OutputError(f"{display_name(first)} {made}{more}; give --overwrite or --skip-existing")
+    return Plan(tuple(run), tuple(unchanged), tuple(existing))
+
+
+def _check_names(jobs: Sequence[BracketJob]) -> None:
+    inputs = {os.path.realpath(path) for job in jobs for path in job.inputs}
+    taken: dict[str, BracketJob] = {}
+    for job in jobs:
+        if os.path.realpath(job.output) in inputs:
+            raise OutputError(f"{display_name(job.output)} is one of the exposures; give another --name or -o")
+        other = taken.setdefault(_as_the_disk_compares(job.output), job)
+        if other is not job:
+            raise OutputError(
+                f"two brackets would be written to {display_name(job.output)}, that of {display_name(other.inputs[0])} "
+                f"and that of {display_name(job.inputs[0])}; give another --name, such as '{{first}}_fused'"
+            )
+
+
+def _as_the_disk_compares(path: Path) -> str:
+    """File systems of macOS and Windows take two spellings of a name for one."""
+    return unicodedata.normalize("NFC", str(path)).casefold() if sys.platform in ("darwin", "win32") else str(path)

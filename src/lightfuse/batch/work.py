@@ -1,0 +1,97 @@
+"""The work of one bracket, as a function that can travel: in this process, or in a worker of a cluster."""
+
+import dataclasses
+import hashlib
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lightfuse.errors import LightFuseError
+from lightfuse.fuser import Fuser
+from lightfuse.fusing import FuseOptions
+from lightfuse.images.source import display_name
+from lightfuse.pipeline import MAX_PIXELS, fuse_files
+from lightfuse.products import WriteOptions
+from lightfuse.weights import Weights
+
+_NOT_IN_THE_FILE = ("overwrite", "stdout_suffix")
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How every bracket of a batch is fused: all but the files.
+
+    Attributes:
+        weights: of the model.
+        write, fusing: see `pipeline.fuse_files`; ``write.overwrite`` is not looked at.
+        max_pixels: pictures that claim more are refused.
+        digest: of all that shapes the result; made, not given.
+    """
+
+    weights: Weights
+    write: WriteOptions = field(default_factory=WriteOptions)
+    fusing: FuseOptions = field(default_factory=FuseOptions)
+    max_pixels: int = MAX_PIXELS
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", _digest(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """What became of one bracket: done if there is no error; size of the result in megapixels, seconds it took."""
+
+    error: str | None
+    seconds: float
+    megapixels: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def fuse_job(
+    inputs: tuple[Path, ...], output: Path, settings: BatchSettings, threads: int, *, overwrite: bool
+) -> Fused:
+    """Fuse one bracket's files into one; whatever goes wrong is told, not raised, and is this bracket's alone."""
+    start = time.perf_counter()
+    try:
+        write = dataclasses.replace(settings.write, overwrite=overwrite)
+        fuser = _fuser(settings, threads)
+        report = fuse_files(inputs, output, fuser, write, settings.fusing, max_pixels=settings.max_pixels)
+    except LightFuseError as error:
+        return Fused(str(error), time.perf_counter() - start)
+    except MemoryError:
+        return Fused("there is not enough memory for it; give fewer --jobs", time.perf_counter() - start)
+    except Exception as error:  # A hundred brackets must not be lost to a picture nobody thought of.
+        first = display_name(inputs[0])
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return Fused(f"the bracket of {first} met a fault in LightFuse ({reason})", time.perf_counter() - start)
+    return Fused(None, time.perf_counter() - start, report.width * report.height / 1e6, tuple(report.notes))
+
+
+_fusers: dict[tuple[str, int], Fuser] = {}
+_making = threading.Lock()
+
+
+def _fuser(settings: BatchSettings, threads: int) -> Fuser:
+    """The process's one Fuser, made when the first bracket asks."""
+    key = settings.digest, threads
+    with _making:
+        if key not in _fusers:
+            _fusers.clear()  # A worker outlives many batches.
+            _fusers[key] = Fuser(settings.weights, threads)
+        return _fusers[key]
+
+
+def _digest(settings: BatchSettings) -> str:
+    from lightfuse import __version__
+
+    weights = settings.weights
+    write = {name: value for name, value in dataclasses.asdict(settings.write).items() if name not in _NOT_IN_THE_FILE}
+    words = [__version__, weights.model, repr(weights.config), write, dataclasses.asdict(settings.fusing)]
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True, default=repr).encode())
+    for name, tensor in sorted(weights.tensors.items()):
+        digest.update(f"{name}{tensor.shape}".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,181 @@
+"""What ``lightfuse batch`` prints: brackets that would be fused, progress, what failed, and how it ended."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lightfuse.batch import BracketJob, Outcome, Plan
+from lightfuse.brackets.grouping import Grouping, LeftOut
+from lightfuse.cli.printing import show
+from lightfuse.errors import DataError
+from lightfuse.images.source import display_name
+
+_NAMED = 5  # More than so many are counted, not listed.
+
+
+def check_brackets(grouping: Grouping, folder: Path) -> None:
+    """Raise DataError if there is nothing to fuse, with one of the reasons."""
+    if not grouping.brackets:
+        first = grouping.left_out[0]
+        raise DataError(
+            f"{display_name(folder)} holds no brackets: {_sentence(first)}; "
+            "--dry-run lists all, --help says how else to sort"
+        )
+
+
+def print_plan(grouping: Grouping, planned: Sequence[BracketJob], folder: Path, *, quiet: bool, as_json: bool) -> None:
+    """The brackets, one a line or a JSON record, and what is part of none."""
+    for bracket, job in zip(grouping.brackets, planned, strict=True):
+        if as_json:
+            inputs = [str(path) for path in job.inputs]
+            show(json.dumps({"scene": job.scene, "output": str(job.output), "inputs": inputs, "by": grouping.method}))
+        else:
+            names = ", ".join(display_name(shot.path.relative_to(folder)) for shot in bracket.shots)
+            show(f"{display_name(job.output)}: {names}")
+    for left in grouping.left_out:
+        if as_json:
+            show(json.dumps({"left_out": str(left.path), "reason": left.reason}))
+        else:
+            show(f"left out {_sentence(left)}")
+    if not (as_json or quiet):
+        counts = sorted({len(bracket.shots) for bracket in grouping.brackets})
+        exposures = f" of {' or '.join(map(str, counts))} exposures" if counts else ""
+        ending = f", {_many(len(grouping.left_out), 'picture')} left out" if grouping.left_out else ""
+        show(f"{_many(len(planned), 'bracket')}{exposures}, sorted by {grouping.method}{ending}; nothing was fused")
+
+
+class BatchReport:
+    """Prints while a batch runs: call it with every outcome, inside ``with``; then `print_summary`.
+
+    Progress goes to standard error, and only to a terminal; what failed goes there at once.
+    """
+
+    def __init__(self, grouping: Grouping, plan: Plan, out: Path, *, quiet: bool, as_json: bool) -> None:
+        self._left_out, self._plan, self._out = grouping.left_out, plan, out
+        self._quiet, self._as_json = quiet, as_json
+        self._failed: list[str] = []
+        self._done, self._megapixels, self._start = 0, 0.0, time.monotonic()
+        self._bar = _Bar(len(plan.jobs)) if sys.stderr.isatty() and not quiet else None
+
+    @property
+    def is_imperfect(self) -> bool:
+        """Whether a bracket failed or a picture could not be read."""
+        return bool(self._failed) or any(left.bad for left in self._left_out)
+
+    def __enter__(self) -> "BatchReport":
+        self._print_left_out()
+        if self._as_json:
+            for word, jobs in (("unchanged", self._plan.unchanged), ("existing", self._plan.existing)):
+                for job in jobs:
+                    inputs = [str(path) for path in job.inputs]
+                    show(json.dumps({"scene": job.scene, "status": word, "output": str(job.output), "inputs": inputs}))
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Tell of one bracket."""
+        self._done += 1
+        self._megapixels += outcome.fused.megapixels
+        if outcome.fused.error is not None:
+            self._failed.append(display_name(outcome.job.output.relative_to(self._out)))
+            self._say(f"{display_name(outcome.job.output)} was not made: {outcome.fused.error}")
+        if not self._quiet:
+            for note in outcome.fused.notes:
+                self._say(f"note: {note}")
+        if self._as_json:
+            paths = {"output": str(outcome.job.output), "inputs": [str(path) for path in outcome.job.inputs]}
+            show(json.dumps(dict(outcome.record) | paths))
+        if self._bar is not None:
+            self._bar.advance(self._megapixels / max(1e-9, time.monotonic() - self._start))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if kind is not None and self._done:
+            print(self._summary(), file=sys.stderr)
+
+    def print_summary(self) -> None:
+        """One line on how it ended: on standard output, or standard error if records went there."""
+        if self._quiet:
+            return
+        if self._as_json:
+            print(self._summary(), file=sys.stderr)
+        else:
+            show(self._summary())
+
+    def _summary(self) -> str:
+        seconds = time.monotonic() - self._start
+        unbegun = len(self._plan.jobs) - self._done
+        unread = sum(left.bad for left in self._left_out)
+        parts = [f"{_many(self._done - len(self._failed), 'bracket')} fused"]
+        parts += [f"{len(self._failed)} failed ({_some(self._failed)})"] if self._failed else []
+        parts += [f"{_many(unread, 'picture')} unreadable"] if unread else []
+        parts += [f"{len(self._plan.unchanged)} done before"] if self._plan.unchanged else []
+        parts += [f"{len(self._plan.existing)} skipped"] if self._plan.existing else []
+        parts += [f"{unbegun} not begun"] if unbegun else []
+        speed = f" in {seconds:.1f} s, {self._megapixels / seconds:.1f} megapixels/s" if self._megapixels else ""
+        rest = "; run it again to go on" if unbegun else ""
+        return f"{display_name(self._out)}: {', '.join(parts)}{speed}{rest}"
+
+    def _print_left_out(self) -> None:
+        for left in self._left_out:
+            if left.bad:
+                self._say(_sentence(left))
+        others = [left for left in self._left_out if not left.bad]
+        if not self._quiet:
+            for left in others[:_NAMED]:
+                self._say(f"left out {_sentence(left)}")
+            if len(others) > _NAMED:
+                self._say(f"left out {len(others) - _NAMED} more; --dry-run lists all")
+
+    def _say(self, sentence: str) -> None:
+        if self._bar is not None:
+            self._bar.say(f"lightfuse: {sentence}")
+        else:
+            print(f"lightfuse: {sentence}", file=sys.stderr)
+
+
+class _Bar:
+    """A progress bar with rate and time left."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("fusing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.1f} megapixels/s"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: Any = self._progress.add_task("fusing", total=total, rate=0.0)
+        self.start, self.stop = self._progress.start, self._progress.stop
+
+    def advance(self, rate: float) -> None:
+        self._progress.update(self._task, advance=1, rate=rate)
+
+    def say(self, line: str) -> None:
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _sentence(left: LeftOut) -> str:
+    return f"{display_name(left.path)}: {left.reason}"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
