@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from lightfuse.brackets.recipe import best_recipe, fuse_by
 from lightfuse.evaluation.baselines import mertens
-from lightfuse.evaluation.methods import Method, baseline_methods
+from lightfuse.evaluation.methods import Method, baseline_methods, model_methods
 from lightfuse.evaluation.run import measure
 from lightfuse.evaluation.scenes import Protocol, Scene
+from lightfuse.fuser import Fuser
 from lightfuse.measures.mef_ssim import mef_ssim
 
 WHOLE = "OpenCV Mertens, whole bracket"
@@ -60,3 +62,13 @@ def test_what_is_shown_is_what_was_measured(scene: Scene) -> None:
     method = baseline_methods()["average"]
     assert measure(method, scene, Protocol()).picture.dtype == np.uint8
     np.testing.assert_array_equal(measure(method, scene, Protocol(normalise=True)).picture, method(scene))
+
+
+def test_models_see_the_whole_bracket_only_where_it_is_measured(scene: Scene) -> None:
+    fusers = {"small": Fuser("small", 1)}
+    assert list(model_methods(fusers, whole_bracket=False)) == ["small"]
+    methods = model_methods(fusers, whole_bracket=True)
+    recipe = best_recipe(scene.exposures, fusers["small"])
+    expected = fuse_by(recipe, scene.exposures, fusers["small"])
+    np.testing.assert_array_equal(methods["small, whole bracket"](scene), expected)
+    assert not methods["small, whole bracket"].suits(pair_of(scene))

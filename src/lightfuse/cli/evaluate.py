@@ -57,9 +57,10 @@ def evaluate(
         check_folder_output(sheet, overwrite=overwrite)
     protocol = scenes.PAPER_PROTOCOL if paper_protocol else scenes.Protocol(parse_size(size))
     baselines = methods.baseline_methods()
-    measured = {name: methods.weights_method(Fuser(name, threads)) for name in model or shipped_models()}
-    for name, path in column_names(weights or [], {*measured, *baselines}).items():
-        measured[name] = methods.weights_method(Fuser(path, threads))
+    fusers = {name: Fuser(name, threads) for name in model or shipped_models()}
+    for name, path in column_names(weights or [], {*fusers, *baselines}).items():
+        fusers[name] = Fuser(path, threads)
+    measured = methods.model_methods(fusers, whole_bracket=whole_bracket)
     sheets = ContactSheets(sheet, overwrite=overwrite) if sheet is not None else None
     live = sys.stderr.isatty() and not quiet
     table, skipped = run.evaluate(

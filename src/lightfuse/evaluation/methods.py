@@ -1,8 +1,9 @@
 """What is measured: ways of fusing a scene, from its two extreme exposures or from its whole bracket."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lightfuse.brackets.recipe import best_recipe, fuse_by
 from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, mertens
 from lightfuse.evaluation.scenes import Scene
 from lightfuse.fuser import Fuser
@@ -33,6 +34,19 @@ class Method:
 def weights_method(fuser: Fuser) -> Method:
     """A model's way of fusing, on 8-bit or float pictures alike."""
     return Method(lambda pair: as_unit(fuser(*pair)))
+
+
+def bracket_method(fuser: Fuser) -> Method:
+    """A model's way of fusing a whole bracket: the exposures that hold the scene best (see `brackets.recipe`)."""
+    return Method(lambda exposures: as_unit(fuse_by(best_recipe(exposures, fuser), exposures, fuser)), True)
+
+
+def model_methods(fusers: Mapping[str, Fuser], *, whole_bracket: bool) -> dict[str, Method]:
+    """Models on the pair and, where whole brackets are measured, on these too."""
+    methods = {name: weights_method(fuser) for name, fuser in fusers.items()}
+    if whole_bracket:
+        methods |= {f"{name}, whole bracket": bracket_method(fuser) for name, fuser in fusers.items()}
+    return methods
 
 
 def baseline_methods() -> dict[str, Method]:
