@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH_VERSION := 2.13.0
 TORCH_INDEX ?=
-CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.h src/lightfuse/core/*.c src/lightfuse/core/*.cpp)
+CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.[ch]* src/lightfuse/core/parts/*.h)
 
 .PHONY: demo test check format benchmark clean
 
