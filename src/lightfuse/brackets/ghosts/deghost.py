@@ -15,6 +15,7 @@ from lightfuse.brackets.ghosts.prediction import OverFromUnder, UnderFromOver
 from lightfuse.brackets.ghosts.regions import Mask, Region, find_regions, reach_of, seeds_of
 from lightfuse.brackets.ghosts.replace import Patch, replace
 from lightfuse.brackets.ghosts.speaker import Frame, Harm, choose_speakers, harm
+from lightfuse.brackets.ghosts.structure import shows_the_same
 from lightfuse.brackets.ghosts.working import Array, Floats, factor_for, reduced
 from lightfuse.errors import LightFuseError
 
@@ -123,6 +124,8 @@ def _judged(under: Floats, over: Floats, maps: Sequence[IntensityMap], choice: _
     keen, near = np.zeros_like(apart), reach_of(seeds)
     keen[near] = disagreement(under[near], over[near], maps, KEEN)
     regions = find_regions(seeds, keen)
+    if choice.mode == "auto":
+        regions = [region for region in regions if not shows_the_same(region, under, over, maps)]
     harms = [harm(region, under, over, maps) for region in regions]
     speakers = choose_speakers(regions, harms, choice.base, override=choice.override)
     verdicts = [_Verdict(*v) for v in zip(regions, speakers, harms, strict=True)]
