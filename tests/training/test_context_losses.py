@@ -7,9 +7,9 @@ import torch
 from lightfuse.evaluation import mef_ssim
 from lightfuse.measures.psnr_ssim import ssim as measured_ssim
 from lightfuse.samples import sample_pair
-from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_and_saturation_loss
+from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
 from lightfuse.training.gaussian_window import window_means
-from lightfuse.training.losses import ssim
+from lightfuse.training.losses import ssim, tone_loss
 from lightfuse.training.mef_ssim_loss import mef_ssim_loss
 
 
@@ -78,19 +78,50 @@ def test_colour_losses_by_hand():
     assert chroma_loss(red, darker_red).item() == pytest.approx(0, abs=1e-6)  # luma alone differs
     # Red minus luma: 0.6·(1 − 0.299) against 0; blue minus luma: −0.6·0.299 against 0.
     assert chroma_loss(red, grey).item() == pytest.approx(0.3, abs=1e-6)
-    for loss in hue_and_saturation_loss(red, darker_red):
-        assert loss.item() == pytest.approx(0, abs=1e-6)
-    hue, saturation = hue_and_saturation_loss(green, red)
+    for loss in (hue_loss, saturation_loss):
+        assert loss(red, darker_red).item() == pytest.approx(0, abs=1e-6)
+    hue, saturation = hue_loss(green, red), saturation_loss(green, red)
     a, b = np.array([-0.3522, -0.3522]), np.array([0.4206, -0.1794])
     sizes = np.sqrt([a @ a + 1e-4, b @ b + 1e-4])
     assert hue.item() == pytest.approx(1 - (a @ b + 1e-4) / np.prod(sizes), abs=1e-5)
     assert saturation.item() == pytest.approx(abs(sizes[0] - sizes[1]), abs=1e-5)
-    hue, saturation = hue_and_saturation_loss(red, grey)
-    assert hue.item() < 0.1  # grey has no hue to miss
-    assert saturation.item() > 0.4
+    assert hue_loss(red, grey).item() < 0.1  # grey has no hue to miss
+    assert saturation_loss(red, grey).item() > 0.4
 
 
 def test_better_exposed_is_the_one_nearer_the_middle():
     dark, middle, bright = flat(0.1, 0.1, 0.1), flat(0.4, 0.4, 0.4), flat(0.95, 0.95, 0.95)
-    assert torch.equal(better_exposed(dark, middle), middle)
-    assert torch.equal(better_exposed(middle, bright), middle)
+    for clipped_last in (False, True):
+        assert torch.equal(better_exposed(dark, middle, clipped_last=clipped_last), middle)
+        assert torch.equal(better_exposed(middle, bright, clipped_last=clipped_last), middle)
+
+
+def test_clipped_pixels_are_better_exposed_only_beside_others_as_clipped():
+    dark, orange, black = flat(0.3, 0.1, 0.05), flat(1.0, 0.5, 0.2), flat(0.0, 0.0, 0.0)
+    assert torch.equal(better_exposed(dark, orange, clipped_last=False), orange)
+    assert torch.equal(better_exposed(dark, orange, clipped_last=True), dark)
+    assert torch.equal(better_exposed(dark, orange * 0.9, clipped_last=True), orange * 0.9)
+    assert torch.equal(better_exposed(black, orange, clipped_last=True), orange)
+
+
+def test_unknown_is_where_under_is_black_and_over_white():
+    black, white, middle = flat(0.02, 0.02, 0.02), flat(1.0, 1.0, 0.95), flat(0.5, 0.5, 0.5)
+    assert unknown(black, white).item() == 1
+    assert unknown(middle, white).item() == 0
+    assert unknown(black, middle).item() == 0
+    half = torch.cat([white[..., :4], middle[..., :4]], dim=3)
+    assert unknown(black, half).item() == pytest.approx(0.5)
+
+
+def test_tone_loss_sees_brightness_but_no_detail():
+    grey = torch.full((2, 3, 32, 32), 0.5)
+    stripes = grey.clone()
+    stripes[..., ::2] += 0.2
+    stripes[..., 1::2] -= 0.2
+    assert tone_loss(stripes, grey).tolist() == pytest.approx([0, 0], abs=1e-6)
+    brighter = grey.clone()
+    brighter[1] += 0.1
+    assert tone_loss(brighter, grey).tolist() == pytest.approx([0, 0.1], abs=1e-6)
+    corner = grey.clone()
+    corner[0, :, :16, :16] += 0.4  # one cell of four
+    assert tone_loss(corner, grey).tolist() == pytest.approx([0.1, 0], abs=1e-6)

@@ -13,9 +13,8 @@ import torch
 from torch.nn import functional
 
 from lightfuse.errors import DataError
-from lightfuse.evaluation import mertens
 from lightfuse.images import write_picture
-from lightfuse.networks import build
+from lightfuse.networks import build, to_weights
 from lightfuse.training.averaging import AveragedModel
 from lightfuse.training.context_sampling import ContextSampler, choose_pair, interpolation
 from lightfuse.training.context_task import ContextTask
@@ -26,7 +25,7 @@ from lightfuse.training.settings import choose_settings
 from lightfuse.training.soft_reference import soft_reference
 from lightfuse.training.team import ALONE, Team
 from lightfuse.training.validation import combined
-from lightfuse.weights import KNOWN_MODELS, read_weights
+from lightfuse.weights import KNOWN_MODELS, read_weights, save_weights
 
 TINY_ARCHITECTURE = ["architecture.thumbnail_cells=600", "architecture.channels=4", "architecture.levels=2"]
 TINY_SAMPLES = ["batch=2", "batch_unlabelled=2", "patch=48"]
@@ -75,16 +74,12 @@ def ramps(tmp_path_factory):
     return load_dataset(root / "out")
 
 
-def test_soft_references_are_mertens_with_more_chroma_and_flagged(data):
+def test_soft_references_are_of_all_exposures_and_flagged(data):
     dataset = load_dataset(data[1])
     scene = dataset.scenes[0]
     assert (scene.has_reference, scene.has_soft_reference) == (False, True)
     pictures = np.array(open_scene(dataset, scene))
     np.testing.assert_array_equal(pictures[-1], soft_reference(pictures[:-1]))
-    fused = mertens(list(pictures[:-1])).astype(np.float64)
-    grey = (fused @ [0.299, 0.587, 0.114])[..., None]
-    expected = np.clip(grey + 1.2 * (fused - grey), 0, 1) * 255
-    np.testing.assert_allclose(pictures[-1], expected, atol=0.51)
     assert not any(scene.has_soft_reference for scene in load_dataset(data[0]).scenes)
 
 
@@ -166,8 +161,8 @@ def test_each_kind_of_scene_asks_for_its_own_losses(data):
     names = set(task.losses(build(TINY.config), task.batch(0)))
     assert names == {
         "out_of_range",
-        *(f"labelled_{name}" for name in ("l1", "ssim", "chroma", "mef_ssim")),
-        *(f"unlabelled_{name}" for name in ("l1", "ssim", "chroma", "mef_ssim", "hue", "saturation")),
+        *(f"labelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim")),
+        *(f"unlabelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim", "hue", "saturation")),
     }
     alone = ContextTask(TINY.override(["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), ALONE)
     assert set(alone.losses(build(TINY.config), alone.batch(0))) == {"out_of_range", "unlabelled_mef_ssim"}
@@ -210,6 +205,22 @@ def test_a_resumed_run_ends_exactly_where_an_unbroken_one_does(data, tmp_path):
     logs = [list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines())) for run in ("unbroken", "broken")]
     assert logs[0] == logs[1]
     assert len(logs[0]) == 1 + TINY.steps
+
+
+def test_a_run_starts_from_the_weights_it_is_given(data, tmp_path):
+    """With no step of any size, it ends at them; of another shape, or missing, they are refused."""
+    first = build(TINY.config)
+    path = tmp_path / "first.safetensors"
+    save_weights(path, to_weights(first, "small", {}))
+    still = ["steps=1", "learning_rate=0", "learning_rate_floor=0", f"initial={path}"]
+    train(data, tmp_path / "run", TINY.override(still))
+    kept = read_weights(tmp_path / "run" / "last.safetensors")
+    for name, tensor in first.state_dict().items():
+        np.testing.assert_array_equal(kept.tensors[name], tensor.numpy(), err_msg=name)
+    with pytest.raises(DataError, match="another architecture"):
+        train(data, tmp_path / "other", TINY.override(["initial=small"]))
+    with pytest.raises(DataError, match="setting initial: 'nowhere'"):
+        train(data, tmp_path / "none", TINY.override(["initial=nowhere"]))
 
 
 def test_weights_carry_the_trained_variation_and_its_figures(data, tmp_path):
@@ -319,6 +330,7 @@ def test_settings_follow_the_model_unless_they_are_given(tmp_path):
         ("mef_ssim=-1", "mef_ssim must be a number of at least 0"),
         ("l1=nan", "l1 must be a number"),
         ("average=1", "average must be below 1"),
+        ("mef_ssim_unknown=1.5", "mef_ssim_unknown must be at most 1"),
     ],
 )
 def test_wrong_settings_are_named(word, sentence):

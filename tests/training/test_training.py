@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from lightfuse.errors import DataError
-from lightfuse.measures.psnr_ssim import ssim as measured_ssim
 from lightfuse.images import write_picture
+from lightfuse.measures.psnr_ssim import ssim as measured_ssim
 from lightfuse.training.loop import learning_rate, train
 from lightfuse.training.losses import ReferenceLosses, ssim
 from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare

@@ -4,7 +4,10 @@ import torch
 from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)
+_NO_CHROMA = 1e-4  # added to squares, so that grey has a gradient
 _GREY = 0.1  # chroma from which on a hue counts in full
+_WHITE, _BLACK = 0.98, 0.03  # a channel from there on is clipped
+_NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
 
 
 def luma(pictures: Tensor) -> Tensor:
@@ -23,16 +26,42 @@ def chroma_loss(fused: Tensor, reference: Tensor) -> Tensor:
     return (chroma(fused) - chroma(reference)).abs().mean(dim=(1, 2, 3))
 
 
-def hue_and_saturation_loss(fused: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """1 − cosine between chromas, greys counting less, and the difference of mean chroma: N and N."""
+def hue_loss(fused: Tensor, wanted: Tensor) -> Tensor:
+    """1 − cosine between chromas of N×3×H×W pictures, greys counting less: N."""
     a, b = chroma(fused), chroma(wanted)
-    size_a, size_b = ((c.square().sum(dim=1) + 1e-4).sqrt() for c in (a, b))
-    cosine = ((a * b).sum(dim=1) + 1e-4) / (size_a * size_b)
-    weight = size_b.clamp(max=_GREY) / _GREY
-    return (weight * (1 - cosine)).mean(dim=(1, 2)), (size_a - size_b).mean(dim=(1, 2)).abs()
+    cosine = ((a * b).sum(dim=1) + _NO_CHROMA) / (_size(a) * _size(b))
+    weight = _size(b).clamp(max=_GREY) / _GREY
+    return (weight * (1 - cosine)).mean(dim=(1, 2))
 
 
-def better_exposed(under: Tensor, over: Tensor) -> Tensor:
-    """At each pixel of N×3×H×W pictures the exposure whose luma is nearer the middle."""
-    nearer = (luma(under) - 0.5).abs() < (luma(over) - 0.5).abs()
-    return torch.where(nearer, under, over)
+def saturation_loss(fused: Tensor, wanted: Tensor) -> Tensor:
+    """The difference of mean chroma between N×3×H×W pictures: N."""
+    return (_size(chroma(fused)) - _size(chroma(wanted))).mean(dim=(1, 2)).abs()
+
+
+def better_exposed(under: Tensor, over: Tensor, *, clipped_last: bool) -> Tensor:
+    """At each pixel of N×3×H×W pictures the exposure whose luma is nearer the middle.
+
+    With ``clipped_last``, one that is not clipped goes before one that is: where one channel is at its limit the hue
+    is not the scene's.
+    """
+    distances = [(luma(exposure) - 0.5).abs() for exposure in (under, over)]
+    if clipped_last:
+        distances = [d + _clipped(exposure) for d, exposure in zip(distances, (under, over), strict=True)]
+    return torch.where(distances[0] < distances[1], under, over)
+
+
+def _size(colours: Tensor) -> Tensor:
+    return (colours.square().sum(dim=1) + _NO_CHROMA).sqrt()
+
+
+def _clipped(exposure: Tensor) -> Tensor:
+    """1 where a channel is at white or all are at black, else 0: N×1×H×W."""
+    white = exposure.amax(dim=1, keepdim=True) > _WHITE
+    black = exposure.amax(dim=1, keepdim=True) < _BLACK
+    return (white | black).to(exposure.dtype)
+
+
+def unknown(under: Tensor, over: Tensor) -> Tensor:
+    """The share of pixels of N×3×H×W pictures that neither exposure shows well, under black and over white: N."""
+    return ((luma(under) < _NEARLY_BLACK) & (luma(over) > _NEARLY_WHITE)).float().mean(dim=(1, 2, 3))

@@ -11,7 +11,7 @@ from torch import Tensor
 from lightfuse.errors import DataError
 from lightfuse.evaluation import mef_ssim, psnr, ssim, to_eight_bits
 from lightfuse.networks import ContextModel
-from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_and_saturation_loss
+from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
 from lightfuse.training.context_sampling import ContextSampler
 from lightfuse.training.losses import ReferenceLosses
 from lightfuse.training.mef_ssim_loss import SMALLEST_SIDE, mef_ssim_loss
@@ -96,7 +96,7 @@ class ContextTask:
         under, over, reference = crops.chunk(3, dim=1)
         losses = self._against(reference, fused)
         if self._settings.mef_ssim_labelled:
-            losses["mef_ssim"] = self._settings.mef_ssim_labelled * mef_ssim_loss(under, over, fused)
+            losses["mef_ssim"] = self._settings.mef_ssim_labelled * self._detail(under, over, fused)
         return losses
 
     def _unlabelled_losses(self, crops: Tensor, fused: Tensor, soft: Tensor) -> dict[str, Tensor]:
@@ -104,14 +104,22 @@ class ContextTask:
         under, over, reference = crops.chunk(3, dim=1)
         losses = {}
         if settings.mef_ssim:
-            losses["mef_ssim"] = settings.mef_ssim * mef_ssim_loss(under, over, fused)
-        if settings.hue or settings.saturation:
-            hue, saturation = hue_and_saturation_loss(fused, better_exposed(under, over))
-            losses |= {"hue": settings.hue * hue, "saturation": settings.saturation * saturation}
+            losses["mef_ssim"] = settings.mef_ssim * self._detail(under, over, fused)
+        if settings.hue:
+            losses["hue"] = settings.hue * hue_loss(fused, better_exposed(under, over, clipped_last=True))
+        if settings.saturation:
+            wanted = better_exposed(under, over, clipped_last=False)
+            losses["saturation"] = settings.saturation * saturation_loss(fused, wanted)
         if settings.soft and soft.any():
             against = self._against(reference, fused)
             losses |= {name: settings.soft * soft * part for name, part in against.items()}
         return losses
+
+    def _detail(self, under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
+        loss = mef_ssim_loss(under, over, fused)
+        if self._settings.mef_ssim_unknown:
+            loss = loss * (1 - self._settings.mef_ssim_unknown * unknown(under, over))
+        return loss
 
     def _against(self, reference: Tensor, fused: Tensor) -> dict[str, Tensor]:
         losses = self._reference_losses(fused, reference, _SSIM_STRIDE)

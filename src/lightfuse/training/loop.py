@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from lightfuse.errors import DataError
-from lightfuse.networks import build
+from lightfuse.errors import DataError, WeightsError
+from lightfuse.networks import Model, build, load
 from lightfuse.training.averaging import AveragedModel
 from lightfuse.training.curves import draw_curves
 from lightfuse.training.prefetch import prefetched
@@ -44,14 +44,15 @@ def train(
     Started by ``torchrun``, the processes share every step: each draws a batch of its own, the first one writes.
 
     Raises:
-        DataError: a data set cannot be used, ``out`` holds a run and ``resume`` is off, or the settings differ.
+        DataError: a data set cannot be used, ``out`` holds a run and ``resume`` is off, the settings differ, or the
+            weights to start from cannot be used.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
     team = join_team()
     task = task_for(settings, load_datasets([data] if isinstance(data, Path) else data), team)
     torch.manual_seed(settings.seed)
-    model = build(settings.config)
+    model = _starting_model(settings)
     averaged = AveragedModel(model, settings.average)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     folder = RunFolder(out, settings, resume=resume, writes=team.leads)
@@ -91,6 +92,19 @@ def train(
                     draw_curves(folder.path / "log.csv", folder.path / "curves.png")
                 report(Progress(state.step, settings.steps, loss.item(), measured, state.best))
     return folder.best
+
+
+def _starting_model(settings: TrainSettings) -> Model:
+    """Weights to go on from, where the settings name some, else random ones."""
+    if not settings.initial:
+        return build(settings.config)
+    try:
+        model = load(settings.initial)
+    except WeightsError as error:
+        raise DataError(f"setting initial: {error}") from None
+    if model.config != settings.config:
+        raise DataError(f"setting initial: {settings.initial!r} is of another architecture than {settings.model!r}")
+    return model.train()
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:

@@ -1,14 +1,17 @@
 """Differences between a fused picture and its reference, as torch numbers: one for each picture of a batch."""
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from lightfuse.training.gaussian_window import window_means
 from lightfuse.training.perceptual_loss import PerceptualDistance
 from lightfuse.training.settings import TrainSettings
 
+_TONE_CELL = 16
+
 
 class ReferenceLosses:
-    """Weighted L1, MSE, 1 − SSIM and perceptual distance, those of weight 0 left out.
+    """Weighted L1, MSE, 1 − SSIM, tone and perceptual distance, those of weight 0 left out.
 
     Raises:
         MissingExtraError, DataError: the perceptual distance is wanted and its backbone is not to be had.
@@ -27,9 +30,19 @@ class ReferenceLosses:
             losses["mse"] = settings.mse * (fused - reference).square().mean(dim=(1, 2, 3))
         if settings.ssim:
             losses["ssim"] = settings.ssim * (1 - ssim(fused, reference, stride))
+        if settings.tone:
+            losses["tone"] = settings.tone * tone_loss(fused, reference)
         if self._perceptual is not None:
             losses["perceptual"] = settings.perceptual * self._perceptual(fused, reference)
         return losses
+
+
+def tone_loss(fused: Tensor, reference: Tensor) -> Tensor:
+    """Mean absolute difference of 16×16 means of N×3×H×W pictures, sides at least 16: N.
+
+    It asks for the reference's brightness and colour and leaves detail finer than that to other losses.
+    """
+    return (F.avg_pool2d(fused, _TONE_CELL) - F.avg_pool2d(reference, _TONE_CELL)).abs().mean(dim=(1, 2, 3))
 
 
 def ssim(a: Tensor, b: Tensor, stride: int = 1) -> Tensor:

@@ -39,11 +39,12 @@ def mef_ssim_loss(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
 
 def _quality(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
     """Contrast-and-structure similarity of each fused patch with the patch one would wish for."""
-    products = (under * under, over * over, fused * fused, under * over, under * fused, over * fused)
-    means = window_means(torch.cat([under, over, fused, *products], dim=1), _STRIDE).chunk(9, dim=1)
-    mean_u, mean_o, mean_f, uu, oo, ff, uo, uf, of = means
     with torch.no_grad():
+        exposures = torch.cat([under, over, under * under, over * over, under * over], dim=1)
+        mean_u, mean_o, uu, oo, uo = window_means(exposures, _STRIDE).chunk(5, dim=1)
         factor_u, factor_o, contrast = _wished_for_patch(uu - mean_u**2, oo - mean_o**2, uo - mean_u * mean_o)
+    with_fused = torch.cat([fused, fused * fused, under * fused, over * fused], dim=1)
+    mean_f, ff, uf, of = window_means(with_fused, _STRIDE).chunk(4, dim=1)
     covariance = factor_u * (uf - mean_u * mean_f) + factor_o * (of - mean_o * mean_f)
     variance = (ff - mean_f**2).clamp_min(0)
     return (2 * covariance + _STABILITY) / (variance + contrast**2 + _STABILITY)

@@ -23,6 +23,7 @@ class TrainSettings:
     Attributes:
         model: ``paper``, ``paper-wide``, ``small`` or ``base``.
         architecture: fields of the model's configuration to change, as ``architecture.channels=16``.
+        initial: a shipped model's name or the path of weights to start from; empty starts from random ones.
         steps: optimizer steps in all.
         batch: samples with a reference a step (per process).
         patch: side of a training crop in pixels, a multiple of 8.
@@ -40,13 +41,16 @@ class TrainSettings:
             exposure is darkened or brightened, that the dark one is given sensor noise.
         jpeg: context models: chance that both exposures go through JPEG of a random quality.
         l1, mse, ssim: weights of the losses against the reference (mean absolute, mean squared error, 1 − SSIM).
+        tone: weight of the mean absolute difference of 16×16 means from the reference.
         perceptual: weight of the distance between a backbone's features (the paper's loss) against the reference.
         backbone: ``squeezenet`` (extra ``perceptual``) or ``vgg16`` (torchvision, which downloads it).
         chroma: context models: weight of the mean absolute difference of chroma against the reference.
-        soft: context models: what the four above count where the reference is a soft one.
+        soft: context models: what the losses above count where the reference is a soft one.
         mef_ssim, mef_ssim_labelled: context models: weight of 1 − MEF-SSIM without and beside a reference.
+        mef_ssim_unknown: context models: how much of both weights is taken off where neither exposure shows a pixel
+            well (under black, over white), in [0, 1]: MEF-SSIM asks for the low contrast that is left there.
         hue, saturation: context models, without a reference: weights of the differences in hue and in mean chroma
-            from the better exposed input.
+            from the better exposed input (for hue, clipped pixels are the worse exposed).
         out_of_range: context models: weight of how far pixels leave [0, 1].
         validate_every, log_every: in steps; the checkpoint is written at every validation.
         validate_long_side: context models: pictures are shrunk to this many pixels for validation.
@@ -55,6 +59,7 @@ class TrainSettings:
 
     model: str = "paper"
     architecture: Mapping[str, Any] = field(default_factory=dict)
+    initial: str = ""
     steps: int = 8000
     batch: int = 4
     patch: int = 256
@@ -77,12 +82,14 @@ class TrainSettings:
     l1: float = 1.0
     mse: float = 1.0
     ssim: float = 0.5
+    tone: float = 0.0
     perceptual: float = 0.0
     backbone: str = "squeezenet"
     chroma: float = 0.0
     soft: float = 0.0
     mef_ssim: float = 0.0
     mef_ssim_labelled: float = 0.0
+    mef_ssim_unknown: float = 0.0
     hue: float = 0.0
     saturation: float = 0.0
     out_of_range: float = 0.0
@@ -102,6 +109,8 @@ class TrainSettings:
             raise DataError(f"setting patch must be a multiple of 8, not {self.patch}")
         if not self.average < 1:
             raise DataError(f"setting average must be below 1, not {self.average}")
+        if not self.mef_ssim_unknown <= 1:
+            raise DataError(f"setting mef_ssim_unknown must be at most 1, not {self.mef_ssim_unknown}")
         if not self.l1 + self.mse + self.ssim + self.perceptual > 0:
             raise DataError("at least one of the loss weights l1, mse, ssim and perceptual must be above 0")
         config = self.config  # Raises where there is no such model.
@@ -140,14 +149,16 @@ CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
         "white_balance": 0.3,
         "exposure_gap": 0.3,
         "noise": 0.4,
-        "mse": 0.0,
+        "mse": 1.0,
         "ssim": 0.75,
-        "chroma": 1.0,
-        "soft": 0.6,
-        "mef_ssim": 3.0,
+        "tone": 4.0,
+        "chroma": 1.5,
+        "soft": 0.8,
+        "mef_ssim": 9.0,
         "mef_ssim_labelled": 0.5,
+        "mef_ssim_unknown": 0.3,
         "hue": 0.3,
-        "saturation": 0.3,
+        "saturation": 1.5,
         "out_of_range": 2.0,
         "validate_every": 1000,
     }
@@ -157,15 +168,13 @@ CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
 MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "paper": {"steps": 6000, "learning_rate": 3e-3, "validate_every": 300},
-        "small": {"steps": 7500, "mef_ssim": 6.0, "saturation": 0.6},
+        "small": {"steps": 7500},
         "base": {
             "steps": 6500,
             "learning_rate": 4e-3,
-            "mef_ssim": 6.0,
+            "mef_ssim": 15.0,
             "mef_ssim_labelled": 1.0,
-            "soft": 0.5,
-            "chroma": 1.5,
-            "saturation": 1.0,
+            "saturation": 2.0,
         },
     }
 )

@@ -1,6 +1,8 @@
 """FilteringNet of the context models: from a thumbnail of both exposures to a smooth context."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,8 @@ from lightfuse.weights import ContextConfig
 
 WINDOW = 64
 """Side, in thumbnail cells, of the part that can be decoded by itself while training."""
+
+_MARGIN = 4  # cells of the half-size level decoded around a window
 
 Place = tuple[int, int]
 
@@ -57,12 +61,15 @@ class FilteringNet(nn.Module):
         thumbnail = thumbnail - 0.5
         skips = self._down(thumbnail)
         x = skips[-1] + self._summary(skips[-1])
+        cuts = _cuts(windows, skips[0].shape[-2:]) if windows is not None else {}
         for level in reversed(range(self.config.first_level, self.config.levels)):
-            if level == 0 and windows is not None:
-                x = _cut(x, [(row // 2, column // 2) for row, column in windows], WINDOW // 2)
-                thumbnail = _cut(thumbnail, windows, WINDOW)
-            skip = skips[level - 1] if level else torch.relu(self.stem(thumbnail))
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False) + skip
+            skip = skips[level - 1] if level else thumbnail
+            if level in cuts:
+                x = _enlarged_cut(x, cuts.get(level + 1), cuts[level], skip.shape[-2:])
+                skip = cuts[level].of(skip)
+            else:
+                x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = x + (skip if level else torch.relu(self.stem(skip)))
             x = x + self.up[level % len(self.up)](x)
         context: Tensor = self.head(x)
         return context
@@ -83,6 +90,49 @@ class FilteringNet(nn.Module):
         return summary[:, :, None, None]
 
 
-def _cut(x: Tensor, places: Sequence[Place], side: int) -> Tensor:
-    parts = [sample[:, y : y + side, z : z + side] for sample, (y, z) in zip(x, places, strict=True)]
-    return torch.stack(parts)
+@dataclass(frozen=True)
+class _Cut:
+    """One square of every sample at some level: its side and its places."""
+
+    side: int
+    places: Sequence[Place]
+
+    def of(self, x: Tensor) -> Tensor:
+        """The squares of N×C×H×W: N×C×side×side."""
+        side = self.side
+        return torch.stack([part[:, y : y + side, z : z + side] for part, (y, z) in zip(x, self.places, strict=True)])
+
+
+def _cuts(windows: Sequence[Place], half_size: Sequence[int]) -> dict[int, _Cut]:
+    """What to decode at the two finest levels: the windows, and what they need of the half-size level."""
+    cuts = {0: _Cut(WINDOW, windows)}
+    side = WINDOW // 2 + 2 * _MARGIN
+    last = [edge - side for edge in half_size]
+    if min(last) >= 0:
+        starts = [tuple(min(max(at // 2 - _MARGIN, 0), end) for at, end in zip(w, last, strict=True)) for w in windows]
+        cuts[1] = _Cut(side, [(row, column) for row, column in starts])
+    return cuts
+
+
+def _enlarged_cut(x: Tensor, held: _Cut | None, wanted: _Cut, size: Sequence[int]) -> Tensor:
+    """``wanted`` of a level of ``size``, twice as fine as ``x``, which is all of its level or ``held`` of it.
+
+    Bilinear, as `F.interpolate` does it, but as products with banded matrices, which on a CPU are faster.
+    """
+    sides = []
+    for axis in (0, 1):
+        whole = _doubling(size[axis] // 2, x.dtype, x.device)
+        starts = [place[axis] for place in held.places] if held else [0] * len(x)
+        width = held.side if held else size[axis] // 2
+        places = [place[axis] for place in wanted.places]
+        parts = [whole[at : at + wanted.side, s : s + width] for at, s in zip(places, starts, strict=True)]
+        sides.append(torch.stack(parts)[:, None])
+    rows, columns = sides
+    return rows @ x @ columns.transpose(2, 3)
+
+
+@lru_cache(maxsize=16)
+def _doubling(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrix, 2·side×side, that enlarges a line twice."""
+    unit = torch.eye(side, dtype=dtype, device=device)
+    return F.interpolate(unit[None], scale_factor=2, mode="linear", align_corners=False)[0].T.contiguous()

@@ -1,0 +1,45 @@
+"""References made from whole brackets: their tone and colour beside Mertens' own fusion."""
+
+import numpy as np
+import pytest
+
+from lightfuse.evaluation import mertens
+from lightfuse.samples import sample_bracket
+from lightfuse.training.soft_reference import soft_reference
+
+
+@pytest.fixture(scope="module")
+def exposures():
+    return [np.asarray(picture) for picture in sample_bracket(120, 80, evs=(-3, 0, 3)).pictures]
+
+
+def luma(picture):
+    return (picture @ [0.299, 0.587, 0.114])[..., None]
+
+
+def mean_luma(picture):
+    return float(luma(picture).mean()) / 255
+
+
+@pytest.mark.parametrize("light", [0.3, 0.6, 1.0])
+def test_mean_brightness_comes_halfway_to_the_usual(exposures, light):
+    """Dark scenes stay darker than others, but less so than Mertens leaves them."""
+    exposures = [np.round(picture * light).astype(np.uint8) for picture in exposures]
+    fused = np.round(mertens(exposures) * 255)
+    wanted = 0.485 + 0.5 * (mean_luma(fused) - 0.47)
+    assert mean_luma(soft_reference(exposures)) == pytest.approx(wanted, abs=0.02)
+
+
+def test_colour_follows_brightness_and_gets_a_tenth_stronger(exposures):
+    """Where nothing is clipped, nor so dark that the rise is limited, chroma over luma is 1.1 times Mertens'."""
+    reference, fused = soft_reference(exposures).astype(np.float64) / 255, mertens(exposures).astype(np.float64)
+    chroma, chroma_before = (picture - luma(picture) for picture in (reference, fused))
+    relative, relative_before = chroma / (luma(reference) + 0.02), chroma_before / (luma(fused) + 0.02)
+    sure = ((reference > 0.02) & (reference < 0.98)).all(axis=2) & (luma(fused)[..., 0] > 0.15)
+    assert sure.mean() > 0.3
+    np.testing.assert_allclose(relative[sure], 1.1 * relative_before[sure], atol=0.02)
+
+
+def test_black_stays_finite_and_dark():
+    black = [np.zeros((48, 64, 3), np.uint8), np.full((48, 64, 3), 6, np.uint8)]
+    assert soft_reference(black).mean() < 0.3 * 255
