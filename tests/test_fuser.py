@@ -97,8 +97,8 @@ def test_every_instruction_set_agrees(isa, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_depths_agree(fuser, size):
     eight, sixteen, floats = (fuser(*rough_pair(*size, dtype)) for dtype in DTYPES)
-    assert np.abs(sixteen / 257.0 - eight).max() < 0.51
-    assert np.abs(floats * 255.0 - eight).max() < 0.51
+    assert np.abs(sixteen / 257.0 - eight).max() < 1.5  # Eight bits may be fused in half precision: one level.
+    assert np.abs(floats * 255.0 - eight).max() < 1.5
     assert np.abs(floats * 65535.0 - sixteen).max() < 1.5
 
 

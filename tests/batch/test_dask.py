@@ -60,7 +60,8 @@ def test_every_bracket_arrives_once_though_a_worker_is_killed(cluster, batch, tm
     assert here["output_size"] == there["output_size"]
 
 
-def test_a_scheduler_that_goes_ends_it_with_a_sentence(cluster, batch):
+def test_a_scheduler_that_goes_ends_it_with_a_sentence(cluster, batch, monkeypatch):
+    monkeypatch.setattr("lightfuse.batch.executors._PATIENCE", "2s")  # Also how long a lost one is hoped for.
     jobs, settings, manifest = batch
     arrived = []
 

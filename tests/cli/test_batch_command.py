@@ -228,11 +228,19 @@ def test_results_below_the_folder_are_not_taken_for_exposures(lightfuse_program,
         shutil.rmtree(out)
     for ending in ("brackets fused in", "done before"):
         ended = batch(lightfuse_program, holiday, out)
-        assert (ended.code, ending in ended.out) == (0, True), ended
+        told = [line for line in ended.err.splitlines() if not line.endswith("it is the result of an earlier run")]
+        assert (ended.code, ending in ended.out, told) == (0, True, []), ended
     count = 2 if place == "day 2" else 3
     assert len(records(out)) == count
     elsewhere = batch(lightfuse_program, holiday, holiday.parent / "elsewhere")
     assert f"{count} brackets fused" in elsewhere.out
+
+
+def test_whatever_else_lies_in_the_output_folder_is_no_exposure(lightfuse_program, holiday):
+    write_brackets(holiday / "fused" / "sheets", 1, evs=(-2, 2))
+    ended = batch(lightfuse_program, holiday, holiday / "fused")
+    assert (ended.code, ended.err) == (0, "")
+    assert "3 brackets fused" in ended.out
 
 
 # ---- What goes wrong -------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class ContextModel {
         std::vector<float> thumbnails(6 * cells), grid(model_.contexts * cells);
         float *const halves[2] = {thumbnails.data(), thumbnails.data() + 3 * cells};
         share_rows(size.rows, 4, threads, [&](int from, int to) {
-            const std::unique_ptr<float[]> scratch(new float[size_t{3} * first.width]);
+            const std::unique_ptr<float[]> scratch(new float[kernels.thumbnail_scratch_floats(first.width)]);
             kernels.thumbnail_rows(&first, size, from, to, halves[0], scratch.get());
             kernels.thumbnail_rows(&second, size, from, to, halves[1], scratch.get());
         });
@@ -51,7 +51,7 @@ class ContextModel {
             kernels.context_filter(&model_, thumbnails.data(), size, grid.data(), scratch.data());
         }
         share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
-            const std::unique_ptr<float[]> scratch(new float[kernels.context_row_scratch_floats]);
+            const std::unique_ptr<float[]> scratch(new float[kernels.context_combine_scratch_floats(&model_)]);
             kernels.context_combine_rows(&model_, &under, &over, grid.data(), size, strength, &out, from, to,
                                          scratch.get());
         });

@@ -1,4 +1,4 @@
-/* One instruction set's build of lightfuse.h; LF_NAME (baseline, avx2, avx512) comes from the build. */
+/* One instruction set's build of lightfuse.h; LF_NAME (baseline, avx2, avx512, avx512fp16) comes from the build. */
 #include "kernels.h"
 
 #define LF_PASTE(a, b) a##b
@@ -15,11 +15,13 @@ const lf_kernels LF_TABLE(LF_NAME) = {
     .paper_scratch_floats = lf_paper_scratch_floats,
     .paper_filter_rows = lf_paper_filter_rows,
     .paper_combine_rows = lf_paper_combine_rows,
+    .paper_combine_scratch_floats = lf_paper_combine_scratch_floats,
     .thumbnail_size = lf_thumbnail_size,
+    .thumbnail_scratch_floats = lf_thumbnail_scratch_floats,
     .thumbnail_rows = lf_thumbnail_rows,
     .context_strength = lf_context_strength,
     .context_scratch_floats = lf_context_scratch_floats,
     .context_filter = lf_context_filter,
-    .context_row_scratch_floats = 2 * LF_MAX_CONTEXT * LF_COLUMNS,
+    .context_combine_scratch_floats = lf_context_combine_scratch_floats,
     .context_combine_rows = lf_context_combine_rows,
 };

@@ -16,13 +16,15 @@ typedef struct {
     void (*paper_filter_rows)(const lf_paper *, const lf_picture *, const lf_picture *, lf_range, lf_range, float *, int,
                               int, float *);
     void (*paper_combine_rows)(const lf_paper *, const lf_picture *, const lf_picture *, lf_range, lf_range,
-                               const float *, const lf_picture *, int, int);
+                               const float *, const lf_picture *, int, int, float *);
+    size_t (*paper_combine_scratch_floats)(const lf_paper *);
     lf_size (*thumbnail_size)(const lf_context_model *, int, int);
+    size_t (*thumbnail_scratch_floats)(int);
     void (*thumbnail_rows)(const lf_picture *, lf_size, int, int, float *, float *);
     float (*context_strength)(const float *, lf_size);
     size_t (*context_scratch_floats)(const lf_context_model *, lf_size);
     void (*context_filter)(const lf_context_model *, float *, lf_size, float *, float *);
-    size_t context_row_scratch_floats;
+    size_t (*context_combine_scratch_floats)(const lf_context_model *);
     void (*context_combine_rows)(const lf_context_model *, const lf_picture *, const lf_picture *, const float *, lf_size,
                                  float, const lf_picture *, int, int, float *);
 } lf_kernels;

@@ -3,6 +3,10 @@
 #include <string>
 #include <vector>
 
+#if defined(LIGHTFUSE_AVX512FP16)
+#include <cpuid.h>
+#endif
+
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
@@ -18,6 +22,9 @@ extern const lf_kernels lf_kernels_baseline;
 #if defined(LIGHTFUSE_X86)
 extern const lf_kernels lf_kernels_avx2, lf_kernels_avx512;
 #endif
+#if defined(LIGHTFUSE_AVX512FP16)
+extern const lf_kernels lf_kernels_avx512fp16;
+#endif
 }
 
 namespace nb = nanobind;
@@ -27,11 +34,24 @@ namespace {
 using Input = nb::ndarray<nb::ro, nb::device::cpu>;
 using Output = nb::ndarray<nb::device::cpu>;
 
+#if defined(LIGHTFUSE_AVX512FP16)
+// Not every compiler that can build for it can ask for it by name: leaf 7 of cpuid, EDX bit 23, and what goes with it.
+bool has_avx512fp16() {
+    unsigned eax, ebx, ecx, edx;
+    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
+           __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 23 & 1);
+}
+#endif
+
 // The instruction sets this processor can run, best first.
 std::vector<const lf_kernels *> available() {
     std::vector<const lf_kernels *> found;
 #if defined(LIGHTFUSE_X86)
     __builtin_cpu_init();
+#if defined(LIGHTFUSE_AVX512FP16)
+    if (has_avx512fp16()) found.push_back(&lf_kernels_avx512fp16);
+#endif
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
         found.push_back(&lf_kernels_avx512);

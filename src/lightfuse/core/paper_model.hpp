@@ -52,7 +52,9 @@ class PaperModel {
                                       scratch.get());
         });
         share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
-            kernels.paper_combine_rows(&model_, &under, &over, under_range, over_range, context.get(), &out, from, to);
+            const std::unique_ptr<float[]> scratch(new float[kernels.paper_combine_scratch_floats(&model_)]);
+            kernels.paper_combine_rows(&model_, &under, &over, under_range, over_range, context.get(), &out, from, to,
+                                       scratch.get());
         });
     }
 

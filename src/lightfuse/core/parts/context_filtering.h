@@ -4,33 +4,55 @@
 
 #include "thumbnail.h"
 
-LF_INLINE size_t lf_cells(lf_size size) { return (size_t)size.rows * size.columns; }
 LF_INLINE lf_size lf_halved(lf_size size, int times) { return (lf_size){size.rows >> times, size.columns >> times}; }
+
+/* Cells and channels whose sums lf_mix_planes keeps in registers. */
+enum { LF_MIX_VECS = LF_LANES_f32 == 16 ? 4 : 2, LF_MIX_CELLS = LF_MIX_VECS * LF_LANES_f32, LF_MIX_OUTS = 4 };
+
+/* LF_MIX_CELLS cells of `outs` (a constant) planes from o on, cells from one plane to the next; see lf_mix_planes. */
+LF_INLINE void lf_mix_block(const float *in, int n_in, float *out, int n_out, size_t cells, int o, const int outs,
+                            const float *w, const float *b, const int relu, const int add) {
+    lf_vec_f32 sum[LF_MIX_OUTS][LF_MIX_VECS];
+    LF_UNROLL
+    for (int j = 0; j < outs; j++)
+        LF_UNROLL
+        for (int k = 0; k < LF_MIX_VECS; k++) sum[j][k] = lf_splat_f32(b[o + j]);
+    for (int i = 0; i < n_in; i++, in += cells)
+        LF_UNROLL
+        for (int k = 0; k < LF_MIX_VECS; k++) {
+            const lf_vec_f32 value = lf_load_f32(in + k * LF_LANES_f32);
+            LF_UNROLL
+            for (int j = 0; j < outs; j++) sum[j][k] += value * w[i * n_out + o + j];
+        }
+    LF_UNROLL
+    for (int j = 0; j < outs; j++)
+        LF_UNROLL
+        for (int k = 0; k < LF_MIX_VECS; k++) {
+            float *to = out + (size_t)(o + j) * cells + k * LF_LANES_f32;
+            lf_vec_f32 value = sum[j][k];
+            if (relu) value = lf_max_f32(value, lf_splat_f32(0.0f));
+            if (add) value += lf_load_f32(to);
+            lf_store_f32(to, value);
+        }
+}
 
 /* Planes [n_in][cells] to [n_out][cells] by w [n_in][n_out] and bias b, with ReLU if relu; added to out if add. */
 LF_INLINE void lf_mix_planes(const float *in, int n_in, float *out, int n_out, size_t cells, const float *w,
                              const float *b, const int relu, const int add) {
-    enum { LF_RUN = 64 };
-    for (size_t at = 0; at < cells; at += LF_RUN) {
-        const int count = (int)(cells - at < LF_RUN ? cells - at : LF_RUN);
-        for (int o = 0; o < n_out; o++) {
-            float sum[LF_RUN];
-            for (int k = 0; k < LF_RUN; k++) sum[k] = b[o];
-            for (int i = 0; i < n_in; i++) {
-                const float *restrict from = in + (size_t)i * cells + at;
-                const float weight = w[i * n_out + o];
-                if (count == LF_RUN)
-                    for (int k = 0; k < LF_RUN; k++) sum[k] += weight * from[k];
-                else
-                    for (int k = 0; k < count; k++) sum[k] += weight * from[k];
-            }
-            float *restrict to = out + (size_t)o * cells + at;
-            for (int k = 0; k < count; k++) {
-                const float value = relu && sum[k] < 0 ? 0 : sum[k];
-                to[k] = add ? to[k] + value : value;
-            }
-        }
+    size_t at = 0;
+    for (; at + LF_MIX_CELLS <= cells; at += LF_MIX_CELLS) {
+        int o = 0;
+        for (; o + LF_MIX_OUTS <= n_out; o += LF_MIX_OUTS)
+            lf_mix_block(in + at, n_in, out + at, n_out, cells, o, LF_MIX_OUTS, w, b, relu, add);
+        for (; o < n_out; o++) lf_mix_block(in + at, n_in, out + at, n_out, cells, o, 1, w, b, relu, add);
     }
+    for (; at < cells; at++)
+        for (int o = 0; o < n_out; o++) {
+            float sum = b[o];
+            for (int i = 0; i < n_in; i++) sum += w[i * n_out + o] * in[i * cells + at];
+            sum = relu && sum < 0 ? 0 : sum;
+            out[o * cells + at] = add ? out[o * cells + at] + sum : sum;
+        }
 }
 
 /* A 3 x 3 depthwise layer, the border repeated once around, of stride 1 or 2 (a constant) on planes of size `size`. */
@@ -40,18 +62,18 @@ LF_INLINE void lf_depthwise_planes(const float *in, int channels, lf_size size, 
     for (int c = 0; c < channels; c++, w += 9, in += lf_cells(size), out += (size_t)rows * columns) {
         for (int y = 0; y < rows; y++) {
             float *restrict to = out + (size_t)y * columns;
-            for (int x = 0; x < columns; x++) to[x] = 0;
-            for (int i = 0; i < 3; i++) {
-                const int above = y * stride + i - 1;
-                const int from_row = above < 0 ? 0 : lf_min_int(above, size.rows - 1);
-                const float *restrict from = in + (size_t)from_row * size.columns;
-                const float a = w[3 * i], b = w[3 * i + 1], d = w[3 * i + 2];
-                to[0] += (a + b) * from[0] + d * from[1];
-                const int last = stride == 1 ? columns - 1 : columns;
-                for (int x = 1; x < last; x++)
-                    to[x] += a * from[x * stride - 1] + b * from[x * stride] + d * from[x * stride + 1];
-                if (stride == 1) to[last] += a * from[last - 1] + (b + d) * from[last];
-            }
+            const float *restrict r0 = in + (size_t)(y > 0 ? y * stride - 1 : 0) * size.columns;
+            const float *restrict r1 = in + (size_t)(y * stride) * size.columns;
+            const float *restrict r2 = in + (size_t)lf_min_int(y * stride + 1, size.rows - 1) * size.columns;
+#define LF_COLUMN(left, x, right)                                                                                     \
+    w[0] * r0[left] + w[1] * r0[x] + w[2] * r0[right] + w[3] * r1[left] + w[4] * r1[x] + w[5] * r1[right] +           \
+        w[6] * r2[left] + w[7] * r2[x] + w[8] * r2[right]
+            const int last = lf_min_int(columns, (size.columns - 1) / stride); /* the first without a right neighbour */
+            to[0] = LF_COLUMN(0, 0, lf_min_int(1, size.columns - 1));
+            for (int x = 1; x < last; x++) to[x] = LF_COLUMN(x * stride - 1, x * stride, x * stride + 1);
+            for (int x = last > 1 ? last : 1; x < columns; x++)
+                to[x] = LF_COLUMN(x * stride - 1, x * stride, lf_min_int(x * stride + 1, size.columns - 1));
+#undef LF_COLUMN
         }
     }
 }

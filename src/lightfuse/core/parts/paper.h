@@ -3,38 +3,10 @@
 #define LIGHTFUSE_PAPER_H
 
 #include "pixels.h"
-#include "pointwise.h"
+#include "layers.h"
 
 /* Floats of context of a picture: [3][rows][columns], a value for every 8 x 8 pixels begun. */
 LF_CODE int lf_paper_context_side(int side) { return (side + LF_STRIDE - 1) / LF_STRIDE; }
-
-/* Fuse rows [row0, row1) of under and over into the same rows of out, which may be one of the two. */
-LF_CODE void lf_paper_combine_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over,
-                                   lf_range under_range, lf_range over_range, const float *context,
-                                   const lf_picture *out, int row0, int row1) {
-    const int columns = lf_paper_context_side(under->width), rows = lf_paper_context_side(under->height);
-    lf_plane x[6], hidden1[LF_MAX_HIDDEN], hidden2[LF_MAX_HIDDEN], y[3];
-    for (int row = row0; row < row1; row++) {
-        for (int at = 0; at < under->width; at += LF_TILE) {
-            const int count = lf_min_int(LF_TILE, under->width - at);
-            lf_read_tile(under, under->type, at, row, count, under_range, x);
-            lf_read_tile(over, over->type, at, row, count, over_range, x + 3);
-            lf_pointwise(x, 6, hidden1, m->hidden1, m->w1, lf_start_at(m->b1), 1);
-            lf_pointwise(hidden1, m->hidden1, hidden2, m->hidden2, m->w2, lf_start_at(m->b2), 1);
-            lf_pointwise(hidden2, m->hidden2, y, 3, m->w3, lf_start_at(m->b3), 1);
-            for (int c = 0; c < 3; c++) {
-                const float *blocks = context + ((size_t)c * rows + row / LF_STRIDE) * columns + at / LF_STRIDE;
-                const int last = columns - 1 - at / LF_STRIDE; /* a tile may reach past the picture */
-                float *values = (float *)y[c];
-                for (int g = 0; g < LF_TILE / LF_STRIDE; g++)
-                    for (int i = 0; i < LF_STRIDE; i++) values[g * LF_STRIDE + i] += blocks[lf_min_int(g, last)];
-                /* (tanh(v) + 1) / 2 = sigmoid(2v) */
-                for (int k = 0; k < LF_VECS; k++) y[c][k] = lf_sigmoid(2.0f * y[c][k]);
-            }
-            lf_write_tile(out, out->type, at, row, count, y);
-        }
-    }
-}
 
 /* Floats in one row of six planes: width values each, one zero behind them (TensorFlow's SAME padding). */
 LF_INLINE size_t lf_row_floats(int width) { return 6 * ((size_t)width + 1); }
@@ -91,14 +63,15 @@ LF_INLINE void lf_stream_layer(const lf_stream *from, const lf_stream *to, int r
 
 /* Three planes of a row of a picture, `width` values each at `step` from plane to plane, the last pixel repeated. */
 LF_INLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range, float *planes, size_t step) {
-    for (int at = 0; at < width; at += LF_TILE) {
-        const int x = lf_min_int(at, p->width - 1), n = lf_min_int(LF_TILE, width - at);
-        lf_plane tile[3];
-        lf_read_tile(p, p->type, x, y, lf_min_int(LF_TILE, p->width - x), range, tile);
+    for (int at = 0; at < width; at += LF_TILE_f32) {
+        const int x = lf_min_int(at, p->width - 1), n = lf_min_int(LF_TILE_f32, width - at);
+        lf_plane_f32 tile[3];
+        lf_read_tile_f32(p, p->type, x, y, lf_min_int(LF_TILE_f32, p->width - x), tile);
         for (int c = 0; c < 3; c++) {
             float *to = planes + (size_t)c * step + at;
-            if (n == LF_TILE)
-                for (int k = 0; k < LF_VECS; k++) lf_store(to + k * LF_LANES, tile[c][k]);
+            for (int k = 0; k < LF_VECS_f32; k++) tile[c][k] = tile[c][k] * range.scale + range.offset;
+            if (n == LF_TILE_f32)
+                for (int k = 0; k < LF_VECS_f32; k++) lf_store_f32(to + k * LF_LANES_f32, tile[c][k]);
             else
                 lf_copy(to, tile[c], n * (int)sizeof(float));
         }
@@ -146,6 +119,52 @@ LF_CODE void lf_paper_filter_rows(const lf_paper *m, const lf_picture *under, co
             }
         }
     }
+}
+
+#define LF_PAPER_ANSWER -2.88539008f /* -2 log2(e): (tanh(v) + 1) / 2 = 1 / (1 + e^(-2v)) */
+
+#define LF_KIND f32
+#define LF_KIND_IS_HALF 0
+#define LF_NUM float
+#include "paper_tile.h"
+#undef LF_KIND
+#undef LF_KIND_IS_HALF
+#undef LF_NUM
+
+#if defined(LF_HALVES)
+#define LF_KIND f16
+#define LF_KIND_IS_HALF 1
+#define LF_NUM _Float16
+#include "paper_tile.h"
+#undef LF_KIND
+#undef LF_KIND_IS_HALF
+#undef LF_NUM
+#endif
+
+/* Scratch floats lf_paper_combine_rows needs: its weights. */
+LF_CODE size_t lf_paper_combine_scratch_floats(const lf_paper *m) {
+    return (size_t)m->hidden1 * 7 + (size_t)m->hidden2 * (m->hidden1 + 4) + 3;
+}
+
+/* Fuse rows [row0, row1) of under and over into the same rows of out, which may be one of the two.
+ * scratch holds lf_paper_combine_scratch_floats(m) floats. */
+LF_CODE void lf_paper_combine_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over,
+                                   lf_range under_range, lf_range over_range, const float *context,
+                                   const lf_picture *out, int row0, int row1, float *scratch) {
+#define LF_ROWS(kind, bits) \
+    lf_paper_rows_##kind(m, under, over, under_range, over_range, context, out, lf_paper_strip_##bits##_##kind, row0, row1, \
+                         scratch)
+    if (under->type == LF_U16)
+        LF_ROWS(f32, u16);
+    else if (under->type == LF_F32)
+        LF_ROWS(f32, float);
+    else
+#if defined(LF_HALVES)
+        LF_ROWS(f16, u8);
+#else
+        LF_ROWS(f32, u8);
+#endif
+#undef LF_ROWS
 }
 
 #endif

@@ -8,88 +8,101 @@
 #include <immintrin.h>
 #endif
 
-/* LF_LANES floats in a vector; LF_VECS vectors of pixels in flight (a tile), so that a weight once loaded serves them
- * all; LF_OUTS output channels at once. LF_VECS * LF_OUTS accumulators have to stay in registers. */
+/* LF_LANES_f32 floats in a vector; LF_VECS_f32 vectors of pixels in flight (a tile), so that a weight once loaded serves
+ * them all; LF_OUTS_f32 output channels at once at most. Vectors times outputs, the sums, have to stay in registers. */
 #if defined(__AVX512F__)
-enum { LF_LANES = 16, LF_VECS = 2, LF_OUTS = 8 };
+enum { LF_LANES_f32 = 16, LF_VECS_f32 = 2, LF_OUTS_f32 = 8 };
 #elif defined(__AVX2__)
-enum { LF_LANES = 8, LF_VECS = 2, LF_OUTS = 4 };
+enum { LF_LANES_f32 = 8, LF_VECS_f32 = 2, LF_OUTS_f32 = 5 };
 #elif defined(__aarch64__)
-enum { LF_LANES = 4, LF_VECS = 4, LF_OUTS = 4 };
+enum { LF_LANES_f32 = 4, LF_VECS_f32 = 3, LF_OUTS_f32 = 7 };
 #else
-enum { LF_LANES = 4, LF_VECS = 2, LF_OUTS = 4 };
+enum { LF_LANES_f32 = 4, LF_VECS_f32 = 2, LF_OUTS_f32 = 5 };
 #endif
-enum { LF_TILE = LF_LANES * LF_VECS };
+enum { LF_TILE_f32 = LF_LANES_f32 * LF_VECS_f32 };
+enum { LF_COLUMNS_f32 = 256 }; /* pixels of a row whose context is spread out at once, to stay in the first cache */
 
 /* may_alias: tiles are filled and read as plain floats too. */
-typedef float lf_vec __attribute__((vector_size(4 * LF_LANES), may_alias));
-typedef float lf_loose_vec __attribute__((vector_size(4 * LF_LANES), may_alias, aligned(4)));
-typedef int32_t lf_ivec __attribute__((vector_size(4 * LF_LANES)));
-typedef lf_vec lf_plane[LF_VECS]; /* one channel of a tile: LF_TILE pixels of a row */
+typedef float lf_vec_f32 __attribute__((vector_size(4 * LF_LANES_f32), may_alias));
+typedef float lf_loose_vec_f32 __attribute__((vector_size(4 * LF_LANES_f32), may_alias, aligned(4)));
+typedef int32_t lf_ivec __attribute__((vector_size(4 * LF_LANES_f32)));
+typedef lf_vec_f32 lf_plane_f32[LF_VECS_f32]; /* one channel of a tile: LF_TILE_f32 pixels of a row */
 
 #define LF_INLINE static inline __attribute__((always_inline))
 #define LF_CODE static __attribute__((unused))
-#define LF_UNROLL _Pragma("GCC unroll 16")
+#define LF_OUTLINE static __attribute__((unused, noinline))
+#define LF_UNROLL _Pragma("GCC unroll 32")
+
+/* Forget what is known of a value: keeps compilers from moving hundreds of weights out of a loop and into memory. */
+#define LF_FORGET(value) __asm__("" : "+r"(value))
 
 LF_INLINE int lf_min_int(int a, int b) { return a < b ? a : b; }
-LF_INLINE lf_vec lf_splat(float x) { return x - (lf_vec){0}; }
-LF_INLINE lf_vec lf_load(const float *p) { return *(const lf_loose_vec *)p; }
-LF_INLINE void lf_store(float *p, lf_vec value) { *(lf_loose_vec *)p = value; }
+LF_INLINE lf_vec_f32 lf_splat_f32(float x) { return x - (lf_vec_f32){0}; }
+LF_INLINE lf_vec_f32 lf_load_f32(const float *p) { return *(const lf_loose_vec_f32 *)p; }
+LF_INLINE void lf_store_f32(float *p, lf_vec_f32 value) { *(lf_loose_vec_f32 *)p = value; }
+
+/* A weight as it lies in memory, and a vector of it. */
+typedef float lf_weight_f32;
+LF_INLINE lf_weight_f32 lf_weight_of_f32(float x) { return x; }
+LF_INLINE lf_vec_f32 lf_splat_weight_f32(const lf_weight_f32 *p) { return lf_splat_f32(*p); }
+
+/* The first address in scratch that is a multiple of 64 bytes: vectors there never straddle two lines of the cache. */
+LF_INLINE float *lf_aligned(float *scratch) { return (float *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63); }
 
 /* C has no vector ?: in GCC, and compilers do not see minimum, maximum, rounding and reciprocal in what C can say of
  * vectors: where it matters the instruction is named. */
 #if defined(__AVX512F__)
-LF_INLINE lf_vec lf_min(lf_vec a, lf_vec b) { return (lf_vec)_mm512_min_ps((__m512)a, (__m512)b); }
-LF_INLINE lf_vec lf_max(lf_vec a, lf_vec b) { return (lf_vec)_mm512_max_ps((__m512)a, (__m512)b); }
-LF_INLINE lf_vec lf_round(lf_vec a) { return (lf_vec)_mm512_roundscale_ps((__m512)a, 8); }
-LF_INLINE lf_ivec lf_to_int(lf_vec a) { return (lf_ivec)_mm512_cvtps_epi32((__m512)a); }
-LF_INLINE lf_vec lf_reciprocal_estimate(lf_vec a) { return (lf_vec)_mm512_rcp14_ps((__m512)a); }
-LF_INLINE lf_vec lf_scale_by_power(lf_vec a, lf_vec power) {
-    return (lf_vec)_mm512_scalef_ps((__m512)a, (__m512)power);
-}
+LF_INLINE lf_vec_f32 lf_min_f32(lf_vec_f32 a, lf_vec_f32 b) { return (lf_vec_f32)_mm512_min_ps((__m512)a, (__m512)b); }
+LF_INLINE lf_vec_f32 lf_max_f32(lf_vec_f32 a, lf_vec_f32 b) { return (lf_vec_f32)_mm512_max_ps((__m512)a, (__m512)b); }
+LF_INLINE lf_ivec lf_to_int(lf_vec_f32 a) { return (lf_ivec)_mm512_cvtps_epi32((__m512)a); }
+LF_INLINE lf_vec_f32 lf_reciprocal_estimate(lf_vec_f32 a) { return (lf_vec_f32)_mm512_rcp14_ps((__m512)a); }
 #elif defined(__AVX2__)
-LF_INLINE lf_vec lf_min(lf_vec a, lf_vec b) { return (lf_vec)_mm256_min_ps((__m256)a, (__m256)b); }
-LF_INLINE lf_vec lf_max(lf_vec a, lf_vec b) { return (lf_vec)_mm256_max_ps((__m256)a, (__m256)b); }
-LF_INLINE lf_vec lf_round(lf_vec a) { return (lf_vec)_mm256_round_ps((__m256)a, 8); }
-LF_INLINE lf_ivec lf_to_int(lf_vec a) { return (lf_ivec)_mm256_cvtps_epi32((__m256)a); }
-LF_INLINE lf_vec lf_reciprocal_estimate(lf_vec a) { return (lf_vec)_mm256_rcp_ps((__m256)a); }
+LF_INLINE lf_vec_f32 lf_min_f32(lf_vec_f32 a, lf_vec_f32 b) { return (lf_vec_f32)_mm256_min_ps((__m256)a, (__m256)b); }
+LF_INLINE lf_vec_f32 lf_max_f32(lf_vec_f32 a, lf_vec_f32 b) { return (lf_vec_f32)_mm256_max_ps((__m256)a, (__m256)b); }
+LF_INLINE lf_vec_f32 lf_round(lf_vec_f32 a) { return (lf_vec_f32)_mm256_round_ps((__m256)a, 8); }
+LF_INLINE lf_ivec lf_to_int(lf_vec_f32 a) { return (lf_ivec)_mm256_cvtps_epi32((__m256)a); }
+LF_INLINE lf_vec_f32 lf_reciprocal_estimate(lf_vec_f32 a) { return (lf_vec_f32)_mm256_rcp_ps((__m256)a); }
 #else
-LF_INLINE lf_vec lf_pick(lf_ivec mask, lf_vec a, lf_vec b) {
-    return (lf_vec)((mask & (lf_ivec)a) | (~mask & (lf_ivec)b));
+LF_INLINE lf_vec_f32 lf_pick(lf_ivec mask, lf_vec_f32 a, lf_vec_f32 b) {
+    return (lf_vec_f32)((mask & (lf_ivec)a) | (~mask & (lf_ivec)b));
 }
-LF_INLINE lf_vec lf_min(lf_vec a, lf_vec b) { return lf_pick((lf_ivec)(a < b), a, b); }
-LF_INLINE lf_vec lf_max(lf_vec a, lf_vec b) { return lf_pick((lf_ivec)(a > b), a, b); }
-LF_INLINE lf_vec lf_round(lf_vec a) { return (a + 12582912.0f) - 12582912.0f; } /* 1.5 * 2^23; |a| < 2^22 */
-LF_INLINE lf_ivec lf_to_int(lf_vec a) { return __builtin_convertvector(lf_round(a), lf_ivec); }
-#endif
-
-/* a * 2^power, power whole and of at most 126 either way. */
-#if !defined(__AVX512F__)
-LF_INLINE lf_vec lf_scale_by_power(lf_vec a, lf_vec power) {
-    return a * (lf_vec)((__builtin_convertvector(power, lf_ivec) + 127) << 23);
-}
+LF_INLINE lf_vec_f32 lf_min_f32(lf_vec_f32 a, lf_vec_f32 b) { return lf_pick((lf_ivec)(a < b), a, b); }
+LF_INLINE lf_vec_f32 lf_max_f32(lf_vec_f32 a, lf_vec_f32 b) { return lf_pick((lf_ivec)(a > b), a, b); }
+LF_INLINE lf_vec_f32 lf_round(lf_vec_f32 a) { return (a + 12582912.0f) - 12582912.0f; } /* 1.5 * 2^23; |a| < 2^22 */
+LF_INLINE lf_ivec lf_to_int(lf_vec_f32 a) { return __builtin_convertvector(lf_round(a), lf_ivec); }
 #endif
 
 /* 1 / a, to about 1e-7: an estimate and a step of Newton's, where there is an estimate. */
-LF_INLINE lf_vec lf_reciprocal(lf_vec a) {
+LF_INLINE lf_vec_f32 lf_reciprocal_f32(lf_vec_f32 a) {
 #if defined(__AVX2__)
-    const lf_vec guess = lf_reciprocal_estimate(a);
+    const lf_vec_f32 guess = lf_reciprocal_estimate(a);
     return guess + guess * (1.0f - a * guess);
 #else
     return 1.0f / a;
 #endif
 }
 
-/* 1 / (1 + exp(-x)), to about 2e-6: exp(-x) = 2^whole * 2^part with |part| <= 1/2 from its Taylor series. */
-LF_INLINE lf_vec lf_sigmoid(lf_vec x) {
-    const lf_vec t = lf_max(lf_min(x * -1.44269504f, lf_splat(80.0f)), lf_splat(-80.0f));
-    const lf_vec whole = lf_round(t), part = t - whole;
-    lf_vec power = part * 1.33335581e-3f + 9.61812911e-3f; /* ln(2)^5 / 120, ln(2)^4 / 24, ... */
-    power = power * part + 5.55041087e-2f;
-    power = power * part + 2.40226507e-1f;
-    power = power * part + 6.93147181e-1f;
-    power = power * part + 1.0f;
-    return lf_reciprocal(1.0f + lf_scale_by_power(power, whole));
+/* 1 / (1 + 2^t), to about 1e-6: 2^t = 2^whole * 2^part, 2^part by a polynomial of least largest error. */
+LF_INLINE lf_vec_f32 lf_falling_f32(lf_vec_f32 t) {
+#if defined(__AVX512DQ__)
+    const lf_vec_f32 part = (lf_vec_f32)_mm512_reduce_ps((__m512)t, 1); /* t - floor(t) */
+    lf_vec_f32 power = part * 1.35341672e-2f + 5.20114619e-2f;
+    power = power * part + 2.41442756e-1f;
+    power = power * part + 6.93003835e-1f;
+    power = power * part + 1.00000259f;
+    power = (lf_vec_f32)_mm512_scalef_ps((__m512)power, (__m512)t);
+    /* Infinity for t > 127; an estimate of its reciprocal is 0, a step of Newton's from there no number. */
+    const lf_vec_f32 guess = lf_reciprocal_estimate(1.0f + lf_min_f32(power, lf_splat_f32(1e30f)));
+    return guess + guess * (1.0f - (1.0f + lf_min_f32(power, lf_splat_f32(1e30f))) * guess);
+#else
+    t = lf_max_f32(lf_min_f32(t, lf_splat_f32(80.0f)), lf_splat_f32(-80.0f));
+    const lf_vec_f32 whole = lf_round(t), part = t - whole;
+    lf_vec_f32 power = part * 9.57010144e-3f + 5.59178603e-2f;
+    power = power * part + 2.40247448e-1f;
+    power = power * part + 6.93121815e-1f;
+    power = power * part + 9.99999261e-1f;
+    return lf_reciprocal_f32(1.0f + power * (lf_vec_f32)((__builtin_convertvector(whole, lf_ivec) + 127) << 23));
+#endif
 }
 
 #endif

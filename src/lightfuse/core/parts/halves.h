@@ -1,0 +1,125 @@
+/* Vectors of half-precision floats, where the processor multiplies them twice as many at a time: eight-bit pictures. */
+#ifndef LIGHTFUSE_HALVES_H
+#define LIGHTFUSE_HALVES_H
+
+#include "pixels.h"
+
+#if defined(__AVX512FP16__) && defined(__AVX512VBMI__)
+#define LF_HALVES 1
+
+enum { LF_LANES_f16 = 32, LF_VECS_f16 = 2, LF_OUTS_f16 = 8, LF_TILE_f16 = LF_LANES_f16 * LF_VECS_f16 };
+enum { LF_COLUMNS_f16 = 512 };
+typedef _Float16 lf_vec_f16 __attribute__((vector_size(2 * LF_LANES_f16), may_alias));
+typedef _Float16 lf_loose_vec_f16 __attribute__((vector_size(2 * LF_LANES_f16), may_alias, aligned(2)));
+typedef lf_vec_f16 lf_plane_f16[LF_VECS_f16];
+
+LF_INLINE lf_vec_f16 lf_splat_f16(_Float16 x) { return (lf_vec_f16)_mm512_set1_ph(x); }
+LF_INLINE lf_vec_f16 lf_load_f16(const _Float16 *p) { return *(const lf_loose_vec_f16 *)p; }
+LF_INLINE lf_vec_f16 lf_min_f16(lf_vec_f16 a, lf_vec_f16 b) { return (lf_vec_f16)_mm512_min_ph((__m512h)a, (__m512h)b); }
+LF_INLINE lf_vec_f16 lf_max_f16(lf_vec_f16 a, lf_vec_f16 b) { return (lf_vec_f16)_mm512_max_ph((__m512h)a, (__m512h)b); }
+LF_INLINE lf_vec_f16 lf_reciprocal_f16(lf_vec_f16 a) { return (lf_vec_f16)_mm512_rcp_ph((__m512h)a); }
+
+/* Twice, since 32 bits are spread over a vector as they are loaded, 16 bits only in a second step. */
+typedef uint32_t lf_weight_f16;
+LF_INLINE lf_weight_f16 lf_weight_of_f16(float x) {
+    const union {
+        _Float16 half;
+        uint16_t bits;
+    } weight = {(_Float16)x};
+    return weight.bits * 0x10001u;
+}
+LF_INLINE lf_vec_f16 lf_splat_weight_f16(const lf_weight_f16 *p) { return (lf_vec_f16)_mm512_set1_epi32((int)*p); }
+
+/* LF_LANES_f32 floats rounded to halves in memory. */
+LF_INLINE void lf_store_f16(_Float16 *p, lf_vec_f32 value) {
+    _mm256_storeu_ph(p, _mm512_cvtxps_ph((__m512)value));
+}
+
+/* 1 / (1 + 2^t), to about 5e-4. */
+LF_INLINE lf_vec_f16 lf_falling_f16(lf_vec_f16 t) {
+    const lf_vec_f16 part = (lf_vec_f16)_mm512_reduce_ph((__m512h)t, 1); /* t - floor(t) */
+    lf_vec_f16 power = part * (_Float16)7.80245168e-2f + (_Float16)2.26067164e-1f;
+    power = power * part + (_Float16)6.95833538e-1f;
+    power = power * part + (_Float16)9.99925219e-1f;
+    return lf_reciprocal_f16((lf_vec_f16)_mm512_scalef_ph((__m512h)power, (__m512h)t) + (_Float16)1.0f);
+}
+
+/* Tables of 8 numbers a line: place(j), place(j + 1), ... */
+#define LF_8(place, j) \
+    place(j), place(j + 1), place(j + 2), place(j + 3), place(j + 4), place(j + 5), place(j + 6), place(j + 7)
+#define LF_32(place, j) LF_8(place, j), LF_8(place, j + 8), LF_8(place, j + 16), LF_8(place, j + 24)
+
+/* As words: where byte c of pixel i, 3 i + c, lies in 64 bytes or in the next 32. */
+#define LF_RED(j) ((j) / 2 * 3) & 63
+#define LF_GREEN(j) ((j) / 2 * 3 + 1) & 63
+#define LF_BLUE(j) ((j) / 2 * 3 + 2) & 63
+static const uint8_t lf_colour_places[3][64] __attribute__((aligned(64), unused)) = {
+    {LF_32(LF_RED, 0), LF_32(LF_RED, 32)}, {LF_32(LF_GREEN, 0), LF_32(LF_GREEN, 32)}, {LF_32(LF_BLUE, 0), LF_32(LF_BLUE, 32)}};
+/* Where byte j of 32 pixels lies in their bytes of red and green, or of blue, 8 of each in every 16. */
+#define LF_MIXED(j) (j) / 24 * 16 + (j) / 3 % 8 + ((j) % 3 == 1 ? 8 : 0)
+static const uint8_t lf_mixed_places[128] __attribute__((aligned(64), unused)) = {LF_32(LF_MIXED, 0), LF_32(LF_MIXED, 32),
+                                                                                  LF_32(LF_MIXED, 64)};
+
+/* 32 pixels of 8 bits as raw numbers. Words of the first 21 (22 of red) pixels' bytes lie in the first 64. */
+LF_INLINE void lf_read_u8_f16(const char *at, lf_vec_f16 rgb[3]) {
+    const __m512i low = _mm512_loadu_si512(at);
+    const __m512i high = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(at + 64)));
+    const __m512i *table = (const __m512i *)lf_colour_places;
+    LF_UNROLL
+    for (int c = 0; c < 3; c++) {
+        const __mmask64 first = c == 0 ? 0x55555555555ull : 0x15555555555ull, all = 0x5555555555555555ull;
+        __m512i words = _mm512_maskz_permutexvar_epi8(first, table[c], low);
+        words = _mm512_mask_permutexvar_epi8(words, all & ~first, table[c], high);
+        rgb[c] = (lf_vec_f16)_mm512_cvtepu16_ph(words);
+    }
+}
+
+/* The reverse, rounded and held to 0 .. 255: bytes of red and green, then of blue twice, 8 of each in every 16. */
+LF_INLINE void lf_write_u8_f16(char *at, const lf_vec_f16 rgb[3]) {
+    const __m512i r = _mm512_cvtph_epi16((__m512h)rgb[0]), g = _mm512_cvtph_epi16((__m512h)rgb[1]),
+                  b = _mm512_cvtph_epi16((__m512h)rgb[2]);
+    const __m512i red_green = _mm512_packus_epi16(r, g), blue = _mm512_packus_epi16(b, b);
+    const __m512i low = *(const __m512i *)lf_mixed_places, high = *(const __m512i *)(lf_mixed_places + 64);
+    /* Every third byte is blue: the bytes 2, 5, 8 ... of the first 64, 1, 4, 7 ... of the rest. */
+    _mm512_storeu_si512(at, _mm512_mask_permutexvar_epi8(_mm512_permutexvar_epi8(low, red_green), 0x4924924924924924ull,
+                                                         low, blue));
+    _mm256_storeu_si256((__m256i *)(at + 64),
+                        _mm512_castsi512_si256(_mm512_mask_permutexvar_epi8(_mm512_permutexvar_epi8(high, red_green),
+                                                                            0x92492492ull, high, blue)));
+}
+
+/* As lf_read_tile_f32, in raw numbers. */
+LF_INLINE void lf_read_tile_f16(const lf_picture *p, const lf_type type, int x, int y, int count, lf_plane_f16 *planes) {
+    const char *at = lf_at(p, x, y);
+    char copy[3 * LF_TILE_f16];
+    (void)type;
+    if (count < LF_TILE_f16) {
+        lf_copy(copy, at, count * 3);
+        for (int i = count; i < LF_TILE_f16; i++) lf_copy(copy + i * 3, copy + (count - 1) * 3, 3);
+        at = copy;
+    }
+    LF_UNROLL
+    for (int k = 0; k < LF_VECS_f16; k++, at += LF_LANES_f16 * 3) {
+        lf_vec_f16 rgb[3];
+        lf_read_u8_f16(at, rgb);
+        LF_UNROLL
+        for (int c = 0; c < 3; c++) planes[c][k] = rgb[c];
+    }
+}
+
+/* As lf_write_tile_f32. */
+LF_INLINE void lf_write_tile_f16(const lf_picture *p, const lf_type type, int x, int y, int count,
+                                 const lf_plane_f16 *planes) {
+    char *at = lf_at(p, x, y), copy[3 * LF_TILE_f16];
+    char *to = count < LF_TILE_f16 ? copy : at;
+    (void)type;
+    LF_UNROLL
+    for (int k = 0; k < LF_VECS_f16; k++, to += LF_LANES_f16 * 3) {
+        const lf_vec_f16 rgb[3] = {planes[0][k], planes[1][k], planes[2][k]};
+        lf_write_u8_f16(to, rgb);
+    }
+    if (count < LF_TILE_f16) lf_copy(at, copy, count * 3);
+}
+#endif
+
+#endif
