@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lightfuse.batch.capacity import choose_jobs
+from lightfuse.batch.capacity import choose_jobs, share_heaps
 from lightfuse.batch.coordinator import Coordinator, Outcome
 from lightfuse.batch.executors import open_lane
 from lightfuse.batch.manifest import Manifest
@@ -58,6 +58,7 @@ def run_batch(
     if not jobs:
         return
     if running.executor is None:
+        share_heaps()
         at_once: int | None = running.at_once or choose_jobs(jobs)
         threads = running.threads or max(1, usable_cores() // (at_once or 1))
     else:
