@@ -29,6 +29,10 @@ TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
     {
         "torch": Tolerance(float32=2e-6, uint8=1, uint16=1),  # float32 against the float64 the results were made with
         "core": _FLOAT_ARITHMETIC,
+        "c": _FLOAT_ARITHMETIC,
+        "onnx": _FLOAT_ARITHMETIC,
+        "litert": _FLOAT_ARITHMETIC,
+        "wasm": _FLOAT_ARITHMETIC,  # of 8 bits only, as browsers have them
     }
 )
 """The tolerance of each target, by its name."""

@@ -33,7 +33,9 @@ def check_hdr_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     suffix = _suffix(path, (*GAIN_MAP_SUFFIXES, *RADIANCE_SUFFIXES))
     try:
         if os.path.lexists(target) and not (overwrite and target.is_file()):
-            raise OutputError(name_is_taken(name) if target.is_file() else f"{name} is not a file and cannot be replaced")
+            raise OutputError(
+                name_is_taken(name) if target.is_file() else f"{name} is not a file and cannot be replaced"
+            )
         folder = Path(os.path.realpath(target)).parent
         if not folder.is_dir():
             raise OutputError(f"{name} cannot be written: there is no folder {display_name(folder)}; create it first")

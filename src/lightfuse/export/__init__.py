@@ -1,0 +1,1 @@
+"""Models for other places: C, ONNX, LiteRT. Each exporter gives files by name; the command writes them."""

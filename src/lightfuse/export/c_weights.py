@@ -1,0 +1,149 @@
+"""A model's weights as a C header: arrays as lightfuse.h wants them, and the struct that points at them."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.weights import ContextConfig, PaperConfig, Weights
+
+Floats = NDArray[np.float32]
+
+
+def c_name(model: str) -> str:
+    """A model's name as part of C's names: ``paper-wide`` is ``paper_wide``."""
+    return re.sub(r"\W", "_", model, flags=re.ASCII)
+
+
+def weights_header(weights: Weights) -> str:
+    """The header that declares ``lightfuse_NAME``, a constant `lf_context_model` or `lf_paper`, from its tensors."""
+    prefix = f"lightfuse_{c_name(weights.model)}"
+    arrays = _Arrays(prefix, weights.tensors)
+    config = weights.config
+    struct = _paper_struct(config, arrays) if isinstance(config, PaperConfig) else _context_struct(config, arrays)
+    kind = "lf_paper" if isinstance(config, PaperConfig) else "lf_context_model"
+    guard = f"{prefix}_weights_h".upper()
+    return "\n".join(
+        [
+            f"/* The weights of LightFuse's model {_in_comment(weights.model)}: {weights.parameters:,} numbers, "
+            f"{4 * weights.parameters:,} bytes. Generated. */",
+            f"#ifndef {guard}",
+            f"#define {guard}",
+            "",
+            '#include "lightfuse.h"',
+            "",
+            *arrays.declared,
+            "",
+            f"static const {kind} {prefix} = {{",
+            *(f"    {line}," for line in struct),
+            "};",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+class _Arrays:
+    """Tensors by name, each declared once as a C array when first asked for."""
+
+    def __init__(self, prefix: str, tensors: Mapping[str, Floats]) -> None:
+        self._prefix, self._tensors = prefix, tensors
+        self._names: dict[str, str] = {}
+        self.declared: list[str] = []
+
+    def kept(self, name: str) -> str:
+        """A bias, or depthwise kernels [channel][row][column], as they lie; NULL where there is none."""
+        return self._declare(name, lambda tensor: tensor)
+
+    def turned(self, name: str) -> str:
+        """A matrix of torch [out][in] as [in][out]."""
+        return self._declare(name, lambda tensor: tensor.reshape(tensor.shape[:2]).T)
+
+    def has(self, name: str) -> bool:
+        return name in self._tensors
+
+    def _declare(self, name: str, laid_out: Callable[[Floats], Floats]) -> str:
+        if name not in self._tensors:
+            return "NULL"
+        if name not in self._names:
+            c_array = f"{self._prefix}_{c_name(name)}"
+            self._names[name] = c_array
+            self.declared += _array(c_array, laid_out(self._tensors[name]).ravel())
+        return self._names[name]
+
+
+def _array(name: str, values: Floats) -> list[str]:
+    texts = [_literal(value) for value in values]
+    lines = [", ".join(texts[at : at + 8]) for at in range(0, len(texts), 8)]
+    return [f"static const float {name}[{len(texts)}] = {{", *(f"    {line}," for line in lines), "};"]
+
+
+def _literal(value: np.float32) -> str:
+    """Nine digits, from which every float32 is read back as it was."""
+    text = f"{value:.9g}"
+    return f"{text if set(text) & set('.e') else text + '.0'}f"
+
+
+def _context_struct(config: ContextConfig, arrays: _Arrays) -> list[str]:
+    widths = (6, *config.hidden, config.outputs)
+    layers = range(len(widths) - 1)
+    return [
+        f".thumbnail_cells = {config.thumbnail_cells}",
+        f".channels = {config.channels}",
+        f".levels = {config.levels}",
+        f".layers = {len(layers)}",
+        f".outputs = {config.outputs}",
+        f".contexts = {config.context_channels}",
+        f".ratio = {int(config.ratio)}",
+        f".widths = {_braced(map(str, widths))}",
+        f".first = {_separable(arrays, 'filtering.first_dw', 'filtering.first_pw')}",
+        f".stem = {{NULL, {arrays.turned('filtering.stem.weight')}, {arrays.kept('filtering.stem.bias')}}}",
+        f".down = {_braced(_level(arrays, 'down', i) for i in range(config.levels))}",
+        f".up = {_braced(_level(arrays, 'up', i) for i in range(config.levels))}",
+        f".summary = {arrays.turned('filtering.summary.weight')}",
+        f".summary_bias = {arrays.kept('filtering.summary.bias')}",
+        f".head = {arrays.turned('filtering.head.weight')}",
+        f".head_bias = {arrays.kept('filtering.head.bias')}",
+        f".weights = {_braced(arrays.turned(f'combining.layers.{i}.weight') for i in layers)}",
+        f".biases = {_braced(arrays.kept(f'combining.layers.{i}.bias') for i in layers)}",
+    ]
+
+
+def _level(arrays: _Arrays, kind: str, level: int) -> str:
+    """The block of a level; the first one's where levels share."""
+    own = f"filtering.{kind}.{level}"
+    block = own if arrays.has(f"{own}.dw.weight") else f"filtering.{kind}.0"
+    return _separable(arrays, f"{block}.dw", f"{block}.pw")
+
+
+def _separable(arrays: _Arrays, depthwise: str, pointwise: str) -> str:
+    return _braced(
+        [arrays.kept(f"{depthwise}.weight"), arrays.turned(f"{pointwise}.weight"), arrays.kept(f"{pointwise}.bias")]
+    )
+
+
+def _paper_struct(config: PaperConfig, arrays: _Arrays) -> list[str]:
+    fields = [f".hidden1 = {config.hidden[0]}", f".hidden2 = {config.hidden[1]}"]
+    for i in range(3):
+        fields.append(f".w{i + 1} = {arrays.turned(f'combining.layers.{i}.weight')}")
+        fields.append(f".b{i + 1} = {arrays.kept(f'combining.layers.{i}.bias')}")
+    for layer in ("down1", "down2", "down3"):
+        fields.append(f".{layer} = {arrays.kept(f'filtering.{layer}.weight')}")
+        if layer != "down3":
+            fields.append(f".{layer}_bias = {arrays.kept(f'filtering.{layer}.bias')}")
+    return [
+        *fields,
+        f".mix = {arrays.turned('filtering.mix.weight')}",
+        f".mix_bias = {arrays.kept('filtering.mix.bias')}",
+    ]
+
+
+def _braced(parts: Iterable[str]) -> str:
+    return "{" + ", ".join(parts) + "}"
+
+
+def _in_comment(text: str) -> str:
+    """A name that cannot end the comment it stands in."""
+    return " ".join(text.replace("*/", "").split())

@@ -1,0 +1,179 @@
+"""C: complete, free of warnings, and on every processor at hand the same pictures as Python."""
+
+import importlib.util
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from c_project import build, fuse_with, write_project
+from random_weights import make_weights
+
+from lightfuse.errors import WeightsError
+from lightfuse.export.amalgamate import amalgamate, amalgamated_core
+from lightfuse.export.c import export_c
+from lightfuse.export.c_memory import PIXEL_BYTES, rows_bytes
+from lightfuse.export.c_readme import CODE_KB
+from lightfuse.golden import check, load_golden
+from lightfuse.weights import ContextConfig, Weights, load_weights, shipped_models
+from lightfuse.weights.shapes import parameter_shapes
+
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+ZIG = (sys.executable, "-m", "ziglang", "cc")
+WASI = ("node", "--no-warnings", str(Path(__file__).with_name("run_wasi.mjs")))
+TARGETS = {
+    "aarch64": (("-target", "aarch64-linux-musl"), ("qemu-aarch64-static",)),
+    "armv7": (("-target", "arm-linux-musleabihf", "-mcpu=cortex_a7"), ("qemu-arm-static",)),
+    "riscv64": (("-target", "riscv64-linux-musl"), ("qemu-riscv64-static",)),
+    "wasm32": (("-target", "wasm32-wasi", "-msimd128"), WASI),
+}
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return load_golden()
+
+
+def assert_golden(program, machine, model, golden):
+    compared = check("c", model, fuse_with(program, machine), golden, floats=False)
+    assert [one for one in compared if not one.passed] == []
+    assert {one.dtype for one in compared} == {"uint8", "uint16"}
+
+
+@needs_gcc
+@pytest.mark.parametrize("model", shipped_models())
+def test_gcc_makes_the_golden_pictures_of_it(model, golden, tmp_path):
+    program = build(["gcc"], write_project(tmp_path, load_weights(model)))
+    assert_golden(program, (), model, golden)
+
+
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+def test_clang_finds_nothing_wrong_in_it_nor_does_it_touch_what_is_not_its_own(golden, tmp_path):
+    sanitised = ["clang", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    program = build(sanitised, write_project(tmp_path, load_weights("small")), level="-O0")
+    assert_golden(program, (), "small", golden)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="ziglang is not installed")
+@pytest.mark.parametrize("processor", TARGETS)
+def test_other_processors_make_the_golden_pictures_of_it(processor, golden, tmp_path):
+    options, machine = TARGETS[processor]
+    if shutil.which(machine[0]) is None:
+        pytest.skip(f"{machine[0]} is not installed")
+    program = build([*ZIG, *options], write_project(tmp_path, load_weights("small")))
+    assert_golden(program, machine, "small", golden)
+
+
+COUNT_BYTES = """
+#include <stdio.h>
+#include "lightfuse_rows.h"
+#include "lightfuse_{model}_weights.h"
+int main(void) {{
+    const int sizes[][2] = {{{{1, 1}}, {{5, 67}}, {{640, 480}}, {{4000, 3000}}, {{12001, 8003}}}};
+    for (int i = 0; i < 5; i++)
+        for (int type = 0; type < 2; type++) {{
+            const lf_rows rows = {{sizes[i][0], sizes[i][1], (lf_type)type, 0, 0, 0}};
+            printf("%d %d %zu\\n", rows.width, rows.height, lf_fuse_rows_bytes(&lightfuse_{model}, &rows));
+        }}
+    return 0;
+}}
+"""
+
+
+@needs_gcc
+@pytest.mark.parametrize("model", shipped_models())
+def test_the_memory_it_states_is_what_it_takes(model, tmp_path):
+    weights = load_weights(model)
+    (write_project(tmp_path, weights) / "count.c").write_text(COUNT_BYTES.format(model=model))
+    counted = subprocess.run(
+        [build(["gcc"], tmp_path, "count.c", level="-O0")], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert len(counted) == 10
+    for i, line in enumerate(counted):
+        width, height, needed = map(int, line.split())
+        stated = rows_bytes(weights.config, width, height, list(PIXEL_BYTES.values())[i % 2])
+        assert abs(needed - stated) < 1000  # parts are rounded up to 16 bytes; wide vectors need a little more
+
+
+@needs_gcc
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the figure is of x86-64")
+@pytest.mark.parametrize(("model", "family"), [("small", "context"), ("paper", "paper")])
+def test_the_code_is_about_as_large_as_it_states(model, family, tmp_path):
+    weights = load_weights(model)
+    write_project(tmp_path, weights)
+    printed = subprocess.run(["make", "size"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    found = int(printed.splitlines()[-2].split()[3]) - 4 * weights.parameters
+    assert found / 1000 == pytest.approx(CODE_KB[family]["x86-64"], rel=0.35)
+
+
+@pytest.mark.parametrize("model", ["small", "base"])
+def test_twelve_megapixels_fit_a_megabyte(model):
+    assert rows_bytes(load_weights(model).config, 4000, 3000, PIXEL_BYTES["8 bit"]) < 1_000_000
+
+
+@needs_gcc
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["missing.ppm", "wide.ppm"], "cannot be read"),
+        (["wide.ppm", "text.ppm"], "cannot be read"),
+        (["wide.ppm", "tall.ppm"], "must be of one size"),
+        (["wide.ppm", "short.ppm"], "a row was not read"),
+    ],
+)
+def test_the_example_says_what_is_wrong(names, sentence, example_program):
+    folder = example_program.parent
+    (folder / "wide.ppm").write_bytes(b"P6\n4 2\n255\n" + bytes(24))
+    (folder / "tall.ppm").write_bytes(b"P6\n2 4\n255\n" + bytes(24))
+    (folder / "short.ppm").write_bytes(b"P6\n4 2\n255\n" + bytes(20))
+    (folder / "text.ppm").write_text("no picture")
+    ran = subprocess.run([example_program, *names, "f.ppm"], cwd=folder, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert sentence in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def example_program(tmp_path_factory):
+    return build(["gcc"], write_project(tmp_path_factory.mktemp("example"), load_weights("paper")), level="-O0")
+
+
+def test_the_header_includes_nothing_of_ours():
+    header = amalgamated_core()
+    assert '#include "' not in header
+    assert all(name in header for name in ("lf_measure_rows", "lf_paper_filter_rows", "lf_context_combine_rows"))
+
+
+def test_guarded_parts_come_once_and_others_each_time():
+    parts = {
+        "all.h": '#include "parts/once.h"\n#include "parts/each.h" /* f32 */\n#include "parts/each.h"\nend\n',
+        "parts/once.h": "#ifndef ONCE_H\n#define ONCE_H\nonce\n#endif\n",
+        "parts/each.h": '#include "once.h"\neach\n',
+    }
+    text = amalgamate("all.h", lambda path: parts[path])
+    assert text == "#ifndef ONCE_H\n#define ONCE_H\nonce\n#endif\neach\neach\nend\n"
+
+
+def test_the_readme_states_the_costs():
+    text = export_c(load_weights("small"))["README.md"].decode()
+    assert "1,351 numbers, 5,404 bytes" in text
+    assert "Multiply-adds per pixel: 171" in text
+    assert "| 4000×3000 | 12.0 |" in text
+
+
+def test_a_model_of_ones_own_has_a_name_that_c_can_say():
+    files = export_c(Weights("my model*/2", make_weights().tensors, {}, make_weights().config))
+    header = files["lightfuse_my_model__2_weights.h"].decode()
+    assert "static const lf_paper lightfuse_my_model__2 = {" in header
+    assert "lightfuse_my_model__2_weights.h" in files["main.c"].decode()
+    assert header.splitlines()[0].count("*/") == 1
+
+
+def test_a_context_that_the_core_cannot_fuse_with_is_refused():
+    config = ContextConfig(context_stride=2)
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(config).items()}
+    with pytest.raises(WeightsError, match="stride 1 only, not 2"):
+        export_c(Weights("strided", tensors, {}, config))

@@ -1,0 +1,107 @@
+"""ONNX: valid, the same pictures as Python in whatever runs it, and int8 near enough."""
+
+import numpy as np
+import pytest
+
+from lightfuse.fuser import Fuser
+from lightfuse.golden import check, load_golden
+from lightfuse.weights import ContextConfig, Weights, load_weights, shipped_models
+from lightfuse.weights.shapes import parameter_shapes
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+from lightfuse.export.onnx_files import export_onnx  # noqa: E402
+from lightfuse.export.onnx_model import eight_bit_model, float_model  # noqa: E402
+from lightfuse.export.quantise import fuse_eight_bits, session_of  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return load_golden()
+
+
+def fuse_with(on_floats, on_bytes):
+    """What the golden set calls: over first; 16-bit pictures go in as floats."""
+
+    def planes(picture, top):
+        return (picture.astype(np.float32) / np.float32(top)).transpose(2, 0, 1)[None]
+
+    def fuse(under, over):
+        if under.dtype == np.uint8:
+            return on_bytes(over, under)
+        top = 65535 if under.dtype == np.uint16 else 1
+        fused = on_floats(planes(over, top), planes(under, top))[0].transpose(1, 2, 0)
+        return np.round(fused * top).astype(under.dtype) if top > 1 else fused
+
+    return fuse
+
+
+def ran_by_onnxruntime(model):
+    session = session_of(model)
+    return lambda first, second: session.run(None, {"first": first, "second": second})[0]
+
+
+def assert_golden(model, fuse, golden):
+    compared = check("onnx", model, fuse, golden)
+    assert [one for one in compared if not one.passed] == []
+    assert {one.dtype for one in compared} == {"uint8", "uint16", "float32"}
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_onnxruntime_makes_the_golden_pictures_of_it(model, golden):
+    weights = load_weights(model)
+    models = float_model(weights), eight_bit_model(weights)
+    assert_golden(model, fuse_with(*map(ran_by_onnxruntime, models)), golden)
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_openvino_makes_the_golden_pictures_of_it(model, golden):
+    openvino = pytest.importorskip("openvino")
+    weights, core = load_weights(model), openvino.Core()
+
+    def ran(made):
+        exact = {"INFERENCE_PRECISION_HINT": "f32"}
+        compiled = core.compile_model(core.read_model(made.SerializeToString()), "CPU", exact)
+        return lambda first, second: compiled({"first": first, "second": second})[0]
+
+    assert_golden(model, fuse_with(ran(float_model(weights)), ran(eight_bit_model(weights))), golden)
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 500), (500, 3), (700, 1000), (161, 256)])
+def test_sizes_that_the_golden_set_has_not(height, width, pair):
+    under, over = (np.tile(picture, (5, 5, 1))[:height, :width] for picture in pair)
+    fused = ran_by_onnxruntime(eight_bit_model(load_weights("base")))(under, over)
+    assert np.abs(fused.astype(int) - Fuser("base")(under, over)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ContextConfig(channels=4, outputs=4, hidden=(5,), levels=2),
+        ContextConfig(channels=5, outputs=4, hidden=(6, 4, 3), shared=False, thumbnail_cells=4096),
+    ],
+)
+def test_models_of_other_shapes(config, pair):
+    rng = np.random.default_rng(1)
+    shapes = parameter_shapes(config)
+    tensors = {name: rng.normal(0, 0.2, shape).astype(np.float32) for name, shape in shapes.items()}
+    weights = Weights("other", tensors, {}, config)
+    fused = ran_by_onnxruntime(eight_bit_model(weights))(*pair)
+    assert np.abs(fused.astype(int) - Fuser(weights)(*pair)).max() <= 1
+
+
+def test_the_files_state_what_they_are_and_int8_is_near(pair):
+    files = export_onnx(load_weights("small"))
+    names = ["lightfuse-small.onnx", "lightfuse-small-8bit.onnx", "lightfuse-small-int8.onnx", "README.md"]
+    assert list(files) == names
+    models = [onnx.load_from_string(files[name]) for name in names[:3]]
+    for model in models:
+        onnx.checker.check_model(model, full_check=True)
+        assert [one.version for one in model.opset_import if one.domain in ("", "ai.onnx")] == [18]
+    assert "Opset 18" in files["README.md"].decode()
+    assert sum(node.op_type == "QuantizeLinear" for node in models[2].graph.node) >= 3
+
+    exact, int8 = (fuse_eight_bits(session_of(model), pair).astype(int) for model in models[1:])
+    error = np.mean((exact - int8) ** 2)
+    assert 0 < error < 255**2 / 10**4  # 40 dB
