@@ -7,7 +7,7 @@ TORCH_VERSION := 2.13.0
 TORCH_INDEX ?=
 CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.[ch]* src/lightfuse/core/parts/*.h)
 
-.PHONY: demo test check format benchmark clean
+.PHONY: demo test check format benchmark web clean
 
 demo: $(VENV)/.installed ## Fuse a made-up pair and show where the pictures are
 	@$(BIN)/lightfuse demo -o demo --overwrite
@@ -24,6 +24,10 @@ format: $(VENV)/.installed-dev ## Put the code in order
 
 benchmark: $(VENV)/.installed-dev ## Speed and memory, as ratios
 	$(BIN)/python benchmarks/speed.py
+
+web: $(VENV)/.installed ## The page's WebAssembly core, sample pair and list of files
+	$(BIN)/pip install --quiet ziglang==0.17.1
+	$(BIN)/python -m lightfuse.web.build
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -9,10 +9,12 @@ from lightfuse.cli.benchmark import benchmark
 from lightfuse.cli.demo import demo
 from lightfuse.cli.doctor import doctor
 from lightfuse.cli.evaluate import evaluate
+from lightfuse.cli.export import export
 from lightfuse.cli.fuse import fuse
 from lightfuse.cli.import_keras import import_keras
 from lightfuse.cli.inspect import inspect
 from lightfuse.cli.prepare import prepare
+from lightfuse.cli.serve import serve
 from lightfuse.cli.train import train
 
 app = typer.Typer(
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (fuse, batch, demo, evaluate, prepare, train, inspect, import_keras, doctor, benchmark):
+for _command in (fuse, batch, demo, evaluate, prepare, train, inspect, import_keras, export, doctor, benchmark, serve):
     app.command(name=_command.__name__.replace("_", "-"))(_command)
 
 

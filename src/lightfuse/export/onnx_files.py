@@ -18,7 +18,7 @@ def export_onnx(weights: Weights) -> dict[str, bytes]:
     check_shapes(weights, f"the weights of {weights.model}")
     try:
         import onnx  # noqa: F401
-        import onnxruntime
+        import onnxruntime  # noqa: F401
     except ModuleNotFoundError as error:
         if error.name not in ("onnx", "onnxruntime"):
             raise

@@ -1,0 +1,105 @@
+"""A small static server for the page: its own files and nothing else, with the headers that a browser wants to see."""
+
+import errno
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from lightfuse.errors import LightFuseError
+from lightfuse.web.files import MEDIA_TYPES, STATIC, page_files
+
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob:; "
+            "connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        ),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-cache",
+    }
+)
+"""What goes with every answer."""
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves the page at an address; ``url`` is where. Use it as a context manager, and call ``serve_forever``."""
+
+    daemon_threads = True
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 8000, static: Path = STATIC) -> None:
+        """Take the address; port 0 takes any that is free.
+
+        Raises:
+            LightFuseError: the address cannot be had, or the page's files are missing.
+        """
+        # Only what is in this table is ever served: no path of a request reaches the disk.
+        self.files = page_files(static)
+        if "index.html" not in self.files:
+            raise LightFuseError(f"the page's files are missing from {str(static)!r}; install LightFuse again")
+        self.files[""] = self.files["index.html"]
+        try:
+            super().__init__((host, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise LightFuseError(_why(error, host, port)) from None
+
+    @property
+    def url(self) -> str:
+        """Where the page is to be found."""
+        host, port = self.server_address[:2]
+        return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else str(host)}:{port}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that hangs up in the middle of an answer is nobody's concern."""
+
+
+def _why(error: OSError | OverflowError, host: str, port: int) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        return f"port {port} is in use by another program; choose another with --port, or --port 0 for any"
+    if number == errno.EACCES:
+        return f"port {port} may not be used without more rights; choose one above 1023 with --port"
+    return f"cannot serve at {host}, port {port}: {getattr(error, 'strerror', None) or error}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PageServer
+    server_version = "LightFuse"
+    sys_version = ""
+    protocol_version = "HTTP/1.1"
+    timeout = 30  # seconds that a silent connection may hold a thread
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nobody reads a log of their own clicks."""
+
+    def end_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def _answer(self, *, with_body: bool) -> None:
+        path = self.server.files.get(unquote(urlsplit(self.path).path).removeprefix("/"))
+        if path is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        body = path.read_bytes()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", MEDIA_TYPES[path.suffix])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)

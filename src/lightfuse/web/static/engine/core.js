@@ -1,0 +1,160 @@
+/** The compiled core: one WebAssembly instance, and the passes over a pair of pictures. */
+
+/** The models' numbers in the core, as `lightfuse.web.weights_header` lays them out. */
+export const MODELS = ["small", "base"];
+
+/** A module that only loads where there is SIMD: a function with one v128 instruction in it. */
+const SIMD_PROBE = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+);
+
+/** Whether WebAssembly here knows SIMD. */
+export function hasSimd() {
+  return WebAssembly.validate(SIMD_PROBE);
+}
+
+/**
+ * Compile the core for this machine.
+ * @param {{simd?: boolean}} [options] simd: take that build instead of the best one.
+ * @returns {Promise<WebAssembly.Module>} Modules can be posted to workers.
+ */
+export async function compileCore({ simd = hasSimd() } = {}) {
+  const url = new URL(simd ? "./lightfuse-simd.wasm" : "./lightfuse-scalar.wasm", import.meta.url);
+  return WebAssembly.compile(await bytesOf(url));
+}
+
+async function bytesOf(url) {
+  if (url.protocol === "file:") {
+    const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
+    return readFile(url);
+  }
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url.pathname} cannot be loaded (${answer.status}); reload the page`);
+  return answer.arrayBuffer();
+}
+
+/** One instance of the core. Pictures stay in JavaScript; rows are handed in by strips, so memory stays small. */
+export class Core {
+  /** @param {WebAssembly.Module} module */
+  constructor(module) {
+    this.calls = new WebAssembly.Instance(module).exports;
+  }
+
+  /** Set out to fuse pictures of a size with one of `MODELS`. */
+  begin(model, width, height) {
+    this.width = width;
+    this.height = height;
+    this.stripRows = this.calls.lfw_begin(MODELS.indexOf(model), width, height);
+    if (this.stripRows === 0) throw new RangeError(`there is not enough memory for a picture of ${width}×${height}`);
+    this.cells = this.calls.lfw_cell_rows() * this.calls.lfw_cell_columns();
+  }
+
+  get cellRows() {
+    return this.calls.lfw_cell_rows();
+  }
+
+  /** First and past-the-last row of the picture that rows [from, to) of the thumbnail are made of. */
+  rowsOfCells(from, to) {
+    return [this.calls.lfw_cell_start(from), this.calls.lfw_cell_end(to - 1)];
+  }
+
+  /**
+   * Rows [from, to) of both pictures' thumbnails.
+   * @param {Uint8ClampedArray[]} pictures RGBA, of which the first row is the picture's row `top`.
+   */
+  measure(pictures, from, to, top = 0) {
+    for (let cell = from; cell < to; ) {
+      let end = cell + 1;
+      while (end < to && this.#fits(cell, end + 1)) end++;
+      const [first, last] = this.rowsOfCells(cell, end);
+      for (const which of [0, 1]) {
+        this.#load(which, pictures[which], first - top, last - top);
+        this.calls.lfw_measure(which, cell, end);
+      }
+      cell = end;
+    }
+  }
+
+  #fits(from, to) {
+    const [first, last] = this.rowsOfCells(from, to);
+    return last - first <= this.stripRows;
+  }
+
+  /** Tell under from over, and compute the context. Returns whether the first picture is over. */
+  filter(pictures) {
+    const brightness = [this.calls.lfw_brightness(0), this.calls.lfw_brightness(1)];
+    const swapped = comesAfter(brightness, pictures);
+    if (swapped) this.calls.lfw_swap();
+    this.calls.lfw_filter();
+    return swapped;
+  }
+
+  /** What other instances need to combine rows: copies. */
+  context() {
+    const grid = this.floats(this.calls.lfw_grid(), this.cells * this.calls.lfw_contexts()).slice();
+    return { grid, strength: this.calls.lfw_strength() };
+  }
+
+  /** The thumbnails' rows [from, to) as this instance measured them: six planes' worth, copied. */
+  thumbnailRows(from, to) {
+    return this.#planes().map((plane) => plane.slice(from * this.#columns, to * this.#columns));
+  }
+
+  /** Take in thumbnail rows that another instance measured. */
+  setThumbnailRows(from, rows) {
+    this.#planes().forEach((plane, i) => plane.set(rows[i], from * this.#columns));
+  }
+
+  setContext({ grid, strength }) {
+    this.floats(this.calls.lfw_grid(), grid.length).set(grid);
+    this.calls.lfw_set_strength(strength);
+  }
+
+  /**
+   * Fuse all rows of two strips of one height that begin at the picture's row `top`; `out` may be one of them.
+   * @param {Uint8ClampedArray} under RGBA
+   * @param {Uint8ClampedArray} over RGBA
+   * @param {Uint8ClampedArray} out RGBA, opaque afterwards
+   */
+  combine(under, over, out, top = 0) {
+    const rowBytes = 4 * this.width;
+    const rows = out.length / rowBytes;
+    for (let row = 0; row < rows; row += this.stripRows) {
+      const end = Math.min(row + this.stripRows, rows);
+      this.#load(0, under, row, end);
+      this.#load(1, over, row, end);
+      this.calls.lfw_combine(top + row, end - row);
+      out.set(this.bytes(this.calls.lfw_strip(0), (end - row) * rowBytes), row * rowBytes);
+    }
+  }
+
+  bytes(at, length) {
+    return new Uint8Array(this.calls.memory.buffer, at, length);
+  }
+
+  floats(at, length) {
+    return new Float32Array(this.calls.memory.buffer, at, length);
+  }
+
+  get #columns() {
+    return this.calls.lfw_cell_columns();
+  }
+
+  #planes() {
+    const all = this.floats(this.calls.lfw_thumbnails(), 6 * this.cells);
+    return [0, 1, 2, 3, 4, 5].map((i) => all.subarray(i * this.cells, (i + 1) * this.cells));
+  }
+
+  #load(which, picture, first, last) {
+    const rowBytes = 4 * this.width;
+    const rows = picture.subarray(first * rowBytes, last * rowBytes);
+    this.bytes(this.calls.lfw_strip(which), rows.length).set(rows);
+  }
+}
+
+/** Whether the first picture is over: brighter, or larger in the first bytes to differ, whichever was given first. */
+function comesAfter([first, second], [a, b]) {
+  if (first !== second) return first > second;
+  for (let i = 0; i < a.length; i++) if (i % 4 !== 3 && a[i] !== b[i]) return a[i] > b[i];
+  return false;
+}

@@ -1,0 +1,163 @@
+/** The page: photographs in, the fused one shown, compared, finished and saved. */
+import { chosenWith, markChosen, showStrip } from "./strip.js";
+import { fileOf, fuseFrames, openFiles, pictureIn } from "./studio.js";
+import { Viewer } from "./viewer.js";
+
+const SAMPLES = ["sample/under.jpg", "sample/over.jpg"];
+const NEARLY_EQUAL = 0.03;
+
+const at = (id) => document.getElementById(id);
+const viewer = new Viewer();
+let frames = [];
+let pair = [0, 1];
+let exposures = {};
+let tasks = 0;
+let looking = false;
+
+/** Run a task with the page marked as busy; a failure is told in its own sentence. */
+async function run(saying, task) {
+  at("problem").hidden = true;
+  if (saying) say(saying);
+  busy(++tasks);
+  try {
+    await task();
+  } catch (error) {
+    say("");
+    at("problem").textContent = error.message;
+    at("problem").hidden = false;
+  } finally {
+    busy(--tasks);
+  }
+}
+
+function busy(count) {
+  document.body.classList.toggle("busy", count > 0);
+  at("stage").setAttribute("aria-busy", String(count > 0));
+}
+
+function say(text) {
+  at("status").textContent = text;
+}
+
+function open(files) {
+  if (files.length === 0) return;
+  run(`Reading ${files.length === 1 ? "a photograph" : `${files.length} photographs`}…`, async () => {
+    ({ frames } = await openFiles(files));
+    pair = [0, frames.length - 1];
+    showStrip(frames, choose);
+    await fuse();
+    const arriving = at("studio").hidden;
+    at("welcome").hidden = true;
+    at("again").hidden = false;
+    at("studio").hidden = false;
+    viewer.resize(frames[0].width, frames[0].height);
+    if (arriving) at("stage").focus({ preventScroll: true, focusVisible: false });
+  });
+}
+
+function choose(position) {
+  pair = chosenWith(position, pair);
+  run("Fusing…", fuse);
+}
+
+async function fuse() {
+  const [dark, bright] = pair;
+  markChosen(dark, bright);
+  say("Fusing…");
+  const { darkBitmap, brightBitmap, milliseconds } = await fuseFrames(dark, bright);
+  exposures = { dark: darkBitmap, bright: brightBitmap };
+  showBefore();
+  await finish();
+  const { width, height } = frames[dark];
+  const close = frames[bright].brightness - frames[dark].brightness < NEARLY_EQUAL;
+  const doubt = close ? " The two are almost equally bright, so there is little to gain." : "";
+  say(`${width} × ${height} pixels, fused in ${(milliseconds / 1000).toFixed(2)} s.${doubt}`);
+}
+
+function showBefore() {
+  const which = document.querySelector("[name=against]:checked").value;
+  viewer.showBefore(exposures[which]);
+  at("before-tag").textContent = which === "dark" ? "Dark" : "Bright";
+}
+
+/** Show the fused picture in the chosen look. */
+async function finish() {
+  const { name, strength } = chosenLook();
+  const { picture } = await pictureIn(name, strength);
+  viewer.showAfter(picture);
+  picture.close();
+}
+
+function chosenLook() {
+  return { name: document.querySelector("[name=look]:checked").value, strength: at("strength").valueAsNumber / 100 };
+}
+
+/** While one look is being made, only the last of the later wishes is remembered. */
+async function changeLook() {
+  at("strength").disabled = chosenLook().name === "natural";
+  at("strength-level").textContent = `${at("strength").value} %`;
+  if (looking) {
+    looking = "again";
+    return;
+  }
+  do {
+    looking = true;
+    await run("", finish);
+  } while (looking === "again");
+  looking = false;
+}
+
+function save(type, suffix) {
+  run("Writing the file…", async () => {
+    const { blob } = await fileOf(type);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = `${frames[pair[1]].name.replace(/\.[^.]*$/, "")}_fused.${suffix}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    say(`Saved ${link.download}.`);
+  });
+}
+
+function trySample() {
+  run("Loading the sample pair…", async () => {
+    const files = await Promise.all(
+      SAMPLES.map(async (name) => new File([await (await fetch(name)).blob()], name.split("/").pop())),
+    );
+    open(files);
+  });
+}
+
+function listenForDrops() {
+  const dragging = (on) => document.body.classList.toggle("dragging", on);
+  for (const name of ["dragenter", "dragover"]) {
+    document.addEventListener(name, (event) => {
+      event.preventDefault();
+      dragging(true);
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) dragging(false);
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    dragging(false);
+    open([...event.dataTransfer.files]);
+  });
+}
+
+for (const id of ["choose", "again"]) at(id).addEventListener("click", () => at("files").click());
+at("files").addEventListener("change", () => {
+  open([...at("files").files]);
+  at("files").value = ""; // The same files may be chosen again.
+});
+at("sample").addEventListener("click", trySample);
+at("against").addEventListener("change", showBefore);
+at("looks").addEventListener("change", changeLook);
+at("strength").addEventListener("input", changeLook);
+at("save-jpeg").addEventListener("click", () => save("image/jpeg", "jpg"));
+at("save-png").addEventListener("click", () => save("image/png", "png"));
+listenForDrops();
+if ("serviceWorker" in navigator) {
+  navigator.serviceWorker.register("service-worker.js").catch(() => {}); // Without it the page works, but not offline.
+}

@@ -1,0 +1,48 @@
+/** The models: `small` (1,351 parameters, about 1.6 times as fast) and `base` (5,662, better). */
+export type ModelName = "small" | "base";
+export const MODELS: readonly ModelName[];
+
+/** RGBA, 8 bits, rows from the top: an `ImageData`, or any object like one. Alpha is ignored. */
+export interface Picture {
+  readonly data: Uint8ClampedArray | Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface FuseOptions<Out extends Picture = Picture> {
+  /** Default: `"base"`. */
+  model?: ModelName;
+  /** Where to write the result, of the pictures' size; may be one of the two. Default: a new picture. */
+  out?: Out;
+}
+
+export interface LoadOptions {
+  /** Take the build with SIMD or the one without. Default: what this machine knows. */
+  simd?: boolean;
+}
+
+/**
+ * Fuse two pictures of one scene and one size, from 1×1 up; the darker by mean value is taken as under.
+ *
+ * Loads the core at the first call, then computes on the calling thread (about 70 ms a megapixel): call it in a worker
+ * where a page must stay responsive.
+ *
+ * @returns `out`, or a new picture (an `ImageData` where there is such a thing), opaque.
+ * @throws TypeError (as a rejection) where one is no picture, the sizes differ, or there is no such model.
+ * @throws RangeError (as a rejection) where there is not enough memory.
+ */
+export function fuse<Out extends Picture = Picture>(under: Picture, over: Picture, options?: FuseOptions<Out>): Promise<Out>;
+
+/** The core, loaded: fuses pair after pair without waiting. */
+export class Fuser {
+  constructor(module: WebAssembly.Module);
+  static load(options?: LoadOptions): Promise<Fuser>;
+  /** As {@link fuse}, but at once. */
+  fuse<Out extends Picture = Picture>(under: Picture, over: Picture, options?: FuseOptions<Out>): Out;
+}
+
+/** Compile the core; the module can be posted to workers, and given to `new Fuser(module)` there. */
+export function compileCore(options?: LoadOptions): Promise<WebAssembly.Module>;
+
+/** Whether WebAssembly here knows SIMD. */
+export function hasSimd(): boolean;
