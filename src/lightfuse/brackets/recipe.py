@@ -25,7 +25,7 @@ with middle and middle with bright first, then the two results."""
 _THUMBNAIL_PIXELS = 192 * 128
 _CLIPPED_LEVELS = (4.0, 251.0)
 _CLIPPING_SOFTNESS = 8.0  # levels over which a value passes from clipped to recorded
-_MARGIN = 1e-3  # another recipe must beat the extreme pair by more than the thumbnail's doubt
+_MARGIN = 3e-3  # another recipe must beat the extreme pair by more than a thumbnail can be wrong
 
 
 def extreme_recipe(count: int) -> Recipe:
