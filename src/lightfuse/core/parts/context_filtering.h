@@ -87,12 +87,19 @@ LF_INLINE void lf_add_doubled(const float *in, int channels, lf_size size, float
             const int far = other < 0 ? 0 : lf_min_int(other, half.rows - 1);
             const float *restrict a = in + (size_t)near * half.columns, *restrict b = in + (size_t)far * half.columns;
             float *restrict to = out + (size_t)y * size.columns;
-            for (int x = 0; x < half.columns; x++) {
-                const int left = x > 0 ? x - 1 : 0, right = lf_min_int(x + 1, half.columns - 1);
-                const float here = 0.75f * a[x] + 0.25f * b[x];
-                to[2 * x] += 0.75f * here + 0.25f * (0.75f * a[left] + 0.25f * b[left]);
-                to[2 * x + 1] += 0.75f * here + 0.25f * (0.75f * a[right] + 0.25f * b[right]);
-            }
+#define LF_HERE(x) (0.75f * a[x] + 0.25f * b[x])
+#define LF_DOUBLE(left, x, right)                                                                                     \
+    do {                                                                                                              \
+        const float here = 0.75f * LF_HERE(x);                                                                        \
+        to[2 * (x)] += here + 0.25f * LF_HERE(left);                                                                  \
+        to[2 * (x) + 1] += here + 0.25f * LF_HERE(right);                                                             \
+    } while (0)
+            const int last = half.columns - 1;
+            LF_DOUBLE(0, 0, lf_min_int(1, last));
+            for (int x = 1; x < last; x++) LF_DOUBLE(x - 1, x, x + 1);
+            if (last > 0) LF_DOUBLE(last - 1, last, last);
+#undef LF_HERE
+#undef LF_DOUBLE
         }
     }
 }

@@ -44,11 +44,6 @@ LF_INLINE lf_vec_f16 lf_falling_f16(lf_vec_f16 t) {
     return lf_reciprocal_f16((lf_vec_f16)_mm512_scalef_ph((__m512h)power, (__m512h)t) + (_Float16)1.0f);
 }
 
-/* Tables of 8 numbers a line: place(j), place(j + 1), ... */
-#define LF_8(place, j) \
-    place(j), place(j + 1), place(j + 2), place(j + 3), place(j + 4), place(j + 5), place(j + 6), place(j + 7)
-#define LF_32(place, j) LF_8(place, j), LF_8(place, j + 8), LF_8(place, j + 16), LF_8(place, j + 24)
-
 /* As words: where byte c of pixel i, 3 i + c, lies in 64 bytes or in the next 32. */
 #define LF_RED(j) ((j) / 2 * 3) & 63
 #define LF_GREEN(j) ((j) / 2 * 3 + 1) & 63

@@ -8,29 +8,43 @@
 /* Floats of context of a picture: [3][rows][columns], a value for every 8 x 8 pixels begun. */
 LF_CODE int lf_paper_context_side(int side) { return (side + LF_STRIDE - 1) / LF_STRIDE; }
 
-/* Floats in one row of six planes: width values each, one zero behind them (TensorFlow's SAME padding). */
+/* Floats in one row of six planes: width values each, the even columns before the odd ones, as layers of stride 2 want
+ * them, and one zero behind the even ones (TensorFlow's SAME padding). */
 LF_INLINE size_t lf_row_floats(int width) { return 6 * ((size_t)width + 1); }
 
-/* Scratch floats lf_paper_filter_rows needs: rings of 4 picture rows, 8 rows of layer 1, 4 of layer 2, 1 of layer 3. */
+/* Scratch floats lf_paper_filter_rows needs: rings of 4 picture rows, 8 rows of layer 1, 4 of layer 2, 1 of layer 3, and
+ * a row of one plane. */
 LF_CODE size_t lf_paper_scratch_floats(int width) {
     const int full = LF_STRIDE * lf_paper_context_side(width);
-    return 4 * lf_row_floats(full) + 8 * lf_row_floats(full / 2) + 4 * lf_row_floats(full / 4) + lf_row_floats(full / 8);
+    return 4 * lf_row_floats(full) + 8 * lf_row_floats(full / 2) + 4 * lf_row_floats(full / 4) + lf_row_floats(full / 8) +
+           (size_t)full;
 }
 
-/* One row of a 3 x 3 depthwise layer of stride 2 on six planes; rows[] are three rows of the layer before, or NULL
- * below its last row, where it counts as zero. bias may be NULL. */
-LF_INLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias,
-                                float *restrict out) {
+/* A row of one plane, width values, to its even columns, a zero and its odd columns. */
+LF_INLINE void lf_part_columns(const float *restrict row, int width, float *restrict out) {
+    const int half = width / 2;
+    for (int x = 0; x < half; x++) {
+        out[x] = row[2 * x];
+        out[half + 1 + x] = row[2 * x + 1];
+    }
+    out[half] = 0.0f;
+}
+
+/* One row of a 3 x 3 depthwise layer of stride 2 on six planes; rows[] are three rows of the layer before, or the last
+ * NULL below its last row, where it counts as zero. bias may be NULL. Values are parted again if part, in `plane`. */
+LF_INLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias, float *out,
+                                const int part, float *plane) {
     const int half = width / 2;
     for (int c = 0; c < 6; c++, out += half + 1, w += 9) {
-        for (int x = 0; x < half; x++) out[x] = bias ? bias[c] : 0.0f;
-        out[half] = 0.0f;
-        for (int i = 0; i < 3; i++) {
-            if (!rows[i]) continue;
-            const float *restrict in = rows[i] + (size_t)c * (width + 1);
-            const float a = w[3 * i], b = w[3 * i + 1], d = w[3 * i + 2];
-            for (int x = 0; x < half; x++) out[x] += a * in[2 * x] + b * in[2 * x + 1] + d * in[2 * x + 2];
-        }
+        const size_t at = (size_t)c * (width + 1);
+        const float *restrict r0 = rows[0] + at, *restrict r1 = rows[1] + at, *restrict r2 = (rows[2] ? rows[2] : rows[1]) + at;
+        const float below = rows[2] ? 1.0f : 0.0f, start = bias ? bias[c] : 0.0f;
+        const float w6 = w[6] * below, w7 = w[7] * below, w8 = w[8] * below;
+        float *restrict to = part ? plane : out;
+        for (int x = 0; x < half; x++)
+            to[x] = start + w[0] * r0[x] + w[1] * r0[half + 1 + x] + w[2] * r0[x + 1] + w[3] * r1[x] +
+                    w[4] * r1[half + 1 + x] + w[5] * r1[x + 1] + w6 * r2[x] + w7 * r2[half + 1 + x] + w8 * r2[x + 1];
+        if (part) lf_part_columns(plane, half, out);
     }
 }
 
@@ -52,28 +66,44 @@ LF_INLINE lf_stream lf_stream_start(float **scratch, int slots, int width, int h
 }
 
 /* Make row `row` of the layer `to` from rows 2*row .. 2*row+2 of the layer `from`. */
-LF_INLINE void lf_stream_layer(const lf_stream *from, const lf_stream *to, int row, const float *w, const float *bias) {
+LF_INLINE void lf_stream_layer(const lf_stream *from, const lf_stream *to, int row, const float *w, const float *bias,
+                               const int part, float *plane) {
     const float *rows[3];
     for (int i = 0; i < 3; i++) {
         const int y = 2 * row + i;
         rows[i] = y < from->height ? lf_stream_slot(from, y) : NULL;
     }
-    lf_depthwise_row(rows, from->width, w, bias, lf_stream_slot(to, row));
+    lf_depthwise_row(rows, from->width, w, bias, lf_stream_slot(to, row), part, plane);
 }
 
-/* Three planes of a row of a picture, `width` values each at `step` from plane to plane, the last pixel repeated. */
+/* Three planes of a row of a picture, `width` values each at `step` from plane to plane, the last pixel repeated, even
+ * columns before odd ones. */
 LF_INLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range, float *planes, size_t step) {
-    for (int at = 0; at < width; at += LF_TILE_f32) {
-        const int x = lf_min_int(at, p->width - 1), n = lf_min_int(LF_TILE_f32, width - at);
-        lf_plane_f32 tile[3];
-        lf_read_tile_f32(p, p->type, x, y, lf_min_int(LF_TILE_f32, p->width - x), tile);
+    enum { LF_RUN = 2 * LF_TILE_f32 };
+    const int half = width / 2;
+    for (int at = 0; at < width; at += LF_RUN) {
+        float run[3][LF_RUN] __attribute__((aligned(64)));
+        for (int t = 0; t < LF_RUN; t += LF_TILE_f32) {
+            const int x = lf_min_int(at + t, p->width - 1);
+            lf_plane_f32 tile[3];
+            lf_read_tile_f32(p, p->type, x, y, lf_min_int(LF_TILE_f32, p->width - x), tile);
+            for (int c = 0; c < 3; c++)
+                for (int k = 0; k < LF_VECS_f32; k++)
+                    lf_store_f32(run[c] + t + k * LF_LANES_f32, tile[c][k] * range.scale + range.offset);
+        }
+        const int n = lf_min_int(LF_TILE_f32, half - at / 2);
         for (int c = 0; c < 3; c++) {
-            float *to = planes + (size_t)c * step + at;
-            for (int k = 0; k < LF_VECS_f32; k++) tile[c][k] = tile[c][k] * range.scale + range.offset;
+            float *restrict even = planes + (size_t)c * step + at / 2, *restrict odd = even + half + 1;
             if (n == LF_TILE_f32)
-                for (int k = 0; k < LF_VECS_f32; k++) lf_store_f32(to + k * LF_LANES_f32, tile[c][k]);
+                for (int i = 0; i < LF_TILE_f32; i++) {
+                    even[i] = run[c][2 * i];
+                    odd[i] = run[c][2 * i + 1];
+                }
             else
-                lf_copy(to, tile[c], n * (int)sizeof(float));
+                for (int i = 0; i < n; i++) {
+                    even[i] = run[c][2 * i];
+                    odd[i] = run[c][2 * i + 1];
+                }
         }
     }
 }
@@ -87,7 +117,7 @@ LF_INLINE void lf_stream_pictures(lf_stream *s, int last, const lf_picture *unde
         const size_t step = (size_t)s->width + 1;
         lf_read_row(under, y, s->width, under_range, row, step);
         lf_read_row(over, y, s->width, over_range, row + 3 * step, step);
-        for (int c = 0; c < 6; c++) row[c * step + s->width] = 0.0f;
+        for (int c = 0; c < 6; c++) row[c * step + s->width / 2] = 0.0f;
     }
 }
 
@@ -101,15 +131,16 @@ LF_CODE void lf_paper_filter_rows(const lf_paper *m, const lf_picture *under, co
     lf_stream layer1 = lf_stream_start(&scratch, 8, width / 2, height / 2, 4 * row0);
     lf_stream layer2 = lf_stream_start(&scratch, 4, width / 4, height / 4, 2 * row0);
     lf_stream layer3 = lf_stream_start(&scratch, 1, columns, rows, row0);
+    float *plane = scratch;
     for (int row = row0; row < row1; row++) {
         for (; layer2.next <= 2 * row + 2 && layer2.next < layer2.height; layer2.next++) {
             for (; layer1.next <= 2 * layer2.next + 2 && layer1.next < layer1.height; layer1.next++) {
                 lf_stream_pictures(&pictures, 2 * layer1.next + 2, under, over, under_range, over_range);
-                lf_stream_layer(&pictures, &layer1, layer1.next, m->down1, m->down1_bias);
+                lf_stream_layer(&pictures, &layer1, layer1.next, m->down1, m->down1_bias, 1, plane);
             }
-            lf_stream_layer(&layer1, &layer2, layer2.next, m->down2, m->down2_bias);
+            lf_stream_layer(&layer1, &layer2, layer2.next, m->down2, m->down2_bias, 1, plane);
         }
-        lf_stream_layer(&layer2, &layer3, row, m->down3, NULL);
+        lf_stream_layer(&layer2, &layer3, row, m->down3, NULL, 0, plane);
         for (int o = 0; o < 3; o++) {
             float *restrict out = context + ((size_t)o * rows + row) * columns;
             for (int x = 0; x < columns; x++) out[x] = m->mix_bias[o];

@@ -60,29 +60,42 @@ LF_INLINE void lf_write_u8(char *at, const lf_vec_f32 rgb[3]) {
     const __m512i gather = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
     _mm512_mask_storeu_epi32(at, 0x0fff, _mm512_permutexvar_epi32(gather, _mm512_shuffle_epi8(pixels, pack)));
 }
-/* 48 numbers in two registers; each colour's 16 are picked from both. */
+/* Tables of 8 numbers a line: place(j), place(j + 1), ... */
+#define LF_8(place, j) \
+    place(j), place(j + 1), place(j + 2), place(j + 3), place(j + 4), place(j + 5), place(j + 6), place(j + 7)
+#define LF_32(place, j) LF_8(place, j), LF_8(place, j + 8), LF_8(place, j + 16), LF_8(place, j + 24)
+
+/* As 32 bits each: where number c of pixel i, 3 i + c, lies in 32 numbers or in the next 16. */
+#define LF_FIRST(j) (j) / 2 * 3 & 31
+#define LF_SECOND(j) ((j) / 2 * 3 + 1) & 31
+#define LF_THIRD(j) ((j) / 2 * 3 + 2) & 31
+static const uint16_t lf_number_places[3][32] __attribute__((aligned(64), unused)) = {
+    {LF_32(LF_FIRST, 0)}, {LF_32(LF_SECOND, 0)}, {LF_32(LF_THIRD, 0)}};
+/* Where number j of 16 pixels lies among their reds and greens, or blues, 4 of each in every 8. */
+#define LF_AMONG(j) (j) / 12 * 8 + (j) / 3 % 4 + ((j) % 3 == 1 ? 4 : 0)
+static const uint16_t lf_among_places[64] __attribute__((aligned(64), unused)) = {LF_32(LF_AMONG, 0), LF_32(LF_AMONG, 32)};
+
 LF_INLINE void lf_read_u16(const char *at, lf_vec_f32 rgb[3]) {
     const __m512i low = _mm512_loadu_si512(at);
     const __m512i high = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(at + 64)));
-    const __m512i steps = _mm512_setr_epi32(0x00030000, 0x00090006, 0x000f000c, 0x00150012, 0x001b0018, 0x0021001e,
-                                            0x00270024, 0x002d002a, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m512i *table = (const __m512i *)lf_number_places;
+    LF_UNROLL
     for (int c = 0; c < 3; c++) {
-        const __m512i pick = _mm512_add_epi16(steps, _mm512_set1_epi16((short)c));
-        const __m256i colour = _mm512_castsi512_si256(_mm512_permutex2var_epi16(low, pick, high));
-        rgb[c] = (lf_vec_f32)_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(colour));
+        const __mmask32 first = c == 2 ? 0x55555u : 0x155555u, all = 0x55555555u;
+        __m512i numbers = _mm512_maskz_permutexvar_epi16(first, table[c], low);
+        numbers = _mm512_mask_permutexvar_epi16(numbers, all & ~first, table[c], high);
+        rgb[c] = (lf_vec_f32)_mm512_cvtepi32_ps(numbers);
     }
 }
 LF_INLINE void lf_write_u16(char *at, const lf_vec_f32 rgb[3]) {
-    uint16_t from[2][32]; /* red and green, blue; the table says where each number of a pixel lies */
-    for (int c = 0; c < 3; c++)
-        _mm256_storeu_si256((__m256i *)(from[c / 2] + 16 * (c % 2)), _mm512_cvtepi32_epi16((__m512i)lf_to_int(rgb[c])));
-    static const uint16_t table[64] = {0,  16, 32, 1,  17, 33, 2,  18, 34, 3,  19, 35, 4,  20, 36, 5,  21, 37, 6,  22, 38, 7,
-                                       23, 39, 8,  24, 40, 9,  25, 41, 10, 26, 42, 11, 27, 43, 12, 28, 44, 13, 29, 45, 14, 30,
-                                       46, 15, 31, 47, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0};
-    const __m512i a = _mm512_loadu_si512(from[0]), b = _mm512_castsi256_si512(_mm256_loadu_si256((__m256i *)from[1]));
-    _mm512_storeu_si512(at, _mm512_permutex2var_epi16(a, _mm512_loadu_si512(table), b));
+    const __m512i r = (__m512i)lf_to_int(rgb[0]), g = (__m512i)lf_to_int(rgb[1]), b = (__m512i)lf_to_int(rgb[2]);
+    const __m512i red_green = _mm512_packus_epi32(r, g), blue = _mm512_packus_epi32(b, b);
+    const __m512i low = *(const __m512i *)lf_among_places, high = *(const __m512i *)(lf_among_places + 32);
+    /* Every third number is blue: 2, 5, 8 ... of the first 32, 0, 3, 6 ... of the rest. */
+    _mm512_storeu_si512(at, _mm512_mask_permutexvar_epi16(_mm512_permutexvar_epi16(low, red_green), 0x24924924u, low, blue));
     _mm256_storeu_si256((__m256i *)(at + 64),
-                        _mm512_castsi512_si256(_mm512_permutex2var_epi16(a, _mm512_loadu_si512(table + 32), b)));
+                        _mm512_castsi512_si256(_mm512_mask_permutexvar_epi16(_mm512_permutexvar_epi16(high, red_green),
+                                                                             0x9249u, high, blue)));
 }
 #elif defined(__AVX2__)
 LF_INLINE void lf_read_u8(const char *at, lf_vec_f32 rgb[3]) {

@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* where it unrolls less than asked for, that is fine */
+#endif
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -16,8 +20,10 @@ enum { LF_LANES_f32 = 16, LF_VECS_f32 = 2, LF_OUTS_f32 = 8 };
 enum { LF_LANES_f32 = 8, LF_VECS_f32 = 2, LF_OUTS_f32 = 5 };
 #elif defined(__aarch64__)
 enum { LF_LANES_f32 = 4, LF_VECS_f32 = 3, LF_OUTS_f32 = 7 };
-#else
+#elif defined(__SSE2__) || defined(__ARM_NEON) || defined(__wasm_simd128__) || defined(_M_X64)
 enum { LF_LANES_f32 = 4, LF_VECS_f32 = 2, LF_OUTS_f32 = 5 };
+#else /* no vectors: what compilers make of them instead stays short */
+enum { LF_LANES_f32 = 4, LF_VECS_f32 = 1, LF_OUTS_f32 = 4 };
 #endif
 enum { LF_TILE_f32 = LF_LANES_f32 * LF_VECS_f32 };
 enum { LF_COLUMNS_f32 = 256 }; /* pixels of a row whose context is spread out at once, to stay in the first cache */

@@ -1,6 +1,6 @@
 // Made by lightfuse.web.build.
 self.LIGHTFUSE = {
-  "version": "42097e8e129dd83b",
+  "version": "a7f7629c67969925",
   "files": [
     "./",
     "engine/core.js",

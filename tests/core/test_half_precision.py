@@ -1,0 +1,42 @@
+"""Eight-bit pictures fused in half precision, where the processor has it, against full precision."""
+
+import numpy as np
+import pytest
+
+from lightfuse import Fuser, core
+from lightfuse.samples import sample_pair
+from lightfuse.weights import shipped_models
+
+HALF = "avx512fp16"
+pytestmark = pytest.mark.skipif(HALF not in core.instruction_sets(), reason=f"this processor has no {HALF}")
+
+
+def pictures():
+    random = np.random.default_rng(0)
+    under = random.integers(0, 128, (200, 300, 3), dtype=np.uint8)
+    ramp = np.tile((np.arange(600) / 600 * 255).astype(np.uint8)[None, :, None], (200, 1, 3))
+    return {
+        "noise": (under, (under * 2).astype(np.uint8)),
+        "ramp": (ramp // 3, ramp),
+        "scene": sample_pair(),
+        "unrelated": tuple(random.integers(0, 256, (2, 200, 300, 3), dtype=np.uint8)),
+    }
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_half_precision_stays_within_a_level(model):
+    half, full = Fuser(model, isa=HALF), Fuser(model, isa="avx512")
+    for name, (under, over) in pictures().items():
+        difference = np.abs(half(under, over).astype(int) - full(under, over))
+        assert difference.max() <= 1, name
+        assert (difference > 0).mean() < 0.2, name
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_deeper_pictures_are_fused_in_full_precision(dtype):
+    under, over = pictures()["noise"]
+    if dtype == np.uint16:
+        under, over = under.astype(dtype) * 257, over.astype(dtype) * 257
+    else:
+        under, over = under.astype(dtype) / 255, over.astype(dtype) / 255
+    np.testing.assert_array_equal(Fuser(isa=HALF)(under, over), Fuser(isa="avx512")(under, over))
