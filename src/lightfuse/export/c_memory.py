@@ -17,10 +17,10 @@ def rows_bytes(config: Config, width: int, height: int, pixel_bytes: int) -> int
 
 
 def _paper_floats(width: int) -> int:
-    """Two rows of context, and rings of 4, 8, 4 and 1 rows of six planes, each half as wide as the one before."""
+    """Two rows of context, rings of 4, 8, 4 and 1 rows of six planes, each half as wide as the last, and a plane's."""
     full = 8 * -(-width // 8)
     rings = sum(slots * 6 * ((full >> level) + 1) for level, slots in enumerate((4, 8, 4, 1)))
-    return 6 * (full // 8) + rings
+    return 6 * (full // 8) + rings + full
 
 
 def _context_bytes(config: ContextConfig, rows: int, columns: int) -> int:
