@@ -104,7 +104,9 @@ def test_the_memory_it_states_is_what_it_takes(model, tmp_path):
 def test_the_code_is_about_as_large_as_it_states(model, family, tmp_path):
     weights = load_weights(model)
     write_project(tmp_path, weights)
-    printed = subprocess.run(["make", "size"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        ["make", "--no-print-directory", "size"], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
     found = int(printed.splitlines()[-2].split()[3]) - 4 * weights.parameters
     assert found / 1000 == pytest.approx(CODE_KB[family]["x86-64"], rel=0.35)
 

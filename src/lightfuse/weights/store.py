@@ -83,6 +83,8 @@ def read_weights(path: Path) -> Weights:
         with safe_open(path, framework="numpy") as file:
             header = (file.metadata() or {}).get(_METADATA_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        if any(tensor.dtype.kind == "V" for tensor in tensors.values()):  # A format that some package taught numpy.
+            raise TypeError
     except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
