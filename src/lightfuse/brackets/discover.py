@@ -5,10 +5,10 @@
 """
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightfuse.brackets.names import natural_key
 from lightfuse.errors import DataError
 from lightfuse.images import INPUT_SUFFIXES
 
@@ -34,14 +34,14 @@ def find_brackets(folder: Path) -> list[FoundBracket]:
     if not folder.is_dir():
         raise DataError(f"{str(folder)!r} is not a folder; give the folder that holds the brackets")
     found = [_bracket(Path(place), folder, files) for place, _, files in os.walk(folder)]
-    brackets = sorted((b for b in found if b is not None), key=lambda b: _natural(b.name))
+    brackets = sorted((b for b in found if b is not None), key=lambda b: natural_key(b.name))
     if not brackets:
         raise DataError(f"{str(folder)!r} holds no pictures ({', '.join(sorted(INPUT_SUFFIXES))}); give another folder")
     return brackets
 
 
 def _bracket(place: Path, root: Path, files: list[str]) -> FoundBracket | None:
-    pictures = [place / name for name in sorted(files, key=_natural) if _is_picture(name)]
+    pictures = [place / name for name in sorted(files, key=natural_key) if _is_picture(name)]
     if not pictures or place.name == LABEL_FOLDER:
         return None
     beside = [p for p in pictures if p.stem.lower() == REFERENCE_STEM]
@@ -58,8 +58,3 @@ def _pictures_named(folder: Path, stem: str) -> list[Path]:
 def _is_picture(name: str) -> bool:
     """Whether its suffix says so; hidden files are none (macOS leaves a ``._a.jpg`` beside ``a.jpg`` on some disks)."""
     return not name.startswith(".") and Path(name).suffix.lower() in INPUT_SUFFIXES
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts ``2`` before ``10``."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

@@ -70,11 +70,11 @@ def light_taken(shots: Sequence[ShotInfo]) -> list[float] | None:
     ]
 
 
-def brightness(picture: NDArray[Any], threads: int = 1) -> float:
+def brightness(picture: NDArray[Any]) -> float:
     """Mean of all values of an H×W×3 uint8, uint16 or float32 picture, in [0, 1]."""
     from lightfuse import core
 
-    _, _, mean, _ = core.measure(picture, threads=threads)
+    _, _, mean, _ = core.measure(picture, threads=1)
     return mean / {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(picture.dtype, 1.0)
 
 

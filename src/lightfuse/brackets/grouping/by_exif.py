@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from lightfuse.brackets.grouping.shots import LeftOut, Shot, natural_key
+from lightfuse.brackets.grouping.shots import LeftOut, Shot
 from lightfuse.brackets.grouping.split import SAME, repeats, split_by_exposure
+from lightfuse.brackets.names import natural_key
 from lightfuse.images.source import display_name
 
 AUTOMATIC, BRACKETING = 0, 2  # EXIF ExposureMode.

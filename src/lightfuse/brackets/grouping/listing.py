@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lightfuse.brackets.discover import LABEL_FOLDER, REFERENCE_STEM
-from lightfuse.brackets.grouping.shots import LeftOut, natural_key
+from lightfuse.brackets.grouping.shots import LeftOut
+from lightfuse.brackets.names import natural_key
 from lightfuse.errors import DataError
 from lightfuse.images import INPUT_SUFFIXES
 from lightfuse.images.raw_scan import RAW_SUFFIXES

@@ -1,7 +1,6 @@
 """What grouping works with: a shot, the bracket it becomes part of, and what is left out."""
 
 import math
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,8 +54,3 @@ class LeftOut:
     path: Path
     reason: str
     bad: bool = False
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts ``2`` before ``10``."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
