@@ -149,8 +149,6 @@ def _frame(picture: Picture) -> Frame:
 def _pixels(source: Any) -> Array:
     if isinstance(source, np.ndarray):
         return source
-    if isinstance(source, str | os.PathLike):
-        return read_picture(source).pixels
     if hasattr(source, "convert") and hasattr(source, "mode"):  # A PIL picture, without importing PIL.
         return _pixels_of_pil(source)
     raise PictureError(f"a picture must be a path, an array or a PIL picture, not {type(source).__name__}")
