@@ -42,24 +42,30 @@ LF_INLINE void LF_OF(lf_structure)(const LF_OF(lf_plane) *answers, LF_OF(lf_plan
     typedef LF_OF(lf_vec) vec;
     const LF_NUM red = (LF_NUM)0.299f, green = (LF_NUM)0.587f, blue = (LF_NUM)0.114f, little = (LF_NUM)(0.02f * top);
     const vec most = LF_OF(lf_splat)((LF_NUM)8.0f), none = LF_OF(lf_splat)((LF_NUM)0.0f);
-    LF_UNROLL
-    for (int k = 0; k < LF_OF(LF_VECS); k++) {
-        const vec dr = x[0][k] - x[3][k], dg = x[1][k] - x[4][k], db = x[2][k] - x[5][k];
-        const vec over = x[3][k] * red + x[4][k] * green + x[5][k] * blue, d = dr * red + dg * green + db * blue;
-        vec weight = LF_OF(lf_falling)(answers[0][k]);
-        const vec y = over + weight * d, luma = y * answers[1][k] + answers[2][k];
-        vec grey = y;
+    vec y[LF_OF(LF_VECS)], grey[LF_OF(LF_VECS)], luma[LF_OF(LF_VECS)], weight[LF_OF(LF_VECS)], gain[LF_OF(LF_VECS)];
+#define LF_EACH LF_UNROLL for (int k = 0; k < LF_OF(LF_VECS); k++)
+    LF_EACH weight[k] = LF_OF(lf_falling)(answers[0][k]);
+    LF_EACH {
+        LF_UNROLL
+        for (int c = 0; c < 3; c++) x[c][k] -= x[3 + c][k];
+        const vec over = x[3][k] * red + x[4][k] * green + x[5][k] * blue;
+        const vec d = x[0][k] * red + x[1][k] * green + x[2][k] * blue;
+        y[k] = over + weight[k] * d;
+        grey[k] = y[k];
         if (outputs == 5) {
-            weight = LF_OF(lf_falling)(answers[4][k]);
-            grey = over + weight * d;
+            weight[k] = LF_OF(lf_falling)(answers[4][k]);
+            grey[k] = over + weight[k] * d;
         }
-        vec gain = answers[3][k];
-        if (ratio) gain *= LF_OF(lf_min)((luma + little) * LF_OF(lf_reciprocal)(grey + little), most);
-        gain = LF_OF(lf_min)(LF_OF(lf_max)(gain, none), most);
-        x[0][k] = luma + (x[3][k] + weight * dr - grey) * gain;
-        x[1][k] = luma + (x[4][k] + weight * dg - grey) * gain;
-        x[2][k] = luma + (x[5][k] + weight * db - grey) * gain;
     }
+    LF_EACH luma[k] = y[k] * answers[1][k] + answers[2][k];
+    LF_EACH {
+        gain[k] = answers[3][k];
+        if (ratio) gain[k] *= LF_OF(lf_min)((luma[k] + little) * LF_OF(lf_reciprocal)(grey[k] + little), most);
+        gain[k] = LF_OF(lf_min)(LF_OF(lf_max)(gain[k], none), most);
+        LF_UNROLL
+        for (int c = 0; c < 3; c++) x[c][k] = luma[k] + (x[3 + c][k] + weight[k] * x[c][k] - grey[k]) * gain[k];
+    }
+#undef LF_EACH
 }
 
 /* `count` pixels of row r->row from column r->at + column on. layers, widths, outputs and ratio are constants where speed

@@ -26,6 +26,7 @@ LF_INLINE int lf_cell_end(int i, int side, int cells) { return (int)(((int64_t)(
 /* Rows are summed up column by column, a vector of bytes at a time read as words of two neighbouring values: sums of the
  * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of LF_SUMMED rows of 8 bits. */
 enum { LF_SUM_BYTES = 4 * LF_LANES_f32, LF_SUMMED = 256 };
+enum { LF_AHEAD = 1024 }; /* bytes of a row to have brought into the cache before they are wanted */
 typedef uint16_t lf_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(2)));
 typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(4)));
 typedef uint32_t lf_total __attribute__((may_alias)); /* sums lie where floats go afterwards */
@@ -37,6 +38,7 @@ typedef uint32_t lf_total __attribute__((may_alias)); /* sums lie where floats g
             words lower = {0}, upper = {0};                                                                           \
             LF_UNROLL                                                                                                 \
             for (int y = 0; y < rows; y++) {                                                                          \
+                __builtin_prefetch((const void *)((uintptr_t)(at + y * row_bytes) + LF_AHEAD));                       \
                 const words both = *(const words *)(at + y * row_bytes);                                              \
                 lower += both & ((words){0} + ((1u << bits) - 1));                                                    \
                 upper += both >> bits;                                                                                \
