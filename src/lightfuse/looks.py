@@ -29,6 +29,8 @@ LOOKS: tuple[Look, ...] = get_args(Look)
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Painter = Callable[[Array, Array], None]
 
 _LIFT = 0.42
 _VIVIDNESS = 0.7
@@ -36,7 +38,7 @@ _NEARLY_GREY = 0.05
 # Hues of HSV in degrees that are held back: centre, half-width, and what is left of the effect there.
 _HELD_BACK = ((22.0, 26.0, 0.3), (208.0, 26.0, 0.8), (248.0, 32.0, 0.5))
 
-_PIXELS_AT_ONCE = 1 << 17  # a band's planes stay in a core's cache
+_PIXELS_AT_ONCE = 1 << 16  # a band's planes stay in a core's cache
 _HUE_STEPS = 64  # per degree
 
 
@@ -69,24 +71,25 @@ def apply_look(picture: Array, look: Look, strength: float = 1.0, *, threads: in
     return _by_bands(picture, _band_painter(picture.dtype, look, strength), threads or usable_cores())
 
 
-def _band_painter(dtype: np.dtype[Any], look: Look, strength: float) -> Callable[[Array], Array]:
-    """What turns a band of rows into the look."""
+def _band_painter(dtype: np.dtype[Any], look: Look, strength: float) -> Painter:
+    """What turns a band of rows into the look, written into another."""
     if look == "bright":
         lift = _LIFT * strength
         return partial(_brighten, gains=_gains(np.linspace(0, 1, 256, dtype=np.float32), lift), lift=lift)
     hold = (_VIVIDNESS * strength * _holding(np.arange(360 * _HUE_STEPS) / _HUE_STEPS)).astype(np.float32)
     if dtype == np.uint8:
-        return partial(_enrich_bytes, spreads=_spreads_of_bytes(hold))
+        extras, unit = _extras_of_bytes(hold)
+        return partial(_enrich_bytes, extras=extras, unit=unit)
     return partial(_enrich, hold=hold)
 
 
-def _by_bands(picture: Array, paint: Callable[[Array], Array], threads: int) -> Array:
+def _by_bands(picture: Array, paint: Painter, threads: int) -> Array:
     painted = np.empty_like(picture, order="C")
     height, width, _ = picture.shape
     rows = max(1, _PIXELS_AT_ONCE // width)
 
     def paint_from(top: int) -> None:
-        painted[top : top + rows] = paint(np.ascontiguousarray(picture[top : top + rows]))
+        paint(np.ascontiguousarray(picture[top : top + rows]), painted[top : top + rows])
 
     if threads == 1 or height <= rows:
         for top in range(0, height, rows):
@@ -97,14 +100,14 @@ def _by_bands(picture: Array, paint: Callable[[Array], Array], threads: int) -> 
     return painted
 
 
-def _brighten(band: Array, gains: Floats, lift: float) -> Array:
+def _brighten(band: Array, painted: Array, gains: Floats, lift: float) -> None:
     import cv2
 
     planes = _planes(band)
     largest = cv2.max(planes[0], cv2.max(planes[1], planes[2]))
     gain = cv2.LUT(largest, gains) if band.dtype == np.uint8 else _gains(largest, lift)
     lifted = [cv2.multiply(plane, gain, dtype=_depth(plane)) for plane in planes]
-    return _whole(lifted, band.dtype)
+    _join(lifted, painted)
 
 
 def _gains(largest: Floats, lift: float) -> Floats:
@@ -114,7 +117,7 @@ def _gains(largest: Floats, lift: float) -> Floats:
     return gains
 
 
-def _enrich(band: Array, hold: Floats) -> Array:
+def _enrich(band: Array, painted: Array, hold: Floats) -> None:
     import cv2
 
     planes = _planes(band)
@@ -122,28 +125,33 @@ def _enrich(band: Array, hold: Floats) -> Array:
     held = np.take(hold, (hue * np.float32(_HUE_STEPS)).astype(np.intp), mode="clip")
     spread = _spread(saturation, held)
     enriched = [np.maximum(largest - spread * (largest - plane), 0) for plane in planes]
-    return _whole(enriched, band.dtype)
+    _join(enriched, painted)
 
 
-def _enrich_bytes(band: Array, spreads: Floats) -> Array:
-    """The same in bytes: hue and saturation, in 256 steps each, are the place of q in a table."""
+def _enrich_bytes(band: Array, painted: Array, extras: Bytes, unit: float) -> None:
+    """The same in bytes: hue and saturation, in 256 steps each, are the place of (q − 1) / unit in a table.
+
+    A value goes to itself less (q − 1)·(v − value).
+    """
     import cv2
 
     planes = cv2.split(band)
     hsv = cv2.cvtColor(band, cv2.COLOR_RGB2HSV_FULL)
     places = np.empty((*band.shape[:2], 2), np.uint8)
     cv2.mixChannels([hsv], [places], [0, 0, 1, 1])
-    spread = np.take(spreads, places.view("<u2")[..., 0], mode="clip")
+    extra = cv2.LUT(places.view("<u2")[..., 0], extras)
     largest = cv2.max(planes[0], cv2.max(planes[1], planes[2]))
-    below = [cv2.multiply(cv2.subtract(largest, plane), spread, dtype=cv2.CV_8U) for plane in planes]
-    return np.asarray(cv2.merge([cv2.subtract(largest, plane) for plane in below]))
+    less = [cv2.multiply(cv2.subtract(largest, plane), extra, scale=unit) for plane in planes]
+    _join([cv2.subtract(plane, by) for plane, by in zip(planes, less, strict=True)], painted)
 
 
-def _spreads_of_bytes(hold: Floats) -> Floats:
-    """Q of each saturation (rows) and hue (columns), 256 steps each, one row after the other."""
+def _extras_of_bytes(hold: Floats) -> tuple[Bytes, float]:
+    """Q − 1 of each saturation (rows) and hue (columns), 256 steps each, row after row, as bytes, and their unit."""
     hues = np.arange(256) * (360 / 256) * _HUE_STEPS
     saturations = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
-    return _spread(saturations, hold[hues.astype(np.intp)][None]).ravel()
+    extras = _spread(saturations, hold[hues.astype(np.intp)][None]).ravel() - 1
+    unit = float(extras.max()) / 255
+    return np.round(extras / unit).astype(np.uint8), unit
 
 
 def _spread(saturation: Floats, held: Floats) -> Floats:
@@ -171,12 +179,13 @@ def _planes(band: Array) -> Sequence[Array]:
     return planes
 
 
-def _whole(planes: Sequence[Array], dtype: np.dtype[Any]) -> Array:
+def _join(planes: Sequence[Array], painted: Array) -> None:
+    """The planes, as `_planes` gives them, side by side in ``painted``."""
     import cv2
 
-    if dtype == np.uint16:
+    if painted.dtype == np.uint16:
         planes = [cv2.multiply(plane, 65535, dtype=cv2.CV_16U) for plane in planes]
-    return np.asarray(cv2.merge(planes))
+    cv2.merge(planes, dst=painted)
 
 
 def _depth(plane: Array) -> int:

@@ -99,6 +99,12 @@ def compare_path(output: PathLike) -> Path:
     return path.with_name(f"{path.stem}-compare.jpg")
 
 
+def hdr_path(output: PathLike, suffix: str) -> Path:
+    """Where the merged light of an output goes when nobody names the file."""
+    path = Path(output)
+    return path.with_name(f"{path.stem}-hdr{suffix}")
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,13 +1,14 @@
 """What a batch settles before anything runs: names, what is done already, what is refused."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from lightfuse.batch import BracketJob, Manifest, NameSettings, plan_batch, plan_jobs
 from lightfuse.brackets.grouping import Shot, SortedBracket
-from lightfuse.errors import OutputError
+from lightfuse.errors import MissingExtraError, OutputError
 
 
 def bracket(scene="hall", place=".", files=("a.jpg", "b.jpg")):
@@ -45,6 +46,32 @@ def test_two_brackets_of_one_name_are_refused_with_both():
         plan_jobs([bracket("hall", files=("a.jpg", "b.jpg")), bracket("hall", files=("c.jpg", "d.jpg"))], Path("out"))
     for said in ("out/hall_fused.jpg", "in/a.jpg", "in/c.jpg", "--name"):
         assert said in str(refused.value)
+
+
+def test_what_is_written_beside_a_result_is_named_after_it():
+    names = NameSettings(compare=True, hdr=".exr" if find_spec("OpenEXR") else ".hdr")
+    (job,) = plan_jobs([bracket(place="x")], Path("out"), names)
+    assert job.beside == (Path("out/x/hall_fused-compare.jpg"), Path(f"out/x/hall_fused-hdr{names.hdr}"))
+
+
+@pytest.mark.parametrize(("names", "taken"), [({"compare": True}, "hall-compare"), ({"hdr": ".jpg"}, "hall-hdr")])
+def test_a_result_named_as_what_is_beside_another_is_refused_with_both(names, taken):
+    twins = [bracket("hall"), bracket(taken, files=("c.jpg", "d.jpg"))]
+    assert len(outputs(twins, template="{scene}")) == 2
+    with pytest.raises(OutputError, match=f"written to out/{taken}.jpg, that of in/a.jpg and that of in/c.jpg"):
+        outputs(twins, template="{scene}", **names)
+
+
+def test_a_sheet_that_would_replace_an_exposure_is_refused(tmp_path):
+    exposures = SortedBracket("a", Path(), tuple(Shot(tmp_path / name) for name in ("a.jpg", "a-compare.jpg")))
+    with pytest.raises(OutputError, match=r"a-compare\.jpg is one of the exposures"):
+        plan_jobs([exposures], tmp_path, NameSettings("{scene}", ".png", compare=True))
+
+
+def test_openexr_is_asked_for_before_anything_runs(monkeypatch):
+    monkeypatch.setattr("lightfuse.batch.plan.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"lightfuse\[exr\]"):
+        NameSettings(hdr=".exr")
 
 
 def test_one_name_in_two_folders_is_no_clash():
@@ -154,7 +181,7 @@ def test_files_of_someone_else_are_counted(done):
     manifest, jobs = done
     touch(jobs[0].output)
     jobs[1].output.write_text("dear to someone")
-    with pytest.raises(OutputError, match="and so do 1 more"):
+    with pytest.raises(OutputError, match="options, like 1 more"):
         plan_batch(jobs, manifest, "abc")
     jobs[0].output.unlink()
     with pytest.raises(OutputError, match=r"two\.jpg already exists; give"):

@@ -155,7 +155,7 @@ def test_a_report_that_fails_ends_it_and_what_is_under_way_is_recorded(tmp_path,
 def test_a_full_disk_ends_it_with_a_sentence(tmp_path, jobs, manifest, settings, work, monkeypatch):
     add, added = manifest.add, []
 
-    def fill_up(record, output):
+    def fill_up(record, output, beside):
         added.append(output)
         if len(added) == 4:
             raise OutputError("the manifest cannot be written: No space left on device")

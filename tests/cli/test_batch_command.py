@@ -71,6 +71,45 @@ def test_names_and_formats_are_chosen(lightfuse_program, holiday, tmp_path):
     assert probe_picture(tmp_path / "out" / "IMG_0001+2.png").format == "PNG"
 
 
+def test_sheets_and_light_are_written_beside_each_result(lightfuse_program, holiday, tmp_path):
+    out, more = tmp_path / "out", ("--compare", "--hdr", "jpg")
+    assert batch(lightfuse_program, holiday, out, *more).code == 0
+    beside = [Path(name).with_suffix("").as_posix() + end for name in RESULTS for end in ("-compare.jpg", "-hdr.jpg")]
+    assert results(out) == sorted(RESULTS + beside)
+    pair = holiday / "IMG_0003.jpg", holiday / "IMG_0004.jpg"
+    lightfuse_program("fuse", *pair, "-o", tmp_path / "f.jpg", *PLAIN, "--compare", "--hdr", tmp_path / "g.jpg")
+    assert (out / "IMG_0003_fused-compare.jpg").read_bytes() == (tmp_path / "f-compare.jpg").read_bytes()
+    assert (out / "IMG_0003_fused-hdr.jpg").read_bytes() == (tmp_path / "g.jpg").read_bytes()
+
+
+def test_what_is_beside_a_result_counts_when_running_again(lightfuse_program, holiday):
+    out, more = holiday / "out", ("--compare", "--hdr", "jpg", "--quiet")
+    assert batch(lightfuse_program, holiday, out, *more).code == 0
+    assert batch(lightfuse_program, holiday, holiday / "new", "--dry-run").out.splitlines()[-1].startswith("3 brackets")
+    before = (out / RESULTS[0]).stat().st_mtime_ns
+    assert batch(lightfuse_program, holiday, out, *more).code == 0
+    assert (out / RESULTS[0]).stat().st_mtime_ns == before
+    sheet = out / "IMG_0001_fused-compare.jpg"
+    sheet.unlink()
+    assert "IMG_0001_fused.jpg was made from" in batch(lightfuse_program, holiday, out, *more).err
+    assert batch(lightfuse_program, holiday, out, *more, "--overwrite").code == 0
+    assert sheet.exists()
+    assert (out / RESULTS[0]).stat().st_mtime_ns != before
+
+
+def test_files_of_others_beside_a_result_are_not_replaced(lightfuse_program, holiday, tmp_path):
+    sheet = tmp_path / "out" / "IMG_0001_fused-compare.jpg"
+    sheet.parent.mkdir()
+    sheet.write_bytes(b"mine")
+    refused = batch(lightfuse_program, holiday, tmp_path / "out", "--compare")
+    assert refused.code == 2
+    assert f"{sheet} already exists" in refused.err
+    assert batch(lightfuse_program, holiday, tmp_path / "out", "--compare", "--skip-existing").code == 0
+    assert sheet.read_bytes() == b"mine"
+    assert "IMG_0001_fused.jpg" not in results(tmp_path / "out")
+    assert "IMG_0003_fused-compare.jpg" in results(tmp_path / "out")
+
+
 def test_longer_brackets_are_fused_whole(lightfuse_program, tmp_path):
     write_brackets(tmp_path / "in", 2, evs=(0, -2, 2))
     ended = batch(lightfuse_program, tmp_path / "in", tmp_path / "out", "--json")
@@ -84,6 +123,14 @@ def test_files_without_exif_are_sorted_as_asked(lightfuse_program, tmp_path, by)
         write_plain(tmp_path / "in" / name, 20 if "0" in name else 200)
     assert batch(lightfuse_program, tmp_path / "in", tmp_path / "out", *by).code == 0
     assert len(results(tmp_path / "out")) == 1
+
+
+def test_notes_name_the_result_they_are_on(lightfuse_program, tmp_path):
+    for name, level in (("hall_0.png", 20), ("hall_1.png", 90), ("hall_2.png", 200)):
+        write_plain(tmp_path / "in" / name, level)
+    ended = batch(lightfuse_program, tmp_path / "in", tmp_path / "out", "--count", "3")
+    (result,) = results(tmp_path / "out")
+    assert ended.err.startswith(f"lightfuse: note on {tmp_path / 'out' / result}: EXIF does not say")
 
 
 def test_json_is_one_record_a_result(lightfuse_program, holiday, tmp_path):

@@ -82,8 +82,9 @@ class Coordinator:
             inputs = self._manifest.describe(job.inputs)
             job.output.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(job.output.parent)
-            if os.path.lexists(job.output) and not self._overwrite:
-                raise FileExistsError(0, "it has come to exist since the batch began", str(job.output))
+            taken = [path for path in job.files if os.path.lexists(path)]
+            if taken and not self._overwrite:
+                raise FileExistsError(0, "it has come to exist since the batch began", str(taken[0]))
         except OSError as error:
             name = display_name(os.fsdecode(error.filename or job.inputs[0]))
             self._finish(job, [], Fused(f"{name} cannot be used: {error.strerror}", 0.0))
@@ -107,7 +108,7 @@ class Coordinator:
             "notes": list(fused.notes),
             "options": self._settings.digest,
         }
-        outcome = Outcome(job, fused, self._manifest.add(record, job.output))
+        outcome = Outcome(job, fused, self._manifest.add(record, job.output, job.beside))
         try:
             self._report(outcome)
         except Exception as error:  # What is under way is still to be recorded.

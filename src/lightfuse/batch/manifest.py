@@ -22,7 +22,8 @@ class Manifest:
     A record has the keys ``scene``; ``output``, relative to the manifest's folder; ``inputs``, each with ``path``
     (relative to the folder that was sorted), ``size`` (bytes) and ``mtime_ns``; ``status``, ``done`` or ``failed``;
     ``error``, a sentence or null; ``seconds``; ``megapixels`` of the result; ``notes``; ``options``, a digest of all
-    that shapes the pixels; and for a result that is done ``output_size`` and ``output_mtime_ns``.
+    that shapes the pixels; ``beside``, what else was written, each with ``output``, as above; and for a result that is
+    done ``output_size`` and ``output_mtime_ns``, or ``size`` and ``mtime_ns`` of what is beside it.
 
     Args:
         out: the folder results go to; it need not exist yet.
@@ -47,6 +48,7 @@ class Manifest:
                 and record.get("options") == digest
                 and record.get("inputs") == self.describe(inputs)
                 and (record.get("output_size"), record.get("output_mtime_ns")) == _size_and_time(output)
+                and record.get("beside", []) == [self._described(self._out / name) for name in _beside(record)]
             )
         except OSError:
             return False
@@ -71,16 +73,17 @@ class Manifest:
         except OSError as error:
             raise self._refusal(error) from None
 
-    def add(self, record: dict[str, Any], output: Path) -> Record:
-        """Append the record of one bracket, completed by what the output is like.
+    def add(self, record: dict[str, Any], output: Path, beside: Sequence[Path] = ()) -> Record:
+        """Append the record of one bracket, completed by what the output is like, and what was written beside it.
 
         Raises:
             OutputError: the disk refuses.
         """
-        whole = record | {"output": self._name(output)}
+        whole = record | {"output": self._name(output), "beside": [{"output": self._name(path)} for path in beside]}
         try:
             if whole["status"] == DONE:
                 whole["output_size"], whole["output_mtime_ns"] = _size_and_time(output)
+                whole["beside"] = [self._described(path) for path in beside]
             with open(self.path, "ab", buffering=0) as file:
                 file.write(_line(whole))
         except OSError as error:
@@ -96,6 +99,10 @@ class Manifest:
         finally:
             part.unlink(missing_ok=True)
 
+    def _described(self, output: Path) -> dict[str, Any]:
+        size, time = _size_and_time(output)
+        return {"output": self._name(output), "size": size, "mtime_ns": time}
+
     def _name(self, output: Path) -> str:
         return output.relative_to(self._out).as_posix()
 
@@ -108,9 +115,14 @@ def results_below(folder: Path) -> frozenset[Path]:
     found = set()
     for place, _, names in os.walk(folder):
         if MANIFEST_NAME in names:
-            records = _read(Path(place) / MANIFEST_NAME)
-            found |= {Path(os.path.realpath(os.path.join(place, record["output"]))) for record in records}
+            for record in _read(Path(place) / MANIFEST_NAME):
+                written = (record["output"], *_beside(record))
+                found |= {Path(os.path.realpath(os.path.join(place, name))) for name in written}
     return frozenset(found)
+
+
+def _beside(record: Record) -> list[str]:
+    return [each["output"] for each in record.get("beside", [])]
 
 
 def _read(path: Path) -> Iterator[Record]:

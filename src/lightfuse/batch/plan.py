@@ -6,24 +6,32 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from lightfuse.batch.manifest import Manifest
 from lightfuse.brackets.grouping import SortedBracket
-from lightfuse.errors import OutputError
+from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.images.encode import format_of
 from lightfuse.images.source import display_name
+from lightfuse.products import compare_path, hdr_path
 
 _EXAMPLE = {"scene": "kitchen", "first": "IMG_1", "last": "IMG_3", "count": 3, "number": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class BracketJob:
-    """One bracket to fuse into one file."""
+    """One bracket to fuse into one file, and what else is written ``beside`` it."""
 
     scene: str
     inputs: tuple[Path, ...]
     output: Path
+    beside: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is written."""
+        return self.output, *self.beside
 
 
 @dataclass(frozen=True)
@@ -34,13 +42,19 @@ class NameSettings:
         template: with the fields ``{scene}``, ``{first}`` and ``{last}`` (names of exposures without suffix),
             ``{count}`` (of exposures) and ``{number}`` (of the bracket in its folder, from 1).
         suffix: of the format, such as ``.jpg``.
+        compare: whether a comparison sheet is written beside each result.
+        hdr: suffix of the merged light written beside each result, such as ``.exr``; None for none.
     """
 
     template: str = "{scene}_fused"
     suffix: str = ".jpg"
+    compare: bool = False
+    hdr: str | None = None
 
     def __post_init__(self) -> None:
         format_of(self.suffix)
+        if self.hdr == ".exr" and find_spec("OpenEXR") is None:
+            raise MissingExtraError("writing OpenEXR", "exr")
         try:
             fields = [name for _, name, form, _ in string.Formatter().parse(self.template) if name is not None]
             self.template.format(**_EXAMPLE)
@@ -49,6 +63,11 @@ class NameSettings:
         if not set(fields) <= _EXAMPLE.keys() or not self.template or "/" in self.template or os.sep in self.template:
             known = ", ".join(f"{{{name}}}" for name in _EXAMPLE)
             raise OutputError(f"{self.template!r} is no template for file names; its fields may be {known}")
+
+    def beside(self, output: Path) -> tuple[Path, ...]:
+        """What is written beside an output."""
+        sheet = (compare_path(output),) if self.compare else ()
+        return sheet if self.hdr is None else (*sheet, hdr_path(output, self.hdr))
 
 
 @dataclass(frozen=True)
@@ -80,7 +99,8 @@ def plan_jobs(brackets: Sequence[SortedBracket], out: Path, names: NameSettings 
         output = out / bracket.place / f"{name}{names.suffix}"
         if ".." in output.relative_to(out).parts or name.startswith(("/", ".")):
             raise OutputError(f"a result cannot be called {display_name(name)}; give another --name or --pattern")
-        jobs.append(BracketJob(bracket.scene, tuple(shot.path for shot in bracket.shots), output))
+        inputs = tuple(shot.path for shot in bracket.shots)
+        jobs.append(BracketJob(bracket.scene, inputs, output, names.beside(output)))
     _check_names(jobs)
     return jobs
 
@@ -106,14 +126,14 @@ def plan_batch(
     for job in jobs:
         if manifest.is_up_to_date(job.inputs, job.output, digest):
             unchanged.append(job)
-        elif os.path.lexists(job.output) and not overwrite:
+        elif any(map(os.path.lexists, job.files)) and not overwrite:
             existing.append(job)
         else:
             run.append(job)
     if existing and not skip_existing:
-        first = existing[0].output
-        made = "was made from other inputs or options" if manifest.knows(first) else "already exists"
-        more = f", and so do {len(existing) - 1} more" if len(existing) > 1 else ""
+        first = next(path for path in existing[0].files if os.path.lexists(path))
+        made = "was made from other inputs or options" if manifest.knows(existing[0].output) else "already exists"
+        more = f", like {len(existing) - 1} more" if len(existing) > 1 else ""
         raise OutputError(f"{display_name(first)} {made}{more}; give --overwrite or --skip-existing")
     return Plan(tuple(run), tuple(unchanged), tuple(existing))
 
@@ -121,14 +141,14 @@ def plan_batch(
 def _check_names(jobs: Sequence[BracketJob]) -> None:
     inputs = {os.path.realpath(path) for job in jobs for path in job.inputs}
     taken: dict[str, BracketJob] = {}
-    for job in jobs:
-        if os.path.realpath(job.output) in inputs:
-            raise OutputError(f"{display_name(job.output)} is one of the exposures; give another --name or -o")
-        other = taken.setdefault(_as_the_disk_compares(job.output), job)
-        if other is not job:
+    for owner, path in [(job, path) for job in jobs for path in job.files]:
+        if os.path.realpath(path) in inputs:
+            raise OutputError(f"{display_name(path)} is one of the exposures; give another --name or -o")
+        other = taken.setdefault(_as_the_disk_compares(path), owner)
+        if other is not owner:
             raise OutputError(
-                f"two brackets would be written to {display_name(job.output)}, that of {display_name(other.inputs[0])} "
-                f"and that of {display_name(job.inputs[0])}; give another --name, such as '{{first}}_fused'"
+                f"two brackets would be written to {display_name(path)}, that of {display_name(other.inputs[0])} "
+                f"and that of {display_name(owner.inputs[0])}; give another --name, such as '{{first}}_fused'"
             )
 
 

@@ -13,10 +13,10 @@ from lightfuse.fuser import Fuser
 from lightfuse.fusing import FuseOptions
 from lightfuse.images.source import display_name
 from lightfuse.pipeline import MAX_PIXELS, fuse_files
-from lightfuse.products import WriteOptions
+from lightfuse.products import WriteOptions, hdr_path
 from lightfuse.weights import Weights
 
-_NOT_IN_THE_FILE = ("overwrite", "stdout_suffix")
+_NOT_IN_THE_FILE = ("overwrite", "stdout_suffix", "hdr")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class BatchSettings:
 
     Attributes:
         weights: of the model.
-        write, fusing: see `pipeline.fuse_files`; ``write.overwrite`` is not looked at.
+        write, fusing: see `pipeline.fuse_files`; ``write.overwrite`` and ``write.hdr`` are not looked at.
+        hdr: suffix of the merged light written beside each result; None for none.
         max_pixels: pictures that claim more are refused.
         digest: of all that shapes the result; made, not given.
     """
@@ -34,6 +35,7 @@ class BatchSettings:
     write: WriteOptions = field(default_factory=WriteOptions)
     fusing: FuseOptions = field(default_factory=FuseOptions)
     max_pixels: int = MAX_PIXELS
+    hdr: str | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +58,8 @@ def fuse_job(
     """Fuse one bracket's files into one; whatever goes wrong is told, not raised, and is this bracket's alone."""
     start = time.perf_counter()
     try:
-        write = dataclasses.replace(settings.write, overwrite=overwrite)
+        hdr = None if settings.hdr is None else hdr_path(output, settings.hdr)
+        write = dataclasses.replace(settings.write, overwrite=overwrite, hdr=hdr)
         fuser = _fuser(settings, threads)
         report = fuse_files(inputs, output, fuser, write, settings.fusing, max_pixels=settings.max_pixels)
     except LightFuseError as error:
@@ -89,7 +92,7 @@ def _digest(settings: BatchSettings) -> str:
 
     weights = settings.weights
     write = {name: value for name, value in dataclasses.asdict(settings.write).items() if name not in _NOT_IN_THE_FILE}
-    words = [__version__, weights.model, repr(weights.config), write, dataclasses.asdict(settings.fusing)]
+    words = [__version__, weights.model, repr(weights.config), write, settings.hdr, dataclasses.asdict(settings.fusing)]
     digest = hashlib.sha256(json.dumps(words, sort_keys=True, default=repr).encode())
     for name, tensor in sorted(weights.tensors.items()):
         digest.update(f"{name}{tensor.shape}".encode())

@@ -1,14 +1,14 @@
 """``lightfuse batch``: a folder sorted into brackets, every bracket fused."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from lightfuse.cli import options
 
 SOME_FAILED = 1
-_SORTING, _NAMING, _RUNNING = "Sorting", "Results", "Running"
+_SORTING, _NAMING, _ALSO, _RUNNING = "Sorting", "Results", "What else is written", "Running"
 
 
 def batch(
@@ -61,6 +61,20 @@ def batch(
     compression: options.CompressionOption = "auto",
     lossless: options.Lossless = False,
     strip: options.Strip = False,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Also write NAME-compare.jpg: all frames and the result.", rich_help_panel=_ALSO
+        ),
+    ] = False,
+    hdr: Annotated[
+        Literal["jpg", "exr", "hdr"] | None,
+        typer.Option(
+            "--hdr",
+            help="Also write the true light: NAME-hdr.jpg, which glows on HDR screens, or .exr, .hdr.",
+            rich_help_panel=_ALSO,
+        ),
+    ] = None,
     align: options.Align = "auto",
     border: options.BorderOption = "fill",
     deghost: options.Deghost = "auto",
@@ -117,7 +131,8 @@ def batch(
     from lightfuse.products import WriteOptions
     from lightfuse.weights import load_weights
 
-    names = room.NameSettings(name, "." + format_.lstrip("."))
+    light = None if hdr is None else f".{hdr}"
+    names = room.NameSettings(name, "." + format_.lstrip("."), compare, light)
     results = room.results_below(folder) | room.results_below(output)
     grouping = group_folder(folder, GroupSettings(by, count, pattern, gap, raw), without=output, results=results)
     planned = room.plan_jobs(grouping.brackets, output, names)
@@ -128,7 +143,8 @@ def batch(
     how = FuseOptions(align, border, deghost, exposures, look, strength)
     loaded = load_weights(options.chosen_model(model, weights))
     encode = options.encode_options(quality, subsampling, bit_depth, compression, lossless)
-    settings = room.BatchSettings(loaded, WriteOptions(encode, strip=strip), how, max_pixels)
+    write = WriteOptions(encode, strip=strip, compare=compare)
+    settings = room.BatchSettings(loaded, write, how, max_pixels, light)
     manifest = room.Manifest(output, folder)
     plan = room.plan_batch(planned, manifest, settings.digest, overwrite=overwrite, skip_existing=skip_existing)
     with BatchReport(grouping, plan, output, quiet=quiet, as_json=json) as report:

@@ -86,7 +86,7 @@ class BatchReport:
             self._say(f"{display_name(outcome.job.output)} was not made: {outcome.fused.error}")
         if not self._quiet:
             for note in outcome.fused.notes:
-                self._say(f"note: {note}")
+                self._say(f"note on {display_name(outcome.job.output)}: {note}")
         if self._as_json:
             paths = {"output": str(outcome.job.output), "inputs": [str(path) for path in outcome.job.inputs]}
             show(json.dumps(dict(outcome.record) | paths))

@@ -1,7 +1,6 @@
 """Aligning a bracket: frames in, frames out that lie on the base, each moved only if that makes it agree better."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +11,8 @@ from lightfuse.brackets.alignment.border import fill_border, largest_rectangle, 
 from lightfuse.brackets.alignment.chain import Place, place_frames
 from lightfuse.brackets.alignment.homography import Matrix, corner_distances
 from lightfuse.brackets.alignment.judge import Mode
+from lightfuse.brackets.alignment.steady import steady_scores
+from lightfuse.brackets.alignment.threads import opencv_threads
 from lightfuse.errors import LightFuseError, PictureError
 
 Array = NDArray[Any]
@@ -67,7 +68,8 @@ def align_bracket(
             to; "always" also makes small and less certain movements, but none that no hand could have made.
         border: what a frame never saw is filled from the base in the frame's tones ("fill"), or all frames are cut to
             the part that every one shows ("crop").
-        threads: how many OpenCV may use (a setting of the whole process, put back afterwards); None leaves it alone.
+        threads: how many OpenCV may use; None leaves it alone. See `opencv_threads`: of brackets aligned side by side
+            the first decides.
         names: what to call the frames in notes and errors; numbered from 1 without.
 
     Raises:
@@ -78,9 +80,14 @@ def align_bracket(
     _check(frames, base, called)
     _check_choices(mode, border, threads)
     if min(frames[base].shape[:2]) < _SMALLEST_SIDE:
-        return _untouched(frames, (f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned",))
-    with _opencv_threads(threads):
-        places = place_frames([frame[..., _GREEN] for frame in frames], base, mode)
+        unseen = (Score(0.0, 0.0),) * len(frames)
+        return _untouched(frames, unseen, f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned")
+    greens = [frame[..., _GREEN] for frame in frames]
+    agreements = steady_scores(greens, base) if mode == "auto" else None
+    if agreements is not None:
+        return _untouched(frames, tuple(Score(agreement, agreement) for agreement in agreements))
+    with opencv_threads(threads):
+        places = place_frames(greens, base, mode)
         return _laid_out(frames, base, places, border, called)
 
 
@@ -120,16 +127,15 @@ def _notes(places: Sequence[Place], moves: Sequence[float], names: Sequence[str]
             yield f"{name} stays where it is: {place.verdict.reason}"
 
 
-def _untouched(frames: Sequence[Array], notes: tuple[str, ...]) -> AlignedBracket:
+def _untouched(frames: Sequence[Array], scores: tuple[Score, ...], *notes: str) -> AlignedBracket:
     height, width = frames[0].shape[:2]
-    count = len(frames)
     return AlignedBracket(
-        tuple(frames),
-        tuple(np.eye(3) for _ in frames),
-        (0.0,) * count,
-        (Score(0.0, 0.0),) * count,
-        notes,
-        (slice(0, height), slice(0, width)),
+        frames=tuple(frames),
+        warps=tuple(np.eye(3) for _ in frames),
+        moves=(0.0,) * len(frames),
+        scores=scores,
+        notes=notes,
+        rectangle=(slice(0, height), slice(0, width)),
     )
 
 
@@ -167,16 +173,3 @@ def _check_choices(mode: str, border: str, threads: int | None) -> None:
         raise LightFuseError(f"the alignment's border is 'fill' or 'crop', not {border!r}")
     if threads is not None and threads < 1:
         raise LightFuseError(f"threads must be a whole number from 1, not {threads}")
-
-
-@contextmanager
-def _opencv_threads(threads: int | None) -> Iterator[None]:
-    import cv2
-
-    before = cv2.getNumThreads()
-    if threads is not None:
-        cv2.setNumThreads(threads)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -10,8 +10,10 @@ Array = NDArray[Any]
 _SMOOTH = 1.0
 _SURROUND = 8.0
 _SMALLEST_LEVEL = 160
-_FLOOR = 0.004
-_NOISE_TIMES = 3.0
+FLOOR = 0.004
+"""Local contrast below this much of [0, 1] is nothing to see."""
+NOISE_TIMES = 3.0
+"""Nor is what lies below so many standard deviations of noise."""
 
 
 def reduce_to(codes: Array, table: NDArray[np.uint16], size: tuple[int, int]) -> Array:
@@ -47,18 +49,19 @@ def local_contrast(tones: Array) -> Array:
     smooth = cv2.GaussianBlur(tones, (0, 0), _SMOOTH)
     detail = smooth - cv2.GaussianBlur(tones, (0, 0), _SURROUND)
     # The median is the noise of plain areas where most of the picture is plain, else a fair part of its texture.
-    noise = _fine_noise(tones)
+    noise = fine_noise(tones, _SMOOTH)
     strength = cv2.GaussianBlur(detail * detail, (0, 0), _SURROUND)
-    floor = np.float32(_FLOOR**2 + (_NOISE_TIMES * noise) ** 2)
+    floor = np.float32(FLOOR**2 + (NOISE_TIMES * noise) ** 2)
     return np.asarray(detail / np.sqrt(strength + floor), np.float32)
 
 
-def _fine_noise(tones: Array) -> float:
-    """Standard deviation of the noise that smoothing leaves (Immerkær 1996's mask, median instead of mean)."""
+def fine_noise(tones: Array, smoothed: float, step: int | None = None) -> float:
+    """Standard deviation of the noise that a Gaussian of ``smoothed`` pixels leaves, from one pixel in every ``step``
+    across and down (Immerkær 1996's mask, median instead of mean)."""
     import cv2
 
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    step = max(1, tones.shape[0] // 400)
+    step = step or max(1, tones.shape[0] // 400)
     response = np.abs(cv2.filter2D(tones, -1, mask)[::step, ::step])
-    left_by_smoothing = 1 / (2 * np.sqrt(np.pi) * _SMOOTH)
+    left_by_smoothing = 1 / (2 * np.sqrt(np.pi) * smoothed)
     return float(np.median(response)) / 0.6745 / 6 * float(left_by_smoothing)

@@ -15,6 +15,7 @@ from lightfuse.brackets.ghosts.prediction import OverFromUnder, UnderFromOver
 from lightfuse.brackets.ghosts.regions import Mask, Region, find_regions, reach_of, seeds_of
 from lightfuse.brackets.ghosts.replace import Patch, replace
 from lightfuse.brackets.ghosts.speaker import Frame, Harm, choose_speakers, harm
+from lightfuse.brackets.ghosts.still import plainly_still
 from lightfuse.brackets.ghosts.structure import shows_the_same
 from lightfuse.brackets.ghosts.working import Array, Floats, factor_for, reduced
 from lightfuse.errors import LightFuseError
@@ -88,6 +89,8 @@ def deghost(
     _check_words(base, mode)
     workers = thread_count(threads)
     factor = factor_for(*under.shape[:2])
+    if mode == "auto" and under.dtype != np.float32 and plainly_still(under, over, factor, workers):
+        return Deghosted(under, over)
     with ThreadPoolExecutor(min(2, workers)) as pool:
         small_under, small_over = pool.map(lambda frame: reduced(frame, factor), (under, over))
     check_values(small_under, small_over)

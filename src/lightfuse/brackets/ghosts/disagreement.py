@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lightfuse.brackets.ghosts.mapping import BLACK, IntensityMap, lookup
-from lightfuse.brackets.ghosts.working import Floats
+from lightfuse.brackets.ghosts.working import Array, Floats
 
 _SCALES = 3
 _QUIETER = 0.6
@@ -41,19 +41,29 @@ def disagreement(under: Floats, over: Floats, maps: Sequence[IntensityMap], tole
     ``under`` and ``over`` are reduced frames, H×W×3 in [0, 1]. Measured at three scales, each of half the size of the
     last, as the largest of the three channels; the result is the largest over the scales, 0 where all agree.
     """
+    least, most, spread = _expected(under, maps, tolerance.rounded)
+    return largest_over_scales(least, most, spread * np.float32(tolerance.sigmas), over, tolerance.visible)
+
+
+def largest_over_scales(least: Array, most: Array, margin: Array, over: Array, visible: float) -> Array:
+    """`disagreement` of ``over`` with what is expected of it and ``margin`` more.
+
+    All float32 or all uint8, H×W×3 for the largest of the channels, or H×W for one of them.
+    """
     import cv2
 
-    least, most, margin = _expected(under, maps, tolerance.rounded)
-    total = np.zeros(over.shape[:2], np.float32)
+    size = over.shape[1::-1]
+    total = np.zeros(over.shape[:2], over.dtype)
     for scale in range(_SCALES):
-        apart = _apart(least, most, over) - margin * np.float32(tolerance.sigmas * _QUIETER**scale)
-        found = np.maximum(_largest(apart) - np.float32(tolerance.visible), 0)
-        size = total.shape[::-1]
-        total = np.maximum(total, found if scale == 0 else cv2.resize(found, size, interpolation=cv2.INTER_LINEAR))
-        if min(over.shape[:2]) < 16:
+        found = cv2.max(cv2.subtract(_largest(cv2.subtract(_apart(least, most, over), margin)), visible), 0)
+        total = cv2.max(total, found if scale == 0 else cv2.resize(found, size, interpolation=cv2.INTER_LINEAR))
+        if min(over.shape[:2]) < 16 or scale + 1 == _SCALES:
             break
         least, most, over, margin = (cv2.pyrDown(plane) for plane in (least, most, over, margin))
-    return np.asarray(total, np.float32)
+        margin = (
+            cv2.convertScaleAbs(margin, alpha=_QUIETER) if margin.dtype == np.uint8 else margin * np.float32(_QUIETER)
+        )
+    return np.asarray(total)
 
 
 def _expected(under: Floats, maps: Sequence[IntensityMap], rounded: float) -> tuple[Floats, Floats, Floats]:
@@ -71,16 +81,24 @@ def _expected(under: Floats, maps: Sequence[IntensityMap], rounded: float) -> tu
     return least, most, spread
 
 
-def _largest(planes: Floats) -> Floats:
-    """The largest of the three channels (NumPy's own reduction over a last axis of three is many times slower)."""
-    return np.maximum(np.maximum(planes[..., 0], planes[..., 1]), planes[..., 2])
+def _largest(planes: Array) -> Array:
+    """The largest of the channels (NumPy's own reduction over a short last axis is many times slower)."""
+    import cv2
+
+    if planes.ndim == 2:
+        return planes
+    red, green, blue = cv2.split(planes)
+    return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
-def _apart(least: Floats, most: Floats, over: Floats) -> Floats:
-    """The distance between what is expected and what is there, when either may be one pixel off."""
+def _apart(least: Array, most: Array, over: Array) -> Array:
+    """The distance between what is expected and what is there, when either may be one pixel off; 0 or less: none.
+
+    OpenCV's arithmetic, because that of bytes stops at 0.
+    """
     import cv2
 
     near = np.ones((3, 3), np.uint8)
-    one = np.maximum(cv2.erode(least, near) - over, over - cv2.dilate(most, near))
-    other = np.maximum(cv2.erode(over, near) - most, least - cv2.dilate(over, near))
-    return np.asarray(np.minimum(one, other), np.float32)
+    one = cv2.max(cv2.subtract(cv2.erode(least, near), over), cv2.subtract(over, cv2.dilate(most, near)))
+    other = cv2.max(cv2.subtract(cv2.erode(over, near), most), cv2.subtract(least, cv2.dilate(over, near)))
+    return np.asarray(cv2.min(one, other))

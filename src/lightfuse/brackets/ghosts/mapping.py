@@ -6,6 +6,7 @@ scattered, so a value's vote counts by how closely its partners agree, and the m
 a minority, cannot bend it.
 """
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from lightfuse.brackets.ghosts.working import Floats
 
 Doubles = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
 
 WHITE = 0.98
 """A value from here up may be clipped: it says "at least"."""
@@ -29,6 +31,7 @@ _ROBUST_STOPS = 0.15
 _ROUNDS = 6
 _TABLE = 4096
 _SPREAD_FLOOR, _SPREAD_CAP = 0.004, 0.05
+_FAR = 128  # half levels; what lies farther off the mapping is beyond the cap
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class IntensityMap:
 
     def forward(self, under: Doubles | Floats) -> Doubles:
         """Values of over that stand for values of under."""
-        return np.interp(np.sqrt(np.maximum(under, 0)), _ROOTS, self.over)
+        return np.interp(np.sqrt(np.maximum(under, 0)), ROOTS, self.over)
 
     def backward(self, over: Doubles | Floats) -> Doubles:
         """Values of under that stand for values of over; for white, the least of them."""
@@ -67,12 +70,13 @@ class IntensityMap:
 
     def slope(self, under: Doubles | Floats) -> Doubles:
         """How many levels of over one level of under is worth: what its noise is multiplied by."""
-        return np.interp(np.sqrt(np.maximum(under, 0)), _ROOTS, np.gradient(self.over, GRID))
+        return np.interp(np.sqrt(np.maximum(under, 0)), ROOTS, np.gradient(self.over, GRID))
 
 
-_ROOTS: Doubles = np.arange(_LEVELS) / (_LEVELS - 1)
-GRID: Doubles = _ROOTS**2
-_HATS: Doubles = np.maximum(1 - np.abs(_ROOTS[:, None] * (_KNOTS - 1) - np.arange(_KNOTS)[None]), 0)
+ROOTS: Doubles = np.arange(_LEVELS) / (_LEVELS - 1)
+"""Square roots of the grid's values."""
+GRID: Doubles = ROOTS**2
+_HATS: Doubles = np.maximum(1 - np.abs(ROOTS[:, None] * (_KNOTS - 1) - np.arange(_KNOTS)[None]), 0)
 
 
 def estimate_maps(under: Floats, over: Floats) -> tuple[IntensityMap, ...] | None:
@@ -80,24 +84,32 @@ def estimate_maps(under: Floats, over: Floats) -> tuple[IntensityMap, ...] | Non
 
     None where a channel has too few pixels that both frames show unclipped: they cannot be compared.
     """
-    import cv2
-
     rows = np.round(np.sqrt(np.clip(under, 0, 1)) * (_LEVELS - 1)).astype(np.uint8)
     columns = np.round(np.clip(over, 0, 1) * (_LEVELS - 1)).astype(np.uint8)
-    size, limits = [_LEVELS, _LEVELS], [0, _LEVELS, 0, _LEVELS]
-    maps = []
-    for channel in range(3):
+    return maps_from_steps(rows, columns)
+
+
+def maps_from_steps(rows: Bytes, columns: Bytes, pool: Executor | None = None) -> tuple[IntensityMap, ...] | None:
+    """The mappings, as `estimate_maps`, of frames whose values are given as steps of the two axes of a comparagram.
+
+    ``rows``: 255 times the square root of under's values; ``columns``: 255 times over's; H×W×3. ``pool`` takes the
+    channels side by side.
+    """
+    import cv2
+
+    def map_of(channel: int) -> IntensityMap | None:
+        size, limits = [_LEVELS, _LEVELS], [0, _LEVELS, 0, _LEVELS]
         comparagram = cv2.calcHist([rows, columns], [channel, channel + 3], None, size, limits)
-        found = _map_of(np.asarray(comparagram, np.float64))
-        if found is None:
-            return None
-        maps.append(found)
-    return tuple(maps)
+        return _map_of(np.asarray(comparagram, np.float64))
+
+    found = list(map(map_of, range(3)) if pool is None else pool.map(map_of, range(3)))
+    maps = tuple(mapping for mapping in found if mapping is not None)
+    return maps if len(maps) == len(found) else None
 
 
 def lookup(table: Doubles, values: Floats) -> Floats:
     """``table`` (a mapping's row, on its grid) read at ``values`` (any shape, in [0, 1]), interpolated."""
-    fine = np.interp(np.arange(_TABLE) / (_TABLE - 1), _ROOTS, table).astype(np.float32)
+    fine = np.interp(np.arange(_TABLE) / (_TABLE - 1), ROOTS, table).astype(np.float32)
     places = np.sqrt(np.clip(values, 0, 1)) * np.float32(_TABLE - 1) + np.float32(0.5)
     return np.asarray(fine[places.astype(np.uint16)])
 
@@ -136,15 +148,14 @@ def _smooth(stops: Doubles, votes: Doubles) -> Doubles:
 def _spread(comparagram: Doubles, over: Doubles) -> Doubles:
     """Robust standard deviation (1.48 × the median distance) of each row about the mapping, pooled over near rows."""
     distance = np.abs(np.arange(_LEVELS)[None] - over[:, None] * (_LEVELS - 1))
-    bins = np.minimum(np.round(distance * 2), 2 * _LEVELS - 1).astype(np.int64)
-    flat = (np.arange(_LEVELS)[:, None] * 2 * _LEVELS + bins).ravel()
-    weights = np.bincount(flat, comparagram.ravel(), 2 * _LEVELS * _LEVELS)
-    histogram = weights.astype(np.float64).reshape(_LEVELS, -1)
+    bins = np.minimum(np.round(distance * 2), _FAR - 1).astype(np.int64)
+    flat = (np.arange(_LEVELS)[:, None] * _FAR + bins).ravel()
+    histogram = np.bincount(flat, comparagram.ravel(), _FAR * _LEVELS).reshape(_LEVELS, _FAR)
     total: Doubles = np.cumsum(histogram, 0)
     near = 6
     upper = total[np.minimum(np.arange(_LEVELS) + near, _LEVELS - 1)]
-    lower = np.vstack([np.zeros((near + 1, 2 * _LEVELS)), total])[:_LEVELS]
-    spread = 1.48 * _quantile(upper - lower, 0.5) * (2 * _LEVELS - 1) / (2 * (_LEVELS - 1))
+    lower = np.vstack([np.zeros((near + 1, _FAR)), total])[:_LEVELS]
+    spread = 1.48 * _quantile(upper - lower, 0.5) * (_FAR - 1) / (2 * (_LEVELS - 1))
     most = _SPREAD_CAP + np.gradient(over, GRID) / 255
     return np.clip(spread, _SPREAD_FLOOR, most)
 

@@ -40,12 +40,17 @@ def seeds_of(disagreement: Floats, over: Floats, stops: float) -> Mask:
 
     weak = cv2.morphologyEx((disagreement > 0).astype(np.uint8), cv2.MORPH_CLOSE, _disc(1))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8)
-    level = np.minimum(cv2.transform(over, np.full((1, 3), 1 / 3)) + disagreement, 1)
-    sure = disagreement > np.float32(_CERTAIN * max(1, stops / _CERTAIN_STOPS)) * (_DARK + (1 - _DARK) * level)
+    sure = disagreement > certain_from(cv2.transform(over, np.full((1, 3), 1 / 3)) + disagreement, stops)
     certain = np.bincount(labels[sure], minlength=count)
     kept = certain >= np.maximum(_FEWEST_CERTAIN, _CERTAIN_PART * stats[:, cv2.CC_STAT_AREA])
     kept[0] = False
     return np.asarray(kept[labels], np.uint8)
+
+
+def certain_from(brightest: Floats, stops: float) -> Floats:
+    """From where on disagreement is certain, given what over shows and disagrees by together (any shape)."""
+    level = np.minimum(brightest, 1)
+    return np.asarray(np.float32(_CERTAIN * max(1, stops / _CERTAIN_STOPS)) * (_DARK + (1 - _DARK) * level), np.float32)
 
 
 def reach_of(seeds: Mask) -> tuple[slice, slice]:
