@@ -53,3 +53,10 @@ def test_two_cameras_are_told() -> None:
     one, two = ShotInfo(make="Canon", model="R5"), ShotInfo(make="Nikon", model="Z8")
     notes = make_bracket([frame(10, "a", one), frame(99, "b", two)]).notes
     assert notes == ("the exposures come from different cameras: a with R5, b with Z8",)
+
+
+def test_one_picture_given_twice_under_two_names_is_told_and_equal_means_are_not() -> None:
+    twin, other = frame(99, "b"), frame(99, "c")
+    other.pixels[0, 0], other.pixels[0, 1] = 98, 100
+    assert make_bracket([frame(99, "a"), twin]).notes == ("a and b are the same picture",)
+    assert make_bracket([frame(99, "a"), other]).notes == ()

@@ -1,5 +1,6 @@
 """The frames of one bracket as the pipeline handles them: of one depth, in order, with names and metadata."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -75,8 +76,9 @@ def make_bracket(frames: Sequence[Frame]) -> Bracket:
     levels = [brightness(_some_rows(picture)) for picture in deep]
     order = exposure_order(levels, [frame.shot for frame in frames])
     ordered = tuple(replace(frames[i], pixels=deep[i]) for i in order.positions)
-    notes = (*_camera_notes(ordered), *_order_notes(order.by, len(frames)))
-    base = base_exposure([levels[i] for i in order.positions])
+    rising = [levels[i] for i in order.positions]
+    notes = (*_camera_notes(ordered), *_order_notes(order.by, len(frames)), *_twin_notes(ordered, rising))
+    base = base_exposure(rising)
     return Bracket(ordered, order.positions, base, order.stops, notes)
 
 
@@ -139,6 +141,13 @@ def _order_notes(by: OrderedBy, count: int) -> list[str]:
     if by == "brightness, EXIF missing" and count > 2:  # Of two, the darker is under by definition.
         return ["EXIF does not say how every exposure was made; they were put in order by brightness"]
     return []
+
+
+def _twin_notes(frames: Sequence[Frame], levels: Sequence[float]) -> list[str]:
+    """Neighbours that are one picture, such as a copy: fused, they come back as they are."""
+    pairs = zip(itertools.pairwise(frames), itertools.pairwise(levels), strict=True)
+    alike = [pair for pair, (low, high) in pairs if low == high]  # Spares comparing whole pictures.
+    return [f"{a.name} and {b.name} are the same picture" for a, b in alike if np.array_equal(a.pixels, b.pixels)]
 
 
 def _camera_notes(frames: Sequence[Frame]) -> list[str]:
