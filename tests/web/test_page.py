@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
+from lightfuse.brackets.alignment import align_bracket
+from lightfuse.brackets.recipe import best_recipe, fuse_by
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
 from lightfuse.looks import apply_look
-from lightfuse.samples import sample_pair
+from lightfuse.samples import HandShake, sample_bracket, sample_pair
 from lightfuse.web.server import PageServer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -99,6 +101,12 @@ def wait_until_shown(page):
     page.wait_for_selector("body:not(.busy)")
 
 
+def press(page, choice):
+    """Press a button or a choice, and wait for what comes of it."""
+    page.dispatch_event(choice, "click")
+    page.wait_for_selector("body:not(.busy)")
+
+
 def pixels(page, canvas):
     """What a canvas shows, RGB."""
     width, height, text = page.evaluate(
@@ -166,17 +174,15 @@ def test_zoom_by_keys_and_back(page):
     assert page.inner_text("#zoom-level") == fitted
 
 
-@pytest.mark.parametrize("look", ["bright", "vivid"])
-def test_looks_are_those_of_the_command_line(page, look):
+def test_looks_are_those_of_the_command_line(page):
     open_pair(page, *sample_pair(*SIZE))
     natural = pixels(page, "after")
-    page.check(f"#looks [value={look}]", force=True)
-    page.wait_for_selector("body:not(.busy)")
-    wanted = apply_look(natural.astype(np.float32) / np.float32(255), look) * 255
-    assert np.abs(pixels(page, "after") - wanted).max() <= 2
-    assert np.abs(natural - wanted).max() > 8
-    page.check("#looks [value=natural]", force=True)
-    page.wait_for_selector("body:not(.busy)")
+    for look in ("bright", "vivid"):
+        press(page, f"#looks [value={look}]")
+        wanted = apply_look(natural.astype(np.float32) / np.float32(255), look) * 255
+        assert np.abs(pixels(page, "after") - wanted).max() <= 2
+        assert np.abs(natural - wanted).max() > 8
+    press(page, "#looks [value=natural]")
     assert np.array_equal(pixels(page, "after"), natural)
 
 
@@ -187,57 +193,93 @@ def camera_exif():
     return exif
 
 
-@pytest.mark.parametrize(("button", "form", "suffix"), [("#save-jpeg", "JPEG", ".jpg"), ("#save-png", "PNG", ".png")])
-def test_a_saved_file_is_what_is_shown_upright_and_keeps_exif(page, button, form, suffix):
+def test_saved_files_are_what_is_shown_upright_and_keep_exif(page):
     under, over = sample_pair(*SIZE)
-    files = [("a.jpg", jpeg(under, Image.Exif())), ("b.jpg", jpeg(over, camera_exif()))]
-    files[0] = ("a.jpg", jpeg(np.rot90(under, 1, (1, 0)), Image.Exif()))
-    drop(page, files)
+    turned = np.rot90(under, 1, (1, 0))
+    drop(page, [("a.jpg", jpeg(turned, Image.Exif())), ("b.jpg", jpeg(over, camera_exif()))])
     wait_until_shown(page)
     assert "1/250 s · f/8 · ISO 100" in page.inner_text("#strip")
-    name, content = saved(page, button)
-    assert name == "b_fused" + suffix
-    picture = Image.open(BytesIO(content))
-    exif = picture.getexif()
-    assert (picture.format, picture.size, picture.mode) == (
-        form,
-        (SIZE[1], SIZE[0]),
-        "RGB" if form == "JPEG" else picture.mode,
-    )
-    assert (exif[0x0112], exif[0x010F]) == (1, "A camera")
-    assert exif.get_ifd(0x8769)[0xA001] == 1
-    difference = np.abs(np.asarray(picture.convert("RGB")).astype(int) - pixels(page, "after"))
-    assert difference.mean() < (2 if form == "JPEG" else 1e-9)
+    for button, form, suffix in (("#save-jpeg", "JPEG", ".jpg"), ("#save-png", "PNG", ".png")):
+        name, content = saved(page, button)
+        assert name == "b_fused" + suffix
+        picture = Image.open(BytesIO(content))
+        exif = picture.getexif()
+        assert (picture.format, picture.size) == (form, SIZE[::-1])
+        assert (exif[0x0112], exif[0x010F]) == (1, "A camera")
+        assert exif.get_ifd(0x8769)[0xA001] == 1
+        difference = np.abs(np.asarray(picture.convert("RGB")).astype(int) - pixels(page, "after"))
+        assert difference.mean() < (2 if form == "JPEG" else 1e-9)
 
 
-@pytest.mark.parametrize(
-    ("files", "told"),
-    [
-        ([("one.png", (9, 9))], "One photograph is not enough"),
-        ([("a.png", (9, 9)), ("b.png", (9, 8))], "a.png is 9 × 9 pixels and b.png 9 × 8"),
-        ([("a.png", (9, 9)), ("notes.txt", None)], "notes.txt is no picture"),
-    ],
-)
-def test_what_cannot_be_fused_is_told(page, files, told):
-    drop(page, [(name, png(np.zeros((*size[::-1], 3), np.uint8)) if size else b"words") for name, size in files])
+def test_what_cannot_be_fused_is_told_and_what_was_open_stays(page):
+    good, short = png(np.zeros((9, 9, 3), np.uint8)), png(np.zeros((8, 9, 3), np.uint8))
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    refused = [
+        ([("one.png", good)], "One photograph is not enough"),
+        ([("a.png", good), ("b.png", short)], "a.png is 9 × 9 pixels and b.png 9 × 8"),
+        ([("a.png", good), ("notes.txt", b"words")], "notes.txt is no picture that this browser can read: use JPEG"),
+        ([("a.png", good), ("phone.heic", heic)], "phone.heic is no picture that this browser can read: use JPEG"),
+    ]
+    for files, told in refused:
+        drop(page, files)
+        page.wait_for_function("told => document.getElementById('problem').textContent.includes(told)", arg=told)
+        page.wait_for_selector("body:not(.busy)")
+        assert page.is_visible("#welcome")
+    open_pair(page, *sample_pair(*SIZE))
+    assert not page.is_visible("#problem")
+    shown = pixels(page, "after")
+    drop(page, refused[2][0])
     page.wait_for_selector("#problem:not([hidden])")
-    assert told in page.inner_text("#problem")
-    assert page.is_visible("#welcome")
+    press(page, "#looks [value=vivid]")
+    press(page, "#looks [value=natural]")
+    assert np.array_equal(pixels(page, "after"), shown)
 
 
-def test_another_exposure_of_a_longer_bracket_can_be_chosen(page):
-    under, over = sample_pair(*SIZE)
-    middle = ((under.astype(int) + over) // 2).astype(np.uint8)
-    drop(page, [("mid.png", png(middle)), ("over.png", png(over)), ("under.png", png(under))])
+def test_hand_held_exposures_are_laid_on_each_other_unless_that_is_switched_off(page):
+    size, shake = (600, 400), HandShake((0.012, -0.008), 0.7, (0.003, 0.002))
+    under, over = sample_bracket(*size, (-2.5, 2.0), noise=False, shake=shake).pictures
+    open_pair(page, under, over)
+    assert re.search(r"Aligned in [\d.]+ s: moved dark one.png by \d+\.\d px", page.inner_text("#status"))
+    assert np.array_equal(pixels(page, "before"), over)
+    aligned = pixels(page, "after").astype(int)
+    press(page, "#against [value=dark]")
+    laid = pixels(page, "before")
+    press(page, "#align [value=off]")
+    assert "moved" not in page.inner_text("#status")
+    assert np.array_equal(pixels(page, "before"), under)
+    fuser = Fuser("base", 1)
+    assert np.abs(pixels(page, "after") - fuser(under, over).astype(int)).max() <= 1
+    assert np.abs(aligned - fuser(laid, over)).max() <= 1
+    wanted = align_bracket([under, over], 1).frames[0]
+    assert np.abs(laid.astype(int) - wanted).mean() < np.abs(under.astype(int) - wanted).mean() / 8
+
+
+def test_of_a_longer_bracket_those_are_fused_that_the_command_would_take_and_others_can_be_chosen(page):
+    pictures = sample_bracket(120, 80, (-8, -3, 0, 3), noise=False).pictures
+    fuser = Fuser("base", 1)
+    recipe = best_recipe(pictures, fuser)
+    drop(page, [(f"{i}.png", png(pictures[i])) for i in (2, 0, 3, 1)])
     wait_until_shown(page)
-    assert page.locator("#strip .role").all_inner_texts() == ["Dark", "", "Bright"]
-    page.click("#strip li:nth-child(2) button")
-    page.wait_for_selector(
-        "#strip li:nth-child(2) [aria-pressed=true], #strip li:nth-child(2) button[aria-pressed=true]"
-    )
-    page.wait_for_selector("body:not(.busy)")
-    assert page.locator("#strip .role").all_inner_texts() == ["", "Dark", "Bright"]
-    assert np.abs(pixels(page, "after").astype(int) - Fuser("base", 1)(middle, over)).max() <= 1
+    assert page.locator("#strip .name").all_inner_texts() == ["0.png", "1.png", "2.png", "3.png"]
+    assert chosen(page) == list(recipe)
+    assert len(recipe) == 3
+    # A level for each of the two fusings that follow each other.
+    assert np.abs(pixels(page, "after").astype(int) - fuse_by(recipe, pictures, fuser)).max() <= 2
+    assert "Chosen for you" in page.inner_text("#choice")
+    for position in {1, 3} ^ set(recipe):
+        press(page, f"#strip li:nth-child({position + 1}) button")
+    assert chosen(page) == [1, 3]
+    assert np.abs(pixels(page, "after").astype(int) - fuser(pictures[1], pictures[3])).max() <= 1
+    press(page, "#strip li:nth-child(2) button")
+    assert "Two exposures at least" in page.inner_text("#status")
+    assert "Chosen by you" in page.inner_text("#choice")
+    press(page, "#automatic")
+    assert chosen(page) == list(recipe)
+
+
+def chosen(page):
+    """The positions of the exposures that are fused."""
+    return [i for i, role in enumerate(page.locator("#strip .role").all_inner_texts()) if role]
 
 
 def test_it_works_without_a_connection(page):

@@ -1,4 +1,5 @@
-/** LightFuse for JavaScript: an under- and an over-exposed picture of one scene to one well-exposed picture. */
+/** LightFuse for JavaScript: hand-held exposures of one scene laid on each other and fused to one well-exposed picture. */
+import { layOn } from "./align/index.js";
 import { Core, MODELS, compileCore } from "./core.js";
 
 export { Core, MODELS, compileCore, hasSimd } from "./core.js";
@@ -47,6 +48,12 @@ export async function fuse(under, over, options) {
   }
 }
 
+/** Lay a hand-held exposure on another; see index.d.ts. */
+export function align(base, frame) {
+  checkPair(base, frame, ["base", "frame"]);
+  return layOn(base, frame);
+}
+
 function blank(width, height) {
   if (typeof ImageData === "function") return new ImageData(width, height);
   return { data: new Uint8ClampedArray(4 * width * height), width, height };
@@ -56,9 +63,9 @@ function checkModel(model) {
   if (!MODELS.includes(model)) throw new TypeError(`there is no model ${JSON.stringify(model)}; use ${MODELS.join(" or ")}`);
 }
 
-function checkPair(under, over) {
-  checkPicture(under, "under");
-  checkPicture(over, "over");
+function checkPair(under, over, names = ["under", "over"]) {
+  checkPicture(under, names[0]);
+  checkPicture(over, names[1]);
   if (under.width !== over.width || under.height !== over.height) {
     throw new TypeError(
       `the two pictures differ in size: ${under.width}×${under.height} and ${over.width}×${over.height}`,

@@ -69,20 +69,14 @@ function inWebp(file) {
   return undefined;
 }
 
-/** How the photograph was exposed, such as "1/250 s · f/8 · ISO 100", or "" where EXIF does not say. */
-export function exposureOf(exif) {
+/**
+ * How a photograph was exposed: shutter time in seconds, f-number and ISO, each as far as EXIF says.
+ * @returns {{time?: number, aperture?: number, iso?: number}}
+ */
+export function shotOf(exif) {
   const entries = exif && readEntries(exif);
-  if (!entries) return "";
-  const time = rational(entries, EXPOSURE_TIME);
-  const aperture = rational(entries, F_NUMBER);
-  const iso = whole(entries, ISO);
-  return [time && `${shutter(time)} s`, aperture && `f/${+aperture.toFixed(1)}`, iso && `ISO ${iso}`]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-function shutter(seconds) {
-  return seconds < 0.4 ? `1/${Math.round(1 / seconds)}` : `${+seconds.toFixed(1)}`;
+  if (!entries) return {};
+  return { time: rational(entries, EXPOSURE_TIME), aperture: rational(entries, F_NUMBER), iso: whole(entries, ISO) };
 }
 
 /**

@@ -1,9 +1,9 @@
 /** Photographs read from files: their pixels, how bright they are, and what is wrong with those that cannot be used. */
-import { exposureOf, findExif } from "./exif.js";
+import { findExif, shotOf } from "./exif.js";
+import { darkToBright } from "./exposures.js";
 
 const PREVIEW_SIDE = 240;
-const MIDDLE = 0.5;
-/** Bitmaps of so many frames are kept; more are read again when they are wanted, to save memory. */
+/** The pixels of so many frames are kept; more are read again when they are wanted, to save memory. */
 const MOST_KEPT = 3;
 
 /** What a person can act on: its text is shown as it is. */
@@ -27,13 +27,7 @@ export async function readFrames(files) {
         "choose exposures of one size.",
     );
   }
-  return frames.sort((a, b) => a.brightness - b.brightness);
-}
-
-/** Position of the exposure whose brightness is nearest the middle: its metadata stands for the picture. */
-export function baseExposure(frames) {
-  const off = frames.map((frame) => Math.abs(frame.brightness - MIDDLE));
-  return off.indexOf(Math.min(...off));
+  return darkToBright(frames).map((position) => frames[position]);
 }
 
 async function readFrame(file, keep) {
@@ -43,9 +37,9 @@ async function readFrame(file, keep) {
   const canvas = drawn(bitmap, Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const exif = findExif(new Uint8Array(await file.arrayBuffer()));
-  const frame = { file, name: file.name, width, height, exif, exposure: exposureOf(exif), brightness: meanOf(data) };
-  if (keep) frame.bitmap = bitmap;
-  else bitmap.close();
+  const frame = { file, name: file.name, width, height, exif, shot: shotOf(exif), brightness: meanOf(data) };
+  if (keep) frame.pixels = rgbaOf(bitmap, file.name);
+  bitmap.close();
   frame.preview = await createImageBitmap(canvas);
   return frame;
 }
@@ -58,18 +52,20 @@ async function decode(file) {
   }
 }
 
-/** A frame's pixels, RGBA. */
-export async function pixelsOf(frame) {
-  const bitmap = await bitmapOf(frame);
-  const { width, height } = frame;
-  const data = drawn(bitmap, width, height)?.getContext("2d")?.getImageData(0, 0, width, height).data;
-  if (!data) throw new FrameError(`${frame.name} is too large for this browser: try smaller pictures.`);
-  return data;
+/** A frame's pixels, RGBA: not to be written to. */
+export async function pixelsOf({ pixels, file }) {
+  if (pixels) return pixels;
+  const bitmap = await decode(file);
+  const read = rgbaOf(bitmap, file.name);
+  bitmap.close();
+  return read;
 }
 
-/** A frame's bitmap, which belongs to the frame unless it was read again. */
-export async function bitmapOf(frame) {
-  return frame.bitmap ?? decode(frame.file);
+function rgbaOf(bitmap, name) {
+  const { width, height } = bitmap;
+  const data = drawn(bitmap, width, height)?.getContext("2d")?.getImageData(0, 0, width, height).data;
+  if (!data) throw new FrameError(`${name} is too large for this browser: try smaller pictures.`);
+  return data;
 }
 
 function drawn(bitmap, width, height) {

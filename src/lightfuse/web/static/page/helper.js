@@ -1,4 +1,5 @@
-/** A worker that fuses some rows of a pair: see team.js. */
+/** A worker that fuses some rows of a pair, or moves some rows of a frame: see team.js. */
+import { movedRows } from "../engine/align/warp.js";
 import { Core } from "../engine/core.js";
 
 let core;
@@ -13,6 +14,7 @@ self.onmessage = ({ data }) => {
   try {
     if (data.measure) answer(measure(data.measure));
     if (data.combine) answer(combine(data.combine));
+    if (data.move) answer(move(data.move));
   } catch (error) {
     self.postMessage({ error: error.message });
   }
@@ -40,4 +42,8 @@ function combine({ context, swapped, rows: [first, end] }) {
   core.combine(under, over, fused, first);
   pictures = undefined;
   return fused;
+}
+
+function move({ strip, width, height, warp, rows: [top, bottom] }) {
+  return movedRows(strip, width, height, warp, top, bottom);
 }

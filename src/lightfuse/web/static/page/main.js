@@ -1,15 +1,18 @@
 /** The page: photographs in, the fused one shown, compared, finished and saved. */
+import { listenForDrops } from "./drops.js";
+import { summaryOf } from "./summary.js";
 import { chosenWith, markChosen, showStrip } from "./strip.js";
 import { fileOf, fuseFrames, openFiles, pictureIn } from "./studio.js";
 import { Viewer } from "./viewer.js";
 
 const SAMPLES = ["sample/under.jpg", "sample/over.jpg"];
-const NEARLY_EQUAL = 0.03;
 
 const at = (id) => document.getElementById(id);
 const viewer = new Viewer();
 let frames = [];
-let pair = [0, 1];
+/** The positions that are fused, and those a person chose, if one did. */
+let recipe = [0, 1];
+let chosen;
 let exposures = {};
 let tasks = 0;
 let looking = false;
@@ -43,7 +46,7 @@ function open(files) {
   if (files.length === 0) return;
   run(`Reading ${files.length === 1 ? "a photograph" : `${files.length} photographs`}…`, async () => {
     ({ frames } = await openFiles(files));
-    pair = [0, frames.length - 1];
+    chosen = undefined;
     showStrip(frames, choose);
     await fuse();
     const arriving = at("studio").hidden;
@@ -56,22 +59,25 @@ function open(files) {
 }
 
 function choose(position) {
-  pair = chosenWith(position, pair);
+  const wanted = chosenWith(position, recipe);
+  if (wanted === recipe) say("Two exposures at least are fused: press another one first.");
+  else fuseAnew(wanted);
+}
+
+function fuseAnew(positions) {
+  chosen = positions;
   run("Fusing…", fuse);
 }
 
 async function fuse() {
-  const [dark, bright] = pair;
-  markChosen(dark, bright);
-  say("Fusing…");
-  const { darkBitmap, brightBitmap, milliseconds } = await fuseFrames(dark, bright);
-  exposures = { dark: darkBitmap, bright: brightBitmap };
+  const align = document.querySelector("[name=align]:checked").value === "auto";
+  const done = await fuseFrames(chosen, align, say);
+  recipe = done.recipe;
+  markChosen(recipe, chosen !== undefined);
+  exposures = { dark: done.darkBitmap, bright: done.brightBitmap };
   showBefore();
   await finish();
-  const { width, height } = frames[dark];
-  const close = frames[bright].brightness - frames[dark].brightness < NEARLY_EQUAL;
-  const doubt = close ? " The two are almost equally bright, so there is little to gain." : "";
-  say(`${width} × ${height} pixels, fused in ${(milliseconds / 1000).toFixed(2)} s.${doubt}`);
+  say(summaryOf(frames, done));
 }
 
 function showBefore() {
@@ -112,7 +118,7 @@ function save(type, suffix) {
     const { blob } = await fileOf(type);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = `${frames[pair[1]].name.replace(/\.[^.]*$/, "")}_fused.${suffix}`;
+    link.download = `${frames[recipe.at(-1)].name.replace(/\.[^.]*$/, "")}_fused.${suffix}`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     say(`Saved ${link.download}.`);
@@ -128,36 +134,20 @@ function trySample() {
   });
 }
 
-function listenForDrops() {
-  const dragging = (on) => document.body.classList.toggle("dragging", on);
-  for (const name of ["dragenter", "dragover"]) {
-    document.addEventListener(name, (event) => {
-      event.preventDefault();
-      dragging(true);
-    });
-  }
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) dragging(false);
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    dragging(false);
-    open([...event.dataTransfer.files]);
-  });
-}
-
 for (const id of ["choose", "again"]) at(id).addEventListener("click", () => at("files").click());
 at("files").addEventListener("change", () => {
   open([...at("files").files]);
   at("files").value = ""; // The same files may be chosen again.
 });
 at("sample").addEventListener("click", trySample);
+at("automatic").addEventListener("click", () => fuseAnew(undefined));
+at("align").addEventListener("change", () => fuseAnew(chosen));
 at("against").addEventListener("change", showBefore);
 at("looks").addEventListener("change", changeLook);
 at("strength").addEventListener("input", changeLook);
 at("save-jpeg").addEventListener("click", () => save("image/jpeg", "jpg"));
 at("save-png").addEventListener("click", () => save("image/png", "png"));
-listenForDrops();
+listenForDrops(open);
 if ("serviceWorker" in navigator) {
   navigator.serviceWorker.register("service-worker.js").catch(() => {}); // Without it the page works, but not offline.
 }

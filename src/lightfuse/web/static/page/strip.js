@@ -1,7 +1,10 @@
-/** The exposure strip: every frame, darkest first, and which two of them are fused. */
+/** The exposure strip: every frame, darkest first, and which of them are fused. */
 
+const MOST = 3;
 const list = document.getElementById("strip");
 const hint = document.getElementById("strip-hint");
+const choice = document.getElementById("choice");
+const automatic = document.getElementById("automatic");
 
 /**
  * Show frames.
@@ -9,24 +12,34 @@ const hint = document.getElementById("strip-hint");
  * @param {(position: number) => void} onChoose when a frame is chosen
  */
 export function showStrip(frames, onChoose) {
-  hint.hidden = frames.length === 2;
+  choice.hidden = frames.length === 2;
   list.replaceChildren(...frames.map((frame, position) => item(frame, position, frames.length, onChoose)));
 }
 
-/** Mark the two that are fused. */
-export function markChosen(dark, bright) {
+/** Mark those that are fused, and say who chose them. */
+export function markChosen(recipe, byHand) {
+  const roles = new Map(recipe.map((position) => [position, "Middle"]));
+  roles.set(recipe[0], "Dark").set(recipe.at(-1), "Bright");
   [...list.querySelectorAll("button")].forEach((button, position) => {
-    const role = position === dark ? "Dark" : position === bright ? "Bright" : "";
-    button.setAttribute("aria-pressed", String(role !== ""));
-    button.querySelector(".role").textContent = role;
+    button.setAttribute("aria-pressed", String(roles.has(position)));
+    button.querySelector(".role").textContent = roles.get(position) ?? "";
   });
+  hint.textContent = byHand
+    ? "Chosen by you. Press an exposure to use it or leave it out."
+    : "Chosen for you: what holds most of the scene. Press an exposure to use it or leave it out.";
+  automatic.hidden = !byHand;
 }
 
-/** The two to fuse once `position` is chosen: it takes the place of the nearer of the two. */
-export function chosenWith(position, [dark, bright]) {
-  if (position === dark || position === bright) return [dark, bright];
-  const replaceDark = position < dark || (position < bright && position - dark <= bright - position);
-  return replaceDark ? [position, bright] : [dark, position];
+/**
+ * What to fuse once `position` is pressed: it joins, or takes the place of the nearest of three, or, if it was one of
+ * three, leaves. Two stay at least.
+ */
+export function chosenWith(position, recipe) {
+  if (recipe.includes(position)) return recipe.length > 2 ? recipe.filter((one) => one !== position) : recipe;
+  const away = recipe.map((one) => Math.abs(one - position));
+  const nearest = recipe[away.indexOf(Math.min(...away))];
+  const kept = recipe.length < MOST ? recipe : recipe.filter((one) => one !== nearest);
+  return [...kept, position].sort((a, b) => a - b);
 }
 
 function item({ name, exposure, preview }, position, count, onChoose) {

@@ -4,8 +4,12 @@ const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "modu
 const waiting = new Map();
 let last = 0;
 
-worker.onmessage = ({ data: { id, answer, error } }) => {
-  const { resolve, reject } = waiting.get(id);
+worker.onmessage = ({ data: { id, progress, answer, error } }) => {
+  const { resolve, reject, tell } = waiting.get(id);
+  if (progress !== undefined) {
+    tell?.(progress);
+    return;
+  }
   waiting.delete(id);
   if (error === undefined) resolve(answer);
   else reject(new Error(error));
@@ -19,17 +23,17 @@ worker.onerror = (event) => {
   waiting.clear();
 };
 
-function ask(task, given) {
+function ask(task, given, tell) {
   return new Promise((resolve, reject) => {
-    waiting.set(++last, { resolve, reject });
+    waiting.set(++last, { resolve, reject, tell });
     worker.postMessage({ id: last, task, given });
   });
 }
 
 /** Read files; resolves to the frames, darkest first, each with a preview. */
 export const openFiles = (files) => ask("open", { files: [...files] });
-/** Fuse two frames by their positions. */
-export const fuseFrames = (dark, bright) => ask("fuse", { dark, bright });
+/** Fuse the frames at chosen positions, or, with undefined, those that hold most of the scene; `tell` hears progress. */
+export const fuseFrames = (chosen, align, tell) => ask("fuse", { chosen, align }, tell);
 /** The fused picture in a look, as a bitmap. */
 export const pictureIn = (name, strength) => ask("look", { name, strength });
 /** The picture as it is shown, as a file. */

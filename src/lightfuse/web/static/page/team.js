@@ -1,5 +1,7 @@
-/** One pair fused by several workers, each with rows of its own; nothing is shared, so any static host will do. */
+/** One picture made by several workers, each with rows of its own; nothing is shared, so any static host will do. */
+import { movedRows, rowsNeeded } from "../engine/align/warp.js";
 import { Core, compileCore } from "../engine/core.js";
+import { Fuser } from "../engine/index.js";
 
 const SMALLEST_SHARE = 500_000; // pixels that are worth a worker
 const MOST_HELPERS = 3;
@@ -57,6 +59,30 @@ export class Team {
     return fused;
   }
 
+  /** A function that fuses two small pictures here and now. */
+  fuseAtOnce() {
+    const fuser = new Fuser(this.#module);
+    return (under, over) => fuser.fuse(under, over);
+  }
+
+  /**
+   * A frame laid on the base.
+   * @param {Uint8ClampedArray} pixels RGBA
+   * @param {import("../engine/align/homography.js").Matrix} warp pixels of the base to pixels of the frame
+   * @returns {Promise<Uint8ClampedArray>}
+   */
+  async move(pixels, width, height, warp) {
+    const count = Math.max(1, Math.min(1 + this.#helpers.length, Math.floor((width * height) / SMALLEST_SHARE)));
+    const starts = Array.from({ length: count + 1 }, (_, i) => Math.round((i * height) / count));
+    const others = this.#helpers.slice(0, count - 1).map((helper, i) => {
+      return helper.move(pixels, width, height, warp, [starts[i + 1], starts[i + 2]]);
+    });
+    const moved = new Uint8ClampedArray(pixels.length);
+    moved.set(movedRows({ data: pixels, first: 0 }, width, height, warp, 0, starts[1]));
+    for (const [i, rows] of (await Promise.all(others)).entries()) moved.set(rows, 4 * width * starts[i + 1]);
+    return moved;
+  }
+
   /** The thumbnail's rows divided: `cells` of each, the picture's rows to be `held` for them, and the `rows` to fuse. */
   #shares(pixels) {
     const core = this.#core;
@@ -87,6 +113,12 @@ class Helper {
 
   combine(context, swapped, { rows }) {
     return this.#ask({ combine: { context, swapped, rows } });
+  }
+
+  move(pixels, width, height, warp, rows) {
+    const [first, end] = rowsNeeded(width, height, warp, ...rows);
+    const strip = { data: pixels.slice(4 * width * first, 4 * width * end), first };
+    return this.#ask({ move: { strip, width, height, warp, rows } }, [strip.data.buffer]);
   }
 
   #ask(message, transferred = []) {

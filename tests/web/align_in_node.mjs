@@ -1,0 +1,14 @@
+/* node align_in_node.mjs ENGINE JOB ANSWER: lays the frames that the file JOB lists on their bases; see test_align.py. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const [engine, job, answer] = process.argv.slice(2);
+const { align } = await import(pathToFileURL(engine));
+
+const told = JSON.parse(readFileSync(job)).map(({ base, frame, out, width, height }) => {
+  const [fixed, loose] = [base, frame].map((path) => ({ data: new Uint8ClampedArray(readFileSync(path)), width, height }));
+  const { picture, ...rest } = align(fixed, loose);
+  writeFileSync(out, picture.data);
+  return rest;
+});
+writeFileSync(answer, JSON.stringify(told));
