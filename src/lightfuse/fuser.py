@@ -1,7 +1,7 @@
-"""Fuser: a model's weights and the compiled core, from two arrays to one. No torch."""
+"""Fuser: a model's weights and the compiled core, from two arrays to one. No torch but for other devices."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +30,23 @@ class Fuser:
         model: the name of a shipped model, the path of a weights file, or weights already read.
         threads: how many threads share the rows; None takes every core this process may use.
         isa: one of :func:`lightfuse.core.instruction_sets` instead of the best this processor has.
+        device: ``"cpu"`` is the core. Anything else is a device of torch's, such as ``"cuda"`` or ``"cuda:1"``, which
+            the extra ``train`` brings; ``threads`` and ``isa`` mean nothing there.
 
     Raises:
         WeightsError: the model is unknown, or its file is corrupt or of another shape.
-        LightFuseError: ``threads`` is not a whole number from 1 to 1024, or ``isa`` is not to be had here.
+        MissingExtraError: ``device`` is not ``"cpu"`` and torch is not installed.
+        LightFuseError: ``threads`` is not a whole number from 1 to 1024, ``isa`` is not to be had here, or torch has no
+            such device here.
     """
 
     def __init__(
-        self, model: str | Path | Weights = DEFAULT_MODEL, threads: int | None = None, *, isa: str | None = None
+        self,
+        model: str | Path | Weights = DEFAULT_MODEL,
+        threads: int | None = None,
+        *,
+        isa: str | None = None,
+        device: str = "cpu",
     ) -> None:
         from lightfuse import core
 
@@ -49,7 +58,8 @@ class Fuser:
         check_shapes(self.weights, f"the given weights of {self.weights.model}")  # The core trusts every shape.
         self.threads = threads or min(usable_cores(), _MAX_THREADS)
         self.isa = isa or core.instruction_sets()[0]
-        self._model = _core_model(self.weights)
+        self.device = device
+        self._fuse_into = self._on_core() if device == "cpu" else _on_device(self.weights, device)
 
     def __call__(self, under: Array, over: Array, out: Array | None = None) -> Array:
         """Fuse two pictures of one scene; the darker by mean value is taken as under, whichever comes first.
@@ -74,7 +84,7 @@ class Fuser:
         if under.dtype == np.float32:
             self._check_values(first, "first")
             self._check_values(second, "second")
-        self._model.fuse(first, second, out, self.threads, self.isa)
+        self._fuse_into(first, second, out)
         return out
 
     def stream(self, pairs: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
@@ -95,6 +105,10 @@ class Fuser:
 
         return fuse_stream(self, pairs)
 
+    def _on_core(self) -> Callable[[Array, Array, Array], None]:
+        model = _core_model(self.weights)
+        return lambda first, second, out: model.fuse(first, second, out, self.threads, self.isa)
+
     def _check_values(self, picture: Array, which: str) -> None:
         from lightfuse import core
 
@@ -105,6 +119,12 @@ class Fuser:
             raise PictureError(
                 f"the {which} picture holds values from {low:.4g} to {high:.4g}; float pictures must lie in [0, 1]"
             )
+
+
+def _on_device(weights: Weights, device: str) -> Callable[[Array, Array, Array], None]:
+    from lightfuse.on_device import DeviceModel
+
+    return DeviceModel(weights, device).fuse
 
 
 def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":

@@ -6,12 +6,12 @@ import numpy as np
 
 from lightfuse.export.c import export_c
 
-STRICT = ("-std=c11", "-Wall", "-Wextra", "-pedantic", "-Werror", "-ffp-contract=fast")
+STRICT = ("-std=c11", "-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wshadow", "-Werror", "-ffp-contract=fast")
 
 
-def write_project(folder, weights):
+def write_project(folder, weights, export=export_c):
     """The export's files in a folder."""
-    for name, content in export_c(weights).items():
+    for name, content in export(weights).items():
         (folder / name).write_bytes(content)
     return folder
 

@@ -1,18 +1,21 @@
 """A model as C: one header, the weights, an example, a Makefile, and what it costs."""
 
-from importlib import resources
-
 from lightfuse.errors import WeightsError
 from lightfuse.export.amalgamate import amalgamated_core
+from lightfuse.export.c_project import makefile, rows_header, template
 from lightfuse.export.c_readme import readme
-from lightfuse.export.c_weights import c_name, weights_header
+from lightfuse.export.c_text import c_name
+from lightfuse.export.c_weights import weights_header
 from lightfuse.weights import ContextConfig, PaperConfig, Weights, check_shapes
 
 # C23 lets a pointer to arrays become one to constant arrays, C11 does not, and GCC says so when asked to be pedantic;
-# Clang says where it unrolls a loop less than it was asked to. Neither is the reader's concern.
+# Clang says where it unrolls a loop less than it was asked to; sizes and places are of several kinds of whole numbers.
+# None of it is the reader's concern.
 _REMARKS_OFF = """\
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
 #if defined(__clang__)
 #pragma GCC diagnostic ignored "-Wpass-failed"
 #endif
@@ -35,17 +38,13 @@ def export_c(weights: Weights) -> dict[str, bytes]:
     name = c_name(weights.model)
     texts = {
         "lightfuse.h": _REMARKS_OFF + amalgamated_core() + _REMARKS_ON,
-        "lightfuse_rows.h": _template(f"rows_{family}.h"),
+        "lightfuse_rows.h": rows_header(family),
         f"lightfuse_{name}_weights.h": weights_header(weights),
-        "main.c": _template("main.c").replace("@MODEL@", name),
-        "Makefile": _template("Makefile").replace("@MODEL@", name),
+        "main.c": template("main.c").replace("@MODEL@", name),
+        "Makefile": makefile(f"lightfuse.h lightfuse_rows.h lightfuse_{name}_weights.h", libraries=" -lm"),
     }
     texts["README.md"] = readme(weights)
     return {file: text.encode() for file, text in texts.items()}
-
-
-def _template(name: str) -> str:
-    return (resources.files("lightfuse.export") / "c_files" / name).read_text(encoding="utf-8")
 
 
 def _check_fits_core(weights: Weights) -> None:

@@ -1,7 +1,7 @@
 """The README beside the C files: how to use them and what they cost."""
 
 from lightfuse.export.c_memory import PIXEL_BYTES, rows_bytes
-from lightfuse.export.c_weights import c_name
+from lightfuse.export.c_text import c_name
 from lightfuse.weights import PaperConfig, Weights
 from lightfuse.weights.cost import cost
 

@@ -1,19 +1,14 @@
 """A model's weights as a C header: arrays as lightfuse.h wants them, and the struct that points at them."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.export.c_text import braced, c_array, c_name, in_comment, weights_header_text
 from lightfuse.weights import ContextConfig, PaperConfig, Weights
 
 Floats = NDArray[np.float32]
-
-
-def c_name(model: str) -> str:
-    """A model's name as part of C's names: ``paper-wide`` is ``paper_wide``."""
-    return re.sub(r"\W", "_", model, flags=re.ASCII)
 
 
 def weights_header(weights: Weights) -> str:
@@ -21,28 +16,13 @@ def weights_header(weights: Weights) -> str:
     prefix = f"lightfuse_{c_name(weights.model)}"
     arrays = _Arrays(prefix, weights.tensors)
     config = weights.config
-    struct = _paper_struct(config, arrays) if isinstance(config, PaperConfig) else _context_struct(config, arrays)
+    fields = _paper_struct(config, arrays) if isinstance(config, PaperConfig) else _context_struct(config, arrays)
     kind = "lf_paper" if isinstance(config, PaperConfig) else "lf_context_model"
-    guard = f"{prefix}_weights_h".upper()
-    return "\n".join(
-        [
-            f"/* The weights of LightFuse's model {_in_comment(weights.model)}: {weights.parameters:,} numbers, "
-            f"{4 * weights.parameters:,} bytes. Generated. */",
-            f"#ifndef {guard}",
-            f"#define {guard}",
-            "",
-            '#include "lightfuse.h"',
-            "",
-            *arrays.declared,
-            "",
-            f"static const {kind} {prefix} = {{",
-            *(f"    {line}," for line in struct),
-            "};",
-            "",
-            "#endif",
-            "",
-        ]
+    about = (
+        f"The weights of LightFuse's model {in_comment(weights.model)}: {weights.parameters:,} numbers, "
+        f"{4 * weights.parameters:,} bytes."
     )
+    return weights_header_text(prefix, about, "lightfuse.h", arrays.declared, kind, fields)
 
 
 class _Arrays:
@@ -68,16 +48,11 @@ class _Arrays:
         if name not in self._tensors:
             return "NULL"
         if name not in self._names:
-            c_array = f"{self._prefix}_{c_name(name)}"
-            self._names[name] = c_array
-            self.declared += _array(c_array, laid_out(self._tensors[name]).ravel())
+            array = f"{self._prefix}_{c_name(name)}"
+            self._names[name] = array
+            literals = map(_literal, laid_out(self._tensors[name]).ravel())
+            self.declared += c_array("float", array, literals, per_line=8)
         return self._names[name]
-
-
-def _array(name: str, values: Floats) -> list[str]:
-    texts = [_literal(value) for value in values]
-    lines = [", ".join(texts[at : at + 8]) for at in range(0, len(texts), 8)]
-    return [f"static const float {name}[{len(texts)}] = {{", *(f"    {line}," for line in lines), "};"]
 
 
 def _literal(value: np.float32) -> str:
@@ -97,17 +72,17 @@ def _context_struct(config: ContextConfig, arrays: _Arrays) -> list[str]:
         f".outputs = {config.outputs}",
         f".contexts = {config.context_channels}",
         f".ratio = {int(config.ratio)}",
-        f".widths = {_braced(map(str, widths))}",
+        f".widths = {braced(map(str, widths))}",
         f".first = {_separable(arrays, 'filtering.first_dw', 'filtering.first_pw')}",
         f".stem = {{NULL, {arrays.turned('filtering.stem.weight')}, {arrays.kept('filtering.stem.bias')}}}",
-        f".down = {_braced(_level(arrays, 'down', i) for i in range(config.levels))}",
-        f".up = {_braced(_level(arrays, 'up', i) for i in range(config.levels))}",
+        f".down = {braced(_level(arrays, 'down', i) for i in range(config.levels))}",
+        f".up = {braced(_level(arrays, 'up', i) for i in range(config.levels))}",
         f".summary = {arrays.turned('filtering.summary.weight')}",
         f".summary_bias = {arrays.kept('filtering.summary.bias')}",
         f".head = {arrays.turned('filtering.head.weight')}",
         f".head_bias = {arrays.kept('filtering.head.bias')}",
-        f".weights = {_braced(arrays.turned(f'combining.layers.{i}.weight') for i in layers)}",
-        f".biases = {_braced(arrays.kept(f'combining.layers.{i}.bias') for i in layers)}",
+        f".weights = {braced(arrays.turned(f'combining.layers.{i}.weight') for i in layers)}",
+        f".biases = {braced(arrays.kept(f'combining.layers.{i}.bias') for i in layers)}",
     ]
 
 
@@ -119,7 +94,7 @@ def _level(arrays: _Arrays, kind: str, level: int) -> str:
 
 
 def _separable(arrays: _Arrays, depthwise: str, pointwise: str) -> str:
-    return _braced(
+    return braced(
         [arrays.kept(f"{depthwise}.weight"), arrays.turned(f"{pointwise}.weight"), arrays.kept(f"{pointwise}.bias")]
     )
 
@@ -138,12 +113,3 @@ def _paper_struct(config: PaperConfig, arrays: _Arrays) -> list[str]:
         f".mix = {arrays.turned('filtering.mix.weight')}",
         f".mix_bias = {arrays.kept('filtering.mix.bias')}",
     ]
-
-
-def _braced(parts: Iterable[str]) -> str:
-    return "{" + ", ".join(parts) + "}"
-
-
-def _in_comment(text: str) -> str:
-    """A name that cannot end the comment it stands in."""
-    return " ".join(text.replace("*/", "").split())

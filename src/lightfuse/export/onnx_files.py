@@ -1,17 +1,25 @@
 """A model as ONNX files: float32, 8 bits in and out, and counting in int8; with what they cost."""
 
+from pathlib import Path
+
 from lightfuse.errors import MissingExtraError
 from lightfuse.weights import Weights, check_shapes
 from lightfuse.weights.cost import cost
 
 
-def export_onnx(weights: Weights) -> dict[str, bytes]:
+def export_onnx(weights: Weights, data: Path | None = None) -> dict[str, bytes]:
     """Three ONNX files and a README, by name.
 
     ``lightfuse-NAME.onnx`` works on float32, ``-8bit`` on pictures as decoders give them, ``-int8`` on the same with
     its layers quantised. Height and width are free in all.
 
+    Args:
+        weights: of any model.
+        data: a folder of brackets to judge int8's quality on, for the README; sample scenes where there is none.
+
     Raises:
+        DataError: the folder holds no brackets that can be judged on.
+        PictureError: a picture in it cannot be read.
         MissingExtraError: onnx or onnxruntime is not installed.
         WeightsError: the weights do not fit their model.
     """
@@ -24,20 +32,22 @@ def export_onnx(weights: Weights) -> dict[str, bytes]:
             raise
         raise MissingExtraError("exporting to ONNX", "export") from None
     from lightfuse.export.onnx_model import eight_bit_model, float_model
-    from lightfuse.export.quantise import psnr_cost, quantised
+    from lightfuse.export.quality import cost_section
+    from lightfuse.export.quantise import fuser_of, quantised
 
     eight_bits = eight_bit_model(weights)
     int8 = quantised(eight_bits)
+    quality = cost_section(fuser_of(eight_bits), fuser_of(int8), data)
     stem = f"lightfuse-{weights.model}"
     files = {
         f"{stem}.onnx": float_model(weights).SerializeToString(),
         f"{stem}-8bit.onnx": eight_bits.SerializeToString(),
         f"{stem}-int8.onnx": int8.SerializeToString(),
     }
-    return {**files, "README.md": _readme(weights, files, psnr_cost(eight_bits, int8)).encode()}
+    return {**files, "README.md": _readme(weights, files, quality).encode()}
 
 
-def _readme(weights: Weights, files: dict[str, bytes], psnr: float) -> str:
+def _readme(weights: Weights, files: dict[str, bytes], quality: str) -> str:
     from lightfuse.export.graph import IR_VERSION, OPSET
 
     found = cost(weights.config)
@@ -56,11 +66,13 @@ pictures of one scene and size, in either order; height and width are free, from
 | `{int8}` | the same, with CombiningNet in int8 (quantise-dequantise form) | {sizes[2]} |
 
 - Weights: {found.parameters:,} numbers. Multiply-adds per pixel: {found.multiply_adds:,}, and those on the thumbnail.
-- What int8 costs: its pictures are {psnr:.1f} dB (PSNR, 8 bits) from the float ones, on sample scenes that calibration
-  has not seen.
 - Of two pictures of exactly equal brightness, the first is taken as under.
 
     import numpy as np, onnxruntime
     session = onnxruntime.InferenceSession("{eight_bits}")
     fused = session.run(None, {{"first": dark, "second": bright}})[0]
+
+## What int8 costs in quality
+
+{quality}
 """

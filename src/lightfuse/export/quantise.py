@@ -1,6 +1,7 @@
-"""An ONNX model whose layers count in whole numbers of 8 bits, and what that costs in quality."""
+"""An ONNX model whose layers count in whole numbers of 8 bits."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,9 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from lightfuse.samples import sample_pair
+from lightfuse.export.quality import calibration_pairs
 
 Pair = tuple[NDArray[Any], NDArray[Any]]
-
-_SEEDS, _SIZE = range(4), (192, 128)
-_JUDGED = range(100, 102)  # rooms that calibration has not seen
 
 
 def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -48,14 +46,10 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
         return onnx.load(smaller)
 
 
-def psnr_cost(model: onnx.ModelProto, other: onnx.ModelProto) -> float:
-    """How near one 8-bit model's pictures are to another's on sample pairs, as PSNR in dB."""
-    sessions = [session_of(one) for one in (model, other)]
-    errors = []
-    for seed in _JUDGED:
-        first, second = (fuse_eight_bits(session, sample_pair(*_SIZE, seed=seed)) for session in sessions)
-        errors.append(np.mean((first.astype(np.float64) - second) ** 2))
-    return float(10 * np.log10(255**2 / max(np.mean(errors), 1e-9)))
+def fuser_of(model: onnx.ModelProto) -> Callable[[NDArray[Any], NDArray[Any]], NDArray[np.uint8]]:
+    """An 8-bit model as a function of two pictures, H×W×3."""
+    session = session_of(model)
+    return lambda first, second: fuse_eight_bits(session, (first, second))
 
 
 def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -75,7 +69,7 @@ class _Samples(CalibrationDataReader):  # type: ignore[misc]
     """Sample pairs, one a call."""
 
     def __init__(self) -> None:
-        self._pairs = (sample_pair(*_SIZE, seed=seed) for seed in _SEEDS)
+        self._pairs = iter(calibration_pairs())
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:
         pair = next(self._pairs, None)

@@ -9,16 +9,7 @@
 
 #include "lightfuse.h"
 
-/* Where rows come from and go to. The two pictures are given in either order: the darker is taken as under.
- * read puts row `row` of picture 0 or 1 at `to`: width pixels of RGB of the type; write takes such a row.
- * Both return 0, or anything else to stop. */
-typedef struct {
-    int width, height;
-    lf_type type;
-    int (*read)(void *user, int picture, int row, void *to);
-    int (*write)(void *user, int row, const void *from);
-    void *user;
-} lf_rows;
+#include "rows_shared.h"
 
 /* ---- Memory ----------------------------------------------------------------------------------------------------- */
 
@@ -37,15 +28,6 @@ typedef struct {
     int made, grid_made;           /* rows of the finest level and of the grid that have been made */
     float strength;
 } lf_rows_state;
-
-static size_t lf_rows_row_bytes(const lf_rows *r) { return (size_t)r->width * (size_t)lf_pixel_bytes(r->type); }
-
-/* Take `bytes` of the memory, in steps of 16; with no memory, only count them. */
-static void *lf_rows_take(char *memory, size_t *used, size_t bytes) {
-    void *at = memory ? memory + *used : NULL;
-    *used += (bytes + 15) / 16 * 16;
-    return at;
-}
 
 /* Share the memory out, and return how much of it is used. What one pass needs lies where another has finished. */
 static size_t lf_rows_place(lf_rows_state *s, char *memory) {
@@ -96,16 +78,6 @@ static void lf_rows_columns(const void *row, const lf_rows *r, int columns, floa
     }
 }
 
-/* Read the next row of both pictures; order becomes 1 or -1 at the first byte that is larger in the first or second. */
-static int lf_rows_read(lf_rows_state *s, int y, int *order) {
-    for (int p = 0; p < 2; p++)
-        if (s->rows->read(s->rows->user, p, y, s->pixels[p])) return 1;
-    const unsigned char *first = s->pixels[0], *second = s->pixels[1];
-    for (size_t i = 0, n = lf_rows_row_bytes(s->rows); *order == 0 && i < n; i++)
-        *order = (first[i] > second[i]) - (first[i] < second[i]);
-    return 0;
-}
-
 /* Make both thumbnails and put under's first. A cell's last row of pixels may be the next cell's first too. */
 static int lf_rows_thumbnails(lf_rows_state *s) {
     const int rows = s->size.rows, columns = s->size.columns, height = s->rows->height;
@@ -117,7 +89,7 @@ static int lf_rows_thumbnails(lf_rows_state *s) {
         for (int i = 0; i < 6 * columns; i++) s->sums[i] = 0;
         for (int y = y0; y < y1; y++) {
             if (y > last) {
-                if (lf_rows_read(s, y, &order)) return 1;
+                if (lf_rows_read(s->rows, y, s->pixels, &order)) return 1;
                 for (int p = 0; p < 2; p++)
                     lf_rows_columns(s->pixels[p], s->rows, columns, s->means + 3 * columns * p);
                 last = y;
@@ -129,7 +101,7 @@ static int lf_rows_thumbnails(lf_rows_state *s) {
                 float value = s->sums[3 * columns * p + i] / ((float)(y1 - y0) * top);
                 value = value < 0 ? 0 : value > 1 ? 1 : value;
                 brightness[p] += value;
-                s->thumbnails[p][(size_t)row * 3 * columns + i] = (uint16_t)(value * 65535.0f + 0.5f);
+                s->thumbnails[p][3 * row * columns + i] = (uint16_t)(value * 65535.0f + 0.5f);
             }
     }
     if (brightness[0] > brightness[1] || (!(brightness[0] < brightness[1]) && order > 0)) {
@@ -192,8 +164,8 @@ static void lf_rows_pointwise(const float *in, int n_in, float *out, int n_out, 
 static void lf_rows_add_doubled(const lf_rows_state *s, int level, int row, float *to) {
     const int n = s->model->channels, columns = s->size.columns >> level, rows = s->size.rows >> level;
     const int near = row / 2, far = row % 2 ? near + 1 : near - 1;
-    const float *a = s->levels[level] + (size_t)near * n * columns;
-    const float *b = s->levels[level] + (size_t)(far < 0 ? 0 : lf_min_int(far, rows - 1)) * n * columns;
+    const float *a = s->levels[level] + near * n * columns;
+    const float *b = s->levels[level] + (far < 0 ? 0 : lf_min_int(far, rows - 1)) * n * columns;
     for (int c = 0; c < n; c++, a += columns, b += columns, to += 2 * columns)
         for (int x = 0; x < columns; x++) {
             const int left = x > 0 ? x - 1 : 0, right = lf_min_int(x + 1, columns - 1);

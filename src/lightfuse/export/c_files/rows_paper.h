@@ -9,33 +9,15 @@
 
 #include "lightfuse.h"
 
-/* Where rows come from and go to. The two pictures are given in either order: the darker is taken as under.
- * read puts row `row` of picture 0 or 1 at `to`: width pixels of RGB of the type; write takes such a row.
- * Both return 0, or anything else to stop. */
-typedef struct {
-    int width, height;
-    lf_type type;
-    int (*read)(void *user, int picture, int row, void *to);
-    int (*write)(void *user, int row, const void *from);
-    void *user;
-} lf_rows;
+#include "rows_shared.h"
 
 enum { LF_ROWS_BAND = 2 * LF_STRIDE };
 
 /* What the fusing of one picture holds; pixels: LF_ROWS_BAND rows of each picture, picture 0 and picture 1. */
 typedef struct {
-    char *pixels[2];
+    void *pixels[2];
     float *context, *filter_scratch, *combine_scratch;
 } lf_rows_state;
-
-static size_t lf_rows_row_bytes(const lf_rows *r) { return (size_t)r->width * (size_t)lf_pixel_bytes(r->type); }
-
-/* Take `bytes` of the memory, in steps of 16; with no memory, only count them. */
-static void *lf_rows_take(char *memory, size_t *used, size_t bytes) {
-    void *at = memory ? memory + *used : NULL;
-    *used += (bytes + 15) / 16 * 16;
-    return at;
-}
 
 /* Share the memory out, and return how much of it is used. */
 static size_t lf_rows_place(lf_rows_state *s, const lf_paper *m, const lf_rows *r, char *memory) {
@@ -58,18 +40,14 @@ static int lf_rows_measure(const lf_rows_state *s, const lf_rows *r, lf_range ra
     lf_measure whole[2] = {{0, 0, 0, 1}, {0, 0, 0, 1}};
     int order = 0;
     for (int y = 0; y < r->height; y++) {
+        if (lf_rows_read(r, y, s->pixels, &order)) return 1;
         for (int p = 0; p < 2; p++) {
             const lf_picture row = {s->pixels[p], (ptrdiff_t)lf_rows_row_bytes(r), r->width, 1, r->type};
             lf_measure found;
-            if (r->read(r->user, p, y, s->pixels[p])) return 1;
             lf_measure_rows(&row, 0, 1, &found);
             whole[p].low = y > 0 && whole[p].low < found.low ? whole[p].low : found.low;
             whole[p].high = y > 0 && whole[p].high > found.high ? whole[p].high : found.high;
             whole[p].sum += found.sum;
-        }
-        for (size_t i = 0, n = lf_rows_row_bytes(r); order == 0 && i < n; i++) {
-            const unsigned char first = (unsigned char)s->pixels[0][i], second = (unsigned char)s->pixels[1][i];
-            order = (first > second) - (first < second);
         }
     }
     for (int p = 0; p < 2; p++) ranges[p] = lf_range_of(whole[p].low, whole[p].high, r->type);
@@ -90,7 +68,7 @@ LF_CODE int lf_fuse_rows(const lf_paper *m, const lf_rows *r, void *memory) {
     for (int y = 0; y < r->height; y += LF_STRIDE) {
         for (; held < LF_ROWS_BAND && y + held < r->height; held++)
             for (int p = 0; p < 2; p++)
-                if (r->read(r->user, p, y + held, s.pixels[p] + (size_t)held * bytes)) return 1;
+                if (r->read(r->user, p, y + held, (char *)s.pixels[p] + (size_t)held * bytes)) return 1;
         /* The band is a picture of its own, of whose context only the first row is made: it ends where the picture does,
          * or below all that this row looks at. */
         const lf_picture under = {s.pixels[under_is], (ptrdiff_t)bytes, r->width, held, r->type};
@@ -101,9 +79,11 @@ LF_CODE int lf_fuse_rows(const lf_paper *m, const lf_rows *r, void *memory) {
         lf_paper_combine_rows(m, &under, &over, ranges[under_is], ranges[over_is], s.context, &fused, 0, count,
                               s.combine_scratch);
         for (int i = 0; i < count; i++)
-            if (r->write(r->user, y + i, s.pixels[under_is] + (size_t)i * bytes)) return 1;
-        for (int p = 0; p < 2; p++)
-            for (size_t i = 0; i < (size_t)left * bytes; i++) s.pixels[p][i] = s.pixels[p][(size_t)count * bytes + i];
+            if (r->write(r->user, y + i, (char *)s.pixels[under_is] + (size_t)i * bytes)) return 1;
+        for (int p = 0; p < 2; p++) {
+            char *band = s.pixels[p];
+            for (size_t i = 0; i < (size_t)left * bytes; i++) band[i] = band[(size_t)count * bytes + i];
+        }
         held = left;
     }
     return 0;

@@ -1,0 +1,101 @@
+"""A model on a device of torch's, such as a graphics card: the reference itself, unchanged (extra: train)."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import LightFuseError, MissingExtraError
+from lightfuse.weights import Weights
+
+try:
+    import torch
+    from torch import Tensor
+
+    from lightfuse.networks.models import from_weights
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise MissingExtraError("fusing on a device other than the processor", "train") from None
+
+Array = NDArray[Any]
+
+
+class DeviceModel:
+    """Fuses pairs of pictures on one device, whole: every layer of a picture must fit its memory.
+
+    Args:
+        weights: of any model.
+        device: as torch names it: ``cuda``, ``cuda:1``, ``mps``, …
+
+    Raises:
+        LightFuseError: there is no such device here.
+    """
+
+    def __init__(self, weights: Weights, device: str) -> None:
+        self._device = _found(device)
+        self._module = from_weights(weights).to(self._device)
+
+    def fuse(self, first: Array, second: Array, out: Array) -> None:
+        """Fuse two pictures into ``out``: H×W×3 of one size, all uint8, uint16 or float32 in [0, 1], in either order.
+
+        Raises:
+            LightFuseError: the device has too little memory for pictures of that size.
+        """
+        try:
+            with (
+                torch.inference_mode(),
+                torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+            ):  # TF32: 10 bits.
+                pair = [self._moved(picture) for picture in (first, second)]
+                if _comes_after(*pair):
+                    pair.reverse()
+                under, over = (_as_planes(picture, first.dtype) for picture in pair)
+                out[:] = _as_picture(self._module(under, over)[0], first.dtype)
+        except torch.OutOfMemoryError:
+            height, width = first.shape[:2]
+            raise LightFuseError(
+                f"device '{self._device}' has too little memory for {width}×{height}; fuse on the processor instead"
+            ) from None
+
+    def _moved(self, picture: Array) -> Tensor:
+        """The same numbers on the device: uint16 as int32, for which torch has arithmetic."""
+        plain = np.ascontiguousarray(picture)
+        if plain.dtype == np.uint16:
+            return torch.from_numpy(plain.view(np.int16)).to(self._device).int() & 0xFFFF
+        return torch.from_numpy(plain).to(self._device)
+
+
+def _found(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError) as error:  # The latter where torch was built without that kind of device.
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise LightFuseError(f"there is no device {name!r} that torch can use here: {reason}") from None
+    return device
+
+
+def _comes_after(first: Tensor, second: Tensor) -> bool:
+    """Whether the first picture is the brighter one; of two alike, the one that is larger where they first differ."""
+    kind = torch.float32 if first.is_floating_point() else torch.int64
+    brightness, other = (picture.sum(dtype=kind).item() for picture in (first, second))
+    if brightness != other:
+        return brightness > other
+    differs = (first != second).flatten()
+    place = int(differs.int().argmax())
+    return bool(first.flatten()[place] > second.flatten()[place])
+
+
+def _as_planes(picture: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """1×3×H×W, float32 in [0, 1]."""
+    top = np.iinfo(dtype).max if dtype.kind == "u" else 1
+    return (picture.float() / top).permute(2, 0, 1)[None]
+
+
+def _as_picture(planes: Tensor, dtype: np.dtype[Any]) -> Array:
+    """3×H×W in [0, 1] as H×W×3 of the picture's type."""
+    if dtype.kind == "u":
+        planes = (planes * np.iinfo(dtype).max).round().int()
+    picture: Array = planes.clamp(min=0).permute(1, 2, 0).cpu().numpy().astype(dtype)
+    return picture

@@ -1,0 +1,113 @@
+"""Fusing by torch: the same pictures as the core's, types and order and all, and a clear no where it cannot be."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lightfuse.errors import LightFuseError, PictureError
+from lightfuse.fuser import Fuser
+from lightfuse.golden import check, load_golden
+from lightfuse.weights import load_weights, shipped_models
+
+torch = pytest.importorskip("torch")
+
+from lightfuse.on_device import DeviceModel  # noqa: E402
+
+
+@pytest.fixture
+def on_torch(monkeypatch):
+    """Fuser with torch doing the work, on the processor: what a graphics card does, where there is none."""
+    monkeypatch.setattr("lightfuse.fuser._on_device", lambda weights, device: DeviceModel(weights, "cpu").fuse)
+    return lambda model: Fuser(model, device="a stand-in")
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_it_makes_the_golden_pictures(on_torch, model):
+    compared = check("core", model, on_torch(model), load_golden())
+    assert [one for one in compared if not one.passed] == []
+    assert {one.dtype for one in compared} == {"uint8", "uint16", "float32"}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_the_order_of_the_pictures_does_not_matter(on_torch, pair, dtype):
+    top = 1 / 255 if dtype == np.float32 else np.iinfo(dtype).max // 255
+    under, over = (picture.astype(dtype) * dtype(top) for picture in pair)
+    fuser = on_torch("small")
+    fused = fuser(over, under)
+    assert fused.dtype == dtype
+    assert np.array_equal(fused, fuser(under, over))
+    mirrored = under[:, ::-1]  # As bright as under: where they first differ decides.
+    assert np.array_equal(fuser(under, mirrored), fuser(mirrored, under))
+
+
+def test_out_may_be_an_input_and_a_view(on_torch, pair):
+    under, over = (picture.copy() for picture in pair)
+    fuser = on_torch("small")
+    expected = fuser(under, over)
+    frame = np.zeros((under.shape[0] + 2, *under.shape[1:]), np.uint8)
+    assert fuser(under, over, frame[1:-1]).base is frame
+    assert np.array_equal(frame[1:-1], expected)
+    assert not frame[[0, -1]].any()
+    assert fuser(under, over, over) is over
+    assert np.array_equal(over, expected)
+
+
+def test_a_stream_gives_each_pairs_own_result(on_torch, pair):
+    pairs = [pair, (pair[0], pair[1][::-1]), pair]
+    fuser = on_torch("small")
+    for one, fused in zip(pairs, list(fuser.stream(pairs)), strict=True):
+        assert np.array_equal(fused, fuser(*one))
+
+
+def test_pictures_that_cannot_be_fused_are_refused_as_ever(on_torch, pair):
+    with pytest.raises(PictureError, match="differ in size"):
+        on_torch("small")(pair[0], pair[1][1:])
+    bad = np.full((4, 4, 3), np.nan, np.float32)
+    with pytest.raises(PictureError, match="NaN"):
+        on_torch("small")(bad, bad)
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "warp", "meta", ""])
+def test_a_device_that_is_not_there_is_told_in_a_sentence(device):
+    with pytest.raises(LightFuseError, match=f"^there is no device '{device}' that torch can use here: ") as told:
+        Fuser("small", device=device)
+    assert "\n" not in str(told.value)
+
+
+def test_too_little_memory_is_told(monkeypatch, pair):
+    model = DeviceModel(load_weights("small"), "cpu")
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(model, "_module", full)
+    with pytest.raises(LightFuseError, match=r"^device 'cpu' has too little memory for \d+×\d+; fuse on the processor"):
+        model.fuse(*pair, np.empty_like(pair[0]))
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from lightfuse.fuser import Fuser
+import numpy as np
+Fuser("small")(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4, 3), np.uint8))
+try:
+    Fuser("small", device="cuda")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_without_torch_the_core_works_and_a_device_names_the_extra():
+    ran = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("MissingExtraError fusing on a device other than the processor needs an extra")
+    assert "lightfuse[train]" in ran.stdout
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("model", shipped_models())
+def test_cuda_makes_the_golden_pictures(model):
+    compared = check("core", model, Fuser(model, device="cuda"), load_golden())
+    assert [one for one in compared if not one.passed] == []
