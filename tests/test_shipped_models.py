@@ -68,6 +68,15 @@ def test_any_shape_keeps_more_than_the_plain_average(model, size):
 
 
 @pytest.mark.parametrize("model", CONTEXT_MODELS)
+def test_night_stays_night(model):
+    """Both exposures 4 EV darker: easier to see than over, not day."""
+    under, over = (np.rint(picture * 2 ** (-4 / 2.2)).astype(np.uint8) for picture in sample_pair(960, 640, seed=2))
+    fused = Fuser(model)(under, over)
+    assert over.mean() < fused.mean() < over.mean() + 45
+    assert mef_ssim(fused, [under, over]) > 0.97
+
+
+@pytest.mark.parametrize("model", CONTEXT_MODELS)
 def test_detail_and_colour_stand_beside_mertens(model, room):
     fused, baseline = Fuser(model)(*room), mertens(room)
     assert mef_ssim(fused, room) > mef_ssim(baseline, room) - 0.01

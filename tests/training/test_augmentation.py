@@ -50,6 +50,15 @@ def test_white_balance_keeps_exposures_and_reference_in_step(sample):
     assert (gains <= 1 + 1e-6).all()
 
 
+def test_a_dim_scene_is_dark_in_both_exposures_and_half_as_dark_in_its_reference(sample):
+    before, after = change(sample, []), change(sample, ["dim=1"])
+    gain = (after[0] / before[0]).mean()
+    assert 2 ** (-4 / 2.2) <= gain < 0.95
+    np.testing.assert_allclose(after[0], before[0] * gain, rtol=1e-4)
+    np.testing.assert_allclose(after[1][:6], before[1][:6] * gain, rtol=1e-4)
+    np.testing.assert_allclose(after[1][6:], before[1][6:] * gain**0.5, rtol=1e-4)
+
+
 def test_a_wider_gap_darkens_under_or_brightens_over(sample):
     seen = set()
     before = change(sample, [])[1]

@@ -10,6 +10,7 @@ Floats = NDArray[np.float32]
 _GAMMA = 2.2  # an exposure value is a factor of 2 in light, of 2 ** (1 / 2.2) in pixels
 _BALANCE_SPREAD = 0.08  # of the logarithms of red and blue
 _DARKEST, _BRIGHTEST, _BRIGHTEST_LABELLED = 1.5, 1.2, 0.6  # exposure values
+_DIMMEST = 4.0  # exposure values
 _QUALITIES = (40, 96)  # of JPEG
 _NOISE_LEVELS = (0.5, 4.0)  # standard deviation in black, in levels of 255
 
@@ -34,6 +35,8 @@ def augmented(
         _shift_colours(thumb, planes, random)
     if random.random() < settings.exposure_gap / (3 if labelled else 1):
         _widen_gap(thumb, planes, random, _BRIGHTEST_LABELLED if labelled else _BRIGHTEST)
+    if settings.dim and random.random() < settings.dim:
+        _dim(thumb, planes, float(random.uniform(0, _DIMMEST)))
     if random.random() < settings.noise:
         _add_noise(planes[:3], random)
     if settings.jpeg and random.random() < settings.jpeg:
@@ -64,6 +67,14 @@ def _widen_gap(thumb: Floats, planes: Floats, random: np.random.Generator, brigh
         gain = np.float32(2 ** (random.uniform(0, brightest) / _GAMMA))
         for over in (thumb[3:], planes[3:6]):
             np.minimum(over * gain, 1, out=over)
+
+
+def _dim(thumb: Floats, planes: Floats, stops: float) -> None:
+    """Darken both exposures, and the reference by half as much: night is to stay night, if easier to see."""
+    gain = np.float32(2 ** (-stops / _GAMMA))
+    thumb *= gain
+    planes[:6] *= gain
+    planes[6:] *= np.sqrt(gain)
 
 
 def _add_noise(under: Floats, random: np.random.Generator) -> None:

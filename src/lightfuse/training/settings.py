@@ -39,6 +39,7 @@ class TrainSettings:
         zoom: context models: chance that a sample shows a part of the scene, and that it is shrunk.
         white_balance, exposure_gap, noise: context models: chance that a sample's colours are shifted, that one
             exposure is darkened or brightened, that the dark one is given sensor noise.
+        dim: context models: chance that both exposures are darkened, up to 4 EV, and the reference half as much.
         jpeg: context models: chance that both exposures go through JPEG of a random quality.
         l1, mse, ssim: weights of the losses against the reference (mean absolute, mean squared error, 1 − SSIM).
         tone: weight of the mean absolute difference of 16×16 means from the reference.
@@ -78,6 +79,7 @@ class TrainSettings:
     white_balance: float = 0.0
     exposure_gap: float = 0.0
     noise: float = 0.0
+    dim: float = 0.0
     jpeg: float = 0.0
     l1: float = 1.0
     mse: float = 1.0
@@ -149,6 +151,7 @@ CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
         "white_balance": 0.3,
         "exposure_gap": 0.3,
         "noise": 0.4,
+        "jpeg": 0.15,
         "mse": 1.0,
         "ssim": 0.75,
         "tone": 4.0,
@@ -168,13 +171,14 @@ CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
 MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "paper": {"steps": 6000, "learning_rate": 3e-3, "validate_every": 300},
-        "small": {"steps": 7500},
+        "small": {"steps": 24000},
         "base": {
-            "steps": 6500,
+            "steps": 16000,
             "learning_rate": 4e-3,
             "mef_ssim": 15.0,
             "mef_ssim_labelled": 1.0,
             "saturation": 2.0,
+            "tone": 6.0,
         },
     }
 )

@@ -1,6 +1,6 @@
 // Made by lightfuse.web.build.
 self.LIGHTFUSE = {
-  "version": "7451818330022f63",
+  "version": "61122dc8881d688d",
   "files": [
     "./",
     "engine/align/blur.js",
