@@ -12,7 +12,10 @@ from lightfuse.batch.executors import Lane
 from lightfuse.batch.manifest import DONE, FAILED, Manifest
 from lightfuse.batch.plan import BracketJob
 from lightfuse.batch.work import BatchSettings, Fused, fuse_job
+from lightfuse.errors import LightFuseError
 from lightfuse.images.source import display_name
+
+_LOOK = 1.0  # Seconds: futures of a cluster that is gone may never end, so it is asked after this often.
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,25 @@ class Coordinator:
         try:
             self._fill()
             while self._under_way:
-                finished, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
+                finished, _ = wait(self._under_way, _LOOK, FIRST_COMPLETED)
                 for future in finished:
                     self._finish(*self._under_way.pop(future), _result(future))
                 self._fill()
         except Exception as error:  # Handed to the thread that waits, which raises it.
             self._fail(error)
-            wait(self._under_way)
+            self._wait_out()
         finally:
             if self._lane.mortal:
                 _sweep(self._folders)
             self.ended.set()
+
+    def _wait_out(self) -> None:
+        """Wait for what is under way, unless nobody is left to tell of it."""
+        while wait(self._under_way, _LOOK).not_done:
+            try:
+                self._lane.slots()
+            except LightFuseError:
+                return
 
     def _fill(self) -> None:
         slots = self._lane.slots()

@@ -17,7 +17,10 @@ _AHEAD = 2  # Tasks a worker's thread: one it does and one it finds when that is
 
 @dataclass(frozen=True)
 class Lane:
-    """An executor, how many brackets may be under way on it at this moment, and whether its workers may die."""
+    """An executor, how many brackets may be under way on it at this moment, and whether its workers may die.
+
+    ``slots`` raises LightFuseError once the executor is gone.
+    """
 
     executor: Executor
     slots: Callable[[], int]
@@ -57,7 +60,12 @@ def open_lane(address: str | None, at_once: int | None) -> Iterator[Lane]:
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # A lost scheduler gets one sentence, not two.
     with client:
         executor = client.get_executor(pure=False)
-        yield Lane(executor, lambda: at_once or _AHEAD * max(1, _threads_of(client)), mortal=True)
+        yield Lane(executor, lambda: _slots_of(client, at_once), mortal=True)
+
+
+def _slots_of(client: Any, at_once: int | None) -> int:
+    threads = _threads_of(client)
+    return at_once or _AHEAD * max(1, threads)
 
 
 def _threads_of(client: Any) -> int:
