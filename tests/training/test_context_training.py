@@ -32,7 +32,7 @@ TINY_SAMPLES = ["batch=2", "batch_unlabelled=2", "patch=48"]
 TINY_RUN = ["steps=6", "warmup=1", "validate_every=2", "log_every=1", "threads=1"]
 TINY_WORDS = ["model=small", *TINY_ARCHITECTURE, *TINY_SAMPLES, *TINY_RUN]
 TINY = choose_settings(None, TINY_WORDS)
-STILL = ["white_balance=0", "exposure_gap=0", "noise=0"]
+STILL = ["white_balance=0", "exposure_gap=0", "noise=0", "jpeg=0"]
 SIZES = [(112, 168), (168, 112), (112, 280), (96, 150), (112, 168), (120, 180)]
 
 
