@@ -1,5 +1,7 @@
 """How much working memory `lf_fuse_rows` asks for, without a compiler."""
 
+from collections.abc import Callable, Iterable
+
 from lightfuse.weights import Config, ContextConfig, PaperConfig
 
 PIXEL_BYTES = {"8 bit": 3, "16 bit": 6}
@@ -14,6 +16,19 @@ def rows_bytes(config: Config, width: int, height: int, pixel_bytes: int) -> int
     if isinstance(config, PaperConfig):
         return 2 * _PAPER_BAND * row + (_paper_floats(width) + _paper_combining(config)) * _FLOAT
     return 2 * row + _context_bytes(config, *config.thumbnail_size(height, width))
+
+
+def memory_table(sizes: Iterable[tuple[int, int]], needed: Callable[[int, int, int], int]) -> str:
+    """A Markdown table of working memory for pictures of these widths and heights.
+
+    ``needed`` gives the bytes for a width, a height and the bytes of a pixel.
+    """
+    rows = []
+    for width, height in sizes:
+        memory = [f"{needed(width, height, pixel) / 1e3:,.0f} kB" for pixel in PIXEL_BYTES.values()]
+        rows.append(" | ".join([f"| {width}×{height}", f"{width * height / 1e6:.1f}", *memory]) + " |")
+    headings = f"| picture | megapixels | {' | '.join(PIXEL_BYTES)} |"
+    return "\n".join([headings, "|---|---|" + "---|" * len(PIXEL_BYTES), *rows])
 
 
 def _paper_floats(width: int) -> int:

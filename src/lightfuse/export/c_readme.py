@@ -1,6 +1,8 @@
 """The README beside the C files: how to use them and what they cost."""
 
-from lightfuse.export.c_memory import PIXEL_BYTES, rows_bytes
+from functools import partial
+
+from lightfuse.export.c_memory import memory_table, rows_bytes
 from lightfuse.export.c_text import c_name
 from lightfuse.weights import PaperConfig, Weights
 from lightfuse.weights.cost import cost
@@ -47,9 +49,7 @@ C23, knows no pointers to arrays that became constant.) Results equal LightFuse'
 - Multiply-adds per pixel: {products:,}{thumbnail}.
 - Working memory for `lf_fuse_rows`, at most; the rows it reads and writes are counted:
 
-| picture | megapixels | {headings} |
-|---|---|{rule}
-{rows}
+{memory}
 """
 
 
@@ -67,12 +67,5 @@ def readme(weights: Weights) -> str:
         stack="about 150 kB with two hidden layers of 256, which is the most; less for others"
         if paper
         else "under 16 kB",
-        headings=" | ".join(PIXEL_BYTES),
-        rule="---|" * len(PIXEL_BYTES),
-        rows="\n".join(_row(weights, width, height) for width, height in _SIZES),
+        memory=memory_table(_SIZES, partial(rows_bytes, weights.config)),
     )
-
-
-def _row(weights: Weights, width: int, height: int) -> str:
-    needed = [f"{rows_bytes(weights.config, width, height, size) / 1e3:,.0f} kB" for size in PIXEL_BYTES.values()]
-    return " | ".join([f"| {width}×{height}", f"{width * height / 1e6:.1f}", *needed]) + " |"

@@ -83,10 +83,10 @@ def align_bracket(
         unseen = (Score(0.0, 0.0),) * len(frames)
         return _untouched(frames, unseen, f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned")
     greens = [frame[..., _GREEN] for frame in frames]
-    agreements = steady_scores(greens, base) if mode == "auto" else None
-    if agreements is not None:
-        return _untouched(frames, tuple(Score(agreement, agreement) for agreement in agreements))
     with opencv_threads(threads):
+        agreements = steady_scores(greens, base) if mode == "auto" else None
+        if agreements is not None:
+            return _untouched(frames, tuple(Score(agreement, agreement) for agreement in agreements))
         places = place_frames(greens, base, mode)
         return _laid_out(frames, base, places, border, called)
 

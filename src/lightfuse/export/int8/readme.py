@@ -1,6 +1,8 @@
 """The README beside the whole-number C files: how to use them and what they cost."""
 
-from lightfuse.export.c_memory import PIXEL_BYTES
+from functools import partial
+
+from lightfuse.export.c_memory import memory_table
 from lightfuse.export.c_text import c_name
 from lightfuse.export.int8.header import int8_bytes
 from lightfuse.export.int8.memory import int8_rows_bytes
@@ -42,9 +44,7 @@ order. Sides may be up to 65,535 pixels. The result is the same, bit for bit, on
   one division a pixel.
 - Working memory for `lf_fuse_rows`, at most; the rows it reads and writes are counted:
 
-| picture | megapixels | {headings} |
-|---|---|{rule}
-{rows}
+{memory}
 """
 
 
@@ -57,12 +57,5 @@ def int8_readme(model: Int8Model, quality: str) -> str:
         bytes=int8_bytes(model),
         code=", ".join(f"{name} about {size} kB" for name, size in CODE_KB.items()),
         products=cost(model.config).multiply_adds,
-        headings=" | ".join(PIXEL_BYTES),
-        rule="---|" * len(PIXEL_BYTES),
-        rows="\n".join(_row(model, width, height) for width, height in _SIZES),
+        memory=memory_table(_SIZES, partial(int8_rows_bytes, model.config)),
     )
-
-
-def _row(model: Int8Model, width: int, height: int) -> str:
-    needed = [f"{int8_rows_bytes(model.config, width, height, size) / 1e3:,.0f} kB" for size in PIXEL_BYTES.values()]
-    return " | ".join([f"| {width}×{height}", f"{width * height / 1e6:.1f}", *needed]) + " |"
