@@ -81,6 +81,24 @@ def test_core_agrees_with_any_context_model(changes):
         np.testing.assert_allclose(fuser(under, over), fused_by_torch(module, under, over), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("isa", core.instruction_sets())
+@pytest.mark.parametrize("dtype", list(TOPS))
+@pytest.mark.parametrize("model", ["small", "base"])
+def test_highlights_keep_their_hue_as_in_torch(model, dtype, isa):
+    module = trained_like(model)
+    luma_gain = module.config.hidden[0] + 1  # of what the context hands to the output
+    with torch.no_grad():
+        module.filtering.head.bias[luma_gain] += 1.5
+    pictures = picture_pair(33, 65, dtype)
+    expected = fused_by_torch(module, *pictures)
+    at_white = expected.max(axis=2) > 1 - 1e-6
+    assert 0.05 < at_white.mean() < 0.95
+    assert expected[at_white].min(axis=1).mean() < 0.8, "clipped to white, not divided"
+    fused = Fuser(to_weights(module, model, {}), isa=isa)(*pictures).astype(np.float64)
+    rounding = 0 if dtype == "float32" else 0.5
+    assert np.abs(fused - expected * TOPS[dtype]).max() <= TOLERANCES[dtype] + rounding
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_answers_depend_on_the_weights_and_spread(model):
     """Guards the comparison above against a model that answers nearly the same everywhere."""

@@ -55,6 +55,16 @@ def test_a_picture_by_hand():
 
 
 @torch.no_grad()
+def test_a_highlight_keeps_its_hue_and_the_rest_its_values():
+    under, over = pair()
+    fused = silent(TINY, weight=3.0, gain=0.9)(under, over)
+    expected = (under + over) / 2 + 0.9 * luma((under + over) / 2)
+    largest = expected.amax(dim=1, keepdim=True)
+    assert 0.1 < (largest > 1).float().mean() < 0.9
+    torch.testing.assert_close(fused, torch.where(largest > 1, expected / largest, expected))
+
+
+@torch.no_grad()
 def test_chroma_with_a_weight_of_its_own_and_in_ratio_by_hand():
     under, over = pair()
     config = ContextConfig(thumbnail_cells=400, channels=4, levels=2, hidden=(3,), outputs=5, ratio=True)

@@ -121,7 +121,7 @@ def _split(graph: Graph, x: str, sizes: list[int]) -> list[str]:
 
 
 def _compose(graph: Graph, config: ContextConfig, under: str, over: str, answers: list[str], strength: str) -> str:
-    """The picture that the answers describe: see `networks.context.combining.compose`."""
+    """The picture that the answers describe: see `compose` and `keep_hue` of `networks.context.combining`."""
     g, difference = graph, graph.op("Sub", under, over)
 
     def mixed(answer: str) -> tuple[str, str]:
@@ -141,4 +141,6 @@ def _compose(graph: Graph, config: ContextConfig, under: str, over: str, answers
         lift = g.op("Div", g.op("Add", lifted, floor), g.op("Add", coloured_luma, floor))
         chroma_gain = g.op("Mul", chroma_gain, g.op("Min", lift, most))
     chroma_gain = g.op("Clip", chroma_gain, g.constant(0.0), most)
-    return g.op("Add", lifted, g.op("Mul", g.op("Sub", coloured, coloured_luma), chroma_gain))
+    fused = g.op("Add", lifted, g.op("Mul", g.op("Sub", coloured, coloured_luma), chroma_gain))
+    largest = g.op("ReduceMax", fused, g.integers(1), keepdims=1)
+    return g.op("Div", fused, g.op("Max", largest, one))

@@ -85,6 +85,8 @@ LF_INLINE void LF_OF(lf_context_tile)(const LF_OF(lf_context_row) *r, const LF_O
     start.step += w[1] * LF_OF(LF_COLUMNS);
     LF_OF(lf_layer)(hidden[(last + 1) % 2], w[last], answers, shape.outputs, f->weights[last], start, 0);
     LF_OF(lf_structure)(answers, x, shape.outputs, shape.ratio, lf_top(type));
+    LF_UNROLL
+    for (int k = 0; k < LF_OF(LF_VECS); k++) LF_OF(lf_keep_hue)(&x[0][k], &x[1][k], &x[2][k], lf_top(type));
     LF_OF(lf_write_tile)(r->out, type, r->at + column, r->row, count, x);
 }
 

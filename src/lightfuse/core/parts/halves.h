@@ -19,6 +19,17 @@ LF_INLINE lf_vec_f16 lf_min_f16(lf_vec_f16 a, lf_vec_f16 b) { return (lf_vec_f16
 LF_INLINE lf_vec_f16 lf_max_f16(lf_vec_f16 a, lf_vec_f16 b) { return (lf_vec_f16)_mm512_max_ph((__m512h)a, (__m512h)b); }
 LF_INLINE lf_vec_f16 lf_reciprocal_f16(lf_vec_f16 a) { return (lf_vec_f16)_mm512_rcp_ph((__m512h)a); }
 
+/* As lf_keep_hue_f32; pixels that have no such channel stay as they are to the bit, and few have one. */
+LF_INLINE void lf_keep_hue_f16(lf_vec_f16 *r, lf_vec_f16 *g, lf_vec_f16 *b, float top) {
+    const lf_vec_f16 white = lf_splat_f16((_Float16)top), largest = lf_max_f16(lf_max_f16(*r, *g), *b);
+    const __mmask32 above = _mm512_cmp_ph_mask((__m512h)largest, (__m512h)white, _CMP_GT_OQ);
+    if (!above) return;
+    const __m512h scale = (__m512h)(white * lf_reciprocal_f16(largest));
+    *r = (lf_vec_f16)_mm512_mask_mul_ph((__m512h)*r, above, (__m512h)*r, scale);
+    *g = (lf_vec_f16)_mm512_mask_mul_ph((__m512h)*g, above, (__m512h)*g, scale);
+    *b = (lf_vec_f16)_mm512_mask_mul_ph((__m512h)*b, above, (__m512h)*b, scale);
+}
+
 /* Twice, since 32 bits are spread over a vector as they are loaded, 16 bits only in a second step. */
 typedef uint32_t lf_weight_f16;
 LF_INLINE lf_weight_f16 lf_weight_of_f16(float x) {

@@ -88,6 +88,15 @@ LF_INLINE lf_vec_f32 lf_reciprocal_f32(lf_vec_f32 a) {
 #endif
 }
 
+/* A pixel with a channel above top is divided by its largest: clipped, a highlight would change hue. */
+LF_INLINE void lf_keep_hue_f32(lf_vec_f32 *r, lf_vec_f32 *g, lf_vec_f32 *b, float top) {
+    const lf_vec_f32 largest = lf_max_f32(lf_max_f32(*r, *g), lf_max_f32(*b, lf_splat_f32(top)));
+    const lf_vec_f32 scale = top * lf_reciprocal_f32(largest);
+    *r *= scale;
+    *g *= scale;
+    *b *= scale;
+}
+
 /* 1 / (1 + 2^t), to about 1e-6: 2^t = 2^whole * 2^part, 2^part by a polynomial of least largest error. */
 LF_INLINE lf_vec_f32 lf_falling_f32(lf_vec_f32 t) {
 #if defined(__AVX512DQ__)

@@ -494,10 +494,15 @@ static void lf_compose(const lf_rows_state *s, const int16_t x[6], const int32_t
         gain = gain * lf_min_int((lifted << LF_CHROMA_BITS) / (grey + LF_LITTLE), most) >> LF_CHROMA_BITS;
     }
     gain = lf_held(gain, 0, most);
+    int32_t largest = 0;
     for (int c = 0; c < 3; c++) {
         const int32_t coloured = x[3 + c] + (weight * (x[c] - x[3 + c]) >> 15);
-        fused[c] = lf_held(luma + ((coloured - grey) * gain >> LF_CHROMA_BITS), 0, LF_ONE);
+        const int32_t channel = luma + ((coloured - grey) * gain >> LF_CHROMA_BITS);
+        fused[c] = channel < 0 ? 0 : channel;
+        if (fused[c] > largest) largest = fused[c];
     }
+    if (largest > LF_ONE) /* divided by it: clipped, a highlight would change hue */
+        for (int c = 0; c < 3; c++) fused[c] = fused[c] * ((LF_ONE << 15) / largest) >> 15;
 }
 
 static int16_t lf_read(const void *row, lf_type type, int i) {

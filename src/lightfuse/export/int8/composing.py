@@ -27,8 +27,15 @@ def composed(model: Int8Model, under: Whole, over: Whole, sums: Whole, strength:
         chroma_gain = chroma_gain * np.minimum(lift, LARGEST_GAIN) >> CHROMA_BITS
     chroma_gain = np.clip(chroma_gain, 0, LARGEST_GAIN)
     coloured = over + (weights[-1] * (under - over) >> 15)
-    fused: Whole = np.clip(luma + ((coloured - grey) * chroma_gain >> CHROMA_BITS), 0, TOP)
-    return fused
+    return _kept_hue(np.maximum(luma + ((coloured - grey) * chroma_gain >> CHROMA_BITS), 0))
+
+
+def _kept_hue(fused: Whole) -> Whole:
+    """See `networks.context.combining.keep_hue`."""
+    largest = np.maximum(fused.max(axis=0), TOP)
+    scale = np.where(largest > TOP, (TOP << 15) // largest, 1 << 15)
+    kept: Whole = fused * scale >> 15
+    return kept
 
 
 def _luma(planes: Whole) -> Whole:

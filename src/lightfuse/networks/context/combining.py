@@ -31,9 +31,9 @@ class CombiningNet(nn.Module):
     def forward(self, under: Tensor, over: Tensor, context: Tensor, strength: Tensor) -> Tensor:
         """Fuse N×3×H×W pictures in [0, 1] with N×C×H×W context; N×1×1×1 ``strength`` in [0, 1] as in `compose`.
 
-        The answer is N×3×H×W and may leave [0, 1] a little.
+        The answer is N×3×H×W, at most 1, and may fall below 0 a little.
         """
-        return compose(under, over, self.answer(under, over, context), strength, ratio=self.config.ratio)
+        return keep_hue(compose(under, over, self.answer(under, over, context), strength, ratio=self.config.ratio))
 
     def answer(self, under: Tensor, over: Tensor, context: Tensor) -> Tensor:
         """The numbers each pixel is given, N×``outputs``×H×W, as `compose` reads them."""
@@ -78,6 +78,11 @@ def compose(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor, *, ra
         lift = (fused_luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
         chroma_gain = chroma_gain * lift.clamp(max=_LARGEST_CHROMA_GAIN)
     return fused_luma + (coloured - coloured_luma) * chroma_gain.clamp(0, _LARGEST_CHROMA_GAIN)
+
+
+def keep_hue(fused: Tensor) -> Tensor:
+    """N×3×H×W where a pixel with a channel above 1 is divided by its largest: clipped, a highlight would change hue."""
+    return fused / fused.amax(dim=1, keepdim=True).clamp(min=1)
 
 
 def _mix(under: Tensor, over: Tensor, answer: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 // Made by lightfuse.web.build.
 self.LIGHTFUSE = {
-  "version": "61122dc8881d688d",
+  "version": "860f0a2683188bc7",
   "files": [
     "./",
     "engine/align/blur.js",
