@@ -1,5 +1,6 @@
 """``lightfuse benchmark``: a row a method, its numbers sensible, its mistakes told."""
 
+import importlib.util
 import json
 import shutil
 
@@ -18,6 +19,12 @@ def no_enfuse(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name, *more: None if name == "enfuse" else find(name, *more))
 
 
+@pytest.fixture
+def no_onnx_runtime(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Pictures as a method is given them, and what they are."""
@@ -28,7 +35,7 @@ def folder(tmp_path_factory):
     return place, pair
 
 
-def test_records_have_every_method_and_their_numbers_agree(lightfuse_program, no_enfuse):
+def test_records_have_every_method_and_their_numbers_agree(lightfuse_program, no_enfuse, no_onnx_runtime):
     ended = lightfuse_program("benchmark", "--size", 0.06, "--model", "small", "--threads", 1, "--json")
     assert (ended.code, ended.err) == (0, "")
     records = [json.loads(line) for line in ended.out.splitlines()]
@@ -52,8 +59,9 @@ def test_records_have_every_method_and_their_numbers_agree(lightfuse_program, no
 def test_the_table_is_of_the_default_models(lightfuse_program, monkeypatch):
     made = []
 
-    def measured(chosen, setup, progress):
+    def measured(chosen, setup, progress, missing):
         made.append((chosen, setup))
+        missing("base, ONNX Runtime (8 bits) could not be measured: it is raining")
         return []
 
     monkeypatch.setattr("lightfuse.benchmarking.measure_all", measured)
@@ -64,6 +72,7 @@ def test_the_table_is_of_the_default_models(lightfuse_program, monkeypatch):
     assert setup == Setup(6000, 4000, 3)
     assert "6000×4000 (24 megapixels), 3 threads" in ended.out
     assert "First call" in ended.out
+    assert "Left out: base, ONNX Runtime (8 bits) could not be measured: it is raining." in ended.out
 
 
 def test_a_model_that_is_not_there_is_told(refused, tmp_path):
@@ -77,6 +86,26 @@ def test_each_method_does_what_its_name_says(folder, no_enfuse):
     assert np.abs(results["cv2.addWeighted/8"] - (under / 2 + over / 2)).max() <= 0.51
     assert under.mean() < results["cv2 Mertens/8"].mean() < over.mean()
     assert results["cv2 Mertens/8"].dtype == np.uint8
+
+
+def test_onnx_runtime_has_a_row_for_one_model_where_it_is_installed(folder):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    place, pair = folder
+    (method,) = [m for m in available_methods(["small", "base"]) if "ONNX" in m.name]
+    assert method.name == "small, ONNX Runtime"
+    fused = method.prepare(place, 1)()
+    assert np.abs(fused.astype(int) - Fuser("small")(*pair)).max() <= 1
+
+
+def test_a_method_that_may_fail_is_left_out_and_the_rest_measured():
+    gone = Method("gone", 8, methods._prepare_average, may_fail=True)
+    average = available_methods([])[0]
+    why = []
+    measured = measure_all([gone, average], Setup(30, 20, 1), missing=why.append)
+    assert [one.method for one in measured] == [average.name]
+    (said,) = why
+    assert said.startswith("gone (8 bits) could not be measured")
 
 
 def test_enfuse_has_a_row_where_it_is_installed(tmp_path, monkeypatch, folder):

@@ -47,18 +47,29 @@ class Measurement:
 
 
 def measure_all(
-    methods: Sequence[Method], setup: Setup, progress: Callable[[str], None] = lambda name: None
+    methods: Sequence[Method],
+    setup: Setup,
+    progress: Callable[[str], None] = lambda name: None,
+    missing: Callable[[str], None] = lambda why: None,
 ) -> list[Measurement]:
-    """Measure methods one after the other; ``progress`` hears the name of each before its turn.
+    """Measure methods one after the other.
+
+    ``progress`` hears the name of each before its turn, ``missing`` why one that may fail is left out.
 
     Raises:
-        LightFuseError: a method failed, or there is no room for the pictures (in memory or the temporary folder).
+        LightFuseError: another method failed, or there is no room for the pictures (in memory or the temporary folder).
     """
     measured = []
     with tempfile.TemporaryDirectory(prefix="lightfuse-benchmark-") as folder:
         for method in methods:
             progress(method.key)
-            measured.append(_measure(method, setup, _pictures(Path(folder), setup, method)))
+            pictures = _pictures(Path(folder), setup, method)
+            try:
+                measured.append(_measure(method, setup, pictures))
+            except LightFuseError as error:
+                if not method.may_fail:
+                    raise
+                missing(str(error))
     return measured
 
 
@@ -83,7 +94,7 @@ def _measure(method: Method, setup: Setup, pictures: Path) -> Measurement:
     command = [sys.executable, "-m", "lightfuse.benchmarking.worker", method.key, str(pictures), str(setup.threads)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
-        last_words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+        last_words = (ended.stderr.strip().splitlines() or [_silent_end(ended.returncode)])[-1]
         raise LightFuseError(f"{method.name} ({method.bits} bits) could not be measured: {last_words}")
     found = json.loads(ended.stdout)
     pixels = setup.width * setup.height
@@ -98,3 +109,7 @@ def _measure(method: Method, setup: Setup, pictures: Path) -> Measurement:
         pictures_bytes=3 * pixels * 3 * method.bits // 8,
         note=method.note,
     )
+
+
+def _silent_end(code: int) -> str:
+    return "the system ended it, as it does where memory is short" if code < 0 else f"exit code {code}"

@@ -1,5 +1,6 @@
 """What is measured: each method by name, and how it is made ready and run."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -26,12 +27,14 @@ class Method:
     """One row of the table: its name, the pictures' bits, how to make it ready, and what to know about it.
 
     A ``program`` works in a process of its own, on under.tif and over.tif; anything else on under.npy and over.npy.
+    One that ``may_fail``, as for want of memory, is left out of a table rather than end it.
     """
 
     name: str
     bits: Literal[8, 16]
     prepare: Prepare
     program: bool = False
+    may_fail: bool = False
     note: str = ""
 
     @property
@@ -41,8 +44,11 @@ class Method:
 
 
 def available_methods(models: Iterable[str]) -> list[Method]:
-    """Everything this machine can do: the plain average, Mertens, the given models, enfuse where it is installed."""
-    return [*_opencv(), *_models(models), *_programs()]
+    """Everything this machine can do: the plain average, Mertens, the given models; where installed, the first of
+    these by ONNX Runtime, and enfuse.
+    """
+    chosen = list(models)
+    return [*_opencv(), *_models(chosen), *_onnx_runtime(chosen[:1]), *_programs()]
 
 
 def _opencv() -> list[Method]:
@@ -56,6 +62,13 @@ def _opencv() -> list[Method]:
 
 def _models(models: Iterable[str]) -> list[Method]:
     return [Method(model, bits, partial(_prepare_model, model)) for model in models for bits in (8, 16)]
+
+
+def _onnx_runtime(models: Iterable[str]) -> list[Method]:
+    if not all(importlib.util.find_spec(package) for package in ("onnx", "onnxruntime")):
+        return []
+    note = "is what `lightfuse export --format onnx` writes for 8 bits"
+    return [Method(f"{m}, ONNX Runtime", 8, partial(_prepare_onnx, m), may_fail=True, note=note) for m in models]
 
 
 def _programs() -> list[Method]:
@@ -87,6 +100,20 @@ def _prepare_model(model: str, folder: Path, threads: int) -> Run:
     fuser, (under, over) = Fuser(model, threads), _load(folder)
     out = np.empty_like(under)
     return lambda: fuser(under, over, out)
+
+
+def _prepare_onnx(model: str, folder: Path, threads: int) -> Run:
+    import onnxruntime
+
+    from lightfuse.export.onnx_model import eight_bit_model
+    from lightfuse.weights import load_weights
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    graph = eight_bit_model(load_weights(model)).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    pair = dict(zip(("first", "second"), _load(folder), strict=True))
+    return lambda: session.run(None, pair)[0]
 
 
 def _prepare_enfuse(folder: Path, threads: int) -> Run:

@@ -23,7 +23,7 @@ def benchmark(
     quiet: options.Quiet = False,
     json: options.Json = False,
 ) -> None:
-    """Measure time and memory of fusing, beside averaging, OpenCV's Mertens and, where installed, enfuse.
+    """Measure fusing beside averaging, OpenCV's Mertens and, where installed, enfuse and ONNX Runtime.
 
     Example: lightfuse benchmark --size 24
     """
@@ -35,14 +35,18 @@ def benchmark(
     methods = available_methods(_chosen(model))
     setup = Setup(*three_by_two(size), threads or usable_cores())
     live = sys.stderr.isatty() and not quiet
+    missing: list[str] = []
     measured = measure_all(
-        methods, setup, progress=lambda name: print(f"measuring {name}", file=sys.stderr) if live else None
+        methods,
+        setup,
+        progress=lambda name: print(f"measuring {name}", file=sys.stderr) if live else None,
+        missing=missing.append,
     )
     if json:
         for one in measured:
             show(_record(one, setup))
     elif not quiet:
-        show(_page(measured, setup))
+        show(_page(measured, missing, setup))
 
 
 def _chosen(models: list[str] | None) -> list[str]:
@@ -63,7 +67,7 @@ def _record(one: "Measurement", setup: "Setup") -> str:
     return json.dumps({**dataclasses.asdict(one), **dataclasses.asdict(setup)})
 
 
-def _page(measured: "list[Measurement]", setup: "Setup") -> str:
+def _page(measured: "list[Measurement]", missing: list[str], setup: "Setup") -> str:
     from lightfuse import __version__, core
 
     threads = "1 thread" if setup.threads == 1 else f"{setup.threads} threads"
@@ -79,6 +83,7 @@ def _page(measured: "list[Measurement]", setup: "Setup") -> str:
         "Python and libraries included; pictures: what two pictures and the result alone take up.",
     ]
     lines += [f"{one.method} {one.note}." for one in measured if one.note]
+    lines += [f"Left out: {why}." for why in missing]
     return "\n".join(lines)
 
 

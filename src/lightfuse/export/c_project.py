@@ -2,7 +2,7 @@
 
 from importlib import resources
 
-_SHARED = '#include "rows_shared.h"\n'
+from lightfuse.export.amalgamate import amalgamate
 
 
 def template(name: str) -> str:
@@ -11,8 +11,8 @@ def template(name: str) -> str:
 
 
 def rows_header(family: str) -> str:
-    """``lightfuse_rows.h`` for ``context``, ``paper`` or ``int8``, with what all three share in place."""
-    return template(f"rows_{family}.h").replace(_SHARED, template("rows_shared.h"))
+    """``lightfuse_rows.h`` for ``context``, ``paper`` or ``int8``, its parts in place."""
+    return amalgamate(f"rows_{family}.h", template, apart=["lightfuse.h"])
 
 
 def makefile(headers: str, libraries: str) -> str:

@@ -15,7 +15,7 @@ from lightfuse.export.quality import calibration_pairs, cost_section
 from lightfuse.fuser import Fuser
 from lightfuse.weights import ContextConfig, Weights, check_shapes
 
-_WIDEST = 64  # LF_MAX_WIDTH of rows_int8.h
+_WIDEST = 64  # LF_MAX_WIDTH of c_files/int8/model.h
 
 
 def export_int8(weights: Weights, data: Path | None = None) -> dict[str, bytes]:
