@@ -1,5 +1,6 @@
-"""``lightfuse export``: a model as C, ONNX or LiteRT, with what it costs."""
+"""``lightfuse export``: a model as C, ONNX, LiteRT or ncnn, with what it costs."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,8 @@ import typer
 from lightfuse.cli import options
 from lightfuse.errors import LightFuseError
 
+_MOST_PIXELS = 1 << 26
+
 
 class Format(StrEnum):
     """Where a model can go."""
@@ -16,6 +19,7 @@ class Format(StrEnum):
     C = "c"
     ONNX = "onnx"
     LITERT = "litert"
+    NCNN = "ncnn"
 
 
 def export(
@@ -24,7 +28,7 @@ def export(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Name of a shipped model.")] = None,
     weights: options.WeightsFile = None,
     size: Annotated[
-        str, typer.Option("--size", metavar="WxH", help="Width and height of the pictures; LiteRT only.")
+        str, typer.Option("--size", metavar="WxH", help="Width and height of the pictures; LiteRT and ncnn.")
     ] = "1024x768",
     int8: Annotated[
         bool, typer.Option("--int8", help="Count in whole numbers, for processors without floating point; C only.")
@@ -38,7 +42,7 @@ def export(
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Take a model elsewhere: C for anything with a compiler, ONNX, or LiteRT (extras: export, litert).
+    """Take a model elsewhere: C for anything with a compiler, ONNX, LiteRT or ncnn (extras: export, litert, ncnn).
 
     Example: lightfuse export small --format c --int8 -o lightfuse-c
     """
@@ -61,10 +65,14 @@ def export(
         from lightfuse.export.onnx_files import export_onnx
 
         files = export_onnx(chosen, data)
-    else:
-        from lightfuse.export.litert import export_litert, parse_size
+    elif to is Format.LITERT:
+        from lightfuse.export.litert import export_litert
 
-        files = export_litert(chosen, *parse_size(size))
+        files = export_litert(chosen, *_picture_size(size))
+    else:
+        from lightfuse.export.ncnn import export_ncnn
+
+        files = export_ncnn(chosen, *_picture_size(size))
     for path in write_files(output, files):
         if not quiet:
             show(str(path))
@@ -75,3 +83,12 @@ def _check_int8(to: Format, int8: bool, data: Path | None) -> None:
         raise LightFuseError("--int8 goes with --format c; an ONNX export always holds an int8 file")
     if data is not None and not int8 and to is not Format.ONNX:
         raise LightFuseError("--data judges int8: give it with --format onnx, or with --format c --int8")
+
+
+def _picture_size(text: str) -> tuple[int, int]:
+    """(width, height) of ``1024x768``. Raises LightFuseError for anything else."""
+    found = re.fullmatch(r"([1-9]\d{0,5})[x×]([1-9]\d{0,5})", text.strip())
+    size = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+    if not 0 < size[0] * size[1] <= _MOST_PIXELS:
+        raise LightFuseError(f"--size must be a width and a height in pixels, such as 1024x768, not {text!r}")
+    return size

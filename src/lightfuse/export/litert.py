@@ -1,23 +1,11 @@
 """A model as LiteRT (.tflite), for pictures of one size."""
 
-import re
 import tempfile
 from pathlib import Path
 
-from lightfuse.errors import LightFuseError, MissingExtraError
+from lightfuse.errors import MissingExtraError
 from lightfuse.weights import Weights
 from lightfuse.weights.cost import cost
-
-_MOST_PIXELS = 1 << 26
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of ``1024x768``. Raises LightFuseError for anything else."""
-    found = re.fullmatch(r"([1-9]\d{0,5})[x×]([1-9]\d{0,5})", text.strip())
-    size = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
-    if not 0 < size[0] * size[1] <= _MOST_PIXELS:
-        raise LightFuseError(f"--size must be a width and a height in pixels, such as 1024x768, not {text!r}")
-    return size
 
 
 def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]:
@@ -30,12 +18,12 @@ def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]
         import litert_torch  # type: ignore[import-not-found, import-untyped, unused-ignore]
         import torch
 
-        from lightfuse.export.litert_module import FixedSize
+        from lightfuse.export.litert_module import ChannelsLast
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "litert_torch"):
             raise
         raise MissingExtraError("exporting to LiteRT", "litert") from None
-    module = FixedSize(weights, height, width).eval()
+    module = ChannelsLast(weights, height, width).eval()
     pictures = tuple(torch.rand(1, height, width, 3) for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.tflite")

@@ -34,6 +34,7 @@ TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
         "c-int8": Tolerance(float32=math.nan, uint8=3, uint16=3 * 257),  # weights of 8 bits; floats it does not take
         "onnx": _FLOAT_ARITHMETIC,
         "litert": _FLOAT_ARITHMETIC,
+        "ncnn": _FLOAT_ARITHMETIC,
         "wasm": _FLOAT_ARITHMETIC,  # of 8 bits only, as browsers have them
     }
 )
