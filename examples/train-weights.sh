@@ -31,16 +31,15 @@ train() {
     lightfuse train "$out/sice" "$out/brackets" "$out/validation" -o "$run" "model=$model" "${@:2}" "${resume[@]}"
 }
 
-# What a long first run learns of tone is kept: a second asks for more detail and less colour, a third meets dim scenes.
-further() { train "$out/$2" "initial=$out/$1/last.safetensors" learning_rate=0.0015 warmup=50 "${@:3}"; }
+# What a long first run learns of tone is kept: a second meets dim scenes too and asks for each model's own detail.
 case $model in
-    small) detail=(mef_ssim=15 mef_ssim_labelled=0.8 saturation=2) ;;
-    base) detail=(mef_ssim=30 mef_ssim_labelled=2 saturation=3) ;;
+    small) second=(steps=12000 mef_ssim=8 mef_ssim_labelled=0.4) ;;
+    base) second=(steps=11000 mef_ssim=30 mef_ssim_labelled=2 saturation=3) ;;
+    *) second=() ;;
 esac
-if [ "$model" = small ] || [ "$model" = base ]; then
+if [ ${#second[@]} -gt 0 ]; then
     train "$out/first" "$@"
-    further first second steps=4500 "${detail[@]}" "$@"
-    further second run steps=2000 dim=0.3 "${detail[@]}" "$@"
+    train "$out/run" "initial=$out/first/last.safetensors" learning_rate=0.002 warmup=50 dim=0.3 "${second[@]}" "$@"
 else
     train "$out/run" "$@"
 fi

@@ -1,6 +1,6 @@
 // Made by lightfuse.web.build.
 self.LIGHTFUSE = {
-  "version": "860f0a2683188bc7",
+  "version": "0bbefc0bafd312d4",
   "files": [
     "./",
     "engine/align/blur.js",
