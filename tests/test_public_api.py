@@ -76,6 +76,15 @@ def test_importing_the_fusing_path_loads_no_torch_and_no_decoder():
     assert loaded_by("import lightfuse.fuser, lightfuse.pipeline") <= {"numpy"}
 
 
+@pytest.mark.parametrize(
+    ("options", "loaded"),
+    [("", {"numpy", "cv2"}), ("align='off', deghost='off'", {"numpy"}), ("align='off'", {"numpy", "cv2"})],
+)
+def test_what_a_bracket_will_need_is_loaded_ahead_and_no_more(options, loaded):
+    code = f"from lightfuse.fusing import FuseOptions, load_parts; load_parts(FuseOptions({options}))"
+    assert loaded_by(code) == loaded
+
+
 def test_fusing_loads_no_torch():
     code = "import numpy, lightfuse; a = numpy.zeros((9, 9, 3), numpy.uint8); lightfuse.fuse(a, a + 9)"
     assert not loaded_by(code) & {"torch", "PIL", "typer"}

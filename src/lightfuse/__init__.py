@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lightfuse.pipeline import FuseReport, fuse, fuse_files
     from lightfuse.products import WriteOptions
 
-    __version__: str
+__version__ = "0.1.0"
 
 __all__ = [
     "DataError",
@@ -49,10 +49,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that ``import lightfuse`` costs nothing."""
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("lightfuse")
     if name in __all__:
         from importlib import import_module
 

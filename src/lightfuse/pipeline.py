@@ -4,9 +4,10 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from lightfuse.brackets.frames import Bracket, Frame, in_one_profile, make_brack
 from lightfuse.brackets.order import light_taken
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Fuser, check_picture, usable_cores
-from lightfuse.fusing import AS_USUAL, FusedBracket, FuseOptions, fuse_bracket
+from lightfuse.fusing import AS_USUAL, FusedBracket, FuseOptions, fuse_bracket, load_parts
 from lightfuse.images import (
     Picture,
     RawSettings,
@@ -85,7 +86,7 @@ def fuse_files(
     _check_inputs(inputs, (output, *options.beside(output)))
     _check_streams(inputs, output, options)
     check_products(output, options)
-    pictures = _read_together(inputs, max_pixels)
+    pictures = _read_together(inputs, max_pixels, meanwhile=partial(load_parts, fusing))
     clock.lap("read")
 
     bracket = make_bracket([_frame(picture) for picture in pictures])
@@ -195,13 +196,17 @@ def _same_file(a: PathLike, b: PathLike) -> bool:
         return False
 
 
-def _read_together(inputs: Sequence[PathLike], max_pixels: int) -> list[Picture]:
+def _read_together(
+    inputs: Sequence[PathLike], max_pixels: int, meanwhile: Callable[[], None] = lambda: None
+) -> list[Picture]:
     """Read files side by side (decoders release the GIL), pipes on this thread, where an interrupt ends the wait."""
     raw = _raw_settings(inputs)
     if not all(os.path.isfile(path) for path in inputs):
         return [read_picture(path, raw=raw, max_pixels=max_pixels) for path in inputs]
     with ThreadPoolExecutor(min(len(inputs), usable_cores())) as pool:
-        return list(pool.map(lambda path: read_picture(path, raw=raw, max_pixels=max_pixels), inputs))
+        pictures = pool.map(lambda path: read_picture(path, raw=raw, max_pixels=max_pixels), inputs)
+        meanwhile()
+        return list(pictures)
 
 
 def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:
