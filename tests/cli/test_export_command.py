@@ -46,12 +46,23 @@ def test_an_unknown_format_is_refused(lightfuse_program, tmp_path):
 
 @pytest.mark.parametrize(
     ("to", "module", "extra"),
-    [("onnx", "onnx", "export"), ("onnx", "onnxruntime", "export"), ("litert", "litert_torch", "litert")],
+    [
+        ("onnx", "onnx", "export"),
+        ("onnx", "onnxruntime", "export"),
+        ("litert", "litert_torch", "litert"),
+        ("ncnn", "pnnx", "ncnn"),
+    ],
 )
 def test_a_missing_extra_is_named(refused, monkeypatch, tmp_path, to, module, extra):
     monkeypatch.setitem(sys.modules, module, None)
     sentence = refused(tmp_path, "export", "small", "--format", to, "-o", tmp_path / "out")
     assert sentence.endswith(f"needs an extra: pip install 'lightfuse[{extra}]'")
+
+
+def test_onnx_is_written_without_advice_to_its_maker(lightfuse_program, tmp_path):
+    pytest.importorskip("onnxruntime")
+    ended = lightfuse_program("export", "small", "--format", "onnx", "-o", tmp_path, "--quiet")
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
 @pytest.mark.parametrize("size", ["640", "0x480", "640x", "axb", "99999x99999"])

@@ -1,7 +1,9 @@
 """An ONNX model whose layers count in whole numbers of 8 bits."""
 
+import contextlib
+import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     thumbnail, and quantised it advises photographs wrongly (22 dB on the worst of eleven brackets instead of 42).
     """
     filtering = [node.name for node in model.graph.node if node.op_type == "Conv" and "filtering" in node.input[1]]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _no_advice():
         whole, smaller = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         onnx.save(model, whole)
         quantize_static(
@@ -63,6 +65,17 @@ def fuse_eight_bits(session: onnxruntime.InferenceSession, pair: Pair) -> NDArra
     """Run an 8-bit model on a pair of H×W×3."""
     fused: NDArray[np.uint8] = session.run(None, {"first": pair[0], "second": pair[1]})[0]
     return fused
+
+
+@contextlib.contextmanager
+def _no_advice() -> Iterator[None]:
+    """Keep to itself what onnxruntime tells of other ways to quantise: a person who exports can do nothing with it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 class _Samples(CalibrationDataReader):  # type: ignore[misc]
