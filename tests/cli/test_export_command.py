@@ -59,10 +59,10 @@ def test_a_missing_extra_is_named(refused, monkeypatch, tmp_path, to, module, ex
     assert sentence.endswith(f"needs an extra: pip install 'lightfuse[{extra}]'")
 
 
-def test_onnx_is_written_without_advice_to_its_maker(lightfuse_program, tmp_path):
+def test_onnx_is_written_without_advice_to_its_maker(lightfuse_program, tmp_path, caplog):
     pytest.importorskip("onnxruntime")
     ended = lightfuse_program("export", "small", "--format", "onnx", "-o", tmp_path, "--quiet")
-    assert (ended.code, ended.out, ended.err) == (0, "", "")
+    assert (ended.code, ended.out, ended.err, caplog.messages) == (0, "", "", [])
 
 
 @pytest.mark.parametrize("size", ["640", "0x480", "640x", "axb", "99999x99999"])
