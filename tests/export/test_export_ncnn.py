@@ -46,7 +46,6 @@ def fuse_with(model, folder):
     return fuse
 
 
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("model", ["small", "base"])
 def test_ncnn_makes_the_golden_pictures_of_it(model, tmp_path):
     golden = load_golden()

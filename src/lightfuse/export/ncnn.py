@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 
 from lightfuse.errors import LightFuseError, MissingExtraError, WeightsError
@@ -31,7 +32,8 @@ def export_ncnn(weights: Weights, width: int, height: int) -> dict[str, bytes]:
             raise
         raise MissingExtraError("exporting to ncnn", "ncnn") from None
     pictures = tuple(torch.rand(1, 3, height, width) for _ in range(2))
-    traced = torch.jit.trace(FixedSize(weights, height, width).eval(), pictures)  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings(action="ignore"):  # That choices made while tracing are kept: they are by the model.
+        traced = torch.jit.trace(FixedSize(weights, height, width).eval(), pictures)  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory() as folder:
         traced.save(str(Path(folder, "model.pt")))
         shape = f"[1,3,{height},{width}]"
