@@ -96,6 +96,7 @@ def test_onnx_runtime_has_a_row_for_one_model_where_it_is_installed(folder):
     assert method.name == "small, ONNX Runtime"
     fused = method.prepare(place, 1)()
     assert np.abs(fused.astype(int) - Fuser("small")(*pair)).max() <= 1
+    assert [one.method for one in measure_all([method], Setup(30, 20, 1))] == [method.name]
 
 
 def test_a_method_that_may_fail_is_left_out_and_the_rest_measured():

@@ -18,7 +18,8 @@ _MOST_RUNS, _MOST_SECONDS = 15, 5.0
 def main() -> None:
     """Measure one method, and print a JSON record of what was found."""
     key, folder, threads = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    method = next(method for method in available_methods(shipped_models()) if method.key == key)
+    methods = (method for model in shipped_models() for method in available_methods([model]))
+    method = next(method for method in methods if method.key == key)
     run = method.prepare(folder, threads)
     first = _timed(run)
     seconds = [_timed(run)]
