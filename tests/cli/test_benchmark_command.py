@@ -99,6 +99,15 @@ def test_onnx_runtime_has_a_row_for_one_model_where_it_is_installed(folder):
     assert [one.method for one in measure_all([method], Setup(30, 20, 1))] == [method.name]
 
 
+def test_onnx_runtime_is_spared_where_it_would_take_most_of_the_memory(folder, monkeypatch):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(methods, "_memory", lambda: 60 * 40 * 320)
+    (method,) = [m for m in available_methods(["base"]) if "ONNX" in m.name]
+    with pytest.raises(LightFuseError, match="more than half of this machine's memory"):
+        method.prepare(folder[0], 1)
+
+
 def test_a_method_that_may_fail_is_left_out_and_the_rest_measured():
     gone = Method("gone", 8, methods._prepare_average, may_fail=True)
     average = available_methods([])[0]

@@ -1,6 +1,7 @@
 """What is measured: each method by name, and how it is made ready and run."""
 
 import importlib.util
+import math
 import os
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import LightFuseError
+
+_ONNX_BYTES_A_PIXEL = 320  # `base`, whose layers ONNX Runtime holds whole.
 
 Picture = NDArray[Any]
 Run = Callable[[], object]
@@ -108,12 +111,24 @@ def _prepare_onnx(model: str, folder: Path, threads: int) -> Run:
     from lightfuse.export.onnx_model import eight_bit_model
     from lightfuse.weights import load_weights
 
+    under, over = _load(folder)
+    need = under.shape[0] * under.shape[1] * _ONNX_BYTES_A_PIXEL
+    if need > _memory() / 2:
+        raise LightFuseError(f"it would take some {need / 1e9:.1f} GB, more than half of this machine's memory")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = False  # Twice the memory otherwise, and no faster.
     graph = eight_bit_model(load_weights(model)).SerializeToString()
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    pair = dict(zip(("first", "second"), _load(folder), strict=True))
-    return lambda: session.run(None, pair)[0]
+    return lambda: session.run(None, {"first": under, "second": over})[0]
+
+
+def _memory() -> float:
+    """Bytes of memory this machine has; no limit where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def _prepare_enfuse(folder: Path, threads: int) -> Run:
