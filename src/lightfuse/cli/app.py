@@ -29,9 +29,9 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # A name that the encoding cannot hold is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        from lightfuse.cli.commands import app
+        from lightfuse.cli.commands import application
 
-        app()
+        application(sys.argv[1:])()
     except LightFuseError as error:
         _say(str(error))
         sys.exit(BAD_INPUT)

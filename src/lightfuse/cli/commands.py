@@ -1,34 +1,44 @@
-"""All commands on one Typer application."""
+"""The commands on a Typer application: all of them, or only the one that is called."""
 
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from lightfuse.cli.batch import batch
-from lightfuse.cli.benchmark import benchmark
-from lightfuse.cli.demo import demo
-from lightfuse.cli.doctor import doctor
-from lightfuse.cli.evaluate import evaluate
-from lightfuse.cli.export import export
-from lightfuse.cli.fuse import fuse
-from lightfuse.cli.import_keras import import_keras
-from lightfuse.cli.inspect import inspect
-from lightfuse.cli.prepare import prepare
-from lightfuse.cli.serve import serve
-from lightfuse.cli.train import train
-
-app = typer.Typer(
-    name="lightfuse",
-    help="Fuse an under- and an over-exposed photograph of one scene into a single well-exposed picture.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+# In the order of the help. A command's file and function have its name, with underscores.
+_COMMANDS = (
+    "fuse",
+    "batch",
+    "demo",
+    "evaluate",
+    "prepare",
+    "train",
+    "inspect",
+    "import-keras",
+    "export",
+    "doctor",
+    "benchmark",
+    "serve",
 )
-for _command in (fuse, batch, demo, evaluate, prepare, train, inspect, import_keras, export, doctor, benchmark, serve):
-    app.command(name=_command.__name__.replace("_", "-"))(_command)
 
 
-@app.callback()
+def application(words: Sequence[str]) -> typer.Typer:
+    """The program for a command line's words: where they begin with a command, that one alone, which is sooner loaded."""
+    app = typer.Typer(
+        name="lightfuse",
+        help="Fuse an under- and an over-exposed photograph of one scene into a single well-exposed picture.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_program)
+    for command in words[:1] if words[:1] and words[0] in _COMMANDS else _COMMANDS:
+        name = command.replace("-", "_")
+        app.command(name=command)(getattr(import_module(f"lightfuse.cli.{name}"), name))
+    return app
+
+
 def _program(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
 ) -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from lightfuse.images.container import Container, UnreadableError
 from lightfuse.images.heic import decode_heic
 from lightfuse.images.jpeg_segments import check_complete
-from lightfuse.images.jxl_decode import decode_jxl
 from lightfuse.images.pixels import widen
 from lightfuse.images.tiff_read import decode_tiff
 
@@ -24,6 +23,8 @@ def decode(stream: BinaryIO, container: Container) -> NDArray[Any]:
         if container.format == "TIFF":
             return decode_tiff(stream)
         if container.format == "JPEG XL":
+            from lightfuse.images.jxl_decode import decode_jxl
+
             return decode_jxl(stream)
         stream.seek(0)
         data = stream.getvalue() if isinstance(stream, BytesIO) else stream.read()

@@ -11,7 +11,6 @@ from lightfuse.errors import OutputError
 from lightfuse.images import avif_write, jpeg_segments, png_chunks, webp_chunks
 from lightfuse.images.container import Format
 from lightfuse.images.jpeg_encode import Parts, encode_jpeg
-from lightfuse.images.jxl_encode import encode_jxl
 from lightfuse.images.metadata import Metadata, fitted
 from lightfuse.images.options import EncodeOptions, check_options, chosen_subsampling
 from lightfuse.images.pixels import narrow, to_depth
@@ -101,6 +100,8 @@ def encode_in_parts(
     if kind == "AVIF":
         return [_encode_avif(pixels, metadata, options)]
     if kind == "JPEG XL":
+        from lightfuse.images.jxl_encode import encode_jxl
+
         return [encode_jxl(pixels, metadata, options)]
     return _encode_jpeg(pixels, metadata, options)
 

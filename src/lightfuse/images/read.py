@@ -11,7 +11,6 @@ from lightfuse.images.container import Container, Format, UnreadableError
 from lightfuse.images.decode import decode, one_line
 from lightfuse.images.heif_boxes import scan_avif, scan_heic
 from lightfuse.images.jpeg_segments import scan_jpeg
-from lightfuse.images.jxl_boxes import scan_jxl
 from lightfuse.images.metadata import Metadata
 from lightfuse.images.pixels import to_rgb, turn_upright
 from lightfuse.images.png_chunks import scan_png
@@ -22,13 +21,20 @@ from lightfuse.images.source import Source, has_raw_suffix, open_source, sniff_f
 from lightfuse.images.tiff_read import scan_tiff
 from lightfuse.images.webp_chunks import scan_webp
 
+
+def _scan_jxl(stream: BinaryIO) -> Container:
+    from lightfuse.images.jxl_boxes import scan_jxl  # A dozen modules that no other format needs.
+
+    return scan_jxl(stream)
+
+
 _SCANNERS: dict[Format, Callable[[BinaryIO], Container]] = {
     "JPEG": scan_jpeg,
     "PNG": scan_png,
     "TIFF": scan_tiff,
     "WebP": scan_webp,
     "AVIF": scan_avif,
-    "JPEG XL": scan_jxl,
+    "JPEG XL": _scan_jxl,
     "HEIC": scan_heic,
     "RAW": scan_raw,
 }
