@@ -24,7 +24,7 @@ _COMMANDS = (
 
 
 def application(words: Sequence[str]) -> typer.Typer:
-    """The program for a command line's words: where they begin with a command, that one alone, which is sooner loaded."""
+    """The program for the words of a command line: if they begin with a command, with that one alone."""
     app = typer.Typer(
         name="lightfuse",
         help="Fuse an under- and an over-exposed photograph of one scene into a single well-exposed picture.",
