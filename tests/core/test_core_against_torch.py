@@ -99,6 +99,16 @@ def test_highlights_keep_their_hue_as_in_torch(model, dtype, isa):
     assert np.abs(fused - expected * TOPS[dtype]).max() <= TOLERANCES[dtype] + rounding
 
 
+def test_cells_of_any_size_have_their_mean():
+    """Of more pixels than 32 bits hold the sum of: told from a small picture of the same colours."""
+    config = vary(config_of("small"), {"thumbnail_cells": 64, "levels": 1})
+    fuser = Fuser(to_weights(trained_like(config), "small", {}), threads=2)
+    small, large = (
+        fuser(*(np.full((side, side, 3), level, np.uint16) for level in (50_000, 65_535))) for side in (16, 4_112)
+    )
+    assert (large == small[0, 0]).all()
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_answers_depend_on_the_weights_and_spread(model):
     """Guards the comparison above against a model that answers nearly the same everywhere."""

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <numeric>
 #include <stdexcept>
 #include <vector>
 
@@ -34,30 +33,43 @@ class ContextModel {
               int threads) const {
         const lf_size size = kernels.thumbnail_size(&model_, first.width, first.height);
         const size_t cells = size_t(size.rows) * size.columns;
-        std::vector<float> thumbnails(6 * cells), grid(model_.contexts * cells);
+        std::vector<float> thumbnails(6 * cells);
+        const auto grid = floats(model_.contexts * cells), levels = floats(kernels.context_levels_floats(&model_, size));
         float *const halves[2] = {thumbnails.data(), thumbnails.data() + 3 * cells};
         share_rows(size.rows, 4, threads, [&](int from, int to) {
-            const std::unique_ptr<float[]> scratch(new float[kernels.thumbnail_scratch_floats(first.width)]);
+            const auto scratch = floats(kernels.thumbnail_scratch_floats(first.width));
             kernels.thumbnail_rows(&first, size, from, to, halves[0], scratch.get());
             kernels.thumbnail_rows(&second, size, from, to, halves[1], scratch.get());
         });
-        const bool swapped = comes_after(std::accumulate(halves[0], halves[1], 0.0), first,
-                                         std::accumulate(halves[1], halves[1] + 3 * cells, 0.0), second);
+        const bool swapped = comes_after(sum_of(halves[0], 3 * cells), first, sum_of(halves[1], 3 * cells), second);
         if (swapped) std::swap_ranges(halves[0], halves[1], halves[1]);
         const lf_picture &under = swapped ? second : first, &over = swapped ? first : second;
         const float strength = kernels.context_strength(thumbnails.data(), size);
-        {
-            std::vector<float> scratch(kernels.context_scratch_floats(&model_, size));
-            kernels.context_filter(&model_, thumbnails.data(), size, grid.data(), scratch.data());
-        }
+        kernels.context_summarise(&model_, thumbnails.data(), size, levels.get());
+        share_rows(size.rows, kDecodedRows, threads, [&](int from, int to) {
+            const auto scratch = floats(kernels.context_decode_scratch_floats(&model_, size));
+            kernels.context_decode_rows(&model_, thumbnails.data(), size, levels.get(), grid.get(), from, to, scratch.get());
+        });
         share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
-            const std::unique_ptr<float[]> scratch(new float[kernels.context_combine_scratch_floats(&model_)]);
-            kernels.context_combine_rows(&model_, &under, &over, grid.data(), size, strength, &out, from, to,
+            const auto scratch = floats(kernels.context_combine_scratch_floats(&model_));
+            kernels.context_combine_rows(&model_, &under, &over, grid.get(), size, strength, &out, from, to,
                                          scratch.get());
         });
     }
 
   private:
+    static constexpr int kDecodedRows = 16;  // of the grid to a block: what a thread holds of them fits the second cache
+
+    static std::unique_ptr<float[]> floats(size_t count) { return std::unique_ptr<float[]>(new float[count]); }
+
+    // Of a thumbnail: `count` is a multiple of 12. Four sums at once, as one alone would wait for each of its additions.
+    static double sum_of(const float *values, size_t count) {
+        double sums[4] = {};
+        for (size_t i = 0; i < count; i += 4)
+            for (int k = 0; k < 4; k++) sums[k] += values[i + k];
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+
     static int outs_of(const Tensor &weight) { return static_cast<int>(weight.shape(0)); }
 
     void read_combining(const Tensors &tensors) {

@@ -20,8 +20,10 @@ const lf_kernels LF_TABLE(LF_NAME) = {
     .thumbnail_scratch_floats = lf_thumbnail_scratch_floats,
     .thumbnail_rows = lf_thumbnail_rows,
     .context_strength = lf_context_strength,
-    .context_scratch_floats = lf_context_scratch_floats,
-    .context_filter = lf_context_filter,
+    .context_levels_floats = lf_context_levels_floats,
+    .context_summarise = lf_context_summarise,
+    .context_decode_scratch_floats = lf_context_decode_scratch_floats,
+    .context_decode_rows = lf_context_decode_rows,
     .context_combine_scratch_floats = lf_context_combine_scratch_floats,
     .context_combine_rows = lf_context_combine_rows,
 };

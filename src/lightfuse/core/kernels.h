@@ -22,8 +22,10 @@ typedef struct {
     size_t (*thumbnail_scratch_floats)(int);
     void (*thumbnail_rows)(const lf_picture *, lf_size, int, int, float *, float *);
     float (*context_strength)(const float *, lf_size);
-    size_t (*context_scratch_floats)(const lf_context_model *, lf_size);
-    void (*context_filter)(const lf_context_model *, float *, lf_size, float *, float *);
+    size_t (*context_levels_floats)(const lf_context_model *, lf_size);
+    void (*context_summarise)(const lf_context_model *, float *, lf_size, float *);
+    size_t (*context_decode_scratch_floats)(const lf_context_model *, lf_size);
+    void (*context_decode_rows)(const lf_context_model *, float *, lf_size, float *, float *, int, int, float *);
     size_t (*context_combine_scratch_floats)(const lf_context_model *);
     void (*context_combine_rows)(const lf_context_model *, const lf_picture *, const lf_picture *, const float *, lf_size,
                                  float, const lf_picture *, int, int, float *);

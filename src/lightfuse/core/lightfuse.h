@@ -10,7 +10,9 @@
  *
  * The context models (small, base):
  *   1. lf_thumbnail_rows       both pictures: area averages, a few thousand cells whatever the size
- *   2. lf_context_filter       FilteringNet on the two thumbnails: the context grid, and how far the two differ
+ *   2. lf_context_filter       FilteringNet on the two thumbnails: the context grid. Or, to share it out to threads,
+ *      lf_context_summarise    all of it but the finest level, and
+ *      lf_context_decode_rows  that, any range of rows of the grid
  *   3. lf_context_combine_rows CombiningNet on every pixel, with the grid smoothly between, to the fused picture
  *
  * Pictures are interleaved RGB. Licence: MIT.

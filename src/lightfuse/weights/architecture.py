@@ -99,7 +99,7 @@ KNOWN_MODELS: Mapping[str, Config] = MappingProxyType(
         "paper": PaperConfig((32, 32)),
         "paper-wide": PaperConfig((256, 64)),
         "small": ContextConfig(channels=12, shared=True, hidden=(8, 6), outputs=5, ratio=True),
-        "base": ContextConfig(channels=19, shared=False, hidden=(14, 14), outputs=5, ratio=True),
+        "base": ContextConfig(channels=20, shared=False, hidden=(8, 8), outputs=5, ratio=True),
     }
 )
 """The models that have a name, and what each is made of."""

@@ -58,7 +58,7 @@ LF_INLINE lf_shape lf_shape_of(const lf_context_model *m) {
 
 /* The shapes of the shipped models, which have code of their own, every loop unrolled. */
 #define LF_SHAPE_SMALL ((lf_shape){3, {6, 8, 6, 5}, 5, 1})
-#define LF_SHAPE_BASE ((lf_shape){3, {6, 14, 14, 5}, 5, 1})
+#define LF_SHAPE_BASE ((lf_shape){3, {6, 8, 8, 5}, 5, 1})
 
 LF_INLINE int lf_is_shape(const lf_context_model *m, const lf_shape *shape) {
     int same = m->layers == shape->layers && m->outputs == shape->outputs && !m->ratio == !shape->ratio;

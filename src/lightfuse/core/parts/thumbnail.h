@@ -23,6 +23,25 @@ LF_CODE lf_size lf_thumbnail_size(const lf_context_model *m, int width, int heig
 LF_INLINE int lf_cell_start(int i, int side, int cells) { return (int)((int64_t)i * side / cells); }
 LF_INLINE int lf_cell_end(int i, int side, int cells) { return (int)(((int64_t)(i + 1) * side + cells - 1) / cells); }
 
+/* The same of one cell after the other, without a division for each: `at` is the first pixel of the present cell, exactly
+ * at + rest / cells. */
+typedef struct {
+    int at, rest, cells, whole, part;
+} lf_cell_steps;
+LF_INLINE lf_cell_steps lf_first_cell(int side, int cells) {
+    return (lf_cell_steps){0, 0, cells, side / cells, side % cells};
+}
+/* Go on to the next cell; what comes after the last pixel of the one before. */
+LF_INLINE int lf_next_cell(lf_cell_steps *step) {
+    step->at += step->whole;
+    step->rest += step->part;
+    if (step->rest >= step->cells) {
+        step->at++;
+        step->rest -= step->cells;
+    }
+    return step->at + (step->rest > 0);
+}
+
 /* Rows are summed up column by column, a vector of bytes at a time read as words of two neighbouring values: sums of the
  * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of LF_SUMMED rows of 8 bits. */
 enum { LF_SUM_BYTES = 4 * LF_LANES_f32, LF_SUMMED = 256 };
@@ -89,22 +108,41 @@ LF_INLINE void lf_total_rows_f32(const lf_picture *p, int y0, int y1, int n, flo
     }
 }
 
-/* A row of the thumbnail from the totals of its rows of the picture, `rows` of them. */
-#define LF_AVERAGE_COLUMNS(total, sum_type)                                                                           \
-    for (int x = 0; x < size.columns; x++) {                                                                          \
-        const int x0 = lf_cell_start(x, p->width, size.columns), x1 = lf_cell_end(x, p->width, size.columns);         \
-        sum_type red = 0, green = 0, blue = 0;                                                                        \
-        for (int i = 3 * x0; i < 3 * x1; i += 3) {                                                                    \
-            red += total[i];                                                                                          \
-            green += total[i + 1];                                                                                    \
-            blue += total[i + 2];                                                                                     \
+/* Means of a row of cells from the totals of their rows of the picture. Four pixels are three vectors of four values, whose
+ * lanes keep their colour from one four to the next; lanes of 32 bits hold the sums of LF_FEW pixels, larger cells and
+ * what four leaves go one by one. */
+enum { LF_FEW = 1 << 18 };
+typedef uint32_t lf_four_u32 __attribute__((vector_size(16), may_alias, aligned(4)));
+typedef float lf_four_f32 __attribute__((vector_size(16), may_alias, aligned(4)));
+#define LF_AVERAGE_COLUMNS(name, number, four, sum_type)                                                              \
+    LF_INLINE void name(const lf_picture *p, const number *total, lf_size size, int rows, float *to) {                \
+        lf_cell_steps step = lf_first_cell(p->width, size.columns);                                                   \
+        for (int x = 0; x < size.columns; x++, to++) {                                                                \
+            const int x0 = step.at, x1 = lf_next_cell(&step);                                                         \
+            const int fours = (int64_t)(x1 - x0) * rows > LF_FEW ? 0 : (x1 - x0) / 4;                                 \
+            const number *from = total + 3 * (size_t)x0;                                                              \
+            four a = {0}, b = {0}, c = {0};                                                                           \
+            for (int i = 0; i < fours; i++, from += 12) {                                                             \
+                a += *(const four *)from;                                                                             \
+                b += *(const four *)(from + 4);                                                                       \
+                c += *(const four *)(from + 8);                                                                       \
+            }                                                                                                         \
+            sum_type red = (sum_type)a[0] + a[3] + b[2] + c[1], green = (sum_type)a[1] + b[0] + b[3] + c[2];          \
+            sum_type blue = (sum_type)a[2] + b[1] + c[0] + c[3];                                                      \
+            for (int i = x0 + 4 * fours; i < x1; i++, from += 3) {                                                    \
+                red += from[0];                                                                                       \
+                green += from[1];                                                                                     \
+                blue += from[2];                                                                                      \
+            }                                                                                                         \
+            const float scale = 1.0f / (lf_top(p->type) * (float)(x1 - x0) * (float)rows);                            \
+            to[0] = (float)red * scale;                                                                               \
+            to[lf_cells(size)] = (float)green * scale;                                                                \
+            to[2 * lf_cells(size)] = (float)blue * scale;                                                             \
         }                                                                                                             \
-        const float scale = 1.0f / (lf_top(p->type) * (float)(x1 - x0) * (float)(y1 - y0));                           \
-        float *to = thumbnail + (size_t)row * size.columns + x;                                                       \
-        to[0] = (float)red * scale;                                                                                   \
-        to[lf_cells(size)] = (float)green * scale;                                                                    \
-        to[2 * lf_cells(size)] = (float)blue * scale;                                                                 \
     }
+LF_AVERAGE_COLUMNS(lf_average_columns, lf_total, lf_four_u32, uint64_t)
+LF_AVERAGE_COLUMNS(lf_average_columns_f32, float, lf_four_f32, float)
+#undef LF_AVERAGE_COLUMNS
 
 /* Scratch floats lf_thumbnail_rows needs: totals of a row of a picture, and sums twice as short or as long. */
 LF_CODE size_t lf_thumbnail_scratch_floats(int width) { return 6 * (size_t)width + LF_LANES_f32; }
@@ -116,9 +154,10 @@ LF_CODE void lf_thumbnail_rows(const lf_picture *p, lf_size size, int row0, int 
     lf_total *total = (lf_total *)scratch;
     for (int row = row0; row < row1; row++) {
         const int y0 = lf_cell_start(row, p->height, size.rows), y1 = lf_cell_end(row, p->height, size.rows);
+        float *to = thumbnail + (size_t)row * size.columns;
         if (p->type == LF_F32) {
             lf_total_rows_f32(p, y0, y1, n, scratch);
-            LF_AVERAGE_COLUMNS(scratch, float)
+            lf_average_columns_f32(p, scratch, size, y1 - y0, to);
             continue;
         }
         for (int y = y0; y < y1; y += LF_SUMMED) {
@@ -128,9 +167,8 @@ LF_CODE void lf_thumbnail_rows(const lf_picture *p, lf_size size, int row0, int 
             else
                 lf_total_rows_u16(p, y, end, n, total, (lf_double_words *)(scratch + n), y == y0);
         }
-        LF_AVERAGE_COLUMNS(total, uint64_t)
+        lf_average_columns(p, total, size, y1 - y0, to);
     }
 }
-#undef LF_AVERAGE_COLUMNS
 
 #endif

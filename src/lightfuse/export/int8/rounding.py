@@ -21,7 +21,7 @@ from lightfuse.weights import ContextConfig, Weights
 Floats = NDArray[np.float64]
 
 # Photographs reach further than the samples that ranges are measured on: FilteringNet adds what it finds over and over.
-_HEADROOM, _COMBINING_HEADROOM = 32.0, 8.0
+_HEADROOM, _COMBINING_HEADROOM = 32.0, 16.0
 _MIXING_BIAS = -3.0  # see networks.context.combining
 _CURVE_ENDS = (-6.0, 12.0)  # answers beyond these leave less than a level of 8 bits of one picture
 _CURVE_STEP = 0.125

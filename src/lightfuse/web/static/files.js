@@ -1,6 +1,6 @@
 // Made by lightfuse.web.build.
 self.LIGHTFUSE = {
-  "version": "0bbefc0bafd312d4",
+  "version": "4d18a4f553de6cab",
   "files": [
     "./",
     "engine/align/blur.js",
