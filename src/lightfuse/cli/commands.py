@@ -33,7 +33,8 @@ def application(words: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_program)
-    for command in words[:1] if words[:1] and words[0] in _COMMANDS else _COMMANDS:
+    called = [word for word in words[:1] if word in _COMMANDS]
+    for command in called or _COMMANDS:
         name = command.replace("-", "_")
         app.command(name=command)(getattr(import_module(f"lightfuse.cli.{name}"), name))
     return app
