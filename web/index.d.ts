@@ -1,4 +1,4 @@
-/** The models: `small` (1,351 parameters, about 1.6 times as fast) and `base` (5,662, better). */
+/** The models: `small` (1,351 parameters) and `base` (5,787, better). */
 export type ModelName = "small" | "base";
 export const MODELS: readonly ModelName[];
 
