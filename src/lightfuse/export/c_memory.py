@@ -32,10 +32,10 @@ def memory_table(sizes: Iterable[tuple[int, int]], needed: Callable[[int, int, i
 
 
 def _paper_floats(width: int) -> int:
-    """Two rows of context, rings of 4, 8, 4 and 1 rows of six planes, each half as wide as the last, and a plane's."""
+    """Two rows of context, rings of 4, 8, 4 and 1 rows of six planes, each half as wide as the last and parted in two."""
     full = 8 * -(-width // 8)
-    rings = sum(slots * 6 * ((full >> level) + 1) for level, slots in enumerate((4, 8, 4, 1)))
-    return 6 * (full // 8) + rings + full
+    rings = sum(slots * 12 * 16 * ((full >> level) // 32 + 1) for level, slots in enumerate((4, 8, 4, 1)))
+    return 6 * (full // 8) + rings + 15
 
 
 def _context_bytes(config: ContextConfig, rows: int, columns: int) -> int:

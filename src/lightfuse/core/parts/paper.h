@@ -8,43 +8,59 @@
 /* Floats of context of a picture: [3][rows][columns], a value for every 8 x 8 pixels begun. */
 LF_CODE int lf_paper_context_side(int side) { return (side + LF_STRIDE - 1) / LF_STRIDE; }
 
-/* Floats in one row of six planes: width values each, the even columns before the odd ones, as layers of stride 2 want
- * them, and one zero behind the even ones (TensorFlow's SAME padding). */
-LF_INLINE size_t lf_row_floats(int width) { return 6 * ((size_t)width + 1); }
+/* Floats from a plane's even columns to its odd ones: `width` values lie parted like this, as layers of stride 2 want them,
+ * with a zero behind the even ones (TensorFlow's SAME padding). A multiple of 64 bytes, so that vectors lie in a line. */
+LF_INLINE int lf_parted(int width) { return (width / 32 + 1) * 16; }
+
+/* Floats in a row of six planes, each with room for both parts. */
+LF_INLINE size_t lf_row_floats(int width) { return 12 * (size_t)lf_parted(width); }
 
 /* Scratch floats lf_paper_filter_rows needs: rings of 4 picture rows, 8 rows of layer 1, 4 of layer 2, 1 of layer 3, and
- * a row of one plane. */
+ * room to start at a multiple of 64 bytes. */
 LF_CODE size_t lf_paper_scratch_floats(int width) {
     const int full = LF_STRIDE * lf_paper_context_side(width);
-    return 4 * lf_row_floats(full) + 8 * lf_row_floats(full / 2) + 4 * lf_row_floats(full / 4) + lf_row_floats(full / 8) +
-           (size_t)full;
+    return 4 * lf_row_floats(full) + 8 * lf_row_floats(full / 2) + 4 * lf_row_floats(full / 4) + lf_row_floats(full / 8) + 15;
 }
 
-/* A row of one plane, width values, to its even columns, a zero and its odd columns. */
-LF_INLINE void lf_part_columns(const float *restrict row, int width, float *restrict out) {
-    const int half = width / 2;
-    for (int x = 0; x < half; x++) {
-        out[x] = row[2 * x];
-        out[half + 1 + x] = row[2 * x + 1];
-    }
-    out[half] = 0.0f;
+/* Two vectors of a row's values to their even columns, and to their odd ones `parted` floats behind. */
+LF_INLINE void lf_store_parted(float *to, int parted, lf_vec_f32 a, lf_vec_f32 b) {
+    lf_vec_f32 even, odd;
+    lf_part_columns(a, b, &even, &odd);
+    lf_store_f32(to, even);
+    lf_store_f32(to + parted, odd);
 }
 
 /* One row of a 3 x 3 depthwise layer of stride 2 on six planes; rows[] are three rows of the layer before, or the last
- * NULL below its last row, where it counts as zero. bias may be NULL. Values are parted again if part, in `plane`. */
+ * NULL below its last row, where it counts as zero. bias may be NULL. Values are parted again if part. Whole vectors
+ * are read and written: what lies past a row's end is no value of it. */
 LF_INLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias, float *out,
-                                const int part, float *plane) {
-    const int half = width / 2;
-    for (int c = 0; c < 6; c++, out += half + 1, w += 9) {
-        const size_t at = (size_t)c * (width + 1);
-        const float *restrict r0 = rows[0] + at, *restrict r1 = rows[1] + at, *restrict r2 = (rows[2] ? rows[2] : rows[1]) + at;
-        const float below = rows[2] ? 1.0f : 0.0f, start = bias ? bias[c] : 0.0f;
-        const float w6 = w[6] * below, w7 = w[7] * below, w8 = w[8] * below;
-        float *restrict to = part ? plane : out;
-        for (int x = 0; x < half; x++)
-            to[x] = start + w[0] * r0[x] + w[1] * r0[half + 1 + x] + w[2] * r0[x + 1] + w[3] * r1[x] +
-                    w[4] * r1[half + 1 + x] + w[5] * r1[x + 1] + w6 * r2[x] + w7 * r2[half + 1 + x] + w8 * r2[x + 1];
-        if (part) lf_part_columns(plane, half, out);
+                                const int part) {
+    const int half = width / 2, odd = lf_parted(width), parted = lf_parted(half);
+    for (int c = 0; c < 6; c++, out += 2 * parted, w += 9) {
+        const float *from[3];
+        lf_vec_f32 weights[9];
+        for (int i = 0; i < 3; i++) from[i] = (rows[i] ? rows[i] : rows[0]) + (size_t)c * 2 * odd;
+        for (int i = 0; i < 9; i++) weights[i] = lf_splat_f32(i < 6 || rows[2] ? w[i] : 0.0f);
+        const lf_vec_f32 start = lf_splat_f32(bias ? bias[c] : 0.0f);
+        for (int x = 0; x < half; x += 2 * LF_LANES_f32) {
+            lf_vec_f32 sum[2] = {start, start};
+            LF_UNROLL
+            for (int i = 0; i < 3; i++)
+                LF_UNROLL
+                for (int k = 0; k < 2; k++) {
+                    const float *at = from[i] + x + k * LF_LANES_f32;
+                    sum[k] += weights[3 * i] * lf_load_f32(at);
+                    sum[k] += weights[3 * i + 1] * lf_load_f32(at + odd);
+                    sum[k] += weights[3 * i + 2] * lf_load_f32(at + 1);
+                }
+            if (part) {
+                lf_store_parted(out + x / 2, parted, sum[0], sum[1]);
+            } else {
+                lf_store_f32(out + x, sum[0]);
+                lf_store_f32(out + x + LF_LANES_f32, sum[1]);
+            }
+        }
+        if (part) out[half / 2] = 0.0f;
     }
 }
 
@@ -67,45 +83,41 @@ LF_INLINE lf_stream lf_stream_start(float **scratch, int slots, int width, int h
 
 /* Make row `row` of the layer `to` from rows 2*row .. 2*row+2 of the layer `from`. */
 LF_INLINE void lf_stream_layer(const lf_stream *from, const lf_stream *to, int row, const float *w, const float *bias,
-                               const int part, float *plane) {
+                               const int part) {
     const float *rows[3];
     for (int i = 0; i < 3; i++) {
         const int y = 2 * row + i;
         rows[i] = y < from->height ? lf_stream_slot(from, y) : NULL;
     }
-    lf_depthwise_row(rows, from->width, w, bias, lf_stream_slot(to, row), part, plane);
+    lf_depthwise_row(rows, from->width, w, bias, lf_stream_slot(to, row), part);
 }
 
-/* Three planes of a row of a picture, `width` values each at `step` from plane to plane, the last pixel repeated, even
- * columns before odd ones. */
-LF_INLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range, float *planes, size_t step) {
-    enum { LF_RUN = 2 * LF_TILE_f32 };
-    const int half = width / 2;
+/* Three planes of a row of a picture, `width` values each, parted, the last pixel repeated. */
+LF_INLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range, float *planes) {
+    enum { LF_RUN = 2 * LF_TILE_f32, LF_TWO = 2 * LF_LANES_f32 };
+    const int parted = lf_parted(width);
     for (int at = 0; at < width; at += LF_RUN) {
-        float run[3][LF_RUN] __attribute__((aligned(64)));
+        lf_vec_f32 run[3][LF_RUN / LF_LANES_f32];
+        LF_UNROLL
         for (int t = 0; t < LF_RUN; t += LF_TILE_f32) {
             const int x = lf_min_int(at + t, p->width - 1);
             lf_plane_f32 tile[3];
             lf_read_tile_f32(p, p->type, x, y, lf_min_int(LF_TILE_f32, p->width - x), tile);
+            LF_UNROLL
             for (int c = 0; c < 3; c++)
+                LF_UNROLL
                 for (int k = 0; k < LF_VECS_f32; k++)
-                    lf_store_f32(run[c] + t + k * LF_LANES_f32, tile[c][k] * range.scale + range.offset);
+                    run[c][t / LF_LANES_f32 + k] = tile[c][k] * range.scale + range.offset;
         }
-        const int n = lf_min_int(LF_TILE_f32, half - at / 2);
-        for (int c = 0; c < 3; c++) {
-            float *restrict even = planes + (size_t)c * step + at / 2, *restrict odd = even + half + 1;
-            if (n == LF_TILE_f32)
-                for (int i = 0; i < LF_TILE_f32; i++) {
-                    even[i] = run[c][2 * i];
-                    odd[i] = run[c][2 * i + 1];
-                }
-            else
-                for (int i = 0; i < n; i++) {
-                    even[i] = run[c][2 * i];
-                    odd[i] = run[c][2 * i + 1];
-                }
-        }
+        LF_UNROLL
+        for (int c = 0; c < 3; c++)
+            LF_UNROLL
+            for (int t = 0; t < LF_RUN; t += LF_TWO)
+                if (at + t < width)
+                    lf_store_parted(planes + 2 * c * parted + (at + t) / 2, parted, run[c][t / LF_LANES_f32],
+                                    run[c][t / LF_LANES_f32 + 1]);
     }
+    for (int c = 0; c < 3; c++) planes[2 * c * parted + width / 2] = 0.0f;
 }
 
 /* Fill the ring of picture rows up to and with row `last`, repeating the picture's last row and column. */
@@ -114,10 +126,8 @@ LF_INLINE void lf_stream_pictures(lf_stream *s, int last, const lf_picture *unde
     for (; s->next <= last && s->next < s->height; s->next++) {
         const int y = lf_min_int(s->next, under->height - 1);
         float *row = lf_stream_slot(s, s->next);
-        const size_t step = (size_t)s->width + 1;
-        lf_read_row(under, y, s->width, under_range, row, step);
-        lf_read_row(over, y, s->width, over_range, row + 3 * step, step);
-        for (int c = 0; c < 6; c++) row[c * step + s->width / 2] = 0.0f;
+        lf_read_row(under, y, s->width, under_range, row);
+        lf_read_row(over, y, s->width, over_range, row + s->row_floats / 2);
     }
 }
 
@@ -127,25 +137,25 @@ LF_CODE void lf_paper_filter_rows(const lf_paper *m, const lf_picture *under, co
                                   float *scratch) {
     const int columns = lf_paper_context_side(under->width), rows = lf_paper_context_side(under->height);
     const int width = columns * LF_STRIDE, height = rows * LF_STRIDE;
+    scratch = lf_aligned(scratch);
     lf_stream pictures = lf_stream_start(&scratch, 4, width, height, 8 * row0);
     lf_stream layer1 = lf_stream_start(&scratch, 8, width / 2, height / 2, 4 * row0);
     lf_stream layer2 = lf_stream_start(&scratch, 4, width / 4, height / 4, 2 * row0);
     lf_stream layer3 = lf_stream_start(&scratch, 1, columns, rows, row0);
-    float *plane = scratch;
     for (int row = row0; row < row1; row++) {
         for (; layer2.next <= 2 * row + 2 && layer2.next < layer2.height; layer2.next++) {
             for (; layer1.next <= 2 * layer2.next + 2 && layer1.next < layer1.height; layer1.next++) {
                 lf_stream_pictures(&pictures, 2 * layer1.next + 2, under, over, under_range, over_range);
-                lf_stream_layer(&pictures, &layer1, layer1.next, m->down1, m->down1_bias, 1, plane);
+                lf_stream_layer(&pictures, &layer1, layer1.next, m->down1, m->down1_bias, 1);
             }
-            lf_stream_layer(&layer1, &layer2, layer2.next, m->down2, m->down2_bias, 1, plane);
+            lf_stream_layer(&layer1, &layer2, layer2.next, m->down2, m->down2_bias, 1);
         }
-        lf_stream_layer(&layer2, &layer3, row, m->down3, NULL, 0, plane);
+        lf_stream_layer(&layer2, &layer3, row, m->down3, NULL, 0);
         for (int o = 0; o < 3; o++) {
             float *restrict out = context + ((size_t)o * rows + row) * columns;
             for (int x = 0; x < columns; x++) out[x] = m->mix_bias[o];
             for (int i = 0; i < 6; i++) {
-                const float *restrict in = lf_stream_slot(&layer3, 0) + (size_t)i * (columns + 1);
+                const float *restrict in = lf_stream_slot(&layer3, 0) + (size_t)i * 2 * lf_parted(columns);
                 for (int x = 0; x < columns; x++) out[x] += m->mix[3 * i + o] * in[x];
             }
         }
