@@ -32,7 +32,7 @@ def memory_table(sizes: Iterable[tuple[int, int]], needed: Callable[[int, int, i
 
 
 def _paper_floats(width: int) -> int:
-    """Two rows of context, rings of 4, 8, 4 and 1 rows of six planes, each half as wide as the last and parted in two."""
+    """Two rows of context; rings of 4, 8, 4 and 1 rows of six parted planes, each half as wide as the last."""
     full = 8 * -(-width // 8)
     rings = sum(slots * 12 * 16 * ((full >> level) // 32 + 1) for level, slots in enumerate((4, 8, 4, 1)))
     return 6 * (full // 8) + rings + 15
