@@ -33,7 +33,7 @@ LF_INLINE void lf_store_parted(float *to, int parted, lf_vec_f32 a, lf_vec_f32 b
 /* One row of a 3 x 3 depthwise layer of stride 2 on six planes; rows[] are three rows of the layer before, or the last
  * NULL below its last row, where it counts as zero. bias may be NULL. Values are parted again if part. Whole vectors
  * are read and written: what lies past a row's end is no value of it. */
-LF_INLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias, float *out,
+LF_OUTLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias, float *out,
                                 const int part) {
     const int half = width / 2, odd = lf_parted(width), parted = lf_parted(half);
     for (int c = 0; c < 6; c++, out += 2 * parted, w += 9) {
@@ -93,7 +93,7 @@ LF_INLINE void lf_stream_layer(const lf_stream *from, const lf_stream *to, int r
 }
 
 /* Three planes of a row of a picture, `width` values each, parted, the last pixel repeated. */
-LF_INLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range, float *planes) {
+LF_OUTLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range, float *planes) {
     enum { LF_RUN = 2 * LF_TILE_f32, LF_TWO = 2 * LF_LANES_f32 };
     const int parted = lf_parted(width);
     for (int at = 0; at < width; at += LF_RUN) {
