@@ -34,7 +34,7 @@ train() {
 # What a long first run learns of tone is kept: a second meets dim scenes too and asks for each model's own detail.
 case $model in
     small) second=(steps=12000 mef_ssim=8 mef_ssim_labelled=0.4) ;;
-    base) second=(steps=9000 mef_ssim=24 mef_ssim_labelled=1.6 saturation=3) ;;
+    base) second=(steps=9000 mef_ssim=20 mef_ssim_labelled=0.8 ssim=0.9 chroma=2 saturation=2.4 shrink_labelled=0.25) ;;
     *) second=() ;;
 esac
 if [ ${#second[@]} -gt 0 ]; then

@@ -59,19 +59,23 @@ def data(tmp_path_factory):
     return [root / "labelled", root / "brackets"]
 
 
-@pytest.fixture(scope="module")
-def ramps(tmp_path_factory):
+def ramps_in(root, *, reference):
     """One bracket whose red says how far right and whose green how far down a pixel is, in either orientation."""
-    root = tmp_path_factory.mktemp("ramps")
     for name, (height, width) in {"landscape": (200, 420), "portrait": (420, 200)}.items():
         (root / "in" / name).mkdir(parents=True)
         ramp = np.zeros((height, width, 3))
         ramp[..., 0] = np.arange(width) / width
         ramp[..., 1] = np.arange(height)[:, None] / height
-        for stop, gain in enumerate((0.5, 1.0)):
+        shots = {"0": 0.5, "1": 1.0, **({"reference": 1.0} if reference else {})}
+        for stop, gain in shots.items():
             write_picture(root / "in" / name / f"{stop}.png", np.round(ramp * gain * 255).astype(np.uint8))
     prepare(root / "in", root / "out", PrepareSettings(0, 48, 48, 0.0))
     return load_dataset(root / "out")
+
+
+@pytest.fixture(scope="module")
+def ramps(tmp_path_factory):
+    return ramps_in(tmp_path_factory.mktemp("ramps"), reference=False)
 
 
 def test_soft_references_are_of_all_exposures_and_flagged(data):
@@ -127,6 +131,25 @@ def test_a_crop_lies_where_its_interpolation_says(ramps, architecture):
         np.testing.assert_allclose(found[inside], sample.crop[:6][inside], atol=0.012)
         slopes.add((sample.crop[0, 0, -1] > sample.crop[0, 0, 0], sample.crop[1, -1, 0] > sample.crop[1, 0, 0]))
     assert len(slopes) > 2
+
+
+@pytest.mark.parametrize(("labelled", "name"), [(False, "shrink"), (True, "shrink_labelled")])
+def test_samples_are_shrunk_as_often_as_asked_for(tmp_path, labelled, name):
+    """On ramps, a crop's two sides differ by as much as it is pixels of the scene wide."""
+    ramps = ramps_in(tmp_path, reference=labelled)
+
+    def widths(chance):
+        words = ["batch=20", "batch_unlabelled=20", "patch=48", "zoom=0", "shrink=0.5", "shrink_labelled=0.5", *STILL]
+        settings = choose_settings(
+            None, ["model=small", "architecture.thumbnail_cells=2400", *words, f"{name}={chance}"]
+        )
+        samples = ContextSampler(ramps, settings, settings.config, ALONE, labelled=labelled).samples(0)
+        sides = [min(np.ptp(sample.crop[3]), np.ptp(sample.crop[4])) for sample in samples]
+        return np.array(sides) * 420 / 47  # 47 steps between 48 pixels, 420 along a scene
+
+    never, always = widths(0), widths(1)
+    np.testing.assert_allclose(never, 1, atol=0.06)
+    assert np.mean(always > 1.1) > 0.7
 
 
 def test_every_scene_is_drawn_before_any_again(data):

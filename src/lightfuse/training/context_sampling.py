@@ -107,7 +107,8 @@ class ContextSampler:
         window = _Box(top * unit, left * unit, height * unit, width * unit)
 
         shrink = max(1.0, window.width / self._min_width)
-        shrink = shrink ** random.random() if random.random() < settings.zoom else 1.0
+        chance = settings.shrink_labelled if self._labelled else settings.shrink
+        shrink = shrink ** random.random() if random.random() < chance else 1.0
         side = min(round(settings.patch * shrink), window.height)
         y, x = int(random.integers(window.height - side + 1)), int(random.integers(window.width - side + 1))
         return window, _Box(window.top + y, window.left + x, side, side)

@@ -36,7 +36,8 @@ class TrainSettings:
         flips: mirror samples (``paper``: and quarter-turn them) at random.
         jitter, channel_swaps: ``paper``: move patches off the prepared grid; permute red, green and blue.
         batch_unlabelled: context models: samples without a reference a step, beside ``batch`` with one.
-        zoom: context models: chance that a sample shows a part of the scene, and that it is shrunk.
+        zoom: context models: chance that a sample's picture is a part of the scene.
+        shrink, shrink_labelled: context models: chance that a sample's picture is shrunk, without and with a reference.
         white_balance, exposure_gap, noise: context models: chance that a sample's colours are shifted, that one
             exposure is darkened or brightened, that the dark one is given sensor noise.
         dim: context models: chance that both exposures are darkened, up to 4 EV, and the reference half as much.
@@ -76,6 +77,8 @@ class TrainSettings:
     channel_swaps: bool = True
     batch_unlabelled: int = 0
     zoom: float = 0.0
+    shrink: float = 0.0
+    shrink_labelled: float = 0.0
     white_balance: float = 0.0
     exposure_gap: float = 0.0
     noise: float = 0.0
@@ -148,6 +151,8 @@ CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
         "average": 0.998,
         "near_pairs": 0.45,
         "zoom": 0.75,
+        "shrink": 0.75,
+        "shrink_labelled": 0.75,
         "white_balance": 0.3,
         "exposure_gap": 0.3,
         "noise": 0.4,

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 # Photographs reach further than the samples that ranges are measured on: FilteringNet adds what it finds over and over.
 _HEADROOM, _COMBINING_HEADROOM = 32.0, 16.0
+_LEAST_SHARE = 1 / 16  # of a layer's largest range: what a channel asleep on the samples has room for all the same
 _MIXING_BIAS = -3.0  # see networks.context.combining
 _CURVE_ENDS = (-6.0, 12.0)  # answers beyond these leave less than a level of 8 bits of one picture
 _CURVE_STEP = 0.125
@@ -124,7 +125,7 @@ def _whole(values: Floats) -> Whole:
 
 def _with_room(name: str, found: Floats) -> Floats:
     room = _COMBINING_HEADROOM if name.startswith("combining") else _HEADROOM
-    return room * np.maximum(found, max(float(found.max()) / 256, 1e-6))
+    return room * np.maximum(found, max(float(found.max()) * _LEAST_SHARE, 1e-6))
 
 
 def _to_int8(weights: Floats, least: Floats | float = 1e-12) -> tuple[Whole, Floats]:

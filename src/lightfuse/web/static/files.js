@@ -1,6 +1,6 @@
 // Made by lightfuse.web.build.
 self.LIGHTFUSE = {
-  "version": "4d18a4f553de6cab",
+  "version": "1e1d5feefdd03d3e",
   "files": [
     "./",
     "engine/align/blur.js",
