@@ -34,7 +34,7 @@ LF_INLINE void lf_store_parted(float *to, int parted, lf_vec_f32 a, lf_vec_f32 b
  * NULL below its last row, where it counts as zero. bias may be NULL. Values are parted again if part. Whole vectors
  * are read and written: what lies past a row's end is no value of it. */
 LF_OUTLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias, float *out,
-                                const int part) {
+                                 const int part) {
     const int half = width / 2, odd = lf_parted(width), parted = lf_parted(half);
     for (int c = 0; c < 6; c++, out += 2 * parted, w += 9) {
         const float *from[3];
