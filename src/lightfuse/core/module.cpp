@@ -6,6 +6,10 @@
 #if defined(LIGHTFUSE_AVX512FP16)
 #include <cpuid.h>
 #endif
+#if defined(LIGHTFUSE_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -24,6 +28,9 @@ extern const lf_kernels lf_kernels_avx2, lf_kernels_avx512;
 #endif
 #if defined(LIGHTFUSE_AVX512FP16)
 extern const lf_kernels lf_kernels_avx512fp16;
+#endif
+#if defined(LIGHTFUSE_AMX)
+extern const lf_kernels lf_kernels_amx;
 #endif
 }
 
@@ -44,11 +51,29 @@ bool has_avx512fp16() {
 }
 #endif
 
+#if defined(LIGHTFUSE_AMX)
+// Whether the processor has AMX with bf16 (leaf 7 of cpuid: EDX bits 22 and 24; AVX512-BF16: leaf 7.1, EAX bit 5) and Linux
+// allows this process its registers, which has to be asked for once.
+bool may_use_amx() {
+    static const bool may = [] {
+        unsigned eax, ebx, ecx, edx;
+        if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(edx >> 22 & 1) || !(edx >> 24 & 1)) return false;
+        if (!__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) || !(eax >> 5 & 1)) return false;
+        constexpr long ask_for_state = 0x1023, matrices = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+        return has_avx512fp16() && syscall(SYS_arch_prctl, ask_for_state, matrices) == 0;
+    }();
+    return may;
+}
+#endif
+
 // The instruction sets this processor can run, best first.
 std::vector<const lf_kernels *> available() {
     std::vector<const lf_kernels *> found;
 #if defined(LIGHTFUSE_X86)
     __builtin_cpu_init();
+#if defined(LIGHTFUSE_AMX)
+    if (may_use_amx()) found.push_back(&lf_kernels_amx);
+#endif
 #if defined(LIGHTFUSE_AVX512FP16)
     if (has_avx512fp16()) found.push_back(&lf_kernels_avx512fp16);
 #endif
