@@ -46,6 +46,28 @@ LF_INLINE void lf_store_f16(_Float16 *p, lf_vec_f32 value) {
     _mm256_storeu_ph(p, _mm512_cvtxps_ph((__m512)value));
 }
 
+/* Two vectors of halves as floats. */
+LF_INLINE void lf_to_floats_f16(const lf_vec_f16 from[2], lf_vec_f32 to[4]) {
+    LF_UNROLL
+    for (int k = 0; k < 2; k++) {
+        to[2 * k] = (lf_vec_f32)_mm512_cvtxph_ps((__m256h)_mm512_castsi512_si256((__m512i)from[k]));
+        to[2 * k + 1] = (lf_vec_f32)_mm512_cvtxph_ps((__m256h)_mm512_extracti64x4_epi64((__m512i)from[k], 1));
+    }
+}
+
+/* As lf_store_parted_f32. */
+#define LF_PARTED(j) (j) / 16 + (j) % 16 * 2
+static const uint16_t lf_parted_places[32] __attribute__((aligned(64), unused)) = {LF_32(LF_PARTED, 0)};
+LF_INLINE void lf_store_parted_f16(_Float16 *to, int parted, lf_vec_f16 a, lf_vec_f16 b) {
+    const lf_vec_f16 both[2] = {a, b};
+    LF_UNROLL
+    for (int k = 0; k < 2; k++) {
+        const __m512i columns = _mm512_permutexvar_epi16(*(const __m512i *)lf_parted_places, (__m512i)both[k]);
+        _mm256_storeu_si256((__m256i *)(to + 16 * k), _mm512_castsi512_si256(columns));
+        _mm256_storeu_si256((__m256i *)(to + parted + 16 * k), _mm512_extracti64x4_epi64(columns, 1));
+    }
+}
+
 /* 1 / (1 + 2^t) by a parabola for each 22 / 32 of t between -11 and 11: what t^0, t^1 and t^2 are multiplied by, as bits
  * of halves, the middle of the range at place 16. The largest error is 4e-4, most of it rounding. */
 static const uint16_t lf_falling_parabolas[3][32] __attribute__((aligned(64), unused)) = {

@@ -1,5 +1,5 @@
 /* Pointwise layers, in each kind of number: f32 everywhere, f16 where the processor has halves.
- * Templates (layer_tile.h, context_tile.h, paper_tile.h) are included once for each, with LF_KIND its name, LF_NUM its
+ * Templates (layer_tile.h, context_tile.h, paper_tile.h, paper_row_tile.h) are included once for each, with LF_KIND its name, LF_NUM its
  * type, and LF_OF(name) the name of its vectors, tiles and functions. */
 #ifndef LIGHTFUSE_LAYERS_H
 #define LIGHTFUSE_LAYERS_H

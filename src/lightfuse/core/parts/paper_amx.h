@@ -180,6 +180,8 @@ LF_OUTLINE void lf_amx_strip(const lf_amx_paper *f, const lf_picture *under, con
         const int left = step < steps ? lf_min_int(columns - from.x, LF_STEP) : 0;
         const __mmask64 mask = ((__mmask64)1 << 3 * left) - 1;
         const char *dark = lf_at(under, at + from.x, from.y), *bright = lf_at(over, at + from.x, from.y);
+        lf_expect(under, LF_U8, at + from.x, from.y + 1, LF_STEP, 0);
+        lf_expect(over, LF_U8, at + from.x, from.y + 1, LF_STEP, 0);
         lf_amx_read(f, dark, bright, mask & 0xffffff, m.pixels[now]);
         lf_amx_read(f, dark + 24, bright + 24, mask >> 24 & 0xffffff, m.pixels[now] + 8);
         lf_amx_go_on(&from, columns);
@@ -190,6 +192,7 @@ LF_OUTLINE void lf_amx_strip(const lf_amx_paper *f, const lf_picture *under, con
             const __m512i words = _mm512_packus_epi16(lf_amx_answer(m.answers, context[to.x / LF_STRIDE]),
                                                       lf_amx_answer(m.answers + 8, context[to.x / LF_STRIDE + 1]));
             const int count = lf_min_int(columns - to.x, LF_STEP);
+            lf_expect(out, LF_U8, at + to.x, to.y + 1, LF_STEP, 1);
             _mm512_mask_storeu_epi8(lf_at(out, at + to.x, to.y), ((__mmask64)1 << 3 * count) - 1,
                                     _mm512_permutexvar_epi8(_mm512_loadu_si512(f->order), words));
             lf_amx_go_on(&to, columns);
