@@ -1,6 +1,7 @@
 /* One instruction set's build of lightfuse.h; LF_NAME (baseline, avx2, avx512, avx512fp16) comes from the build.
  * Where it has AMX, too, that is a second one: amx, all the same but for the paper's CombiningNet. */
 #include "kernels.h"
+#include "parts/paper_amx.h"
 
 #define LF_PASTE(a, b) a##b
 #define LF_TABLE(name) LF_PASTE(lf_kernels_, name)

@@ -24,7 +24,6 @@
 #ifndef LF_TYPES_ONLY /* define it where only the types are wanted, as from C++ */
 #include "parts/measure.h"
 #include "parts/paper.h"
-#include "parts/paper_amx.h"
 #include "parts/thumbnail.h"
 #include "parts/context_filtering.h"
 #include "parts/context_combining.h"

@@ -8,10 +8,16 @@
 /* Floats of context of a picture: [3][rows][columns], a value for every 8 x 8 pixels begun. */
 LF_CODE int lf_paper_context_side(int side) { return (side + LF_STRIDE - 1) / LF_STRIDE; }
 
+/* How many of the smallest numbers in use a line of the cache, 64 bytes, holds. */
+#if defined(LF_HALVES)
+enum { LF_LINE = 32 };
+#else
+enum { LF_LINE = 16 };
+#endif
+
 /* Numbers from a plane's even columns to its odd ones: `width` values lie parted like this, as layers of stride 2 want them,
- * with a zero behind the even ones (TensorFlow's SAME padding). A multiple of 64 bytes of any kind of number, so that
- * vectors lie in a line of the cache. */
-LF_INLINE int lf_parted(int width) { return (width / 64 + 1) * 32; }
+ * with a zero behind the even ones (TensorFlow's SAME padding). Whole lines of the cache, so that vectors straddle none. */
+LF_INLINE int lf_parted(int width) { return (width / (2 * LF_LINE) + 1) * LF_LINE; }
 
 /* Floats in a row of six planes, each with room for both parts. */
 LF_INLINE size_t lf_row_floats(int width) { return 12 * (size_t)lf_parted(width); }
