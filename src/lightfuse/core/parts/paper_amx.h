@@ -144,11 +144,11 @@ LF_INLINE __m512i lf_amx_answer(const float answers[8][LF_STEP], const float con
     return _mm512_cvtph_epi16((__m512h)(lf_falling_f16(t) * (_Float16)255.0f));
 }
 
-/* What lies between the layers, two steps of each. Together and in this order: a load is held up by stores not long before
- * it whose addresses have the same last 12 bits. */
+/* What lies between the layers, each of another step. Close together: a load is held up by stores not long before it whose
+ * addresses have the same last 12 bits. */
 typedef struct {
-    lf_matrix pixels[2], layer1[2], layer2[2];
-    lf_sums sums1[2][2], sums2[2][2], answers;
+    lf_matrix pixels, layer1, layer2;
+    lf_sums sums1[2], sums2[2], answers;
 } lf_amx_between;
 
 /* The first pixel of a step, which goes on through rows of a strip. */
@@ -163,32 +163,44 @@ LF_INLINE void lf_amx_go_on(lf_place *place, int columns) {
 
 /* Fuse pixels at .. at+columns-1 of rows [row0, row1), at most 8, whose contexts are `context` [columns / 8][4].
  *
- * What each layer gives lies in memory between them, and would be waited for; so each turn of the loop works on six steps,
- * every one further on its way, and on five beyond the last and before the first, of which nothing is kept. */
+ * What each layer gives lies in memory between them, and would be waited for; so each turn of the loop works on several
+ * steps, every one further on its way, the furthest first, and on some before the first and beyond the last, of which nothing
+ * is kept. For the same reason sums are stored when their register is wanted again. */
 LF_OUTLINE void lf_amx_strip(const lf_amx_paper *f, const lf_picture *under, const lf_picture *over,
                              const float (*context)[4], const lf_picture *out, int row0, int row1, int at, int columns) {
     lf_amx_between m __attribute__((aligned(64)));
     const int steps = (columns + LF_STEP - 1) / LF_STEP * (row1 - row0);
     lf_place from = {0, row0}, to = {0, row0};
-    for (int step = 0; step < steps + 6; step++) {
-        const int now = step & 1, last = now ^ 1;
-        /* Sums are stored when the register is wanted again: one just multiplied into would be waited for. */
-        _tile_loadd(LF_IN, m.pixels[last], 64);
+    for (int step = 0; step < steps + 5; step++) {
+        _tile_loadd(LF_IN, m.layer2, 64);
+        _tile_stored(LF_SUM_A, m.sums1[1], 64);
+        _tile_loadd(LF_SUM_A, f->b3, 0);
+        _tile_dpbf16ps(LF_SUM_A, LF_IN, LF_W3);
+        lf_amx_relu(m.sums2, m.layer2);
+        _tile_loadd(LF_IN, m.layer1, 64);
+        _tile_stored(LF_SUM_B, m.sums1[0], 64);
+        _tile_loadd(LF_SUM_B, f->b2, 0);
+        _tile_dpbf16ps(LF_SUM_B, LF_IN, LF_W2_A);
         _tile_stored(LF_SUM_A, m.answers, 64);
-        _tile_loadd(LF_SUM_A, f->b1, 0);
-        _tile_dpbf16ps(LF_SUM_A, LF_IN, LF_W1_A);
+        _tile_loadd(LF_SUM_A, f->b2 + LF_STEP, 0);
+        _tile_dpbf16ps(LF_SUM_A, LF_IN, LF_W2_B);
+        lf_amx_relu(m.sums1, m.layer1);
+        _tile_loadd(LF_IN, m.pixels, 64);
+        _tile_stored(LF_SUM_B, m.sums2[0], 64);
+        _tile_loadd(LF_SUM_B, f->b1, 0);
+        _tile_dpbf16ps(LF_SUM_B, LF_IN, LF_W1_A);
         const int left = step < steps ? lf_min_int(columns - from.x, LF_STEP) : 0;
         const __mmask64 mask = ((__mmask64)1 << 3 * left) - 1;
         const char *dark = lf_at(under, at + from.x, from.y), *bright = lf_at(over, at + from.x, from.y);
         lf_expect(under, LF_U8, at + from.x, from.y + 1, LF_STEP, 0);
         lf_expect(over, LF_U8, at + from.x, from.y + 1, LF_STEP, 0);
-        lf_amx_read(f, dark, bright, mask & 0xffffff, m.pixels[now]);
-        lf_amx_read(f, dark + 24, bright + 24, mask >> 24 & 0xffffff, m.pixels[now] + 8);
+        lf_amx_read(f, dark, bright, mask & 0xffffff, m.pixels);
+        lf_amx_read(f, dark + 24, bright + 24, mask >> 24 & 0xffffff, m.pixels + 8);
         lf_amx_go_on(&from, columns);
-        _tile_stored(LF_SUM_B, m.sums2[now][1], 64);
-        _tile_loadd(LF_SUM_B, f->b1 + LF_STEP, 0);
-        _tile_dpbf16ps(LF_SUM_B, LF_IN, LF_W1_B);
-        if (step >= 6) {
+        _tile_stored(LF_SUM_A, m.sums2[1], 64);
+        _tile_loadd(LF_SUM_A, f->b1 + LF_STEP, 0);
+        _tile_dpbf16ps(LF_SUM_A, LF_IN, LF_W1_B);
+        if (step >= 5) {
             const __m512i words = _mm512_packus_epi16(lf_amx_answer(m.answers, context[to.x / LF_STRIDE]),
                                                       lf_amx_answer(m.answers + 8, context[to.x / LF_STRIDE + 1]));
             const int count = lf_min_int(columns - to.x, LF_STEP);
@@ -197,19 +209,6 @@ LF_OUTLINE void lf_amx_strip(const lf_amx_paper *f, const lf_picture *under, con
                                     _mm512_permutexvar_epi8(_mm512_loadu_si512(f->order), words));
             lf_amx_go_on(&to, columns);
         }
-        _tile_loadd(LF_IN, m.layer1[last], 64);
-        _tile_stored(LF_SUM_A, m.sums1[last][0], 64);
-        _tile_loadd(LF_SUM_A, f->b2, 0);
-        _tile_dpbf16ps(LF_SUM_A, LF_IN, LF_W2_A);
-        lf_amx_relu(m.sums1[now], m.layer1[now]);
-        _tile_stored(LF_SUM_B, m.sums1[last][1], 64);
-        _tile_loadd(LF_SUM_B, f->b2 + LF_STEP, 0);
-        _tile_dpbf16ps(LF_SUM_B, LF_IN, LF_W2_B);
-        lf_amx_relu(m.sums2[now], m.layer2[now]);
-        _tile_loadd(LF_IN, m.layer2[last], 64);
-        _tile_stored(LF_SUM_A, m.sums2[last][0], 64);
-        _tile_loadd(LF_SUM_A, f->b3, 0);
-        _tile_dpbf16ps(LF_SUM_A, LF_IN, LF_W3);
     }
 }
 
