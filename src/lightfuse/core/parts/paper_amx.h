@@ -98,7 +98,8 @@ LF_INLINE void lf_amx_start(const lf_amx_paper *f) {
         uint16_t row_bytes[16];
         uint8_t rows[16];
     } shapes = {1, 0, {0}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
-    __asm__ volatile("" ::: "memory"); /* compilers do not know that loads of matrices read what was written */
+    /* Compilers do not know that loads of matrices read memory, only that stores write it: one has to stand between. */
+    __asm__ volatile("" ::: "memory");
     _tile_loadconfig(&shapes);
     _tile_loadd(LF_W1_A, f->w1[0], 64);
     _tile_loadd(LF_W1_B, f->w1[1], 64);
@@ -120,7 +121,7 @@ LF_INLINE void lf_amx_read(const lf_amx_paper *f, const char *under, const char 
     }
 }
 
-/* ReLU of both halves of 16 pixels' sums. As whole numbers, too, bf16 below zero are. */
+/* ReLU of both halves of 16 pixels' sums. A bf16 below zero is so as a whole number, too. */
 LF_INLINE void lf_amx_relu(const lf_sums sums[2], lf_matrix to) {
     LF_UNROLL
     for (int i = 0; i < LF_STEP; i++) {
