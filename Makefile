@@ -27,7 +27,7 @@ benchmark: $(VENV)/.installed-dev ## Speed and memory, as ratios
 
 web: $(VENV)/.installed ## The page's WebAssembly core, sample pair and list of files
 	$(BIN)/pip install --quiet ziglang==0.17.1
-	$(BIN)/python -m lightfuse.web.build
+	$(BIN)/python -m tools.web_build
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.alignment import align_bracket
+from lightfuse.align import align_bracket
 from lightfuse.brackets.order import base_exposure, brightness, darkest_first
-from lightfuse.samples import HandShake, sample_bracket
+from tools.synthetic import HandShake, sample_bracket
 
 Array = NDArray[Any]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lightfuse.batch import MANIFEST_NAME
 from lightfuse.images import write_picture
-from lightfuse.samples import sample_bracket
+from tools.synthetic import sample_bracket
 
 _SCENES = 4
 _INTERVAL = 0.2

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse import Fuser
-from lightfuse.brackets.ghosts import Deghosted, deghost, ghost_overlay
-from lightfuse.samples import Camera, Scene, moving_object
+from lightfuse.deghost import Deghosted, deghost, ghost_overlay
+from tools.synthetic import Camera, Scene, moving_object
 
 WIDTH, HEIGHT = 768, 512
 SEEDS = (0, 1, 2, 3)

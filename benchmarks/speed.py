@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse import Fuser, core
-from lightfuse.weights import shipped_models
+from lightfuse.models import shipped_models
 
 Picture = NDArray[Any]
 Job = Callable[[], Any]

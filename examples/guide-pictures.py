@@ -10,7 +10,7 @@ from lightfuse.brackets.frames import Frame, make_bracket
 from lightfuse.comparison import comparison_sheet
 from lightfuse.fusing import fuse_bracket
 from lightfuse.images import EncodeOptions, write_picture
-from lightfuse.samples import HandShake, sample_bracket
+from tools.synthetic import HandShake, sample_bracket
 
 SMALL = EncodeOptions(quality=80)
 EVS = (-4.0, -2.0, 0.0, 2.0, 4.0)

@@ -13,8 +13,8 @@ from PIL import Image
 from random_weights import make_weights
 
 from lightfuse.cli.app import main
-from lightfuse.samples import sample_pair
-from lightfuse.weights import save_weights
+from lightfuse.models import save_weights
+from tools.synthetic import sample_pair
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lightfuse.weights import Weights
-from lightfuse.weights.shapes import parameter_shapes
+from lightfuse.models import Weights
+from lightfuse.models.shapes import parameter_shapes
 
 
 def make_weights(model="paper", seed=0):

@@ -9,7 +9,7 @@ import pytest
 from lightfuse import core, doctor, golden
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser, usable_cores
-from lightfuse.weights import shipped_models
+from lightfuse.models import shipped_models
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from random_weights import make_weights
 from lightfuse import core
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
 from lightfuse.fuser import Fuser
-from lightfuse.weights import Weights, load_weights, shipped_models
+from lightfuse.models import Weights, load_weights, shipped_models
 
 DTYPES = (np.uint8, np.uint16, np.float32)
 SIZES = [(1, 1), (1, 50), (50, 1), (33, 65), (8, 8), (130, 7)]

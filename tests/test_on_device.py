@@ -9,7 +9,7 @@ import pytest
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.fuser import Fuser
 from lightfuse.golden import check, load_golden
-from lightfuse.weights import load_weights, shipped_models
+from lightfuse.models import load_weights, shipped_models
 
 torch = pytest.importorskip("torch")
 

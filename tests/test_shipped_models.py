@@ -6,10 +6,10 @@ import pytest
 
 from lightfuse.evaluation import chroma_ratio_to_inputs, hue_error_to_inputs, mef_ssim, mertens, psnr
 from lightfuse.fuser import Fuser
-from lightfuse.samples import sample_pair
-from lightfuse.weights import load_weights, shipped_models
-from lightfuse.weights.architecture import ContextConfig
-from lightfuse.weights.cost import cost
+from lightfuse.models import load_weights, shipped_models
+from lightfuse.models.config import ContextConfig
+from lightfuse.models.cost import cost
+from tools.synthetic import sample_pair
 
 CONTEXT_MODELS = [name for name in shipped_models() if isinstance(load_weights(name).config, ContextConfig)]
 BUDGETS = {"small": (1574, 180), "base": (6000, 450)}

@@ -8,8 +8,8 @@ import pytest
 
 from lightfuse.errors import PictureError
 from lightfuse.fuser import Fuser
-from lightfuse.samples import Camera, Scene
-from lightfuse.weights import shipped_models
+from lightfuse.models import shipped_models
+from tools.synthetic import Camera, Scene
 
 
 def noise_pair(seed, height=24, width=40, dtype=np.uint8):

@@ -11,7 +11,7 @@ from lightfuse.fusing import FuseOptions
 from lightfuse.images import check_output, read_picture, write_picture
 from lightfuse.pipeline import FuseReport, fuse_files
 from lightfuse.products import WriteOptions
-from lightfuse.samples import sample_pair
+from lightfuse.sample import sample_pair
 
 _GAP = 16
 
@@ -37,7 +37,7 @@ def make_demo(folder: Path, width: int, height: int, seed: int, fuser: Fuser, *,
     under, over, fused, sheet = (folder / f"{name}.jpg" for name in ("under", "over", "fused", "side-by-side"))
     for path in (under, over, fused, sheet):
         check_output(path, overwrite=overwrite)
-    for path, pixels in zip((under, over), sample_pair(width, height, seed=seed), strict=True):
+    for path, pixels in zip((under, over), sample_pair(width, height), strict=True):
         write_picture(path, pixels, overwrite=overwrite)
     still = FuseOptions(align="off", deghost="off")  # The camera was on a tripod, and nobody was in.
     report = fuse_files([under, over], fused, fuser, WriteOptions(overwrite=overwrite), still)

@@ -151,7 +151,7 @@ def _extras() -> tuple[Extra, ...]:
 
 
 def _self_tests() -> tuple[SelfTest, ...]:
-    from lightfuse.weights import shipped_models
+    from lightfuse.models import shipped_models
 
     sets = _instruction_sets()
     if not sets:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
-from lightfuse.weights import PaperConfig, Weights, check_shapes, load_weights
+from lightfuse.models import PaperConfig, Weights, check_shapes, load_weights
 
 if TYPE_CHECKING:
     from lightfuse import core

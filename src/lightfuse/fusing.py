@@ -87,7 +87,7 @@ def fuse_bracket(bracket: Bracket, fuser: Fuser, options: FuseOptions = AS_USUAL
 
 def load_parts(options: FuseOptions) -> None:
     """Import what these options will need, while files are read and there is time: a tenth of a whole process's."""
-    efforts = {"lightfuse.brackets.alignment": options.align, "lightfuse.brackets.ghosts": options.deghost}
+    efforts = {"lightfuse.align": options.align, "lightfuse.deghost": options.deghost}
     parts = [part for part, effort in efforts.items() if effort != "off"]
     for part in [*parts, "cv2", "numpy.ma"] if parts else []:  # numpy.ma: what medians load.
         import_module(part)
@@ -96,7 +96,7 @@ def load_parts(options: FuseOptions) -> None:
 def _aligned(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Bracket:
     if options.align == "off":
         return bracket
-    from lightfuse.brackets.alignment import align_bracket
+    from lightfuse.align import align_bracket
 
     aligned = align_bracket(
         bracket.pixels,
@@ -134,7 +134,7 @@ class _Joint:
     def _still(self, under: Array, over: Array) -> tuple[Array, Array]:
         if self._deghost == "off":
             return under, over
-        from lightfuse.brackets.ghosts import deghost
+        from lightfuse.deghost import deghost
 
         still = deghost(under, over, mode=self._deghost, threads=self._fuser.threads)
         if still.mask is not None:

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import LightFuseError, MissingExtraError
-from lightfuse.weights import Weights
+from lightfuse.models import Weights
 
 try:
     import torch
     from torch import Tensor
 
-    from lightfuse.networks.models import from_weights
+    from lightfuse.models.networks import from_weights
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise

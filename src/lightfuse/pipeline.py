@@ -32,8 +32,8 @@ from lightfuse.images.encode import format_of
 from lightfuse.images.pixels import to_rgb
 from lightfuse.images.raw_scan import RAW_SUFFIXES
 from lightfuse.images.source import display_name
+from lightfuse.models import Weights
 from lightfuse.products import AS_USUAL_WRITTEN, STDIO, WriteOptions, check_products, write_products
-from lightfuse.weights import Weights
 
 MAX_PIXELS = 500_000_000
 

@@ -142,7 +142,7 @@ def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options:
 
 def _write_debug(folder: Path, fused: FusedBracket) -> list[str]:
     """The ghosts found over the base exposure, a picture each time frames were joined."""
-    from lightfuse.brackets.ghosts import ghost_overlay
+    from lightfuse.deghost import ghost_overlay
 
     written = []
     for number, mask in enumerate(fused.ghosts, start=1):

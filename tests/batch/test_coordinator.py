@@ -11,7 +11,7 @@ from lightfuse.batch.coordinator import Coordinator
 from lightfuse.batch.executors import Lane
 from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError
-from lightfuse.weights import load_weights
+from lightfuse.models import load_weights
 
 GONE = LightFuseError("the scheduler is gone")
 

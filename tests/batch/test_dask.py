@@ -11,7 +11,7 @@ from lightfuse.batch import BatchSettings, Manifest, Running, plan_jobs, run_bat
 from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError
 from lightfuse.fusing import FuseOptions
-from lightfuse.weights import load_weights
+from lightfuse.models import load_weights
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 # What dask leaves open or does in an old way is not LightFuse's to mend.

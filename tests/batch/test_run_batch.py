@@ -13,7 +13,7 @@ from lightfuse.batch import MANIFEST_NAME, BatchSettings, BracketJob, Manifest, 
 from lightfuse.batch.executors import Lane
 from lightfuse.batch.work import Fused
 from lightfuse.errors import LightFuseError, OutputError
-from lightfuse.weights import load_weights
+from lightfuse.models import load_weights
 
 JOBS = 12
 

@@ -4,8 +4,8 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.recipe import best_recipe, extreme_recipe, fuse_by
 from lightfuse.fuser import Fuser
-from lightfuse.measures import mef_ssim
-from lightfuse.samples import sample_bracket
+from lightfuse.metrics import mef_ssim
+from tools.synthetic import sample_bracket
 
 Array = NDArray[np.uint8]
 

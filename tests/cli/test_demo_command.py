@@ -5,7 +5,7 @@ import pytest
 
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
-from lightfuse.samples import sample_pair
+from tools.synthetic import sample_pair
 
 SMALL = ("--width", 120, "--height", 80)
 PICTURES = {"under.jpg", "over.jpg", "fused.jpg", "side-by-side.jpg"}

@@ -46,7 +46,7 @@ def test_a_folder_in_use_is_left_alone_unless_asked(refused, lightfuse_program, 
 
 @pytest.mark.parametrize("missing", ["torch", "matplotlib"])
 def test_without_the_extra_it_says_how_to_get_it(refused, monkeypatch, tmp_path, missing):
-    for name in [name for name in sys.modules if name.startswith(("lightfuse.evaluation.", "lightfuse.networks"))]:
+    for name in [name for name in sys.modules if name.startswith(("lightfuse.evaluation.", "lightfuse.models"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     sentence = refused(tmp_path, "inspect", "paper", "-o", tmp_path / "out")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lightfuse import Fuser, core
-from lightfuse.samples import sample_pair
-from lightfuse.weights import shipped_models
+from lightfuse.models import shipped_models
+from tools.synthetic import sample_pair
 
 
 def unless_missing(isa):

@@ -13,9 +13,9 @@ from lightfuse.evaluation import filter_maps, heat_maps, pair_maps
 from lightfuse.evaluation.filter_maps import ANSWERS, INPUTS
 from lightfuse.evaluation.heat_maps import HeatMap, Photograph, draw_sheet
 from lightfuse.evaluation.inspect import LONG_SIDE, inspect_model, read_pair
-from lightfuse.networks.context.combining import LUMA, compose
-from lightfuse.weights import ContextConfig, Weights
-from lightfuse.weights.shapes import parameter_shapes
+from lightfuse.models import ContextConfig, Weights
+from lightfuse.models.context.combining import LUMA, compose
+from lightfuse.models.shapes import parameter_shapes
 
 TINY = ContextConfig(thumbnail_cells=400, channels=4, levels=2, hidden=(3,), outputs=5)
 

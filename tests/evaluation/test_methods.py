@@ -7,7 +7,7 @@ from lightfuse.evaluation.methods import Method, baseline_methods, model_methods
 from lightfuse.evaluation.run import measure
 from lightfuse.evaluation.scenes import Protocol, Scene
 from lightfuse.fuser import Fuser
-from lightfuse.measures.mef_ssim import mef_ssim
+from lightfuse.metrics.mef_ssim import mef_ssim
 
 WHOLE = "OpenCV Mertens, whole bracket"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lightfuse.images import write_picture
-from lightfuse.samples import sample_bracket
-from lightfuse.weights import load_weights
+from lightfuse.models import load_weights
+from tools.synthetic import sample_bracket
 
 pytest.importorskip("torch", reason="needs the extra: train")
 

@@ -18,9 +18,9 @@ from lightfuse.export.int8.memory import int8_rows_bytes
 from lightfuse.export.int8.readme import CODE_KB
 from lightfuse.golden import check, load_golden
 from lightfuse.images import write_picture
-from lightfuse.samples import sample_pair
-from lightfuse.weights import ContextConfig, Weights, load_weights
-from lightfuse.weights.shapes import parameter_shapes
+from lightfuse.models import ContextConfig, Weights, load_weights
+from lightfuse.models.shapes import parameter_shapes
+from tools.synthetic import sample_pair
 
 MODELS = ("small", "base")
 ZIG = (sys.executable, "-m", "ziglang", "cc")

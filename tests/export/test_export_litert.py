@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lightfuse.golden import check, load_golden
-from lightfuse.weights import load_weights, shipped_models
+from lightfuse.models import load_weights, shipped_models
 
 pytest.importorskip("litert_torch")
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")

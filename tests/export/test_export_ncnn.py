@@ -7,7 +7,7 @@ import pytest
 
 from lightfuse.errors import LightFuseError, WeightsError
 from lightfuse.golden import check, load_golden
-from lightfuse.weights import load_weights
+from lightfuse.models import load_weights
 
 pytest.importorskip("pnnx")
 ncnn = pytest.importorskip("ncnn")

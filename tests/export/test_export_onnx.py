@@ -5,8 +5,8 @@ import pytest
 
 from lightfuse.fuser import Fuser
 from lightfuse.golden import check, load_golden
-from lightfuse.weights import ContextConfig, Weights, load_weights, shipped_models
-from lightfuse.weights.shapes import parameter_shapes
+from lightfuse.models import ContextConfig, Weights, load_weights, shipped_models
+from lightfuse.models.shapes import parameter_shapes
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -10,9 +10,9 @@ from lightfuse import core
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, check, compare, digest, load_golden, make, store
-from lightfuse.golden.make import fused_by_torch
-from lightfuse.networks.models import from_weights
-from lightfuse.weights import load_weights, shipped_models
+from lightfuse.models import load_weights, shipped_models
+from lightfuse.models.networks import from_weights
+from tools.golden_maker import fused_by_torch
 
 MAKE_AGAIN = "weights or samples have changed: run python -m lightfuse.golden"
 
@@ -102,7 +102,7 @@ def test_a_set_made_anew_is_the_same(golden, monkeypatch):
 
 
 def test_the_command_writes_what_is_loaded(golden, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("lightfuse.golden.make.make_golden", lambda: golden)
+    monkeypatch.setattr("tools.golden_maker.make_golden", lambda: golden)
     written = []
     save = store.save_golden
     monkeypatch.setattr(store, "save_golden", lambda made, path: (written.append(path), save(made, tmp_path / "g.npz")))

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from lightfuse.errors import PictureError
 from lightfuse.hdr import encode_gain_map_jpeg, gain_map, merge_light
 from lightfuse.images import Metadata, encode_picture, read_picture
-from lightfuse.samples import Camera, Scene, tone_mapped
+from tools.synthetic import Camera, Scene, tone_mapped
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 XMP_NAMES, ISO_NAME = b"hdrgm:", b"urn:iso:std:iso:ts:21496:-1"

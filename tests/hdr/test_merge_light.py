@@ -7,7 +7,7 @@ import pytest
 
 from lightfuse.errors import PictureError
 from lightfuse.hdr import merge_light
-from lightfuse.samples import Camera, Scene
+from tools.synthetic import Camera, Scene
 
 EVS = (-3.0, 0.0, 3.0)
 SIZE = (360, 240)

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from lightfuse.evaluation import mef_ssim
-from lightfuse.measures.psnr_ssim import ssim as measured_ssim
-from lightfuse.samples import sample_pair
+from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
 from lightfuse.training.gaussian_window import window_means
 from lightfuse.training.losses import ssim, tone_loss
 from lightfuse.training.mef_ssim_loss import mef_ssim_loss
+from tools.synthetic import sample_pair
 
 
 def planes(picture):

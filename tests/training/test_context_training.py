@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from lightfuse.errors import DataError
 from lightfuse.images import write_picture
-from lightfuse.networks import build, to_weights
+from lightfuse.models import KNOWN_MODELS, build, read_weights, save_weights, to_weights
 from lightfuse.training.averaging import AveragedModel
 from lightfuse.training.context_sampling import ContextSampler, choose_pair, interpolation
 from lightfuse.training.context_task import ContextTask
@@ -25,7 +25,6 @@ from lightfuse.training.settings import choose_settings
 from lightfuse.training.soft_reference import soft_reference
 from lightfuse.training.team import ALONE, Team
 from lightfuse.training.validation import combined
-from lightfuse.weights import KNOWN_MODELS, read_weights, save_weights
 
 TINY_ARCHITECTURE = ["architecture.thumbnail_cells=600", "architecture.channels=4", "architecture.levels=2"]
 TINY_SAMPLES = ["batch=2", "batch_unlabelled=2", "patch=48"]

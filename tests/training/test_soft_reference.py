@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lightfuse.evaluation import mertens
-from lightfuse.samples import sample_bracket
 from lightfuse.training.soft_reference import soft_reference
+from tools.synthetic import sample_bracket
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import torch
 
 from lightfuse.errors import DataError
 from lightfuse.images import write_picture
-from lightfuse.measures.psnr_ssim import ssim as measured_ssim
+from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
+from lightfuse.models import read_weights
 from lightfuse.training.loop import learning_rate, train
 from lightfuse.training.losses import ReferenceLosses, ssim
 from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare
 from lightfuse.training.sampling import PatchSampler, choose_pair
 from lightfuse.training.settings import TrainSettings, read_settings
-from lightfuse.weights import read_weights
 
 TINY = TrainSettings(
     steps=6, batch=2, patch=32, learning_rate=0.01, warmup=1, validate_every=2, log_every=1, near_pairs=0.0, threads=1

@@ -10,10 +10,10 @@ from in_node import needs_node, rgba, run_node
 
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
-from lightfuse.samples import sample_pair
 from lightfuse.web import build
 from lightfuse.web.files import LIST_NAME, STATIC, listed_files
-from lightfuse.web.weights_header import MODELS
+from tools.synthetic import sample_pair
+from tools.web_weights_header import MODELS
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "web"

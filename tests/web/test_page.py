@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from lightfuse.brackets.alignment import align_bracket
+from lightfuse.align import align_bracket
 from lightfuse.brackets.recipe import best_recipe, fuse_by
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
 from lightfuse.looks import apply_look
-from lightfuse.samples import HandShake, sample_bracket, sample_pair
 from lightfuse.web.server import PageServer
+from tools.synthetic import HandShake, sample_bracket, sample_pair
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from in_node import needs_node, rgba, run_node
 
-from lightfuse.samples import HandShake, sample_bracket
 from lightfuse.web.files import STATIC
+from tools.synthetic import HandShake, sample_bracket
 
 HERE = Path(__file__).parent
 SIZE = (480, 320)

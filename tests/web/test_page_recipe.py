@@ -11,9 +11,9 @@ from lightfuse.brackets.order import exposure_order
 from lightfuse.brackets.recipe import best_recipe
 from lightfuse.fuser import Fuser
 from lightfuse.images import ShotInfo
-from lightfuse.measures.mef_ssim import MefSsim
-from lightfuse.samples import sample_bracket
+from lightfuse.metrics.mef_ssim import MefSsim
 from lightfuse.web.files import STATIC
+from tools.synthetic import sample_bracket
 
 HERE = Path(__file__).parent
 SIZE = (96, 64)

@@ -12,9 +12,9 @@ from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
 from lightfuse.fusing import FuseOptions
 from lightfuse.images.source import display_name
+from lightfuse.models import Weights
 from lightfuse.pipeline import MAX_PIXELS, fuse_files
 from lightfuse.products import WriteOptions, hdr_path
-from lightfuse.weights import Weights
 
 _NOT_IN_THE_FILE = ("overwrite", "stdout_suffix", "hdr")
 

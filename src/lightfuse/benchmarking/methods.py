@@ -109,7 +109,7 @@ def _prepare_onnx(model: str, folder: Path, threads: int) -> Run:
     import onnxruntime
 
     from lightfuse.export.onnx_model import eight_bit_model
-    from lightfuse.weights import load_weights
+    from lightfuse.models import load_weights
 
     under, over = _load(folder)
     need = under.shape[0] * under.shape[1] * _ONNX_BYTES_A_PIXEL

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.samples import sample_pair
+from lightfuse.sample import sample_pair
 
 _TILE_WIDTH, _TILE_HEIGHT = 768, 512
 

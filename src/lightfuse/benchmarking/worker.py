@@ -9,7 +9,7 @@ from pathlib import Path
 from lightfuse.benchmarking.memory import peak_bytes
 from lightfuse.benchmarking.methods import Run, available_methods
 from lightfuse.errors import LightFuseError
-from lightfuse.weights import shipped_models
+from lightfuse.models import shipped_models
 
 # As many calls as fit into the time, within these bounds: enough for a median, no half hour of Mertens.
 _MOST_RUNS, _MOST_SECONDS = 15, 5.0

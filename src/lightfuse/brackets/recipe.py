@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.measures.mef_ssim import SMALLEST_SIDE, MefSsim
+from lightfuse.metrics.mef_ssim import SMALLEST_SIDE, MefSsim
 
 Array = NDArray[Any]
 Fuse = Callable[[Array, Array], Array]

@@ -128,8 +128,8 @@ def batch(
     from lightfuse.brackets.grouping import GroupSettings, group_folder
     from lightfuse.cli.batch_report import BatchReport, check_brackets, print_plan
     from lightfuse.fusing import FuseOptions
+    from lightfuse.models import load_weights
     from lightfuse.products import WriteOptions
-    from lightfuse.weights import load_weights
 
     light = None if hdr is None else f".{hdr}"
     names = room.NameSettings(name, "." + format_.lstrip("."), compare, light)

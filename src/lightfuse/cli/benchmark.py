@@ -51,7 +51,7 @@ def benchmark(
 
 def _chosen(models: list[str] | None) -> list[str]:
     from lightfuse.errors import WeightsError
-    from lightfuse.weights import shipped_models
+    from lightfuse.models import shipped_models
 
     shipped = shipped_models()
     for model in models or []:

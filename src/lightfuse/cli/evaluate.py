@@ -49,7 +49,7 @@ def evaluate(
     from lightfuse.evaluation import methods, run, scenes
     from lightfuse.evaluation.contact_sheet import ContactSheets
     from lightfuse.fuser import Fuser
-    from lightfuse.weights import shipped_models
+    from lightfuse.models import shipped_models
 
     if output is not None:
         check_table_output(output, overwrite=overwrite)

@@ -48,7 +48,7 @@ def export(
     """
     from lightfuse.cli.folders import check_folder_output, write_files
     from lightfuse.cli.printing import show
-    from lightfuse.weights import load_weights
+    from lightfuse.models import load_weights
 
     _check_int8(to, int8, data)
     chosen = load_weights(options.chosen_model(model, weights))

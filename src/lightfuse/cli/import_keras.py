@@ -21,8 +21,8 @@ def import_keras(
     Example: lightfuse import-keras weights.h5 -o authors.safetensors
     """
     from lightfuse.cli.printing import show
-    from lightfuse.weights import check_weights_output, save_weights
-    from lightfuse.weights.keras import read_keras
+    from lightfuse.models import check_weights_output, save_weights
+    from lightfuse.models.keras import read_keras
 
     check_weights_output(output, overwrite=overwrite)
     weights = read_keras(source)

@@ -25,7 +25,7 @@ def inspect(
     from lightfuse.cli.folders import check_folder_output, write_files
     from lightfuse.cli.printing import show
     from lightfuse.errors import MissingExtraError, PictureError
-    from lightfuse.weights import load_weights
+    from lightfuse.models import load_weights
 
     if pair and len(pair) != 2:
         raise PictureError(f"a pair is two pictures, an under- and an over-exposed one; {len(pair)} given")

@@ -2,7 +2,7 @@
 
 from lightfuse.evaluation.baselines import METHODS, average, enfuse, enfuse_available, mertens
 from lightfuse.evaluation.tables import ScoreTable
-from lightfuse.measures import (
+from lightfuse.metrics import (
     chroma_ratio,
     chroma_ratio_to_inputs,
     delta_e_2000,

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from lightfuse.errors import LightFuseError, PictureError
-from lightfuse.measures.pictures import Floats, Picture, as_unit
+from lightfuse.metrics.pictures import Floats, Picture, as_unit
 
 Method = Callable[[Sequence[Picture]], Floats]
 """Fuses exposures, from dark to bright, into RGB, H×W×3, float32 in [0, 1]."""

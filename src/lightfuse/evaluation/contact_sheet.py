@@ -11,8 +11,8 @@ from lightfuse.errors import OutputError
 from lightfuse.evaluation.run import Result
 from lightfuse.evaluation.scenes import Scene
 from lightfuse.images import write_picture
-from lightfuse.measures.colour import delta_e_2000, rgb_to_lab
-from lightfuse.measures.pictures import Picture, to_eight_bits
+from lightfuse.metrics.colour import delta_e_2000, rgb_to_lab
+from lightfuse.metrics.pictures import Picture, to_eight_bits
 from lightfuse.sheets import Cell, Pixels, colour_bar, framed, heading, row_of, shrink, stack
 
 LARGEST_ERROR = 25.0

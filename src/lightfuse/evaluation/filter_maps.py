@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lightfuse.evaluation.heat_maps import HeatMap, Values, draw_sheet
-from lightfuse.weights import ContextConfig, Weights
-from lightfuse.weights.shapes import parameter_shapes
+from lightfuse.models import ContextConfig, Weights
+from lightfuse.models.shapes import parameter_shapes
 
 INPUTS = ("under R", "under G", "under B", "over R", "over G", "over B")
 """What the six input channels of every model hold."""

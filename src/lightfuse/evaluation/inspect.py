@@ -7,9 +7,9 @@ from lightfuse.errors import PictureError
 from lightfuse.evaluation.filter_maps import draw_combining, draw_filtering
 from lightfuse.evaluation.pair_maps import draw_pair
 from lightfuse.images import read_picture
-from lightfuse.measures.pictures import Picture, as_unit
+from lightfuse.metrics.pictures import Picture, as_unit
+from lightfuse.models import Weights
 from lightfuse.sheets import shrink
-from lightfuse.weights import Weights
 
 LONG_SIDE = 768
 """Pixels that a pair is shrunk to before it is inspected."""

@@ -7,7 +7,7 @@ from lightfuse.brackets.recipe import best_recipe, fuse_by
 from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, mertens
 from lightfuse.evaluation.scenes import Scene
 from lightfuse.fuser import Fuser
-from lightfuse.measures.pictures import Floats, as_unit
+from lightfuse.metrics.pictures import Floats, as_unit
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from lightfuse.evaluation.filter_maps import context_names
 from lightfuse.evaluation.heat_maps import HeatMap, Panel, Photograph, Values, draw_sheet
-from lightfuse.measures.pictures import Floats
-from lightfuse.networks import ContextModel, PaperModel, from_weights
-from lightfuse.networks.context.combining import LUMA, compose
-from lightfuse.networks.paper import normalise, pad_to_stride
-from lightfuse.weights import Weights
+from lightfuse.metrics.pictures import Floats
+from lightfuse.models import ContextModel, PaperModel, Weights, from_weights
+from lightfuse.models.context.combining import LUMA, compose
+from lightfuse.models.paper import normalise, pad_to_stride
 
 _PANEL_WIDTH = 4.2  # inches
 _CAPTION_HEIGHT = 0.6

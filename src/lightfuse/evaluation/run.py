@@ -11,16 +11,16 @@ from lightfuse.errors import DataError, PictureError
 from lightfuse.evaluation.methods import Method
 from lightfuse.evaluation.scenes import AS_THEY_ARE, Protocol, Scene, read_scene
 from lightfuse.evaluation.tables import ScoreTable
-from lightfuse.measures.colour import (
+from lightfuse.metrics.colour import (
     chroma_ratio,
     chroma_ratio_to_inputs,
     hue_error,
     hue_error_to_inputs,
     mean_delta_e,
 )
-from lightfuse.measures.mef_ssim import mef_ssim
-from lightfuse.measures.pictures import Picture, to_eight_bits
-from lightfuse.measures.psnr_ssim import psnr, ssim
+from lightfuse.metrics.mef_ssim import mef_ssim
+from lightfuse.metrics.pictures import Picture, to_eight_bits
+from lightfuse.metrics.psnr_ssim import psnr, ssim
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from lightfuse.brackets.discover import FoundBracket
 from lightfuse.brackets.order import brightness, darkest_first
 from lightfuse.errors import DataError
 from lightfuse.images import read_picture
-from lightfuse.measures.pictures import Floats, as_unit
+from lightfuse.metrics.pictures import Floats, as_unit
 
 
 @dataclass(frozen=True)

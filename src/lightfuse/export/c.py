@@ -6,7 +6,7 @@ from lightfuse.export.c_project import makefile, rows_header, template
 from lightfuse.export.c_readme import readme
 from lightfuse.export.c_text import c_name
 from lightfuse.export.c_weights import weights_header
-from lightfuse.weights import ContextConfig, PaperConfig, Weights, check_shapes
+from lightfuse.models import ContextConfig, PaperConfig, Weights, check_shapes
 
 # C23 lets a pointer to arrays become one to constant arrays, C11 does not, and GCC says so when asked to be pedantic;
 # Clang says where it unrolls a loop less than it was asked to; sizes and places are of several kinds of whole numbers.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from lightfuse.weights import Config, ContextConfig, PaperConfig
+from lightfuse.models import Config, ContextConfig, PaperConfig
 
 PIXEL_BYTES = {"8 bit": 3, "16 bit": 6}
 _FLOAT = 4

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.export.c_text import braced, c_array, c_name, in_comment, weights_header_text
-from lightfuse.weights import ContextConfig, PaperConfig, Weights
+from lightfuse.models import ContextConfig, PaperConfig, Weights
 
 Floats = NDArray[np.float32]
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from lightfuse.networks.context import ContextModel
-from lightfuse.networks.models import from_weights
-from lightfuse.weights import Weights
+from lightfuse.models import Weights
+from lightfuse.models.context import ContextModel
+from lightfuse.models.networks import from_weights
 
 _CERTAIN = 1e9
 

@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 
 from lightfuse.errors import MissingExtraError
-from lightfuse.weights import Weights
-from lightfuse.weights.cost import cost
+from lightfuse.models import Weights
+from lightfuse.models.cost import cost
 
 
 def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]:

@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 
 from lightfuse.errors import LightFuseError, MissingExtraError, WeightsError
-from lightfuse.weights import ContextConfig, Weights
-from lightfuse.weights.cost import cost
+from lightfuse.models import ContextConfig, Weights
+from lightfuse.models.cost import cost
 
 
 def export_ncnn(weights: Weights, width: int, height: int) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from lightfuse.export.graph import Graph, convolution
 from lightfuse.export.onnx_thumbnail import averaged, thumbnail_sides
-from lightfuse.weights import ContextConfig, Weights
+from lightfuse.models import ContextConfig, Weights
 
 _LUMA = (0.299, 0.587, 0.114)
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lightfuse.errors import MissingExtraError
-from lightfuse.weights import Weights, check_shapes
-from lightfuse.weights.cost import cost
+from lightfuse.models import Weights, check_shapes
+from lightfuse.models.cost import cost
 
 
 def export_onnx(weights: Weights, data: Path | None = None) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from lightfuse.export import onnx_context, onnx_paper
 from lightfuse.export.graph import Graph
-from lightfuse.weights import ContextConfig, Weights
+from lightfuse.models import ContextConfig, Weights
 
 _ABOUT = "LightFuse, model {}: fuses an under- and an over-exposed picture of one scene, given in either order."
 

@@ -3,13 +3,13 @@
 import numpy as np
 
 from lightfuse.export.graph import Graph, convolution
-from lightfuse.weights import Weights
+from lightfuse.models import Weights
 
 _STRIDE = 8
 
 
 def respond(graph: Graph, weights: Weights, under: str, over: str) -> str:
-    """The fused picture, 1×3×H×W in [0, 1], of two such, under first: see `lightfuse.networks.paper`."""
+    """The fused picture, 1×3×H×W in [0, 1], of two such, under first: see `lightfuse.models.paper`."""
     one, two = graph.constant(1.0), graph.constant(2.0)
     stretched = graph.op("Concat", _stretched(graph, under), _stretched(graph, over), axis=1)
     x = graph.op("Sub", graph.op("Mul", stretched, two), one)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lightfuse.export.graph import Graph
-from lightfuse.weights import ContextConfig
+from lightfuse.models import ContextConfig
 
 
 def thumbnail_sides(graph: Graph, config: ContextConfig, height: str, width: str) -> tuple[str, str]:

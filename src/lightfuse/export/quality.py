@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.discover import find_brackets
 from lightfuse.errors import DataError
-from lightfuse.measures.mef_ssim import mef_ssim
-from lightfuse.measures.pictures import to_eight_bits
-from lightfuse.measures.psnr_ssim import psnr
-from lightfuse.samples import sample_pair
+from lightfuse.metrics.mef_ssim import mef_ssim
+from lightfuse.metrics.pictures import to_eight_bits
+from lightfuse.metrics.psnr_ssim import psnr
+from lightfuse.sample import sample_pair
 
 Picture = NDArray[Any]
 Pair = tuple[Picture, Picture]
 Fuse = Callable[[Picture, Picture], Picture]
 
-_SAMPLE_SIZE = (192, 128)
 _LONG_SIDE = 640  # of the pictures judged on: the thumbnail, where whole numbers cost most, is of one size anyway
 
 
@@ -55,13 +54,13 @@ def cost_section(exact: Fuse, counting: Fuse, data: Path | None) -> str:
 @cache
 def calibration_pairs() -> tuple[Pair, ...]:
     """The sample pairs that ranges are measured on."""
-    return tuple(sample_pair(*_SAMPLE_SIZE, seed=seed) for seed in range(4))
+    return tuple(sample_pair(*size) for size in ((192, 128), (144, 96), (128, 192), (96, 64)))
 
 
 @cache
 def _judging_pairs() -> tuple[Pair, ...]:
-    """Rooms that no range was measured on."""
-    return tuple(sample_pair(*_SAMPLE_SIZE, seed=seed) for seed in range(100, 102))
+    """Sizes that no range was measured on."""
+    return tuple(sample_pair(*size) for size in ((240, 160), (160, 120)))
 
 
 def _bracket_pairs(folder: Path) -> Iterator[Pair]:

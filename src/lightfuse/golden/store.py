@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import LightFuseError, OutputError
-from lightfuse.weights import Weights
+from lightfuse.models import Weights
 
 FILE_NAME = "golden.npz"
 

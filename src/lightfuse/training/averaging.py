@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from lightfuse.networks import Model
+from lightfuse.models import Model
 
 
 class AveragedModel:

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.networks.context.filtering import WINDOW
+from lightfuse.models import ContextConfig
+from lightfuse.models.context.filtering import WINDOW
 from lightfuse.training.augmentation import augmented
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
 from lightfuse.training.team import Team
-from lightfuse.weights import ContextConfig
 
 cv2.setNumThreads(1)  # Samples are small; OpenCV's threads would only get in torch's way.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightfuse.errors import DataError
 from lightfuse.evaluation import mef_ssim, psnr, ssim, to_eight_bits
-from lightfuse.networks import ContextModel
+from lightfuse.models import ContextConfig, ContextModel
 from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
 from lightfuse.training.context_sampling import ContextSampler
 from lightfuse.training.losses import ReferenceLosses
@@ -19,7 +19,6 @@ from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
 from lightfuse.training.team import Team
 from lightfuse.training.validation import Validation, combined, mean
-from lightfuse.weights import ContextConfig
 
 _SSIM_STRIDE = 2
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from lightfuse.errors import DataError, WeightsError
-from lightfuse.networks import Model, build, load
+from lightfuse.models import Model, build, load
 from lightfuse.training.averaging import AveragedModel
 from lightfuse.training.curves import draw_curves
 from lightfuse.training.prefetch import prefetched

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from lightfuse.networks import PaperModel
+from lightfuse.models import PaperModel
 from lightfuse.training.losses import ReferenceLosses, ssim
 from lightfuse.training.prepare import Dataset
 from lightfuse.training.sampling import Batch, PatchSampler, WholePair, whole_pairs

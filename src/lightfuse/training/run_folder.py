@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from lightfuse.errors import DataError
-from lightfuse.networks import Model, to_weights
+from lightfuse.models import Model, save_weights, to_weights
 from lightfuse.training.averaging import AveragedModel
 from lightfuse.training.settings import TrainSettings, read_settings
 from lightfuse.training.validation import MEASURES, Validation
-from lightfuse.weights import save_weights
 
 _COLUMNS = ("step", "loss", "learning_rate", *(f"validation_{measure}" for measure in MEASURES))
 

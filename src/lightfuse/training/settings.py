@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from lightfuse.errors import DataError, WeightsError
-from lightfuse.weights import Config, config_of
-from lightfuse.weights.architecture import vary
+from lightfuse.models import Config, config_of
+from lightfuse.models.config import vary
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.evaluation import mertens
-from lightfuse.measures.pictures import luma
+from lightfuse.metrics.pictures import luma
 
 Floats = NDArray[np.float32]
 

@@ -4,13 +4,13 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from lightfuse.models import PaperConfig
 from lightfuse.training.context_task import ContextTask
 from lightfuse.training.paper_task import PaperTask
 from lightfuse.training.prepare import Dataset
 from lightfuse.training.settings import TrainSettings
 from lightfuse.training.team import Team
 from lightfuse.training.validation import Validation
-from lightfuse.weights import PaperConfig
 
 
 class Task(Protocol):

@@ -44,4 +44,4 @@ def listed_files(static: Path = STATIC) -> str:
             names.append(name)
             hashed.update(f"{name} ".encode() + path.read_bytes())
     fields = {"version": hashed.hexdigest()[:16], "files": ["./", *names]}
-    return f"// Made by lightfuse.web.build.\nself.LIGHTFUSE = {json.dumps(fields, indent=2)};\n"
+    return f"// Made by tools.web_build.\nself.LIGHTFUSE = {json.dumps(fields, indent=2)};\n"

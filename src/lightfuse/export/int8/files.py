@@ -13,7 +13,7 @@ from lightfuse.export.int8.readme import int8_readme
 from lightfuse.export.int8.rounding import rounded
 from lightfuse.export.quality import calibration_pairs, cost_section
 from lightfuse.fuser import Fuser
-from lightfuse.weights import ContextConfig, Weights, check_shapes
+from lightfuse.models import ContextConfig, Weights, check_shapes
 
 _WIDEST = 64  # LF_MAX_WIDTH of c_files/int8/model.h
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 from lightfuse.export.int8.planes import Planes, sixteenfold_doubled, sums_of_four
-from lightfuse.weights import ContextConfig
+from lightfuse.models import ContextConfig
 
 
 class Filtering(ABC):

@@ -1,6 +1,6 @@
 """How much working memory the whole-number `lf_fuse_rows` asks for, without a compiler."""
 
-from lightfuse.weights import ContextConfig
+from lightfuse.models import ContextConfig
 
 
 def int8_rows_bytes(config: ContextConfig, width: int, height: int, pixel_bytes: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.weights import ContextConfig
+from lightfuse.models import ContextConfig
 
 Whole = NDArray[np.int64]
 """Whole numbers; those of C's int8_t, int16_t or int32_t, kept wider so that numpy never wraps."""

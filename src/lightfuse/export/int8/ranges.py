@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lightfuse.export.int8.filtering import Filtering
 from lightfuse.export.int8.planes import Planes, cell_edges, cell_sums, neighbourhoods
-from lightfuse.weights import ContextConfig, Weights
+from lightfuse.models import ContextConfig, Weights
 
 Ranges = dict[str, NDArray[np.float64]]
 """The largest magnitude of each channel, by the name of the layer that makes it; ``stream``: what levels hold."""

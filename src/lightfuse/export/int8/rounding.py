@@ -16,7 +16,7 @@ from lightfuse.export.int8.model import (
     Whole,
 )
 from lightfuse.export.int8.ranges import Ranges
-from lightfuse.weights import ContextConfig, Weights
+from lightfuse.models import ContextConfig, Weights
 
 Floats = NDArray[np.float64]
 

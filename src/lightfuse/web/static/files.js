@@ -1,4 +1,4 @@
-// Made by lightfuse.web.build.
+// Made by tools.web_build.
 self.LIGHTFUSE = {
   "version": "1e1d5feefdd03d3e",
   "files": [

@@ -1,5 +1,5 @@
 /**
- * MEF-SSIM: how well a fused picture keeps the structure of its exposures, as lightfuse.measures.mef_ssim has it.
+ * MEF-SSIM: how well a fused picture keeps the structure of its exposures, as lightfuse.metrics.mef_ssim has it.
  *
  * Ma, Zeng, Wang, "Perceptual Quality Assessment for Multi-Exposure Image Fusion", IEEE TIP 24(11), 2015. Around each
  * pixel the patch one would wish for has the exposures' highest contrast and a weighted mean of their structures; the

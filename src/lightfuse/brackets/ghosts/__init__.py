@@ -1,7 +1,0 @@
-"""Ghosts: what moved between the exposures of a bracket, found and resolved so that one frame speaks."""
-
-from lightfuse.brackets.ghosts.bracket import DeghostedBracket, deghost_bracket
-from lightfuse.brackets.ghosts.deghost import Deghosted, deghost
-from lightfuse.brackets.ghosts.overlay import ghost_overlay
-
-__all__ = ["Deghosted", "DeghostedBracket", "deghost", "deghost_bracket", "ghost_overlay"]

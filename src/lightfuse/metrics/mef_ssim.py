@@ -1,0 +1,255 @@
+"""MEF-SSIM: how well a fused picture keeps the structure of its exposures, with no reference picture.
+
+Ma, Zeng, Wang, "Perceptual Quality Assessment for Multi-Exposure Image Fusion", IEEE TIP 24(11), 2015, with the
+constants of its authors' program. Around each pixel the 11×11 patches of the exposures are split into mean, contrast
+and structure; the patch one would wish for has the highest contrast and a weighted mean of the structures; the score is
+the contrast-and-structure part of SSIM between it and the fused patch, averaged over the picture and combined over
+three scales.
+
+Patches are never formed. A wished-for patch is a weighted sum of mean-free exposure patches, so its statistics follow
+from the exposures' local covariances, which are a handful of box and Gaussian filters.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import PictureError
+from lightfuse.metrics.pictures import Picture, as_unit, luma, require_same_size
+
+Plane = NDArray[np.float64]
+
+WINDOW = 11
+"""Side of a patch, in pixels."""
+
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
+"""Exponents of the scales, finest first, before they are divided by their sum: the first three of MS-SSIM's."""
+
+SMALLEST_SIDE = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)
+"""Sides of pictures it is defined for, in pixels: a patch must fit at the coarsest scale."""
+
+_PATCH_PIXELS = WINDOW * WINDOW
+_WINDOW_SIGMA = 1.5
+_STABILITY = (0.03 * 255) ** 2  # SSIM's C2 for K2 = 0.03, on levels 0 to 255
+_CONTRAST_FLOOR = 0.001  # in levels; keeps the structure of a flat patch defined
+_LARGEST_EXPONENT = 10.0  # beyond it the weighting is as good as a maximum
+_TINY = float(np.finfo(np.float64).eps)
+_PATCH_ROWS_AT_ONCE = 64
+
+
+def mef_ssim(result: Picture, exposures: Sequence[Picture]) -> float:
+    """Return the MEF-SSIM of a fused picture against the exposures it was made from, in [0, 1], on luma.
+
+    The result and the exposures (two or more, in any order) are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one
+    size and at least 44×44. A scale whose score is negative counts as 0. Raises PictureError for anything else.
+    """
+    sources = _source_levels(exposures)
+    fused = _fused_levels(result, sources)
+    scores = []
+    for scale in range(len(SCALE_WEIGHTS)):
+        if scale > 0:
+            fused, sources = _halve(fused), [_halve(source) for source in sources]
+        scores.append(_mean_quality(fused, _strips(sources)))
+    return _combined(scores)
+
+
+class MefSsim:
+    """MEF-SSIM of many fused pictures against the same exposures: what these alone decide is worked out once.
+
+    Exposures and results are as for `mef_ssim`, and so are the scores. It keeps about five planes of float64 an
+    exposure: meant for pictures of moderate size.
+    """
+
+    def __init__(self, exposures: Sequence[Picture]) -> None:
+        sources = _source_levels(exposures)
+        self._finest = sources
+        self._scales = []
+        for scale in range(len(SCALE_WEIGHTS)):
+            if scale > 0:
+                sources = [_halve(source) for source in sources]
+            self._scales.append(list(_strips(sources)))
+
+    def score(self, result: Picture) -> float:
+        """Return the MEF-SSIM of one result; raises PictureError when it is no picture of the exposures' size."""
+        fused = _fused_levels(result, self._finest)
+        scores = []
+        for scale, strips in enumerate(self._scales):
+            if scale > 0:
+                fused = _halve(fused)
+            scores.append(_mean_quality(fused, strips))
+        return _combined(scores)
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """Some rows of one scale, small enough for the cache, and what the exposures wish for there.
+
+    Attributes:
+        rows: where it lies, with the margin of a window.
+        sources, means: the exposures' rows, and their Gaussian-weighted local means.
+        factors: what each mean-free exposure patch is multiplied by in the wished-for patch.
+        variance: of the wished-for patch, Gaussian-weighted.
+    """
+
+    rows: slice
+    sources: list[Plane]
+    means: list[Plane]
+    factors: list[Plane]
+    variance: Plane
+
+
+def _source_levels(exposures: Sequence[Picture]) -> list[Plane]:
+    if len(exposures) < 2:
+        raise PictureError(f"MEF-SSIM needs two or more exposures, but got {len(exposures)}.")
+    first = as_unit(exposures[0], "exposure 1")
+    if min(first.shape[:2]) < SMALLEST_SIDE:
+        raise PictureError(f"MEF-SSIM needs pictures of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels.")
+    sources = []
+    for number, exposure in enumerate(exposures, start=1):
+        source = as_unit(exposure, f"exposure {number}")
+        require_same_size(source, first, f"exposure {number}", "first exposure")
+        sources.append(_levels(luma(source)))
+    return sources
+
+
+def _fused_levels(result: Picture, sources: Sequence[Plane]) -> Plane:
+    fused = as_unit(result, "result")
+    require_same_size(fused, sources[0], "result", "first exposure")
+    return _levels(luma(fused))
+
+
+def _combined(scores: Sequence[float]) -> float:
+    total = sum(SCALE_WEIGHTS)
+    product = 1.0
+    for score, weight in zip(scores, SCALE_WEIGHTS, strict=True):
+        product *= max(score, 0.0) ** (weight / total)
+    return product
+
+
+def _levels(plane: NDArray[np.float32]) -> Plane:
+    return plane.astype(np.float64) * 255
+
+
+def _halve(plane: Plane) -> Plane:
+    """Average 2×2 blocks; an odd last row or column is repeated."""
+    height, width = plane.shape
+    even = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+
+
+def _strips(sources: list[Plane]) -> Iterator[_Strip]:
+    """Cut a scale into strips whose intermediates stay in the cache."""
+    patch_rows = sources[0].shape[0] - WINDOW + 1
+    for top in range(0, patch_rows, _PATCH_ROWS_AT_ONCE):
+        rows = slice(top, min(top + _PATCH_ROWS_AT_ONCE, patch_rows) + WINDOW - 1)
+        yield _strip(rows, [source[rows] for source in sources])
+
+
+def _strip(rows: slice, sources: list[Plane]) -> _Strip:
+    box_covariances = _covariances(sources, _box_mean)
+    contrasts = [np.sqrt(_PATCH_PIXELS * box_covariances[k, k]) for k in range(len(sources))]
+    factors, highest_contrast = _wished_for_patch(box_covariances, contrasts)
+    variance = _variance_of_sum(factors, _covariances(sources, _gaussian_mean))
+    # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
+    # magnify, from passing for structure.
+    variance = np.minimum(variance, _gaussian_peak() * highest_contrast**2)
+    return _Strip(rows, sources, [_gaussian_mean(source) for source in sources], factors, variance)
+
+
+def _mean_quality(fused: Plane, strips: Iterable[_Strip]) -> float:
+    total, patches = 0.0, 0
+    for strip in strips:
+        quality = _similarity(fused[strip.rows], strip)
+        total += float(quality.sum())
+        patches += quality.size
+    return total / patches
+
+
+def _wished_for_patch(
+    box_covariances: dict[tuple[int, int], Plane], contrasts: list[Plane]
+) -> tuple[list[Plane], Plane]:
+    """Return what each mean-free exposure patch is multiplied by in the wished-for patch, and that patch's contrast.
+
+    Structures are weighted by contrast to the power of `_exponent`: where exposures agree, the strongest decides.
+    """
+    norms = [contrast + _CONTRAST_FLOOR for contrast in contrasts]
+    exponent = _exponent(box_covariances, contrasts)
+    weights = [(norm / WINDOW) ** exponent + _TINY for norm in norms]
+    total_weight = sum(weights[1:], start=weights[0])
+    factors = [weight / total_weight / norm for weight, norm in zip(weights, norms, strict=True)]
+
+    highest_contrast = np.maximum.reduce(norms)
+    own_norm = np.sqrt(_PATCH_PIXELS * _variance_of_sum(factors, box_covariances))
+    rescale = np.divide(highest_contrast, own_norm, out=np.zeros_like(own_norm), where=own_norm > 0)
+    return [factor * rescale for factor in factors], highest_contrast
+
+
+def _exponent(box_covariances: dict[tuple[int, int], Plane], contrasts: list[Plane]) -> Plane:
+    """tan(π/2·R), R being how far the patches' structures agree: |Σ x̃_k| / Σ |x̃_k|."""
+    ones = [np.ones_like(contrast) for contrast in contrasts]
+    norm_of_sum = np.sqrt(_PATCH_PIXELS * _variance_of_sum(ones, box_covariances))
+    sum_of_norms = sum(contrasts[1:], start=contrasts[0])
+    agreement = np.clip((norm_of_sum + _TINY) / (sum_of_norms + _TINY), _TINY, 1 - _TINY)
+    return np.minimum(np.tan(math.pi / 2 * agreement), _LARGEST_EXPONENT)
+
+
+def _similarity(fused: Plane, strip: _Strip) -> Plane:
+    """SSIM's contrast-and-structure term of each patch with the wished-for one, Gaussian-weighted.
+
+    The covariance is held to what Cauchy and Schwarz allow, for flat patches, as the variance is.
+    """
+    mean = _gaussian_mean(fused)
+    variance = np.maximum(_gaussian_mean(fused * fused) - mean * mean, 0)
+    covariance = np.zeros_like(variance)
+    for source, source_mean, factor in zip(strip.sources, strip.means, strip.factors, strict=True):
+        covariance += factor * (_gaussian_mean(source * fused) - source_mean * mean)
+    bound = np.sqrt(strip.variance * variance)
+    covariance = np.clip(covariance, -bound, bound)
+    return (2 * covariance + _STABILITY) / (strip.variance + variance + _STABILITY)
+
+
+def _covariances(planes: list[Plane], window_mean: Callable[[Plane], Plane]) -> dict[tuple[int, int], Plane]:
+    """Local covariance of each pair k ≤ l of planes, at every window wholly inside; variances are never negative."""
+    means = [window_mean(plane) for plane in planes]
+    covariances = {}
+    for k, first in enumerate(planes):
+        for m in range(k, len(planes)):
+            covariance = window_mean(first * planes[m]) - means[k] * means[m]
+            covariances[k, m] = np.maximum(covariance, 0) if m == k else covariance
+    return covariances
+
+
+def _variance_of_sum(factors: list[Plane], covariances: dict[tuple[int, int], Plane]) -> Plane:
+    variance = np.zeros_like(factors[0])
+    for k, first in enumerate(factors):
+        variance += first * first * covariances[k, k]
+        for m in range(k + 1, len(factors)):
+            variance += 2 * first * factors[m] * covariances[k, m]
+    return np.maximum(variance, 0)
+
+
+def _box_mean(plane: Plane) -> Plane:
+    import cv2
+
+    return _inside(cv2.boxFilter(plane, -1, (WINDOW, WINDOW)))
+
+
+def _gaussian_mean(plane: Plane) -> Plane:
+    import cv2
+
+    return _inside(cv2.GaussianBlur(plane, (WINDOW, WINDOW), _WINDOW_SIGMA))
+
+
+def _inside(plane: Plane) -> Plane:
+    margin = WINDOW // 2
+    return plane[margin:-margin, margin:-margin]
+
+
+def _gaussian_peak() -> float:
+    """Weight of the centre of the normalised Gaussian window."""
+    import cv2
+
+    return float(cv2.getGaussianKernel(WINDOW, _WINDOW_SIGMA).max()) ** 2

@@ -1,0 +1,67 @@
+"""Reading the paper's authors' Keras weights (HDF5) into LightFuse's own."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import MissingExtraError, WeightsError
+from lightfuse.models.config import KNOWN_MODELS, PaperConfig
+from lightfuse.models.store import Weights, check_shapes
+
+# LightFuse's name: the authors' name. Keras keeps kernels as height, width, in, out (depthwise: height, width, in, 1).
+_POINTWISE = {f"combining.layers.{i}": (f"custconv2d/w{i + 1}:0", f"custconv2d/b{i + 1}:0") for i in range(3)}
+_DEPTHWISE = {"filtering.down1": "depthwise_conv2d", "filtering.down2": "depthwise_conv2d_1"}
+_SEPARABLE = "separable_conv2d/separable_conv2d"
+
+
+def read_keras(path: Path) -> Weights:
+    """The authors' ``.h5`` file as weights of ``paper`` or ``paper-wide``, whichever its sizes say.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+        WeightsError: the file is missing, no HDF5, or not of the paper's network.
+    """
+    try:
+        import h5py
+    except ImportError:
+        raise MissingExtraError("reading Keras weights", "keras") from None
+    if not path.is_file():
+        raise WeightsError(f"{str(path)!r} is not a file; give the authors' .h5 weights")
+    try:
+        with h5py.File(path, "r") as file:
+            tensors = _translate(file)
+    except OSError:
+        raise WeightsError(f"{str(path)!r} is not a readable HDF5 file; give the authors' .h5 weights") from None
+    except (KeyError, ValueError, TypeError) as error:  # A tensor is not there, of other axes, or no tensor at all.
+        reason = " ".join(str(error.args[0]).split())
+        raise WeightsError(f"{str(path)!r} is not of the paper's network: {reason}") from None
+    weights = Weights(_model_of(tensors, path), tensors, notes={"origin": f"imported from Keras file {path.name}"})
+    check_shapes(weights, str(path))
+    return weights
+
+
+def _translate(file: Any) -> dict[str, NDArray[np.float32]]:
+    def read(name: str) -> NDArray[np.float32]:
+        return np.asarray(file[name], dtype=np.float32)
+
+    tensors = {}
+    for ours, (weight, bias) in _POINTWISE.items():
+        tensors[f"{ours}.weight"] = read(weight).transpose(3, 2, 0, 1)
+        tensors[f"{ours}.bias"] = read(bias)
+    for ours, theirs in _DEPTHWISE.items():
+        tensors[f"{ours}.weight"] = read(f"{theirs}/{theirs}/depthwise_kernel:0").transpose(2, 3, 0, 1)
+        tensors[f"{ours}.bias"] = read(f"{theirs}/{theirs}/bias:0")
+    tensors["filtering.down3.weight"] = read(f"{_SEPARABLE}/depthwise_kernel:0").transpose(2, 3, 0, 1)
+    tensors["filtering.mix.weight"] = read(f"{_SEPARABLE}/pointwise_kernel:0").transpose(3, 2, 0, 1)
+    tensors["filtering.mix.bias"] = read(f"{_SEPARABLE}/bias:0")
+    return tensors
+
+
+def _model_of(tensors: dict[str, NDArray[np.float32]], path: Path) -> str:
+    hidden = (tensors["combining.layers.0.bias"].size, tensors["combining.layers.1.bias"].size)
+    for model, config in KNOWN_MODELS.items():
+        if config == PaperConfig(hidden):
+            return model
+    raise WeightsError(f"{str(path)!r} has hidden layers {hidden}; the paper's networks have 32, 32 or 256, 64")

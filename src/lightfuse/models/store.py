@@ -1,0 +1,168 @@
+"""Weights files: safetensors that carry their model's name and configuration inside."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import OutputError, WeightsError
+from lightfuse.models.config import Config, config_from_json, config_of, config_to_json
+from lightfuse.models.shapes import parameter_shapes
+
+_METADATA_KEY = "lightfuse"
+
+
+@dataclass(frozen=True, init=False)
+class Weights:
+    """A model's name, its tensors (float32, named as in torch), free notes, and what the model is made of.
+
+    Without ``config`` it is the known model of that name; with one, the name may be any.
+
+    Raises:
+        WeightsError: there is no ``config`` and the model is unknown.
+    """
+
+    model: str
+    tensors: Mapping[str, NDArray[np.float32]]
+    notes: Mapping[str, str]
+    config: Config
+
+    def __init__(
+        self,
+        model: str,
+        tensors: Mapping[str, NDArray[np.float32]],
+        notes: Mapping[str, str],
+        config: Config | None = None,
+    ) -> None:
+        values = {"model": model, "tensors": tensors, "notes": notes, "config": config or config_of(model)}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were learned."""
+        return sum(tensor.size for tensor in self.tensors.values())
+
+
+def shipped_models() -> list[str]:
+    """The names of the models whose weights come with LightFuse."""
+    folder = resources.files("lightfuse.models") / "weights"
+    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".safetensors"))
+
+
+def load_weights(model: str | Path) -> Weights:
+    """Weights by the name of a shipped model or by the path of a ``.safetensors`` file.
+
+    Raises:
+        WeightsError: no such model or file, a corrupt file, or tensors that do not fit the model it names.
+    """
+    if isinstance(model, str) and model in shipped_models():
+        with resources.as_file(resources.files("lightfuse.models") / "weights" / f"{model}.safetensors") as path:
+            return read_weights(path)
+    path = Path(model)
+    if not os.path.exists(path):
+        names = ", ".join(shipped_models())
+        if isinstance(model, str):
+            raise WeightsError(f"{model!r} is neither a model ({names}) nor a weights file; check the spelling")
+        raise WeightsError(f"there is no weights file {str(model)!r}; check the path, or name a model ({names})")
+    return read_weights(path)
+
+
+def read_weights(path: Path) -> Weights:
+    """Read one weights file and check every tensor against its model's shapes (see :func:`load_weights`)."""
+    from safetensors import SafetensorError, safe_open
+
+    if path.is_dir():
+        raise WeightsError(f"{str(path)!r} is a folder; give a weights file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = (file.metadata() or {}).get(_METADATA_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        if any(tensor.dtype.kind == "V" for tensor in tensors.values()):  # A format that some package taught numpy.
+            raise TypeError
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(
+            f"{str(path)!r} is not a readable weights file ({reason}); export or train it again"
+        ) from None
+    except (TypeError, AttributeError):  # How safetensors meets a number format that numpy has not.
+        raise WeightsError(f"{str(path)!r} holds numbers that are not float32; train or export it again") from None
+    if header is None:
+        raise WeightsError(f"{str(path)!r} does not say which model it belongs to; was it written by LightFuse?")
+    weights = _parse(header, tensors, path)
+    check_shapes(weights, str(path))
+    return weights
+
+
+def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> Weights:
+    try:
+        fields = json.loads(header)
+        # Files of before configurations were written name a known model.
+        config = config_from_json(dict(fields["config"])) if "config" in fields else None
+        return Weights(str(fields["model"]), tensors, dict(fields.get("notes", {})), config)
+    except WeightsError as error:
+        raise WeightsError(f"{str(path)!r} cannot be used: {error}") from None
+    except (ValueError, KeyError, TypeError):
+        raise WeightsError(f"{str(path)!r} has a damaged header; export or train it again") from None
+
+
+def check_shapes(weights: Weights, name: str) -> None:
+    """Refuse tensors that are missing, unexpected, of another shape, not float32, or not finite."""
+    expected = parameter_shapes(weights.config)
+    for key in sorted(expected.keys() | weights.tensors.keys()):
+        if key not in expected or key not in weights.tensors:
+            what = "lacks" if key in expected else "has an unexpected"
+            raise WeightsError(
+                f"{name!r} {what} tensor {key!r} for model {weights.model!r}; is it another model's file?"
+            )
+        tensor = weights.tensors[key]
+        if tensor.shape != expected[key]:
+            raise WeightsError(
+                f"{name!r}: tensor {key!r} has shape {tensor.shape}, model {weights.model!r} needs {expected[key]}"
+            )
+        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            raise WeightsError(f"{name!r}: tensor {key!r} must hold finite float32 numbers; train or export it again")
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write a weights file: to a temporary name first, then moved into place.
+
+    Raises:
+        WeightsError: the tensors do not fit the model.
+        OutputError: the disk refuses.
+    """
+    from safetensors.numpy import save
+
+    check_shapes(weights, str(path))
+    header = json.dumps(
+        {"model": weights.model, "config": config_to_json(weights.config), "notes": dict(weights.notes)}
+    )
+    # safetensors writes the bytes behind a view, not the view: tensors must be contiguous.
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(save(tensors, metadata={_METADATA_KEY: header}))
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_weights_output(path: Path, *, overwrite: bool) -> None:
+    """Raise OutputError, before any work, unless a weights file can be written at ``path``."""
+    if path.suffix != ".safetensors":
+        raise OutputError(f"{str(path)!r} must end in .safetensors; that is the format of weights files")
+    if path.is_dir():
+        raise OutputError(f"{str(path)!r} is a folder; give the file to write")
+    if os.path.exists(path) and not overwrite:
+        raise OutputError(f"{str(path)!r} already exists; give --overwrite to replace it")
+    if not path.parent.is_dir():
+        raise OutputError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; create it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{str(path)!r} cannot be written: the folder {str(path.parent)!r} is closed to writing")

@@ -1,0 +1,203 @@
+import numpy as np
+import pytest
+from moving_things import HEIGHT, WIDTH, Moved, moved, rms, room, with_disc
+
+from lightfuse.deghost import deghost
+from lightfuse.errors import LightFuseError, PictureError
+from tools.synthetic import Camera, Scene, sample_pair
+
+
+@pytest.fixture(scope="module")
+def pair() -> Moved:
+    """A disc of middling brightness, held by both frames, before wall and floor."""
+    return moved(0.1)
+
+
+def photographed(light, evs, bits=8):
+    return [Camera().photograph(light, ev, bits=bits, seed=i) for i, ev in enumerate(evs)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("evs", "bits"), [((-1, 1), 8), ((-3, 3), 8), ((-3, 3), 16), ((-3, 1), 8)])
+def test_where_nothing_moved_the_very_same_arrays_come_back(seed, evs, bits):
+    under, over = photographed(room(seed), evs, bits)
+    result = deghost(under, over, mode="always")
+    assert result.under is under
+    assert result.over is over
+    assert result.mask is None
+    assert result.share == 0
+
+
+def test_what_moved_is_found_and_nothing_far_from_it(pair):
+    result = deghost(pair.under, pair.over)
+    assert result.mask is not None
+    assert result.mask.dtype == np.uint8
+    assert (result.mask[pair.spoilt] > 127).mean() > 0.95
+    far = ~_near(pair.spoilt, 25)
+    assert not result.mask[far].any()
+    assert result.share == pytest.approx(result.mask.mean() / 255, rel=0.05)
+    assert 0.5 < result.score <= 1
+
+
+def test_under_shows_overs_moment_when_over_speaks(pair):
+    result = deghost(pair.under, pair.over, base="over")
+    assert result.over is pair.over
+    assert rms(pair.under, pair.under_then, pair.spoilt) > 10
+    assert rms(result.under, pair.under_then, pair.spoilt) < 3
+
+
+def test_over_shows_unders_moment_when_under_speaks(pair):
+    result = deghost(pair.under, pair.over, base="under")
+    assert result.under is pair.under
+    before = rms(pair.over, pair.over_then, pair.spoilt)
+    assert before > 50
+    assert rms(result.over, pair.over_then, pair.spoilt) < before / 8
+
+
+def test_pixels_outside_the_mask_stay_bit_for_bit(pair):
+    for base in ("under", "over"):
+        result = deghost(pair.under, pair.over, base=base)
+        outside = result.mask == 0
+        assert np.array_equal(result.under[outside], pair.under[outside])
+        assert np.array_equal(result.over[outside], pair.over[outside])
+
+
+def test_the_frames_given_are_not_changed(pair):
+    under, over = pair.under.copy(), pair.over.copy()
+    deghost(under, over, base="under")
+    deghost(under, over, base="over")
+    assert np.array_equal(under, pair.under)
+    assert np.array_equal(over, pair.over)
+
+
+def test_edges_of_the_mask_are_soft(pair):
+    mask = deghost(pair.under, pair.over).mask
+    steps = np.abs(np.diff(mask.astype(int), axis=1))
+    assert mask.max() == 255
+    assert steps.max() < 128
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_every_dtype_gives_the_same_picture(pair, bits):
+    fine = moved(0.1, bits=16)
+    under, over = fine.under, fine.over
+    if bits == 32:
+        under, over = (frame.astype(np.float32) / np.float32(65535) for frame in (under, over))
+    result = deghost(under, over, base="over")
+    assert result.under.dtype == under.dtype
+    eight = deghost(pair.under, pair.over, base="over").under
+    scale = 255 if bits == 32 else 255 / 65535
+    assert np.abs(result.under[pair.spoilt].astype(np.float64) * scale - eight[pair.spoilt]).mean() < 1
+
+
+def test_the_clipped_frame_does_not_speak_by_itself():
+    """A dim disc before the bright window, white in over: by over's word there would be a flat hole."""
+    hidden = moved(0.03, (-2, 3), places=((110, 60), (150, 60)))
+    assert (hidden.over[hidden.spoilt & (hidden.under_then.min(-1) > 150)] > 250).mean() > 0.5
+    result = deghost(hidden.under, hidden.over)
+    assert result.under is hidden.under
+    assert rms(result.over, hidden.over_then, hidden.spoilt) < rms(hidden.over, hidden.over_then, hidden.spoilt) / 4
+
+
+def test_a_clipped_base_is_overridden_only_if_it_may_be():
+    hidden = moved(0.03, (-2, 3), places=((110, 60), (150, 60)))
+    assert deghost(hidden.under, hidden.over, base="over").over is not hidden.over
+    assert deghost(hidden.under, hidden.over, base="over", override=False).over is hidden.over
+
+
+def test_a_hole_is_filled_from_around_it():
+    """Over must speak, and is clipped where the dim disc was: no trace of the disc may stay in under."""
+    hidden = moved(0.03, (-2, 3), places=((110, 60), (150, 60)))
+    result = deghost(hidden.under, hidden.over, base="over", override=False)
+    disc = with_disc(room(), (110, 60), 0.03)[1] & (hidden.over.min(-1) >= 252)
+    assert disc.sum() > 200
+    assert hidden.under[disc].mean() < 60
+    expected = hidden.under_then[disc].mean()
+    assert abs(float(result.under[disc].mean()) - expected) < 0.25 * expected
+
+
+def test_where_over_is_clipped_unders_detail_stays():
+    """Over speaks before the window: under's sky around the disc, which over cannot show, must not turn flat."""
+    hidden = moved(0.03, (-2, 3), places=((110, 60), (150, 60)))
+    result = deghost(hidden.under, hidden.over, base="over", override=False)
+    disc = _near(with_disc(room(), (110, 60), 0.03)[1], 1)
+    sky = (result.mask == 255) & (hidden.over == 255).all(-1) & ~disc & (hidden.under.min(-1) > 170)
+    assert sky.sum() > 50
+    assert np.abs(result.under[sky].astype(int) - hidden.under[sky]).mean() < 2
+
+
+def test_auto_leaves_alone_what_gains_nothing_and_always_does_not():
+    """Two frames of different scenes disagree nearly everywhere: no ghost."""
+    under, _ = sample_pair(WIDTH, HEIGHT, seed=0)
+    _, over = sample_pair(WIDTH, HEIGHT, seed=0)
+    over = np.ascontiguousarray(over[::-1, ::-1])
+    auto = deghost(under, over)
+    assert auto.under is under
+    assert auto.over is over
+    if auto.notes:
+        assert "too much to be ghosts" in auto.notes[0]
+    always = deghost(under, over, mode="always")
+    assert always.mask is not None
+
+
+def test_frames_with_nothing_in_common_are_left_with_a_note():
+    under, over = np.zeros((40, 60, 3), np.uint8), np.full((40, 60, 3), 255, np.uint8)
+    result = deghost(under, over)
+    assert result.under is under
+    assert result.over is over
+    assert "too few unclipped values" in result.notes[0]
+
+
+def test_the_number_of_threads_changes_nothing(pair):
+    one, three = (deghost(pair.under, pair.over, base="under", threads=n) for n in (1, 3))
+    assert np.array_equal(one.over, three.over)
+    assert np.array_equal(one.mask, three.mask)
+
+
+def test_a_picture_larger_than_the_search_is_deghosted_too():
+    """1,500 × 1,000 is searched at half its size; odd sizes must fit as well."""
+    light = Scene(0).render(1501, 1003)
+    (first, at_first), (last, at_last) = (with_disc(light, place, 0.1, 90) for place in ((460, 690), (960, 700)))
+    under, over = Camera().photograph(first, -2, seed=0), Camera().photograph(last, 2, seed=1)
+    truth = Camera().photograph(last, -2, seed=0)
+    result = deghost(under, over, base="over")
+    assert rms(result.under, truth, at_first | at_last) < rms(under, truth, at_first | at_last) / 5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (15, 40), (16, 16)])
+def test_tiny_frames_pass_through(size):
+    rng = np.random.default_rng(0)
+    under = rng.integers(0, 100, (*size, 3), dtype=np.uint8)
+    over = (under * 2).astype(np.uint8)
+    result = deghost(under, over)
+    assert result.under is under
+    assert result.over is over
+
+
+@pytest.mark.parametrize(
+    ("under", "over", "told"),
+    [
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4, 3), np.uint8), "differ in size: 5×4 and 4×5"),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 3), np.uint16), "differ in type: uint8 and uint16"),
+        (np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8), "height × width × 3"),
+        (np.zeros((4, 5, 3)), np.zeros((4, 5, 3)), "not float64"),
+        ("a.jpg", np.zeros((4, 5, 3), np.uint8), "not str"),
+        (np.full((40, 40, 3), np.nan, np.float32), np.zeros((40, 40, 3), np.float32), "NaN"),
+    ],
+)
+def test_bad_frames_are_refused_in_a_sentence(under, over, told):
+    with pytest.raises(PictureError, match=told):
+        deghost(under, over)
+
+
+@pytest.mark.parametrize("setting", [{"base": "middle"}, {"mode": "off"}, {"threads": 0}, {"threads": "2"}])
+def test_bad_settings_are_refused(pair, setting):
+    with pytest.raises(LightFuseError, match="must be"):
+        deghost(pair.under, pair.over, **setting)
+
+
+def _near(mask, distance):
+    import cv2
+
+    side = 2 * distance + 1
+    return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0

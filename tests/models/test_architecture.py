@@ -1,0 +1,133 @@
+"""Configurations: budgets of the known models, what a file carries, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from lightfuse.errors import WeightsError
+from lightfuse.models import KNOWN_MODELS, ContextConfig, PaperConfig, Weights, read_weights, save_weights
+from lightfuse.models.config import config_from_json, config_of, config_to_json, vary
+from lightfuse.models.cost import cost
+from lightfuse.models.shapes import parameter_shapes
+
+ODD = ContextConfig(
+    thumbnail_cells=600, channels=5, levels=3, shared=False, hidden=(4, 3), outputs=5, ratio=True, context_stride=2
+)
+
+
+def zeros(config):
+    return {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(config).items()}
+
+
+@pytest.mark.parametrize(("model", "parameters", "products"), [("small", 1574, 180), ("base", 6000, 450)])
+def test_models_keep_to_their_budgets(model, parameters, products):
+    assert cost(KNOWN_MODELS[model]).parameters <= parameters
+    assert cost(KNOWN_MODELS[model]).multiply_adds <= products
+
+
+def test_the_papers_cost_is_the_published_one():
+    assert (cost(KNOWN_MODELS["paper"]).parameters, cost(KNOWN_MODELS["paper"]).multiply_adds) == (1574, 1330)
+    assert cost(KNOWN_MODELS["paper-wide"]).parameters == 18630
+
+
+def test_cost_of_a_context_model_counted_by_hand():
+    # Layers 6·4 + 4·3 + 3·5; context 4 + 5 channels, 2 each; composing 11, chroma weight 6, ratio 2.
+    assert cost(ODD).multiply_adds == 24 + 12 + 15 + 18 + 19
+    combining = 6 * 4 + (4 * 3 + 3) + 3 * 5
+    block = 5 * 9 + 5 * 5 + 5
+    filtering = 6 * 9 + (6 * 5 + 5) + (2 + 3) * block + (10 * 5 + 5) + (5 * 9 + 9)
+    assert cost(ODD).parameters == combining + filtering
+
+
+@pytest.mark.parametrize("config", [*KNOWN_MODELS.values(), ODD])
+def test_a_file_carries_its_configuration_whatever_its_name(tmp_path, config):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, Weights("my-variation", zeros(config), {"by": "a test"}, config))
+    again = read_weights(path)
+    assert (again.model, again.config, again.notes) == ("my-variation", config, {"by": "a test"})
+    assert again.parameters == cost(config).parameters
+
+
+def test_a_file_without_a_configuration_is_the_known_model_of_its_name(tmp_path):
+    path = tmp_path / "w.safetensors"
+    header = {"lightfuse": json.dumps({"model": "paper-wide", "notes": {}})}
+    path.write_bytes(save(zeros(KNOWN_MODELS["paper-wide"]), metadata=header))
+    assert read_weights(path).config == PaperConfig((256, 64))
+
+
+def test_tensors_are_checked_against_the_files_own_configuration(tmp_path):
+    path = tmp_path / "w.safetensors"
+    with pytest.raises(WeightsError, match=r"has shape .* needs"):
+        save_weights(path, Weights("small", zeros(KNOWN_MODELS["small"]), {}, ContextConfig(channels=13)))
+    with pytest.raises(WeightsError, match="tensor"):
+        save_weights(path, Weights("small", zeros(KNOWN_MODELS["small"]), {}, PaperConfig()))
+
+
+def test_weights_without_a_configuration_need_a_known_name():
+    assert Weights("small", {}, {}).config == KNOWN_MODELS["small"]
+    with pytest.raises(WeightsError, match="unknown model 'smal'; known are paper, paper-wide, small, base"):
+        Weights("smal", {}, {})
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({}, "unknown architecture None"),
+        ({"family": "transformer"}, "unknown architecture 'transformer'"),
+        ({"family": ["context"]}, "unknown architecture"),
+        ({"family": "context", "heads": 3}, "no field 'heads'"),
+        ({"family": "context", "channels": 0}, "'channels' of the context architecture cannot be 0"),
+        ({"family": "context", "channels": 10**9}, "'channels'"),
+        ({"family": "context", "channels": 2.5}, "'channels'"),
+        ({"family": "context", "channels": True}, "'channels'"),
+        ({"family": "context", "channels": None}, "'channels'"),
+        ({"family": "context", "channels": float("inf")}, "'channels'"),
+        ({"family": "context", "hidden": []}, "'hidden'"),
+        ({"family": "context", "hidden": 8}, "'hidden'"),
+        ({"family": "context", "outputs": 3}, "'outputs'"),
+        ({"family": "context", "levels": 0}, "'levels'"),
+        ({"family": "context", "context_stride": 3}, "'context_stride'"),
+        ({"family": "context", "context_stride": 16}, "'context_stride'"),
+        ({"family": "context", "thumbnail_cells": 1}, "'thumbnail_cells'"),
+        ({"family": "context", "shared": "perhaps"}, "'shared'"),
+        ({"family": "paper", "hidden": [32]}, "'hidden' of the paper architecture"),
+    ],
+)
+def test_a_senseless_configuration_is_refused_in_a_sentence(tmp_path, config, sentence):
+    path = tmp_path / "w.safetensors"
+    header = json.dumps({"model": "small", "config": config, "notes": {}})
+    path.write_bytes(save(zeros(KNOWN_MODELS["small"]), metadata={"lightfuse": header}))
+    with pytest.raises(WeightsError, match=sentence) as refused:
+        read_weights(path)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_json_and_back():
+    for config in (*KNOWN_MODELS.values(), ODD):
+        assert config_from_json(json.loads(json.dumps(config_to_json(config)))) == config
+
+
+def test_fields_are_varied_from_text_and_from_numbers():
+    assert vary(ODD, {"hidden": "14,12", "shared": "true", "channels": "7"}) == replace(
+        ODD, hidden=(14, 12), shared=True, channels=7
+    )
+    assert vary(ODD, {"hidden": [14, 12]}).hidden == (14, 12)
+
+
+@pytest.mark.parametrize(
+    ("size", "thumbnail"),
+    [
+        ((1024, 1536), (128, 192)),
+        ((1536, 1024), (192, 128)),
+        ((4000, 6000), (128, 192)),
+        ((1, 1), (160, 160)),
+        ((100, 2000), (32, 704)),
+        ((1, 5000), (16, 1536)),
+    ],
+)
+def test_thumbnails_keep_the_shape_in_multiples_of_the_coarsest_cell(size, thumbnail):
+    assert config_of("small").thumbnail_size(*size) == thumbnail

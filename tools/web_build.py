@@ -1,0 +1,121 @@
+"""Makes what the page needs and nobody writes by hand: the WebAssembly core, the sample pair, and the list of files.
+
+``python -m tools.web_build`` (``make web``) puts all three into ``static/``; the WebAssembly needs the ``ziglang``
+package, whose ``zig cc`` is the compiler. The same sources and the same ziglang give the same bytes.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from lightfuse.errors import LightFuseError, OutputError
+from lightfuse.web.files import LIST_NAME, STATIC, listed_files
+from tools.web_weights_header import weights_header
+
+RECORD = "engine/build.json"
+"""Which compiler made the WebAssembly, and a digest of what it was made from."""
+
+_SCALAR = "engine/lightfuse-scalar.wasm"
+BUILDS = {"engine/lightfuse-simd.wasm": "generic+simd128", _SCALAR: "generic"}
+"""The two builds, and the processor features each may use."""
+
+# Vectors of four floats would be four scalars each, and the code four times as long.
+_VECTORS = "LF_LANES_f32 = 4, LF_VECS_f32 = 2, LF_OUTS_f32 = 5 };"
+_NO_VECTORS = "LF_LANES_f32 = 1, LF_VECS_f32 = 4, LF_OUTS_f32 = 5 };"
+
+_PACKAGE = STATIC.parents[1]
+_SOURCE = Path(__file__).parent / "wasm" / "lightfuse_wasm.c"
+_FLAGS = (
+    *("-target", "wasm32-freestanding", "-std=c11", "-Os", "-Wall", "-Wextra", "-Wno-unknown-pragmas"),
+    *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fno-sanitize=all"),
+    *("-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all"),
+)
+_SAMPLE_SIZE = (1500, 1000)
+_SAMPLE_QUALITY = 82
+
+
+def build(static: Path = STATIC) -> None:
+    """Make everything anew in a folder laid out like ``static/``.
+
+    Raises:
+        LightFuseError: ziglang is missing or does not compile the core.
+        OutputError: the folder cannot be written.
+    """
+    try:
+        for name in BUILDS:
+            (static / name).write_bytes(compiled(name))
+        record = {"ziglang": ziglang_version(), "sources": sources_digest()}
+        (static / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+        write_samples(static / "sample")
+        (static / LIST_NAME).write_text(listed_files(static))
+    except OSError as error:
+        raise OutputError(f"cannot write {str(error.filename)!r}: {error.strerror}") from None
+
+
+def compiled(name: str) -> bytes:
+    """One of `BUILDS`. Raises LightFuseError as `build` does."""
+    if ziglang_version() is None:
+        raise LightFuseError("the WebAssembly core is compiled by zig: pip install ziglang")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)
+        shutil.copytree(_PACKAGE / "core", made / "core", ignore=shutil.ignore_patterns("*.so", "*.py*"))
+        if name == _SCALAR:
+            _without_vectors(made / "core" / "parts" / "vectors.h")
+        (made / "weights.h").write_text(weights_header())
+        shutil.copy(_SOURCE, made)
+        # Run in the folder itself, so that no path of this machine can get into the result.
+        command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, f"-mcpu={BUILDS[name]}", "-I", "core"]
+        done = subprocess.run([*command, _SOURCE.name, "-o", "out.wasm"], cwd=made, capture_output=True, text=True)
+        if done.returncode:
+            raise LightFuseError(f"zig could not compile the core: {done.stderr.strip()}")
+        return (made / "out.wasm").read_bytes()
+
+
+def _without_vectors(header: Path) -> None:
+    text = header.read_text()
+    if text.count(_VECTORS) != 1:
+        raise LightFuseError(f"{header.name} says no more how long vectors are, as {__name__} expects; mend it there")
+    header.write_text(text.replace(_VECTORS, _NO_VECTORS))
+
+
+def sources_digest() -> str:
+    """SHA-256 of what the WebAssembly is made from: the core's headers, the C file, the weights, and the flags."""
+    core = _PACKAGE / "core"
+    headers = sorted([core / "lightfuse.h", *(core / "parts").glob("*.h")])
+    hashed = hashlib.sha256()
+    for path in (*headers, _SOURCE):
+        hashed.update(f"{path.name} ".encode() + path.read_bytes())
+    hashed.update(weights_header().encode())
+    hashed.update(json.dumps([_FLAGS, BUILDS, _NO_VECTORS]).encode())
+    return hashed.hexdigest()
+
+
+def ziglang_version() -> str | None:
+    """The version of the installed ziglang package, or None."""
+    try:
+        return metadata.version("ziglang")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def write_samples(folder: Path) -> None:
+    """``under.jpg`` and ``over.jpg``, the pair that the page offers to try. Raises OSError."""
+    import imagecodecs
+
+    from tools.synthetic import sample_pair
+
+    pictures = sample_pair(*_SAMPLE_SIZE, noise=False)
+    for name, picture in zip(("under", "over"), pictures, strict=True):
+        (folder / f"{name}.jpg").write_bytes(imagecodecs.jpeg8_encode(picture, level=_SAMPLE_QUALITY, optimize=True))
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except LightFuseError as problem:
+        sys.exit(f"lightfuse: {problem}")
