@@ -9,12 +9,13 @@ import pytest
 from lightfuse import core
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
-from lightfuse.golden import TOLERANCES, check, compare, digest, load_golden, make, store
+from lightfuse.golden import TOLERANCES, check, compare, digest, load_golden, store
 from lightfuse.models import load_weights, shipped_models
 from lightfuse.models.networks import from_weights
+from tools import golden_maker
 from tools.golden_maker import fused_by_torch
 
-MAKE_AGAIN = "weights or samples have changed: run python -m lightfuse.golden"
+MAKE_AGAIN = "weights or samples have changed: run python -m tools.make_golden"
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +90,10 @@ def test_results_that_are_no_pictures_never_pass(golden):
 
 
 def test_a_set_made_anew_is_the_same(golden, monkeypatch):
-    monkeypatch.setattr(make, "_RECIPES", [r for r in make._RECIPES if r.name in ("odd", "sixteen")])  # To be quick.
-    again = make.make_golden()
+    monkeypatch.setattr(
+        golden_maker, "_RECIPES", [r for r in golden_maker._RECIPES if r.name in ("odd", "sixteen")]
+    )  # To be quick.
+    again = golden_maker.make_golden()
     assert again.weights == golden.weights, MAKE_AGAIN
     assert [case.name for case in again.cases] == ["odd", "sixteen"]
     for case in again.cases:
@@ -107,7 +110,7 @@ def test_the_command_writes_what_is_loaded(golden, tmp_path, monkeypatch, capsys
     save = store.save_golden
     monkeypatch.setattr(store, "save_golden", lambda made, path: (written.append(path), save(made, tmp_path / "g.npz")))
     monkeypatch.setattr("pathlib.Path.stat", lambda *_, **__: type("Stat", (), {"st_size": 1000}))
-    runpy.run_module("lightfuse.golden", run_name="__main__")
+    runpy.run_module("tools.make_golden", run_name="__main__")
     monkeypatch.undo()
     assert written[0].name == store.FILE_NAME
     monkeypatch.setattr(store, "FILE_NAME", str(tmp_path / "g.npz"))

@@ -10,8 +10,8 @@ from in_node import needs_node, rgba, run_node
 
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
-from lightfuse.web import build
 from lightfuse.web.files import LIST_NAME, STATIC, listed_files
+from tools import web_build as build
 from tools.synthetic import sample_pair
 from tools.web_weights_header import MODELS
 
