@@ -49,6 +49,8 @@ class ContextConfig:
             weight for chroma alone.
         ratio: chroma follows the luma's gain (chroma over luma is kept) before the chroma gain.
         context_stride: thumbnail cells a context cell spans along a side (1, 2, 4…).
+        bounded: the fused luma lies between the lumas of both exposures, and what is black or white in both exposures,
+            such as a border, is left out of what the FilteringNet sees of the scene.
     """
 
     thumbnail_cells: int = 192 * 128
@@ -59,6 +61,7 @@ class ContextConfig:
     outputs: int = 4
     ratio: bool = False
     context_stride: int = 1
+    bounded: bool = False
 
     family: ClassVar[str] = "context"
 

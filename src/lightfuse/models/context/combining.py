@@ -14,6 +14,7 @@ _MIXING_BIAS = -3.0  # answers near 0 mean: take over; a bright pixel pushes the
 _OFFSET_SCALE = 0.5
 _RATIO_FLOOR = 0.02  # added to both lumas of a ratio, so that black has one
 _LARGEST_CHROMA_GAIN = 8.0
+_NEARLY_ZERO = 1e-6  # in place of a divisor of 0
 
 
 class CombiningNet(nn.Module):
@@ -31,9 +32,11 @@ class CombiningNet(nn.Module):
     def forward(self, under: Tensor, over: Tensor, context: Tensor, strength: Tensor) -> Tensor:
         """Fuse N×3×H×W pictures in [0, 1] with N×C×H×W context; N×1×1×1 ``strength`` in [0, 1] as in `compose`.
 
-        The answer is N×3×H×W, at most 1, and may fall below 0 a little.
+        The result is N×3×H×W in [0, 1].
         """
-        return keep_hue(compose(under, over, self.answer(under, over, context), strength, ratio=self.config.ratio))
+        config = self.config
+        answer = self.answer(under, over, context)
+        return compose(under, over, answer, strength, ratio=config.ratio, bounded=config.bounded)
 
     def answer(self, under: Tensor, over: Tensor, context: Tensor) -> Tensor:
         """The numbers each pixel is given, N×``outputs``×H×W, as `compose` reads them."""
@@ -57,32 +60,67 @@ class CombiningNet(nn.Module):
             weight[0, 0] = 1
 
 
-def compose(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor, *, ratio: bool) -> Tensor:
+def compose(
+    under: Tensor, over: Tensor, answer: Tensor, strength: Tensor, *, ratio: bool, bounded: bool = True
+) -> Tensor:
     """The picture that answers describe: a mixture, its luma lifted or lowered, its chroma strengthened or weakened.
 
     ``answer`` is N×4×H×W or N×5×H×W: mixing weight of under (before the sigmoid), luma gain, luma offset, chroma gain
-    and, if there, a mixing weight for chroma alone. The gains and the offset count ``strength`` times.
+    and, if there, a mixing weight for chroma alone. The gains and the offset count ``strength`` times. Where
+    ``bounded``, the luma of the result lies between the lumas of the two exposures, and its channels in [0, 1].
     """
-    luma = under.new_tensor(LUMA)[None, :, None, None]
-    mixture = _mix(under, over, answer[:, :1])
-    mixture_luma = (mixture * luma).sum(dim=1, keepdim=True)
-    coloured, coloured_luma = mixture, mixture_luma
-    if answer.shape[1] == 5:
-        coloured = _mix(under, over, answer[:, 4:5])
-        coloured_luma = (coloured * luma).sum(dim=1, keepdim=True)
-
-    gain, offset, saturation = (answer[:, i : i + 1] * strength for i in (1, 2, 3))
-    fused_luma = mixture_luma * (1 + gain) + _OFFSET_SCALE * offset
-    chroma_gain = 1 + saturation
+    lowest, highest = luma_bounds(under, over)
+    luma = proposed_luma(under, over, answer, strength)
+    if bounded:
+        luma = luma.maximum(lowest).minimum(highest)
+    coloured = _mix(under, over, answer[:, 4:5] if answer.shape[1] == 5 else answer[:, :1])
+    coloured_luma = _luma(coloured)
+    chroma_gain = 1 + answer[:, 3:4] * strength
     if ratio:
-        lift = (fused_luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
+        lift = (luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
         chroma_gain = chroma_gain * lift.clamp(max=_LARGEST_CHROMA_GAIN)
-    return fused_luma + (coloured - coloured_luma) * chroma_gain.clamp(0, _LARGEST_CHROMA_GAIN)
+    chroma = (coloured - coloured_luma) * chroma_gain.clamp(0, _LARGEST_CHROMA_GAIN)
+    return into_gamut(luma, chroma, lowest) if bounded else keep_hue(luma + chroma)
+
+
+def luma_bounds(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
+    """The smaller and the larger luma of both exposures at each pixel, N×1×H×W each."""
+    of_under, of_over = _luma(under), _luma(over)
+    return of_under.minimum(of_over), of_under.maximum(of_over)
+
+
+def proposed_luma(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> Tensor:
+    """The luma that answers describe before it is limited to `luma_bounds`: N×1×H×W."""
+    mixture_luma = _luma(_mix(under, over, answer[:, :1]))
+    return mixture_luma * (1 + answer[:, 1:2] * strength) + _OFFSET_SCALE * answer[:, 2:3] * strength
+
+
+def into_gamut(luma: Tensor, chroma: Tensor, lowest: Tensor) -> Tensor:
+    """luma + chroma as RGB in [0, 1], N×3×H×W, of the same hue; a pixel inside already stays as it is.
+
+    A pixel with a channel above 1 is divided by its largest, which keeps its saturation, but its luma is not lowered
+    below ``lowest``; what is still outside, above 1 or below 0, loses chroma at the same luma.
+
+    Args:
+        luma: N×1×H×W in [0, 1].
+        chroma: N×3×H×W, RGB minus luma; its own luma is 0.
+        lowest: N×1×H×W, at most ``luma``.
+    """
+    largest = luma + chroma.amax(dim=1, keepdim=True)
+    scale = (1 / largest.clamp(min=1)).maximum(lowest / luma.clamp(min=_NEARLY_ZERO)).clamp(max=1)
+    luma, chroma = luma * scale, chroma * scale
+    to_white = (1 - luma) / chroma.amax(dim=1, keepdim=True).clamp(min=_NEARLY_ZERO)
+    to_black = luma / (-chroma.amin(dim=1, keepdim=True)).clamp(min=_NEARLY_ZERO)
+    return luma + chroma * to_white.minimum(to_black).clamp(max=1)
 
 
 def keep_hue(fused: Tensor) -> Tensor:
     """N×3×H×W where a pixel with a channel above 1 is divided by its largest: clipped, a highlight would change hue."""
     return fused / fused.amax(dim=1, keepdim=True).clamp(min=1)
+
+
+def _luma(picture: Tensor) -> Tensor:
+    return (picture * picture.new_tensor(LUMA)[None, :, None, None]).sum(dim=1, keepdim=True)
 
 
 def _mix(under: Tensor, over: Tensor, answer: Tensor) -> Tensor:

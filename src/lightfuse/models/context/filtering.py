@@ -52,15 +52,17 @@ class FilteringNet(nn.Module):
         with torch.no_grad():
             self.head.weight.mul_(0.5)
 
-    def forward(self, thumbnail: Tensor, windows: Sequence[Place] | None = None) -> Tensor:
+    def forward(self, thumbnail: Tensor, weights: Tensor, windows: Sequence[Place] | None = None) -> Tensor:
         """N×6×h×w in [0, 1], sides multiples of 2 to the power ``levels``, to N×``context_channels``×h/stride×w/stride.
+
+        The N×1×h×w ``weights`` say how much each cell counts in the summary of the scene (see `scene_weights`).
 
         With ``windows``, the even (row, column) of one `WINDOW` a sample, the finest level is decoded there alone,
         which saves training most of the work; a cell at a window's edge may differ from what the whole would give.
         """
         thumbnail = thumbnail - 0.5
         skips = self._down(thumbnail)
-        x = skips[-1] + self._summary(skips[-1])
+        x = skips[-1] + self._summary(skips[-1], F.avg_pool2d(weights, 2**self.config.levels))
         cuts = _cuts(windows, skips[0].shape[-2:]) if windows is not None else {}
         for level in reversed(range(self.config.first_level, self.config.levels)):
             skip = skips[level - 1] if level else thumbnail
@@ -83,9 +85,14 @@ class FilteringNet(nn.Module):
             levels.append(x)
         return levels
 
-    def _summary(self, coarsest: Tensor) -> Tensor:
-        """What the mean and the maximum of every channel say of the whole scene, N×C×1×1."""
-        both = torch.cat([coarsest.mean(dim=(2, 3)), coarsest.amax(dim=(2, 3))], dim=1)
+    def _summary(self, coarsest: Tensor, weights: Tensor) -> Tensor:
+        """What the mean and the maximum of every channel say of the whole scene, N×C×1×1.
+
+        A cell of ``weights`` from a quarter on counts in full for the maximum; channels are at least 0.
+        """
+        mean = (coarsest * weights).sum(dim=(2, 3)) / weights.sum(dim=(2, 3))
+        largest = (coarsest * (4 * weights).clamp(max=1)).amax(dim=(2, 3))
+        both = torch.cat([mean, largest], dim=1)
         summary: Tensor = self.summary(both)
         return summary[:, :, None, None]
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lightfuse.models import ContextConfig
 from lightfuse.models.context.combining import CombiningNet
 from lightfuse.models.context.filtering import FilteringNet, Place
+from lightfuse.models.context.scene import fill_empty, scene_weights
 
 # Mean absolute difference of the thumbnails: up to the first they are one picture, from the second on a bracket.
 _SAME_PICTURE, _BRACKET = 0.03, 0.12
@@ -38,6 +39,9 @@ class ContextModel(nn.Module):
 
     def context(self, thumbnail: Tensor, windows: Sequence[Place] | None = None) -> tuple[Tensor, Tensor]:
         """The context grid (see :class:`FilteringNet`) and how much of a bracket the pair is, N×1×1×1 in [0, 1]."""
-        difference = (thumbnail[:, 3:] - thumbnail[:, :3]).abs().mean(dim=(1, 2, 3), keepdim=True)
+        weights = scene_weights(thumbnail) if self.config.bounded else torch.ones_like(thumbnail[:, :1])
+        difference = (thumbnail[:, 3:] - thumbnail[:, :3]).abs().mean(dim=1, keepdim=True)
+        difference = (difference * weights).mean(dim=(2, 3), keepdim=True) / weights.mean(dim=(2, 3), keepdim=True)
         strength = ((difference - _SAME_PICTURE) / (_BRACKET - _SAME_PICTURE)).clamp(0, 1)
-        return self.filtering(thumbnail, windows), strength
+        filled = fill_empty(thumbnail, weights, self.config.levels)
+        return self.filtering(filled, weights, windows), strength
