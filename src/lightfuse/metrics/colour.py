@@ -33,6 +33,13 @@ def rgb_to_lab(picture: Picture) -> Lab:
     return _unit_to_lab(as_unit(picture))
 
 
+def lightness(picture: Picture) -> NDArray[np.float64]:
+    """Return CIE L* of an sRGB picture, H×W float64 in [0, 100]; pictures and errors as in `rgb_to_lab`."""
+    unit = as_unit(picture)
+    tops = range(0, unit.shape[0], _ROWS_AT_ONCE)
+    return np.concatenate([_unit_to_lab(unit[top : top + _ROWS_AT_ONCE])[..., 0] for top in tops])
+
+
 def delta_e_2000(first: Lab, second: Lab) -> NDArray[np.float64]:
     """Return the CIEDE2000 colour difference of each pair of Lab colours (…×3 in, … out), with kL = kC = kH = 1.
 

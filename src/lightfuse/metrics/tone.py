@@ -1,0 +1,178 @@
+"""Tone faults that a mean score hides: luma above both inputs, pale or clipped highlights, a border's influence.
+
+Every measure here rounds its pictures to 8 bits first. Levels are those of 8 bits, 0 to 255; L* is CIE lightness, 0 to
+100.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import PictureError
+from lightfuse.metrics.colour import lightness
+from lightfuse.metrics.pictures import Picture, as_unit, luma, require_same_size, to_eight_bits
+
+CLIPPED_OVER = 248
+"""Least channel of the over-exposed picture, in levels, from which a pixel is a highlight it does not hold."""
+
+HELD_LIGHTNESS = (15.0, 90.0)
+"""L* of the under-exposed picture within which it holds such a highlight."""
+
+SMALLEST_HIGHLIGHTS = 0.001
+"""Fraction of a picture's pixels that must be such highlights before their separation is measured."""
+
+LOCAL_WINDOW = 11
+"""Side of the windows in which local contrast is measured, in pixels."""
+
+BORDERS = (0.04, 0.15, 0.4)
+"""Widths of the black borders a picture is tried with, each a fraction of the side it is added to."""
+
+CLIPPED_RESULT = 250
+"""Least channel of a result, in levels, from which a pixel counts as clipped."""
+
+HELD_LEVELS = (70, 240)
+"""An exposure holds a pixel whose largest channel is between these levels, both excluded."""
+
+LARGEST_CHROMA_RATIO = 1.4
+"""A scene whose chroma is more than this times that of its better exposed input has too much colour."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How well tones are kept apart in the highlights that only the under-exposed picture holds.
+
+    Attributes:
+        pixels: fraction of the picture that these highlights are.
+        spread: difference between the 90th and the 10th percentile of L* there, in the result.
+        mean: mean L* there, in the result.
+        local_contrast: mean local standard deviation of L* there, in the result over that in the under-exposed
+            picture.
+
+    All but ``pixels`` are NaN where the highlights are smaller than `SMALLEST_HIGHLIGHTS`; ``local_contrast`` also
+    where the under-exposed picture is flat there.
+    """
+
+    pixels: float
+    spread: float
+    mean: float
+    local_contrast: float
+
+
+def luma_above_inputs(result: Picture, under: Picture, over: Picture) -> float:
+    """Return by how many levels the result's luma exceeds the larger of the two inputs' lumas, mean over all pixels.
+
+    A pixel that does not exceed it counts as 0. All three are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one
+    size. Raises PictureError for anything else.
+    """
+    fused, dark, bright = _eight_bits_of_one_size(result, under, over)
+    excess = _luma_levels(fused) - np.maximum(_luma_levels(dark), _luma_levels(bright))
+    return float(np.mean(np.maximum(excess, 0), dtype=np.float64))
+
+
+def highlight_separation(result: Picture, under: Picture, over: Picture) -> Separation:
+    """Measure the highlights that over clips and under holds: see `held_highlights` and `Separation`.
+
+    All three are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one size. Raises PictureError for anything else.
+    """
+    fused, dark, bright = _eight_bits_of_one_size(result, under, over)
+    held = held_highlights(dark, bright)
+    pixels = float(held.mean())
+    if pixels < SMALLEST_HIGHLIGHTS:
+        return Separation(pixels, math.nan, math.nan, math.nan)
+    of_result, of_under = lightness(fused), lightness(dark)
+    low, high = np.percentile(of_result[held], [10, 90])
+    contrast, contrast_of_under = (_local_contrast(plane, held) for plane in (of_result, of_under))
+    ratio = contrast / contrast_of_under if contrast_of_under > 1e-3 else math.nan
+    return Separation(pixels, float(high - low), float(of_result[held].mean()), ratio)
+
+
+def held_highlights(under: Picture, over: Picture) -> NDArray[np.bool_]:
+    """Return where over's least channel is at least `CLIPPED_OVER` and under's L* within `HELD_LIGHTNESS`, H×W.
+
+    Pictures and errors as in `highlight_separation`.
+    """
+    dark, bright = _eight_bits_of_one_size(under, over)
+    lowest, highest = HELD_LIGHTNESS
+    in_range = (lowest <= lightness(dark)) & (lightness(dark) <= highest)
+    held: NDArray[np.bool_] = (bright.min(axis=2) >= CLIPPED_OVER) & in_range
+    return held
+
+
+def clipped_though_held(result: Picture, exposures: Sequence[Picture]) -> float:
+    """Return the percentage of pixels that are clipped in the result though an exposure holds them.
+
+    Clipped: the least channel is at least `CLIPPED_RESULT`. Held: the largest channel of one of the exposures lies
+    within `HELD_LEVELS`. The result and one or more exposures are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one
+    size. Raises PictureError for anything else.
+    """
+    if not exposures:
+        raise PictureError("Clipping is measured against one or more exposures, but none was given.")
+    fused, *sources = _eight_bits_of_one_size(result, *exposures)
+    lowest, highest = HELD_LEVELS
+    held = np.zeros(fused.shape[:2], dtype=bool)
+    for source in sources:
+        largest = source.max(axis=2)
+        held |= (lowest < largest) & (largest < highest)
+    return 100 * float(np.mean(held & (fused.min(axis=2) >= CLIPPED_RESULT)))
+
+
+def border_change(
+    fuse: Callable[[Sequence[Picture]], Picture], exposures: Sequence[Picture], fractions: Sequence[float] = BORDERS
+) -> float:
+    """Return by how many levels a black border round the exposures changes the result inside it, for the worst border.
+
+    Each border is compared with the result without one by the mean absolute difference over pixels and channels.
+    `fuse` takes and returns RGB pictures, H×W×3, uint8, uint16 or float in [0, 1], and keeps their size.
+    Raises PictureError for exposures that are no such pictures, and what `fuse` raises.
+    """
+    plain = to_eight_bits(fuse(exposures)).astype(np.float64)
+    height, width = plain.shape[:2]
+    worst = 0.0
+    for fraction in fractions:
+        top, left = border_size(height, fraction), border_size(width, fraction)
+        framed = to_eight_bits(fuse([with_black_border(exposure, fraction) for exposure in exposures]))
+        inside = framed[top : top + height, left : left + width]
+        worst = max(worst, float(np.abs(inside - plain).mean()))
+    return worst
+
+
+def with_black_border(picture: Picture, fraction: float) -> Picture:
+    """Return the picture with black added on all sides, as wide as that fraction of the side it is added to."""
+    top, left = (border_size(side, fraction) for side in picture.shape[:2])
+    return np.pad(picture, ((top, top), (left, left), (0, 0)))
+
+
+def border_size(side: int, fraction: float) -> int:
+    """Pixels of a border that is this fraction of a side, at least 1."""
+    return max(1, round(side * fraction))
+
+
+def _eight_bits_of_one_size(first: Picture, *others: Picture) -> list[NDArray[np.uint8]]:
+    pictures = [to_eight_bits(picture) for picture in (first, *others)]
+    for number, picture in enumerate(pictures[1:], start=2):
+        require_same_size(picture, pictures[0], f"picture {number}", "first picture")
+    return pictures
+
+
+def _luma_levels(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return luma(as_unit(picture)) * np.float32(255)
+
+
+def _local_contrast(plane: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
+    """Mean over some pixels of the standard deviation, among them alone, within the window around each."""
+    import cv2
+
+    def window_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        window = (LOCAL_WINDOW, LOCAL_WINDOW)
+        sums = cv2.boxFilter(values, -1, window, normalize=False, borderType=cv2.BORDER_CONSTANT)
+        return np.asarray(sums, dtype=np.float64)[where]
+
+    inside = where.astype(np.float64)
+    masked = plane * inside
+    count = window_sum(inside)
+    mean = window_sum(masked) / count
+    variance = window_sum(masked * plane) / count - mean * mean
+    return float(np.sqrt(np.maximum(variance, 0)).mean())
