@@ -6,7 +6,7 @@ import pytest
 from skimage.color import rgb2lab
 
 from lightfuse.errors import PictureError
-from lightfuse.evaluation import (
+from lightfuse.metrics import (
     chroma_ratio,
     chroma_ratio_to_inputs,
     delta_e_2000,
@@ -65,7 +65,7 @@ def colourful(height: int = 20) -> np.ndarray:
     return np.random.default_rng(2).random((height, 30, 3))
 
 
-def test_delta_e_is_what_its_authors_published() -> None:
+def test_delta_e_matches_published_test_data() -> None:
     first, second, expected = PUBLISHED_PAIRS[:, :3], PUBLISHED_PAIRS[:, 3:6], PUBLISHED_PAIRS[:, 6]
     np.testing.assert_allclose(delta_e_2000(first, second), expected, atol=6e-5)
     np.testing.assert_allclose(delta_e_2000(second, first), expected, atol=6e-5)
@@ -76,7 +76,7 @@ def test_lab_agrees_with_scikit_image() -> None:
     np.testing.assert_allclose(rgb_to_lab(picture), rgb2lab(picture), atol=0.05)
 
 
-def test_lab_of_red_is_the_known_one() -> None:
+def test_lab_of_red() -> None:
     np.testing.assert_allclose(rgb_to_lab(solid(1, 0, 0))[0, 0], [53.24, 80.09, 67.20], atol=0.03)
 
 
@@ -88,7 +88,7 @@ def test_greys_have_no_chroma_and_white_has_full_lightness() -> None:
     assert lab[0, 255, 0] == pytest.approx(100)
 
 
-def test_mean_delta_e_is_the_mean_over_all_strips() -> None:
+def test_mean_delta_e_is_over_the_whole_picture() -> None:
     """Taller than the strips a big picture is cut into."""
     result, reference = colourful(600), colourful(600)[::-1]
     expected = delta_e_2000(rgb_to_lab(result), rgb_to_lab(reference)).mean()
@@ -101,7 +101,7 @@ def test_hue_error_is_the_angle_between_lab_hues() -> None:
     assert hue_error(solid(1, 0, 0), solid(0, 1, 0)) == pytest.approx(angle, abs=1e-3)
 
 
-def test_hue_error_goes_the_short_way_round() -> None:
+def test_hue_error_takes_the_smaller_angle() -> None:
     """Two blues-to-pinks on either side of Lab's hue ±180 degrees are near, not a full turn apart."""
     just_above, just_below = solid(0, 0.6, 0.505), solid(0, 0.6, 0.54)
     hues = [math.degrees(math.atan2(lab[2], lab[1])) for lab in (rgb_to_lab(p)[0, 0] for p in (just_above, just_below))]
@@ -110,7 +110,7 @@ def test_hue_error_goes_the_short_way_round() -> None:
     assert hue_error(just_above, just_below) == pytest.approx(360 - hues[0] + hues[1], abs=1e-3)
 
 
-def test_hue_error_looks_only_where_the_reference_is_coloured() -> None:
+def test_hue_error_ignores_grey_reference_pixels() -> None:
     reference = np.concatenate([solid(0.5, 0.5, 0.5), solid(0.9, 0.2, 0.2)])
     result = np.concatenate([solid(0.2, 0.2, 0.9), solid(0.9, 0.2, 0.2)])
     assert hue_error(result, reference) == 0
@@ -118,7 +118,7 @@ def test_hue_error_looks_only_where_the_reference_is_coloured() -> None:
     assert math.isnan(hue_error(result, np.full_like(result, 0.5)))
 
 
-def test_hue_error_grows_with_a_turn_of_hue() -> None:
+def test_hue_error_grows_with_hue_rotation() -> None:
     def turned(turn: float) -> np.ndarray:
         return solid(*colorsys.hsv_to_rgb(0.6 + turn, 0.7, 0.8))
 
@@ -145,7 +145,7 @@ def test_chroma_ratio_is_a_ratio_of_means_and_not_a_mean_of_ratios() -> None:
     assert ratio == pytest.approx(chroma(strong) / (chroma(strong) + chroma(weak)))
 
 
-def test_without_a_reference_each_pixel_is_held_to_its_better_exposed_input() -> None:
+def test_without_reference_each_pixel_is_compared_with_its_better_exposed_input() -> None:
     """Left the under-exposed frame is the better one, right the over-exposed."""
     under = np.concatenate([solid(0.8, 0.4, 0.3), solid(0.05, 0.0, 0.0)], axis=1)
     over = np.concatenate([solid(1.0, 1.0, 0.9), solid(0.3, 0.5, 0.6)], axis=1)

@@ -5,7 +5,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lightfuse.errors import PictureError
-from lightfuse.evaluation import psnr, ssim
+from lightfuse.metrics import psnr, ssim
 
 
 def noisy_pair(shape: tuple[int, int] = (37, 52)) -> tuple[np.ndarray, np.ndarray]:
@@ -14,7 +14,7 @@ def noisy_pair(shape: tuple[int, int] = (37, 52)) -> tuple[np.ndarray, np.ndarra
     return np.clip(reference + random.normal(0, 0.1, reference.shape), 0, 1), reference
 
 
-def test_psnr_of_a_tenth_off_everywhere_is_twenty_decibels() -> None:
+def test_psnr_of_a_uniform_error_of_a_tenth_is_20_db() -> None:
     assert psnr(np.full((4, 4, 3), 0.6), np.full((4, 4, 3), 0.5)) == pytest.approx(20, abs=1e-4)
 
 
@@ -48,7 +48,7 @@ def test_ssim_agrees_with_scikit_image(shape: tuple[int, int]) -> None:
     assert ssim(result, reference) == pytest.approx(expected, abs=1e-6)
 
 
-def test_ssim_of_two_flat_pictures_is_its_brightness_term() -> None:
+def test_ssim_of_two_flat_pictures_is_its_luminance_term() -> None:
     expected = (2 * 0.2 * 0.8 + 1e-4) / (0.2**2 + 0.8**2 + 1e-4)
     assert ssim(np.full((16, 16, 3), 0.2), np.full((16, 16, 3), 0.8)) == pytest.approx(expected, abs=1e-6)
 
@@ -64,7 +64,7 @@ def test_ssim_of_equal_pictures_is_one() -> None:
 
 
 @pytest.mark.parametrize("measure", [psnr, ssim])
-def test_the_dtype_does_not_change_the_figure(measure) -> None:
+def test_psnr_and_ssim_do_not_depend_on_dtype(measure) -> None:
     random = np.random.default_rng(5)
     result, reference = random.integers(0, 256, (2, 20, 20, 3), dtype=np.uint8)
     in_sixteen_bits = measure(result.astype(np.uint16) * np.uint16(257), reference / 255)

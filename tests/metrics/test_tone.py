@@ -7,7 +7,7 @@ import pytest
 
 from lightfuse.errors import PictureError
 from lightfuse.metrics import border_change, clipped_though_held, highlight_separation, luma_above_inputs, rgb_to_lab
-from lightfuse.metrics.tone import held_highlights
+from lightfuse.metrics.tone import held_highlights, with_black_border
 
 
 def grey(level: int, height: int = 20, width: int = 30) -> np.ndarray:
@@ -122,13 +122,19 @@ def test_a_border_does_not_change_a_pixelwise_method() -> None:
 
 
 def test_border_change_is_that_of_the_worst_border_inside_it() -> None:
-    """A method that subtracts the picture's width from every level."""
+    """A method that darkens by a level for every column more than 50: a quarter on either side makes them 100."""
 
     def darkened_by_width(pair: list[np.ndarray]) -> np.ndarray:
-        return pair[0] - np.uint8(min(pair[0].shape[1], 200))
+        return np.maximum(pair[0], 60) - np.uint8(pair[0].shape[1] - 50)
 
-    change = border_change(darkened_by_width, [grey(250, 20, 50), grey(255, 20, 50)], fractions=(0.4, 0.04))
-    assert change == 2 * 20
+    assert border_change(darkened_by_width, [grey(250, 20, 50), grey(255, 20, 50)], fractions=(0.25, 0.04)) == 50
+
+
+def test_a_black_border_is_a_fraction_of_the_whole_width_and_height() -> None:
+    framed = with_black_border(grey(200, 20, 30), 0.4)
+    assert framed.shape == (100, 150, 3)
+    assert (framed[40:60, 60:90] == 200).all()
+    assert int((framed > 0).sum()) == 20 * 30 * 3
 
 
 @pytest.mark.parametrize("measure", [luma_above_inputs, highlight_separation])

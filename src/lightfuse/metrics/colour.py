@@ -1,4 +1,4 @@
-"""How true a result's colours are: CIE Lab, ΔE2000, hue error and chroma ratio.
+"""Colour metrics: CIE Lab, ΔE2000, hue error and chroma ratio.
 
 Against a reference picture, or, where there is none, against the better exposed of the two inputs at each pixel: the
 one whose luma is nearer to 0.5, since there the camera recorded hue and chroma with least clipping and noise.
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.metrics.pictures import Floats, Picture, as_unit, as_unit_pair, luma, require_same_size
+from lightfuse.colorspace import luma, srgb_to_linear
+from lightfuse.metrics.pictures import Floats, Picture, as_unit, as_unit_pair, require_same_size
 
 Lab = NDArray[np.float64]
 
@@ -162,9 +163,7 @@ def _lab_strips(first: Floats, second: Floats) -> Iterator[tuple[Lab, Lab]]:
 
 
 def _unit_to_lab(picture: Floats) -> Lab:
-    encoded = picture.astype(np.float64)
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    relative = linear @ _RGB_TO_XYZ.T / _D65_WHITE
+    relative = srgb_to_linear(picture.astype(np.float64)) @ _RGB_TO_XYZ.T / _D65_WHITE
     x, y, z = np.moveaxis(
         np.where(relative > (6 / 29) ** 3, np.cbrt(relative), relative * (29 / 6) ** 2 / 3 + 4 / 29), -1, 0
     )

@@ -2,11 +2,11 @@
 
 Ma, Zeng, Wang, "Perceptual Quality Assessment for Multi-Exposure Image Fusion", IEEE TIP 24(11), 2015, with the
 constants of its authors' program. Around each pixel the 11×11 patches of the exposures are split into mean, contrast
-and structure; the patch one would wish for has the highest contrast and a weighted mean of the structures; the score is
+and structure; the desired patch has the highest contrast and a weighted mean of the structures; the score is
 the contrast-and-structure part of SSIM between it and the fused patch, averaged over the picture and combined over
 three scales.
 
-Patches are never formed. A wished-for patch is a weighted sum of mean-free exposure patches, so its statistics follow
+Patches are never formed. A desired patch is a weighted sum of mean-free exposure patches, so its statistics follow
 from the exposures' local covariances, which are a handful of box and Gaussian filters.
 """
 
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import luma
 from lightfuse.errors import PictureError
-from lightfuse.metrics.pictures import Picture, as_unit, luma, require_same_size
+from lightfuse.metrics.pictures import Picture, as_unit, require_same_size
 
 Plane = NDArray[np.float64]
 
@@ -57,7 +58,7 @@ def mef_ssim(result: Picture, exposures: Sequence[Picture]) -> float:
 
 
 class MefSsim:
-    """MEF-SSIM of many fused pictures against the same exposures: what these alone decide is worked out once.
+    """MEF-SSIM of many fused pictures against the same exposures: what depends on these alone is computed once.
 
     Exposures and results are as for `mef_ssim`, and so are the scores. It keeps about five planes of float64 an
     exposure: meant for pictures of moderate size.
@@ -73,7 +74,7 @@ class MefSsim:
             self._scales.append(list(_strips(sources)))
 
     def score(self, result: Picture) -> float:
-        """Return the MEF-SSIM of one result; raises PictureError when it is no picture of the exposures' size."""
+        """Return the MEF-SSIM of one result; raises PictureError unless it is a picture of the exposures' size."""
         fused = _fused_levels(result, self._finest)
         scores = []
         for scale, strips in enumerate(self._scales):
@@ -85,13 +86,13 @@ class MefSsim:
 
 @dataclass(frozen=True)
 class _Strip:
-    """Some rows of one scale, small enough for the cache, and what the exposures wish for there.
+    """Some rows of one scale, small enough for the cache, and the statistics of the desired patches there.
 
     Attributes:
         rows: where it lies, with the margin of a window.
         sources, means: the exposures' rows, and their Gaussian-weighted local means.
-        factors: what each mean-free exposure patch is multiplied by in the wished-for patch.
-        variance: of the wished-for patch, Gaussian-weighted.
+        factors: what each mean-free exposure patch is multiplied by in the desired patch.
+        variance: of the desired patch, Gaussian-weighted.
     """
 
     rows: slice
@@ -151,10 +152,10 @@ def _strips(sources: list[Plane]) -> Iterator[_Strip]:
 def _strip(rows: slice, sources: list[Plane]) -> _Strip:
     box_covariances = _covariances(sources, _box_mean)
     contrasts = [np.sqrt(_PATCH_PIXELS * box_covariances[k, k]) for k in range(len(sources))]
-    factors, highest_contrast = _wished_for_patch(box_covariances, contrasts)
+    factors, highest_contrast = _desired_patch(box_covariances, contrasts)
     variance = _variance_of_sum(factors, _covariances(sources, _gaussian_mean))
     # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
-    # magnify, from passing for structure.
+    # magnify, from counting as structure.
     variance = np.minimum(variance, _gaussian_peak() * highest_contrast**2)
     return _Strip(rows, sources, [_gaussian_mean(source) for source in sources], factors, variance)
 
@@ -168,10 +169,8 @@ def _mean_quality(fused: Plane, strips: Iterable[_Strip]) -> float:
     return total / patches
 
 
-def _wished_for_patch(
-    box_covariances: dict[tuple[int, int], Plane], contrasts: list[Plane]
-) -> tuple[list[Plane], Plane]:
-    """Return what each mean-free exposure patch is multiplied by in the wished-for patch, and that patch's contrast.
+def _desired_patch(box_covariances: dict[tuple[int, int], Plane], contrasts: list[Plane]) -> tuple[list[Plane], Plane]:
+    """Return what each mean-free exposure patch is multiplied by in the desired patch, and that patch's contrast.
 
     Structures are weighted by contrast to the power of `_exponent`: where exposures agree, the strongest decides.
     """
@@ -197,9 +196,9 @@ def _exponent(box_covariances: dict[tuple[int, int], Plane], contrasts: list[Pla
 
 
 def _similarity(fused: Plane, strip: _Strip) -> Plane:
-    """SSIM's contrast-and-structure term of each patch with the wished-for one, Gaussian-weighted.
+    """SSIM's contrast-and-structure term of each patch with the desired one, Gaussian-weighted.
 
-    The covariance is held to what Cauchy and Schwarz allow, for flat patches, as the variance is.
+    For flat patches the covariance is limited by the Cauchy-Schwarz inequality, as the variance is.
     """
     mean = _gaussian_mean(fused)
     variance = np.maximum(_gaussian_mean(fused * fused) - mean * mean, 0)

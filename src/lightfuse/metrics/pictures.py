@@ -1,4 +1,4 @@
-"""The one form in which the measures see pictures: RGB, H×W×3, float32 in [0, 1]."""
+"""What the metrics accept and work on: RGB pictures, H×W×3, converted to float32 in [0, 1] or rounded to 8 bits."""
 
 from typing import Any
 
@@ -11,9 +11,6 @@ Picture = NDArray[Any]
 """An RGB picture as callers hold it: H×W×3, uint8, uint16, or float in [0, 1]."""
 
 Floats = NDArray[np.float32]
-
-LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Weights of R, G, B in luma (ITU-R BT.601, on gamma-encoded values)."""
 
 _ROUNDING_SLACK = 1e-5
 
@@ -54,12 +51,6 @@ def require_same_size(picture: NDArray[Any], other: NDArray[Any], name: str, oth
             f"The {name} is {picture.shape[1]}×{picture.shape[0]} pixels, the {other_name} "
             f"{other.shape[1]}×{other.shape[0]}: resize one of them first."
         )
-
-
-def luma(unit_picture: Floats) -> Floats:
-    """Return BT.601 luma, H×W float32 in [0, 1], of a picture from `as_unit`."""
-    brightness: Floats = unit_picture @ LUMA_WEIGHTS
-    return brightness
 
 
 def to_eight_bits(picture: Picture) -> NDArray[np.uint8]:

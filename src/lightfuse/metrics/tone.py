@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import luma
 from lightfuse.errors import PictureError
 from lightfuse.metrics.colour import lightness
-from lightfuse.metrics.pictures import Picture, as_unit, luma, require_same_size, to_eight_bits
+from lightfuse.metrics.pictures import Picture, as_unit, require_same_size, to_eight_bits
 
 CLIPPED_OVER = 248
 """Least channel of the over-exposed picture, in levels, from which a pixel is a highlight it does not hold."""
@@ -28,7 +29,7 @@ LOCAL_WINDOW = 11
 """Side of the windows in which local contrast is measured, in pixels."""
 
 BORDERS = (0.04, 0.15, 0.4)
-"""Widths of the black borders a picture is tried with, each a fraction of the side it is added to."""
+"""Widths of the black borders that are tried, each a fraction of the side of the picture with its border."""
 
 CLIPPED_RESULT = 250
 """Least channel of a result, in levels, from which a pixel counts as clipped."""
@@ -122,11 +123,11 @@ def clipped_though_held(result: Picture, exposures: Sequence[Picture]) -> float:
 def border_change(
     fuse: Callable[[Sequence[Picture]], Picture], exposures: Sequence[Picture], fractions: Sequence[float] = BORDERS
 ) -> float:
-    """Return by how many levels a black border round the exposures changes the result inside it, for the worst border.
+    """Return by how many levels a black border around the exposures changes the result inside it, for the worst border.
 
-    Each border is compared with the result without one by the mean absolute difference over pixels and channels.
-    `fuse` takes and returns RGB pictures, H×W×3, uint8, uint16 or float in [0, 1], and keeps their size.
-    Raises PictureError for exposures that are no such pictures, and what `fuse` raises.
+    With each border (see `with_black_border`) the exposures are fused again and compared with the result without one:
+    mean absolute difference over pixels and channels. `fuse` takes and returns RGB pictures, H×W×3, uint8, uint16 or
+    float in [0, 1], and keeps their size. Raises what `fuse` raises.
     """
     plain = to_eight_bits(fuse(exposures)).astype(np.float64)
     height, width = plain.shape[:2]
@@ -140,14 +141,17 @@ def border_change(
 
 
 def with_black_border(picture: Picture, fraction: float) -> Picture:
-    """Return the picture with black added on all sides, as wide as that fraction of the side it is added to."""
+    """Return the picture with black added on all sides, the border being that fraction of each side of the whole.
+
+    A border of 0.25 of an H×W×3 picture makes it 2H×2W×3, with H/2 rows above and below, W/2 columns left and right.
+    """
     top, left = (border_size(side, fraction) for side in picture.shape[:2])
     return np.pad(picture, ((top, top), (left, left), (0, 0)))
 
 
 def border_size(side: int, fraction: float) -> int:
-    """Pixels of a border that is this fraction of a side, at least 1."""
-    return max(1, round(side * fraction))
+    """Pixels of a border around a picture of this side: a fraction, below 0.5, of the side with both borders."""
+    return max(1, round(side * fraction / (1 - 2 * fraction)))
 
 
 def _eight_bits_of_one_size(first: Picture, *others: Picture) -> list[NDArray[np.uint8]]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import luma
 from lightfuse.evaluation import mertens
-from lightfuse.metrics.pictures import luma
 
 Floats = NDArray[np.float32]
 
