@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from lightfuse.align import align_bracket
+from lightfuse.align.bracket import opencv_threads
 from lightfuse.errors import LightFuseError, PictureError
 from tools.synthetic import HandShake, sample_bracket
 
@@ -26,44 +27,44 @@ def shaken():
 
 
 @pytest.fixture(scope="module")
-def steady():
+def static():
     return sample_bracket(WIDTH, HEIGHT, (-3, 3), seed=3)
 
 
-def test_a_frame_six_stops_away_is_found_to_a_fraction_of_a_pixel(shaken) -> None:
+def test_align_frames_six_stops_apart_to_a_fraction_of_a_pixel(shaken) -> None:
     aligned = align_bracket(shaken.pictures, 0)
     assert corner_errors(np.eye(3), shaken.homographies[1]).mean() > 10
     assert corner_errors(aligned.warps[1], shaken.homographies[1]).max() < 0.4
     assert aligned.scores[1].after > aligned.scores[1].before + 0.3
 
 
-def test_either_frame_may_be_the_base(shaken) -> None:
+def test_align_to_either_frame(shaken) -> None:
     aligned = align_bracket(shaken.pictures, 1)
     assert corner_errors(aligned.warps[0], np.linalg.inv(shaken.homographies[1])).max() < 0.4
 
 
-def test_the_base_stays_and_the_other_comes_to_lie_on_it(shaken) -> None:
+def test_align_keeps_the_base_and_moves_the_other_onto_it(shaken) -> None:
     aligned = align_bracket(shaken.pictures, 0)
     assert aligned.frames[0] is shaken.pictures[0]
-    still = sample_bracket(WIDTH, HEIGHT, (-3, 3), seed=2, shake=HandShake())
+    static = sample_bracket(WIDTH, HEIGHT, (-3, 3), seed=2, shake=HandShake())
     inner = np.s_[30:-30, 30:-30]
-    wanted = cv2.GaussianBlur(still.pictures[1], (0, 0), 1.5)[inner].astype(float)
+    wanted = cv2.GaussianBlur(static.pictures[1], (0, 0), 1.5)[inner].astype(float)
     moved = np.abs(cv2.GaussianBlur(aligned.frames[1], (0, 0), 1.5)[inner] - wanted).mean()
     unmoved = np.abs(cv2.GaussianBlur(shaken.pictures[1], (0, 0), 1.5)[inner] - wanted).mean()
     assert moved < unmoved / 8
 
 
 @pytest.mark.parametrize("mode", ["auto", "always"])
-def test_frames_that_lie_right_come_back_as_they_are(steady, mode) -> None:
-    aligned = align_bracket(steady.pictures, 1, mode=mode)
+def test_align_returns_static_frames_unchanged(static, mode) -> None:
+    aligned = align_bracket(static.pictures, 1, mode=mode)
     if mode == "auto":
-        assert aligned.frames[0] is steady.pictures[0]
+        assert aligned.frames[0] is static.pictures[0]
         assert aligned.notes == ()
-    assert aligned.frames[1] is steady.pictures[1]
+    assert aligned.frames[1] is static.pictures[1]
     assert max(aligned.moves) < 0.3
 
 
-def test_always_makes_a_small_movement_that_auto_does_not_bother_with() -> None:
+def test_mode_always_makes_a_small_movement_that_auto_does_not() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-1, 1), seed=1, shake=HandShake((0.2 / WIDTH, 0.0)))
     assert align_bracket(bracket.pictures, 0).frames[1] is bracket.pictures[1]
     always = align_bracket(bracket.pictures, 0, mode="always")
@@ -71,7 +72,7 @@ def test_always_makes_a_small_movement_that_auto_does_not_bother_with() -> None:
     assert always.frames[1] is not bracket.pictures[1]
 
 
-def test_frames_too_far_apart_are_found_through_those_between() -> None:
+def test_align_frames_nine_stops_apart_through_those_between() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-5, -2, 1, 4), seed=4, shake=HandShake((0.008, 0.005), 0.5))
     shuffled = [2, 0, 3, 1]
     aligned = align_bracket([bracket.pictures[i] for i in shuffled], 0)
@@ -80,7 +81,7 @@ def test_frames_too_far_apart_are_found_through_those_between() -> None:
         assert corner_errors(warp, bracket.homographies[index] @ to_first).max() < 0.7
 
 
-def test_a_frame_that_shows_nothing_does_not_mislead_the_next() -> None:
+def test_align_skips_a_frame_without_detail() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-2, 0, 2), seed=4, shake=HandShake((0.015, 0.012), 1.0))
     blank = np.full_like(bracket.pictures[1], int(bracket.pictures[1].mean()))
     aligned = align_bracket([bracket.pictures[0], blank, bracket.pictures[2]], 0)
@@ -89,7 +90,7 @@ def test_a_frame_that_shows_nothing_does_not_mislead_the_next() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_deep_pictures_keep_their_depth_and_their_range(dtype) -> None:
+def test_align_keeps_dtype_and_range(dtype) -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-2, 2), seed=5, bits=16, shake=SHAKE)
     frames = [as_dtype(picture, dtype) for picture in bracket.pictures]
     aligned = align_bracket(frames, 0)
@@ -100,7 +101,7 @@ def test_deep_pictures_keep_their_depth_and_their_range(dtype) -> None:
     assert aligned.frames[1].max() <= (1 if dtype is np.float32 else 65535)
 
 
-def test_a_thing_that_moved_does_not_lead_the_frame_astray() -> None:
+def test_align_is_robust_to_a_moving_object() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-2, 2), seed=6, shake=SHAKE)
     over = bracket.pictures[1].copy()
     over[150:330, 200:420] = np.roll(bracket.pictures[1], 25, axis=1)[150:330, 200:420]
@@ -108,7 +109,7 @@ def test_a_thing_that_moved_does_not_lead_the_frame_astray() -> None:
     assert corner_errors(aligned.warps[1], bracket.homographies[1]).max() < 0.15
 
 
-def test_noise_is_no_texture() -> None:
+def test_align_does_not_register_noise() -> None:
     rng = np.random.default_rng(0)
     frames = [np.clip(rng.normal(level, 3, (HEIGHT, WIDTH, 3)), 0, 255).astype(np.uint8) for level in (30, 200)]
     aligned = align_bracket(frames, 0, mode="always", names=["dark.jpg", "bright.jpg"])
@@ -116,7 +117,7 @@ def test_noise_is_no_texture() -> None:
     assert [note.split(":")[0] for note in aligned.notes] == ["bright.jpg stays where it is"]
 
 
-def test_plain_pictures_stay_with_a_note() -> None:
+def test_align_leaves_flat_pictures_with_a_note() -> None:
     frames = [np.full((HEIGHT, WIDTH, 3), level, np.uint8) for level in (0, 120, 255)]
     aligned = align_bracket(frames, 1)
     assert all(out is frame for out, frame in zip(aligned.frames, frames, strict=True))
@@ -124,26 +125,26 @@ def test_plain_pictures_stay_with_a_note() -> None:
     assert "too little can be seen" in aligned.notes[0]
 
 
-def test_pictures_of_different_scenes_are_left_alone() -> None:
+def test_align_leaves_pictures_of_different_scenes() -> None:
     frames = [sample_bracket(WIDTH, HEIGHT, (ev,), seed=seed).pictures[0] for ev, seed in ((-2, 0), (2, 9))]
     frames[1] = np.ascontiguousarray(np.rot90(frames[1], 2))
     for mode in ("auto", "always"):
         assert align_bracket(frames, 0, mode=mode).frames[1] is frames[1]
 
 
-def test_a_movement_no_hand_makes_is_not_made() -> None:
+def test_align_makes_no_implausible_movement() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-1, 1), seed=2, shake=HandShake(rotation=25.0))
     for mode in ("auto", "always"):
         assert align_bracket(bracket.pictures, 0, mode=mode).frames[1] is bracket.pictures[1]
 
 
-def test_notes_name_the_frame_and_say_how_far(shaken) -> None:
+def test_align_notes_name_the_frame_and_its_movement(shaken) -> None:
     aligned = align_bracket(shaken.pictures, 0, names=["dark.jpg", "bright.jpg"])
     assert aligned.notes == (f"bright.jpg was moved by {aligned.moves[1]:.1f} px",)
     assert aligned.moves[1] == pytest.approx(corner_errors(np.eye(3), shaken.homographies[1]).max(), abs=0.4)
 
 
-def test_the_number_of_threads_changes_nothing_and_is_put_back(shaken) -> None:
+def test_align_gives_the_same_pixels_for_any_number_of_threads(shaken) -> None:
     before = cv2.getNumThreads()
     one, two = (align_bracket(shaken.pictures, 0, threads=threads) for threads in (1, 3))
     assert cv2.getNumThreads() == before
@@ -151,15 +152,15 @@ def test_the_number_of_threads_changes_nothing_and_is_put_back(shaken) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (47, 300, 3), (48, 48, 3), (50, 2000, 3)])
-def test_pictures_of_any_shape_are_taken(shape) -> None:
+def test_align_takes_pictures_of_any_shape(shape) -> None:
     dark = np.random.default_rng(1).integers(0, 90, shape).astype(np.uint8)
     frames = [dark, (dark * 2).astype(np.uint8)]
     aligned = align_bracket(frames, 0)
     assert aligned.frames[1] is frames[1]
 
 
-def test_bad_brackets_get_one_sentence(steady) -> None:
-    dark, bright = steady.pictures
+def test_align_refuses_bad_brackets_in_one_sentence(static) -> None:
+    dark, bright = static.pictures
     with pytest.raises(PictureError, match="two or more pictures, not 1"):
         align_bracket([dark], 0)
     with pytest.raises(PictureError, match=r"differ in size: a\.jpg is 600×400, b\.jpg is 600×399"):
@@ -175,7 +176,42 @@ def test_bad_brackets_get_one_sentence(steady) -> None:
 @pytest.mark.parametrize(
     "choice", [{"base": 2}, {"base": -1}, {"mode": "off"}, {"border": "black"}, {"threads": 0}, {"names": ["one"]}]
 )
-def test_bad_choices_get_one_sentence(steady, choice) -> None:
+def test_align_refuses_bad_options_in_one_sentence(static, choice) -> None:
     with pytest.raises(LightFuseError) as raised:
-        align_bracket(steady.pictures, **({"base": 0} | choice))
+        align_bracket(static.pictures, **({"base": 0} | choice))
     assert "\n" not in str(raised.value)
+
+
+@pytest.fixture
+def five_threads():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(5)
+    yield
+    cv2.setNumThreads(before)
+
+
+@pytest.mark.usefixtures("five_threads")
+def test_opencv_threads_restores_the_number():
+    with opencv_threads(3):
+        assert cv2.getNumThreads() == 3
+    assert cv2.getNumThreads() == 5
+
+
+@pytest.mark.usefixtures("five_threads")
+def test_opencv_threads_of_two_brackets_at_a_time_restores_the_number_after_the_last():
+    first, second = opencv_threads(1), opencv_threads(1)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert cv2.getNumThreads() == 1
+    second.__exit__(None, None, None)
+    assert cv2.getNumThreads() == 5
+
+
+@pytest.mark.usefixtures("five_threads")
+def test_opencv_threads_restores_the_number_after_an_error_and_none_keeps_it():
+    with opencv_threads(None):
+        assert cv2.getNumThreads() == 5
+    with pytest.raises(RuntimeError), opencv_threads(2):
+        raise RuntimeError
+    assert cv2.getNumThreads() == 5

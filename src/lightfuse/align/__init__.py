@@ -1,4 +1,4 @@
-"""Laying the frames of a hand-held bracket on one another, many stops apart, to a small part of a pixel."""
+"""Aligning the frames of a hand-held bracket, many stops apart, to a fraction of a pixel."""
 
 from lightfuse.align.bracket import AlignedBracket, Score, align_bracket
 

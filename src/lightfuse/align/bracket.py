@@ -1,18 +1,18 @@
-"""Aligning a bracket: frames in, frames out that lie on the base, each moved only if that makes it agree better."""
+"""Aligning a bracket: every frame aligned to the base, moved only if that passes the acceptance test."""
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.align.border import fill_border, largest_rectangle, moved
-from lightfuse.align.chain import Place, place_frames
+from lightfuse.align.acceptance import Mode, already_aligned
 from lightfuse.align.homography import Matrix, corner_distances
-from lightfuse.align.judge import Mode
-from lightfuse.align.steady import steady_scores
-from lightfuse.align.threads import opencv_threads
+from lightfuse.align.registration import Registration, register_bracket
+from lightfuse.align.warp import fill_border, largest_rectangle, warped
 from lightfuse.errors import LightFuseError, PictureError
 
 Array = NDArray[Any]
@@ -20,7 +20,7 @@ Border = Literal["fill", "crop"]
 
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 _SMALLEST_SIDE = 48
-_GREEN = 1  # the least noisy channel, and one channel keeps a rising curve of tones between exposures
+_GREEN = 1  # the least noisy channel; the tone curve between two exposures of one channel is monotonic
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,16 @@ class Score:
 
 @dataclass(frozen=True)
 class AlignedBracket:
-    """A bracket whose frames lie on the base.
+    """A bracket whose frames are aligned to the base.
 
-    ``frames`` are H×W×3 of the given dtype; one that was not moved (nor cropped) is the very array handed in.
-    ``warps`` are 3×3 homographies from pixels of the base to pixels of each frame as given (centre of the first pixel
-    at (0, 0)), the identity for a frame that stayed. ``moves`` say how far the corner that moves most was moved, in
-    pixels. ``scores`` are what decided. ``notes`` are sentences for the person. ``rectangle`` is the part of the base
-    that every frame truly shows, as rows and columns; with ``border="crop"`` the frames are cut to it.
+    Attributes:
+        frames: H×W×3 of the given dtype; one that was not moved (nor cropped) is the very array given.
+        warps: 3×3 homographies from pixels of the base to pixels of each frame as given (centre of the first pixel at
+            (0, 0)); the identity for a frame that was not moved.
+        moves: how far the corner that moves most was moved, in pixels.
+        scores: the scores on which each decision is based.
+        notes: messages for the user.
+        rectangle: rows and columns of the base that every frame shows; with ``border="crop"`` the frames are cut to it.
     """
 
     frames: tuple[Array, ...]
@@ -59,84 +62,80 @@ def align_bracket(
     threads: int | None = None,
     names: Sequence[str] | None = None,
 ) -> AlignedBracket:
-    """Lay every frame of a hand-held bracket on the base exposure.
+    """Align every frame of a hand-held bracket to the base exposure.
 
     Args:
         frames: two or more exposures in any order, RGB, H×W×3, all uint8, all uint16 or all float32 in [0, 1].
-        base: the index of the frame that stays where it is.
-        mode: "auto" moves a frame only if it then agrees significantly better on evidence the movement was not fitted
-            to; "always" also makes small and less certain movements, but none that no hand could have made.
-        border: what a frame never saw is filled from the base in the frame's tones ("fill"), or all frames are cut to
-            the part that every one shows ("crop").
-        threads: how many OpenCV may use; None leaves it alone. See `opencv_threads`: of brackets aligned side by side
-            the first decides.
-        names: what to call the frames in notes and errors; numbered from 1 without.
+        base: the index of the frame that is not moved.
+        mode: "auto" moves a frame only if its correlation improves significantly on tiles to which the movement was not
+            fitted; "always" also makes small and less certain movements, but no implausible ones.
+        border: what a frame does not show is filled from the base in the frame's tones ("fill"), or all frames are cut
+            to the part that every one shows ("crop").
+        threads: how many OpenCV may use; None leaves its setting unchanged. See `opencv_threads`: of brackets aligned
+            concurrently the first decides.
+        names: what to call the frames in notes and errors; numbered from 1 by default.
 
     Raises:
-        PictureError: fewer than two frames, or frames that differ in size or dtype, or are no such pictures.
-        LightFuseError: ``base``, ``mode``, ``border`` or ``threads`` is none of the above.
+        PictureError: fewer than two frames, or frames of another shape or dtype, of different sizes or dtypes, or with
+            NaN or infinite values.
+        LightFuseError: ``base``, ``mode``, ``border``, ``threads`` or ``names`` is none of the above.
     """
     called = list(names) if names is not None else [f"frame {i + 1}" for i in range(len(frames))]
     _check(frames, base, called)
-    _check_choices(mode, border, threads)
+    if mode not in ("auto", "always"):
+        raise LightFuseError(f"the alignment's mode is 'auto' or 'always', not {mode!r}")
+    if border not in ("fill", "crop"):
+        raise LightFuseError(f"the alignment's border is 'fill' or 'crop', not {border!r}")
+    if threads is not None and threads < 1:
+        raise LightFuseError(f"threads must be an integer from 1, not {threads}")
     if min(frames[base].shape[:2]) < _SMALLEST_SIDE:
-        unseen = (Score(0.0, 0.0),) * len(frames)
-        return _untouched(frames, unseen, f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned")
+        unknown = (Score(0.0, 0.0),) * len(frames)
+        return _unchanged(frames, unknown, f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned")
     greens = [frame[..., _GREEN] for frame in frames]
     with opencv_threads(threads):
-        agreements = steady_scores(greens, base) if mode == "auto" else None
-        if agreements is not None:
-            return _untouched(frames, tuple(Score(agreement, agreement) for agreement in agreements))
-        places = place_frames(greens, base, mode)
-        return _laid_out(frames, base, places, border, called)
+        correlations = already_aligned(greens, base) if mode == "auto" else None
+        if correlations is not None:
+            return _unchanged(frames, tuple(Score(correlation, correlation) for correlation in correlations))
+        registered = register_bracket(greens, base, mode)
+        return _warp_frames(frames, base, registered, border, called)
 
 
-def _laid_out(
-    frames: Sequence[Array], base: int, places: Sequence[Place], border: Border, names: Sequence[str]
+def _warp_frames(
+    frames: Sequence[Array], base: int, registered: Sequence[Registration], border: Border, names: Sequence[str]
 ) -> AlignedBracket:
-    """Warp the frames that are to be moved, and see to the borders."""
+    """Warp the frames whose registration was accepted, and fill or crop the borders."""
     height, width = frames[base].shape[:2]
     whole = slice(0, height), slice(0, width)
-    rectangle = largest_rectangle([place.warp for place in places if place.verdict.moved], width, height)
+    rectangle = largest_rectangle([found.warp for found in registered if found.decision.moved], width, height)
     window = rectangle if border == "crop" else whole
-    laid = []
-    for frame, place in zip(frames, places, strict=True):
-        if place.verdict.moved:
-            shown = moved(frame, place.warp, window)
+    aligned, notes = [], []
+    moves = [float(corner_distances(found.warp, np.eye(3), width, height).max()) for found in registered]
+    for frame, found, move, name in zip(frames, registered, moves, names, strict=True):
+        if found.decision.moved:
+            notes.append(f"{name} was moved by {move:.1f} px")
+            shown = warped(frame, found.warp, window)
             if border == "fill":
-                fill_border(shown, frames[base], place.warp)
+                fill_border(shown, frames[base], found.warp)
         else:
             shown = frame if window == whole else np.ascontiguousarray(frame[window])
-        laid.append(shown)
-    moves = [float(corner_distances(place.warp, np.eye(3), width, height).max()) for place in places]
+            if found.decision.reason:
+                notes.append(f"{name} stays where it is: {found.decision.reason}")
+        aligned.append(shown)
     return AlignedBracket(
-        frames=tuple(laid),
-        warps=tuple(place.warp for place in places),
+        frames=tuple(aligned),
+        warps=tuple(found.warp for found in registered),
         moves=tuple(moves),
-        scores=tuple(Score(place.verdict.before, place.verdict.after) for place in places),
-        notes=tuple(_notes(places, moves, names)),
+        scores=tuple(Score(found.decision.before, found.decision.after) for found in registered),
+        notes=tuple(notes),
         rectangle=rectangle,
     )
 
 
-def _notes(places: Sequence[Place], moves: Sequence[float], names: Sequence[str]) -> Iterator[str]:
-    for place, move, name in zip(places, moves, names, strict=True):
-        if place.verdict.moved:
-            yield f"{name} was moved by {move:.1f} px"
-        elif place.verdict.reason:
-            yield f"{name} stays where it is: {place.verdict.reason}"
-
-
-def _untouched(frames: Sequence[Array], scores: tuple[Score, ...], *notes: str) -> AlignedBracket:
+def _unchanged(frames: Sequence[Array], scores: tuple[Score, ...], *notes: str) -> AlignedBracket:
     height, width = frames[0].shape[:2]
-    return AlignedBracket(
-        frames=tuple(frames),
-        warps=tuple(np.eye(3) for _ in frames),
-        moves=(0.0,) * len(frames),
-        scores=scores,
-        notes=notes,
-        rectangle=(slice(0, height), slice(0, width)),
-    )
+    identities = tuple(np.eye(3) for _ in frames)
+    whole = slice(0, height), slice(0, width)
+    return AlignedBracket(tuple(frames), identities, (0.0,) * len(frames), scores, notes, whole)
 
 
 def _check(frames: Sequence[Array], base: int, names: Sequence[str]) -> None:
@@ -159,17 +158,40 @@ def _check(frames: Sequence[Array], base: int, names: Sequence[str]) -> None:
             raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give pictures of one size")
         if frame.dtype != first.dtype:
             raise PictureError(
-                f"the pictures differ in depth: {called} is {first.dtype}, {name} {frame.dtype}; bring them to one"
+                f"the pictures differ in depth: {called} is {first.dtype}, {name} {frame.dtype}; convert them to one"
             )
         # NaN and infinity both show in the sum of the extremes, without an array as large as the picture.
         if frame.dtype == np.float32 and not np.isfinite(frame.min() + frame.max()):
             raise PictureError(f"{name} cannot be aligned: it holds values that are not finite")
 
 
-def _check_choices(mode: str, border: str, threads: int | None) -> None:
-    if mode not in ("auto", "always"):
-        raise LightFuseError(f"the alignment's mode is 'auto' or 'always', not {mode!r}")
-    if border not in ("fill", "crop"):
-        raise LightFuseError(f"the alignment's border is 'fill' or 'crop', not {border!r}")
-    if threads is not None and threads < 1:
-        raise LightFuseError(f"threads must be a whole number from 1, not {threads}")
+_threads_lock = threading.Lock()
+_threads_users = 0
+_threads_before = 0
+
+
+@contextmanager
+def opencv_threads(count: int | None) -> Iterator[None]:
+    """Within it OpenCV uses ``count`` threads (None: its setting is unchanged); afterwards as many as before.
+
+    The number is a setting of the whole process. Of several concurrent uses in this process, the first to enter sets
+    it and the last to leave restores it: were each to restore what it found, one could leave another's number behind.
+    """
+    import cv2
+
+    global _threads_users, _threads_before
+    if count is None:
+        yield
+        return
+    with _threads_lock:
+        if _threads_users == 0:
+            _threads_before = cv2.getNumThreads()
+            cv2.setNumThreads(count)
+        _threads_users += 1
+    try:
+        yield
+    finally:
+        with _threads_lock:
+            _threads_users -= 1
+            if _threads_users == 0:
+                cv2.setNumThreads(_threads_before)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lightfuse.align import align_bracket
-from lightfuse.align.border import fill_border, largest_rectangle, moved
+from lightfuse.align.warp import fill_border, largest_rectangle, warped
 from tools.synthetic import HandShake, sample_bracket
 
 WIDTH, HEIGHT = 480, 320
@@ -16,32 +16,32 @@ def shaken():
 
 
 @pytest.fixture(scope="module")
-def still():
+def static():
     return sample_bracket(WIDTH, HEIGHT, (-1.5, 1.5), seed=7, shake=HandShake())
 
 
-def unseen(warp: np.ndarray) -> np.ndarray:
-    """Where a frame moved by ``warp`` shows nothing of its own."""
+def outside(warp: np.ndarray) -> np.ndarray:
+    """The pixels of the base that a frame moved by ``warp`` does not show."""
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     return cv2.warpPerspective(np.ones((HEIGHT, WIDTH), np.uint8), warp, (WIDTH, HEIGHT), flags=flags) == 0
 
 
 @pytest.mark.parametrize("base", [0, 1])
-def test_the_border_is_filled_with_what_would_have_been_there(shaken, still, base) -> None:
+def test_fill_border_predicts_what_the_frame_would_have_shown(shaken, static, base) -> None:
     aligned = align_bracket(shaken.pictures, base)
     other = 1 - base
-    border = unseen(aligned.warps[other])
+    border = outside(aligned.warps[other])
     assert border.mean() > 0.03
     if base == 0:
-        missed = np.abs(aligned.frames[other].astype(float) - still.pictures[other])[border]
-        mirrored = moved(shaken.pictures[other], aligned.warps[other], (slice(0, HEIGHT), slice(0, WIDTH)))
-        assert missed.mean() < 12
-        assert missed.mean() < 0.5 * np.abs(mirrored.astype(float) - still.pictures[other])[border].mean()
+        error = np.abs(aligned.frames[other].astype(float) - static.pictures[other])[border]
+        mirrored = warped(shaken.pictures[other], aligned.warps[other], (slice(0, HEIGHT), slice(0, WIDTH)))
+        assert error.mean() < 12
+        assert error.mean() < 0.5 * np.abs(mirrored.astype(float) - static.pictures[other])[border].mean()
     # A black wedge would be far darker than what lies just inside it.
     assert aligned.frames[other][border].mean() > 0.5 * aligned.frames[other][~border].mean()
 
 
-def test_a_clipped_base_does_not_make_the_border_too_bright() -> None:
+def test_fill_border_from_clipped_base_is_not_too_bright() -> None:
     # The base is white along the top, where the frame is grey, and where the frame itself is bright.
     rng = np.random.default_rng(0)
     frame = rng.integers(20, 60, (HEIGHT, WIDTH, 3)).astype(np.uint8)
@@ -49,16 +49,16 @@ def test_a_clipped_base_does_not_make_the_border_too_bright() -> None:
     frame[200:300] = 250
     base = np.minimum(frame.astype(int) * 4, 255).astype(np.uint8)
     warp = np.array([[1, 0, 0], [0, 1, -12], [0, 0, 1.0]])
-    shown = moved(frame, warp, (slice(0, HEIGHT), slice(0, WIDTH)))
+    shown = warped(frame, warp, (slice(0, HEIGHT), slice(0, WIDTH)))
     fill_border(shown, base, warp)
     assert np.abs(shown[:12].astype(int) - 120).max() <= 2
 
 
-def test_cropping_leaves_only_what_every_frame_shows(shaken) -> None:
+def test_crop_leaves_only_what_every_frame_shows(shaken) -> None:
     aligned = align_bracket(shaken.pictures, 0, border="crop")
     rows, columns = aligned.rectangle
     assert {frame.shape for frame in aligned.frames} == {(rows.stop - rows.start, columns.stop - columns.start, 3)}
-    assert not unseen(aligned.warps[1])[rows, columns].any()
+    assert not outside(aligned.warps[1])[rows, columns].any()
     np.testing.assert_array_equal(aligned.frames[0], shaken.pictures[0][rows, columns])
     filled = align_bracket(shaken.pictures, 0)
     deep_inside = np.s_[20:-20, 20:-20]
@@ -67,22 +67,22 @@ def test_cropping_leaves_only_what_every_frame_shows(shaken) -> None:
     )
 
 
-def test_cropping_aligned_frames_cuts_nothing_off(still) -> None:
-    aligned = align_bracket(still.pictures, 0, border="crop")
-    assert aligned.frames[0] is still.pictures[0]
-    assert aligned.frames[1] is still.pictures[1]
+def test_crop_of_aligned_frames_cuts_nothing_off(static) -> None:
+    aligned = align_bracket(static.pictures, 0, border="crop")
+    assert aligned.frames[0] is static.pictures[0]
+    assert aligned.frames[1] is static.pictures[1]
 
 
-def test_the_rectangle_is_as_large_as_a_shift_allows() -> None:
+def test_largest_rectangle_of_shifted_frames() -> None:
     warps = [np.array([[1, 0, 7.5], [0, 1, -3], [0, 0, 1.0]]), np.array([[1, 0, -2], [0, 1, 0], [0, 0, 1.0]])]
     assert largest_rectangle(warps, 100, 50) == (slice(3, 50), slice(2, 92))
 
 
-def test_a_moved_picture_keeps_its_sharpness(shaken, still) -> None:
+def test_warped_frame_keeps_its_sharpness(shaken, static) -> None:
     aligned = align_bracket(shaken.pictures, 0)
     inner = np.s_[30:-30, 30:-30, 1]
     sharp, kept = (
         np.abs(np.diff(cv2.GaussianBlur(p, (0, 0), 0.7)[inner].astype(float), axis=1)).mean()
-        for p in (still.pictures[1], aligned.frames[1])
+        for p in (static.pictures[1], aligned.frames[1])
     )
     assert kept > 0.9 * sharp

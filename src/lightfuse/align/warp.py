@@ -1,4 +1,4 @@
-"""Moving a frame onto the base, and its edges: what it never saw is taken from the base, in the frame's tones."""
+"""Warping a frame onto the base, and its border: what it does not show is taken from the base, in the frame's tones."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.align.homography import Matrix, apply, corners
-from lightfuse.align.matching import Window, codes_of, tone_curve
+from lightfuse.align.tones import Window, codes_of, tone_curve
 
 Array = NDArray[Any]
 
 _FEATHER = 0.005  # of the long side
-_CORRECTED = 4.0  # feathers beyond the edge where the frame's own tones are last heeded
-_WHITE = (0.9, 0.98)  # the base says ever less from here to there
+_CORRECTED = 4.0  # feathers beyond the edge up to which the frame's own tones correct the curve
+_WHITE = (0.9, 0.98)  # the base predicts the frame less and less from here to there
 _BLACK = (0.01, 0.04)
 
 
-def moved(frame: Array, warp: Matrix, window: Window) -> Array:
-    """The part ``window`` of the base's picture plane as ``frame`` shows it: same dtype, H×W×3.
+def warped(frame: Array, warp: Matrix, window: Window) -> Array:
+    """The part ``window`` (rows, columns) of the base's image plane as ``frame`` shows it: same dtype, H×W×3.
 
     Cubic interpolation, mirrored at the frame's edges. Its overshoot never leaves the range of the dtype, which is
     [0, 1] for float32.
@@ -36,11 +36,11 @@ def moved(frame: Array, warp: Matrix, window: Window) -> Array:
 
 
 def fill_border(shown: Array, base: Array, warp: Matrix) -> None:
-    """Fill, in place, what a moved frame never saw from the base, with a soft seam along the frame's edge.
+    """Fill, in place, what a warped frame does not show from the base, with a soft seam along the frame's edge.
 
-    The base's pixels go through curves from its tones to the frame's, one per channel, set right near the edge by what
-    the frame shows there. Where the base is clipped it cannot tell the frame's tones: there the mirrored frame stays,
-    as far as the base does not contradict it.
+    The base's pixels go through curves from its tones to the frame's, one per channel, corrected near the edge by what
+    the frame shows there. Where the base is clipped it cannot predict the frame: there the mirrored frame stays, as far
+    as the base does not contradict it.
     """
     height, width = base.shape[:2]
     inner = largest_rectangle([warp], width, height)
@@ -48,27 +48,27 @@ def fill_border(shown: Array, base: Array, warp: Matrix) -> None:
     margin = int(feather) + 1
     rows, columns = (slice(side.start + margin, max(side.start + margin, side.stop - margin)) for side in inner)
     brighter = float(shown[inner][::4, ::4].mean()) > float(base[inner][::4, ::4].mean())
-    curves = [_told_by(base[inner][..., c], shown[inner][..., c], brighter) for c in range(3)]
+    curves = [_unclipped_curve(base[inner][..., c], shown[inner][..., c], brighter) for c in range(3)]
     top = np.float32(1 if base.dtype == np.float32 else np.iinfo(base.dtype).max)
-    for strip in _around((rows, columns), width, height):
+    for strip in _strips_around((rows, columns), width, height):
         inside = _pixels_inside(strip, warp, width, height) / np.float32(feather)
         if inside.min(initial=1) >= 1:
             continue
         mirrored = shown[strip].astype(np.float32) / top
-        told = np.stack([np.take(curves[c], codes_of(base[strip][..., c])) for c in range(3)], axis=-1)
-        # A clipped base still tells on which side of its own tone the frame's must lie.
-        likely = np.minimum(told, mirrored) if brighter else np.maximum(told, mirrored)
-        told += _doubt(base[strip].max(axis=-1).astype(np.float32) / top, brighter)[..., None] * (likely - told)
-        # One curve for the whole picture misses a little here and there: near the edge, the frame sets it right.
+        filled = np.stack([np.take(curves[c], codes_of(base[strip][..., c])) for c in range(3)], axis=-1)
+        # A clipped base still bounds the frame's tone on one side by its own.
+        bounded = np.minimum(filled, mirrored) if brighter else np.maximum(filled, mirrored)
+        filled += _clipped(base[strip].max(axis=-1).astype(np.float32) / top, brighter)[..., None] * (bounded - filled)
+        # One curve for the whole picture is slightly wrong in places: near the edge, the frame corrects it.
         near = _smooth_step(1 + inside / _CORRECTED)[..., None]
-        told += near * _smooth(mirrored - told, feather)
+        filled += near * _smooth(mirrored - filled, feather)
         own = _smooth_step(inside)[..., None]
-        mixed = np.clip(told + own * (mirrored - told), 0, 1) * top
+        mixed = np.clip(filled + own * (mirrored - filled), 0, 1) * top
         shown[strip] = mixed if base.dtype == np.float32 else np.round(mixed)
 
 
-def _told_by(base: Array, shown: Array, frame_is_brighter: bool) -> Array:
-    """A table from the codes of the base's channel to the frame's tones; what is clipped counts as just not clipped."""
+def _unclipped_curve(base: Array, shown: Array, frame_is_brighter: bool) -> Array:
+    """A table from the codes of the base's channel to the frame's tones; clipped codes count as just not clipped."""
     curve = tone_curve(codes_of(base), codes_of(shown))
     if frame_is_brighter:
         black = int(_BLACK[0] * curve.size)
@@ -80,10 +80,9 @@ def _told_by(base: Array, shown: Array, frame_is_brighter: bool) -> Array:
 
 
 def largest_rectangle(warps: list[Matrix], width: int, height: int) -> Window:
-    """Rows and columns of the base that every frame shows whole.
+    """Rows and columns of the base that every warped frame shows entirely.
 
-    The small movements of a hand leave a frame's outline so near to upright that the rectangle inside its corners is
-    the largest but for a pixel or two.
+    Hand shake is so small that the rectangle inside a frame's corners is the largest within a pixel or two.
     """
     left, top, right, bottom = 0.0, 0.0, width - 1.0, height - 1.0
     for warp in warps:
@@ -93,9 +92,9 @@ def largest_rectangle(warps: list[Matrix], width: int, height: int) -> Window:
     return slice(int(np.ceil(top)), int(bottom) + 1), slice(int(np.ceil(left)), int(right) + 1)
 
 
-def _around(heart: Window, width: int, height: int) -> Iterator[Window]:
+def _strips_around(inner: Window, width: int, height: int) -> Iterator[Window]:
     """The four strips of the picture around a window: above and below in full width, then left and right of it."""
-    rows, columns = heart
+    rows, columns = inner
     yield slice(0, rows.start), slice(0, width)
     yield slice(rows.stop, height), slice(0, width)
     yield rows, slice(0, columns.start)
@@ -103,18 +102,18 @@ def _around(heart: Window, width: int, height: int) -> Iterator[Window]:
 
 
 def _pixels_inside(strip: Window, warp: Matrix, width: int, height: int) -> Array:
-    """How far inside the frame (in its pixels, below 0 beyond its edge) each pixel of a strip of the base lies."""
+    """How many of the frame's pixels each pixel of a strip of the base lies inside the frame (negative outside it)."""
     rows, columns = strip
     y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
     x = np.arange(columns.start, columns.stop, dtype=np.float32)[None]
     h = warp.astype(np.float32)
-    below = h[2, 0] * x + h[2, 1] * y + h[2, 2]
-    at_x, at_y = (h[0, 0] * x + h[0, 1] * y + h[0, 2]) / below, (h[1, 0] * x + h[1, 1] * y + h[1, 2]) / below
+    divisor = h[2, 0] * x + h[2, 1] * y + h[2, 2]
+    at_x, at_y = (h[0, 0] * x + h[0, 1] * y + h[0, 2]) / divisor, (h[1, 0] * x + h[1, 1] * y + h[1, 2]) / divisor
     return np.asarray(np.minimum(np.minimum(at_x, width - 1 - at_x), np.minimum(at_y, height - 1 - at_y)))
 
 
 def _smooth(picture: Array, radius: float) -> Array:
-    """A picture (float32 H×W×3) without what is finer than about ``radius`` pixels."""
+    """A picture (float32 H×W×3) without detail finer than about ``radius`` pixels."""
     import cv2
 
     height, width = picture.shape[:2]
@@ -126,8 +125,8 @@ def _smooth(picture: Array, radius: float) -> Array:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _doubt(brightest: Array, frame_is_brighter: bool) -> Array:
-    """How little the base says of the frame: where its brightest channel is clipped on the side the frame resolves."""
+def _clipped(brightest: Array, frame_is_brighter: bool) -> Array:
+    """How far the base's brightest channel is clipped where the frame is not: 0 (not at all) to 1."""
     if frame_is_brighter:
         return 1 - _smooth_step((brightest - _BLACK[0]) / np.float32(_BLACK[1] - _BLACK[0]))
     return _smooth_step((brightest - _WHITE[0]) / np.float32(_WHITE[1] - _WHITE[0]))

@@ -1,4 +1,4 @@
-"""The quick way out: frames that lie right are told from those that do not, by a fraction of a pixel."""
+"""The quick test: frames already aligned are told from those shifted by a fraction of a pixel."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lightfuse.align import align_bracket, bracket
-from lightfuse.align.steady import steady_scores
+from lightfuse.align.acceptance import already_aligned
 from tools.synthetic import HandShake, sample_bracket
 
 WIDTH, HEIGHT = 600, 400
@@ -20,15 +20,15 @@ def greens(evs=(-2, 2), seed=3, shake=None, bits=8):
 
 
 @pytest.fixture
-def no_thorough_way(monkeypatch):
+def no_registration(monkeypatch):
     def refuse(*_):
-        raise AssertionError("the thorough way was taken")
+        raise AssertionError("the frames were registered")
 
-    monkeypatch.setattr(bracket, "place_frames", refuse)
+    monkeypatch.setattr(bracket, "register_bracket", refuse)
 
 
 @pytest.mark.parametrize("evs", [(-1, 1), (-3, 3), (-4, -2, 0, 2, 4)])
-def test_steady_frames_are_told_at_once_and_come_back_as_they_are(evs, no_thorough_way):
+def test_aligned_frames_are_returned_without_registration(evs, no_registration):
     frames = sample_bracket(WIDTH, HEIGHT, evs, seed=3).pictures
     aligned = align_bracket(frames, len(frames) - 1)
     assert all(out is frame for out, frame in zip(aligned.frames, frames, strict=True))
@@ -38,10 +38,10 @@ def test_steady_frames_are_told_at_once_and_come_back_as_they_are(evs, no_thorou
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_deep_frames_are_told_as_well(dtype):
+def test_aligned_frames_of_16_bits_and_float_are_recognised(dtype):
     deep = greens(bits=16)
     frames = deep if dtype is np.uint16 else [(green / np.float32(65535)).astype(np.float32) for green in deep]
-    assert steady_scores(frames, 0) is not None
+    assert already_aligned(frames, 0) is not None
 
 
 @pytest.mark.parametrize(
@@ -56,39 +56,39 @@ def test_deep_frames_are_told_as_well(dtype):
         HandShake((0.0, 0.0), 0.0, (0.002, 0.0)),
     ],
 )
-def test_the_smallest_movement_worth_undoing_is_a_doubt(shake):
-    assert steady_scores(greens((-3, 3), shake=shake), 0) is None
+def test_smallest_movement_worth_correcting_is_registered(shake):
+    assert already_aligned(greens((-3, 3), shake=shake), 0) is None
 
 
-def test_small_movements_from_frame_to_frame_add_up_to_a_doubt():
+def test_small_movements_from_frame_to_frame_add_up():
     drifting = HandShake((0.15 / WIDTH, 0.0))
-    assert steady_scores(greens((-2, -1), shake=drifting), 0) is not None
-    assert steady_scores(greens((-2, -1, 0, 1, 2), shake=drifting), 0) is None
+    assert already_aligned(greens((-2, -1), shake=drifting), 0) is not None
+    assert already_aligned(greens((-2, -1, 0, 1, 2), shake=drifting), 0) is None
 
 
 def test_noise_does_not_make_a_movement_look_smaller():
     rng = np.random.default_rng(0)
     first, second = greens((-1, 1), shake=HandShake((0.6 / WIDTH, 0.0)))
     noisy = [np.clip(green + rng.normal(0, 6, green.shape), 0, 255).astype(np.uint8) for green in (first, second)]
-    assert steady_scores(noisy, 0) is None
+    assert already_aligned(noisy, 0) is None
 
 
-def test_frames_with_nothing_in_common_are_a_doubt():
+def test_frames_with_nothing_in_common_are_registered():
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, (HEIGHT, WIDTH)).astype(np.uint8) for _ in range(2)]
-    assert steady_scores(noise, 0) is None
-    assert steady_scores([np.full((HEIGHT, WIDTH), level, np.uint8) for level in (0, 255)], 0) is None
-    assert steady_scores([greens()[0], cv2.flip(greens()[1], 1)], 0) is None
+    assert already_aligned(noise, 0) is None
+    assert already_aligned([np.full((HEIGHT, WIDTH), level, np.uint8) for level in (0, 255)], 0) is None
+    assert already_aligned([greens()[0], cv2.flip(greens()[1], 1)], 0) is None
 
 
-def test_a_large_thing_that_moved_is_no_reason_to_take_the_thorough_way():
+def test_large_moving_object_does_not_need_registration():
     first, second = greens((-1, 1))
     second = second.copy()
     second[140:260, 200:330] = np.roll(second, 30, axis=1)[140:260, 200:330]
-    assert steady_scores([first, second], 0) is not None
+    assert already_aligned([first, second], 0) is not None
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (100, 700), (300, 300)])
-def test_pictures_too_small_for_windows_are_a_doubt(shape):
+def test_pictures_too_small_for_windows_are_registered(shape):
     green = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    assert steady_scores([green, green], 0) is None
+    assert already_aligned([green, green], 0) is None
