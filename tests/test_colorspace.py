@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lightfuse.colorspace import linear_to_srgb, luma, srgb_to_linear
+from lightfuse.colorspace import linear_to_srgb, luma, rgb_problem, srgb_to_linear
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -29,3 +29,22 @@ def test_srgb_curve_is_linear_below_zero():
 
 def test_luma_weighs_primaries_as_bt601():
     np.testing.assert_allclose(luma(np.eye(3, dtype=np.float32)[None]), [[0.299, 0.587, 0.114]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_rgb_pictures_of_every_type_pass_the_check(dtype):
+    assert rgb_problem(np.zeros((1, 2, 3), dtype)) is None
+
+
+@pytest.mark.parametrize(
+    ("picture", "problem"),
+    [
+        (np.zeros((4, 4), np.uint8), "must be an RGB array of shape height × width × 3, not an array of shape (4, 4)"),
+        (np.zeros((0, 4, 3), np.uint8), "not an array of shape (0, 4, 3)"),
+        ([1, 2], "must be an RGB array of shape height × width × 3, not list"),
+        (np.zeros((4, 4, 3)), "must be uint8, uint16 or float32, not float64; convert it first"),
+    ],
+    ids=["grey", "empty", "list", "float64"],
+)
+def test_what_is_not_an_rgb_picture_is_told(picture, problem):
+    assert rgb_problem(picture).endswith(problem)

@@ -1,9 +1,12 @@
-"""The sRGB transfer function, and the weights of luma and luminance: the one place where they are defined."""
+"""RGB pictures as arrays: the check of their shape and type, the sRGB transfer function, luma and luminance."""
 
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+PIXEL_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+"""What the values of a picture may be: integers over their full range, or floats in [0, 1]."""
 
 Floats = TypeVar("Floats", bound=NDArray[np.floating[Any]])
 
@@ -12,6 +15,19 @@ LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 
 LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
 """Weights of linear R, G and B in luminance (ITU-R BT.709, whose primaries are sRGB's)."""
+
+
+def rgb_problem(picture: object) -> str | None:
+    """Return what is wrong with an RGB picture (H×W×3 of `PIXEL_TYPES`, not empty); None where nothing is.
+
+    The text completes a sentence that starts with what the picture is called, such as "a frame".
+    """
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+        kind = f"an array of shape {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        return f"must be an RGB array of shape height × width × 3, not {kind}"
+    if picture.dtype not in PIXEL_TYPES:
+        return f"must be uint8, uint16 or float32, not {picture.dtype}; convert it first"
+    return None
 
 
 def srgb_to_linear(values: Floats) -> Floats:

@@ -1,0 +1,93 @@
+"""What the operating system gives: files written whole or not at all, names as messages show them, usable cores."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from lightfuse.errors import OutputError
+
+
+def usable_cores() -> int:
+    """How many cores this process may use (its affinity where the system has such a thing)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def display_name(path: str | os.PathLike[str]) -> str:
+    """Return a path as it may stand in a message: as it is, or escaped if it would break the line."""
+    text = os.fspath(path)
+    return text if text.isprintable() and text else repr(text)
+
+
+def cannot_write(path: str | os.PathLike[str], reason: object) -> OutputError:
+    """Return the error that a file cannot be written, and why: an exception's reason, or a clause."""
+    return OutputError(f"{display_name(path)} cannot be written: {getattr(reason, 'strerror', None) or reason}")
+
+
+def already_exists(path: str | os.PathLike[str]) -> OutputError:
+    """Return the error that a file exists and is not to be overwritten."""
+    return OutputError(f"{display_name(path)} already exists; give --overwrite to replace it")
+
+
+def check_writable(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Check, before any work is done, that a file can be written to `path`.
+
+    Raises:
+        OutputError: the path is a folder, the file exists and `overwrite` is false or it is not a regular file, or its
+            folder is missing or closed to writing.
+    """
+    target, name = Path(path), display_name(path)
+    try:
+        if target.is_dir():
+            raise OutputError(f"{name} is a folder; give the file to write")
+        if target.exists() and not target.is_file():
+            raise OutputError(f"{name} is not a regular file and cannot be replaced")
+        if os.path.lexists(target) and not overwrite:
+            raise already_exists(path)
+        folder = Path(os.path.realpath(target)).parent
+        if not folder.is_dir():
+            raise cannot_write(path, f"there is no folder {display_name(folder)}; create it first")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise cannot_write(path, f"the folder {display_name(folder)} is closed to writing")
+    except (OSError, ValueError) as error:
+        raise cannot_write(path, error) from None
+
+
+def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview], *, overwrite: bool) -> None:
+    """Write the parts, one after the other, under a temporary name (``.part``) beside `path`, then move them there.
+
+    The temporary file is removed whatever happens. Through a symbolic link, the file it points at is written.
+
+    Raises:
+        OutputError: the file exists, even since a moment ago, and `overwrite` is false; or the disk refuses.
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".lightfuse-{os.urandom(8).hex()}.part")
+    try:
+        with open(part, "xb") as file:
+            file.writelines(parts)
+        if overwrite:
+            os.replace(part, target)
+        else:
+            _move_to_free_name(part, target)
+    except FileExistsError:
+        raise already_exists(path) from None
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _move_to_free_name(part: Path, target: Path) -> None:
+    """Give `part` the name `target`; raise FileExistsError if that name is taken, even since a moment ago."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # A file system without hard links: reserve the name with an empty file, then replace that.
+        with open(target, "xb"):
+            pass
+        try:
+            os.replace(part, target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
