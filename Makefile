@@ -5,18 +5,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH_VERSION := 2.13.0
 TORCH_INDEX ?=
-CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.[ch]* src/lightfuse/core/parts/*.h)
+CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.[ch]* src/lightfuse/core/*/*.h)
 
-.PHONY: demo test check format benchmark web clean
+.PHONY: demo check test format benchmark web clean
 
-demo: $(VENV)/.installed ## Fuse a made-up pair and show where the pictures are
+demo: $(VENV)/.installed ## Fuse a synthetic pair and show where the pictures are
 	@$(BIN)/lightfuse demo -o demo --overwrite
 
-test: $(VENV)/.installed-dev ## Style, types and tests
+check: $(VENV)/.installed-dev ## Style, types and the quick tests, in under a minute
+	$(CHECK_STYLE_AND_TYPES)
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+test: $(VENV)/.installed-test ## Style, types and all tests
+	$(CHECK_STYLE_AND_TYPES)
+	$(BIN)/pytest -n auto --dist worksteal -rs
+
+define CHECK_STYLE_AND_TYPES
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+endef
 
 format: $(VENV)/.installed-dev ## Put the code in order
 	$(BIN)/ruff check --fix
@@ -25,8 +33,7 @@ format: $(VENV)/.installed-dev ## Put the code in order
 benchmark: $(VENV)/.installed-dev ## Speed and memory, as ratios
 	$(BIN)/python benchmarks/speed.py
 
-web: $(VENV)/.installed ## The page's WebAssembly core, sample pair and list of files
-	$(BIN)/pip install --quiet ziglang==0.17.1
+web: $(VENV)/.installed-test ## The page's WebAssembly core, sample pair and list of files
 	$(BIN)/python -m tools.web_build
 
 $(VENV)/bin/python:
@@ -40,7 +47,12 @@ $(VENV)/.installed: $(VENV)/bin/python $(CORE)
 # Tests of training need torch; its CPU build is chosen by TORCH_INDEX where PyPI's would bring CUDA along.
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet torch==$(TORCH_VERSION) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --editable '.[dev]' torch==$(TORCH_VERSION)
+	@touch $@
+
+# What only the full suite needs: the engines that run exported models, a cross-compiler, a driver of the browser.
+$(VENV)/.installed-test: $(VENV)/.installed-dev
+	$(BIN)/pip install --quiet --editable '.[test]' torch==$(TORCH_VERSION)
 	@touch $@
 
 clean:

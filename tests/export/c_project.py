@@ -1,12 +1,20 @@
 """An exported C project, built by some compiler and run by some machine, as a target of the golden set."""
 
+import shutil
 import subprocess
 
 import numpy as np
+import pytest
 
 from lightfuse.export.c import export_c
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wshadow", "-Werror", "-ffp-contract=fast")
+
+
+def installed(emulator):
+    """The path of a program that runs others, by name or, for QEMU, by the name of its static build; skips without."""
+    path = shutil.which(emulator) or shutil.which(f"{emulator}-static")
+    return path or pytest.skip(f"{emulator} is not installed")
 
 
 def write_project(folder, weights, export=export_c):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_project import build, fuse_with, write_project
+from c_project import build, fuse_with, installed, write_project
 from random_weights import make_weights
 
 from lightfuse.errors import WeightsError
@@ -25,9 +25,9 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not i
 ZIG = (sys.executable, "-m", "ziglang", "cc")
 WASI = ("node", "--no-warnings", str(Path(__file__).with_name("run_wasi.mjs")))
 TARGETS = {
-    "aarch64": (("-target", "aarch64-linux-musl"), ("qemu-aarch64-static",)),
-    "armv7": (("-target", "arm-linux-musleabihf", "-mcpu=cortex_a7"), ("qemu-arm-static",)),
-    "riscv64": (("-target", "riscv64-linux-musl"), ("qemu-riscv64-static",)),
+    "aarch64": (("-target", "aarch64-linux-musl"), ("qemu-aarch64",)),
+    "armv7": (("-target", "arm-linux-musleabihf", "-mcpu=cortex_a7"), ("qemu-arm",)),
+    "riscv64": (("-target", "riscv64-linux-musl"), ("qemu-riscv64",)),
     "wasm32": (("-target", "wasm32-wasi", "-msimd128"), WASI),
 }
 
@@ -60,9 +60,8 @@ def test_clang_finds_nothing_wrong_in_it_nor_does_it_touch_what_is_not_its_own(g
 @pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="ziglang is not installed")
 @pytest.mark.parametrize("processor", TARGETS)
 def test_other_processors_make_the_golden_pictures_of_it(processor, golden, tmp_path):
-    options, machine = TARGETS[processor]
-    if shutil.which(machine[0]) is None:
-        pytest.skip(f"{machine[0]} is not installed")
+    options, (emulator, *arguments) = TARGETS[processor]
+    machine = (installed(emulator), *arguments)
     program = build([*ZIG, *options], write_project(tmp_path, load_weights("small")))
     assert_golden(program, machine, "small", golden)
 
