@@ -3,7 +3,7 @@
 import numpy as np
 
 from lightfuse.models import Weights
-from lightfuse.models.shapes import parameter_shapes
+from lightfuse.models.config import parameter_shapes
 
 
 def make_weights(model="paper", seed=0):

@@ -19,7 +19,7 @@ from lightfuse.export.c_memory import PIXEL_BYTES, rows_bytes
 from lightfuse.export.c_readme import CODE_KB
 from lightfuse.golden import check, load_golden
 from lightfuse.models import ContextConfig, Weights, load_weights, shipped_models
-from lightfuse.models.shapes import parameter_shapes
+from lightfuse.models.config import parameter_shapes
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 ZIG = (sys.executable, "-m", "ziglang", "cc")

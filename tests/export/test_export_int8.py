@@ -19,7 +19,7 @@ from lightfuse.export.int8.readme import CODE_KB
 from lightfuse.golden import check, load_golden
 from lightfuse.images import write_picture
 from lightfuse.models import ContextConfig, Weights, load_weights
-from lightfuse.models.shapes import parameter_shapes
+from lightfuse.models.config import parameter_shapes
 from tools.synthetic import sample_pair
 
 MODELS = ("small", "base")

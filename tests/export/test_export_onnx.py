@@ -6,7 +6,7 @@ import pytest
 from lightfuse.fuser import Fuser
 from lightfuse.golden import check, load_golden
 from lightfuse.models import ContextConfig, Weights, load_weights, shipped_models
-from lightfuse.models.shapes import parameter_shapes
+from lightfuse.models.config import parameter_shapes
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

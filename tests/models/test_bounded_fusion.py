@@ -5,16 +5,16 @@ import dataclasses
 import pytest
 import torch
 
+from lightfuse.colorspace import LUMA_WEIGHTS
 from lightfuse.models import KNOWN_MODELS, ContextModel, load
-from lightfuse.models.context.combining import LUMA, into_gamut, luma_bounds
-from lightfuse.models.context.scene import SMALLEST_SCENE, fill_empty, scene_weights
+from lightfuse.models.context import SMALLEST_SCENE, fill_empty, into_gamut, luma_bounds, scene_weights
 from tools.synthetic import sample_pair
 
 LEVEL = 1 / 255
 
 
 def luma(picture):
-    return (picture * torch.tensor(LUMA)[None, :, None, None]).sum(1, keepdim=True)
+    return (picture * torch.tensor(LUMA_WEIGHTS)[None, :, None, None]).sum(1, keepdim=True)
 
 
 def bounded(model):

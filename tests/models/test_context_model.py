@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from lightfuse.colorspace import LUMA_WEIGHTS
 from lightfuse.models import (
     KNOWN_MODELS,
     ContextConfig,
@@ -17,9 +18,8 @@ from lightfuse.models import (
     save_weights,
     to_weights,
 )
-from lightfuse.models.context.combining import LUMA
-from lightfuse.models.context.filtering import WINDOW
-from lightfuse.models.shapes import parameter_shapes
+from lightfuse.models.config import parameter_shapes
+from lightfuse.models.context import WINDOW
 
 TINY = ContextConfig(thumbnail_cells=400, channels=4, levels=2, hidden=(3,))
 VARIATIONS = [
@@ -50,7 +50,7 @@ def pair(height=20, width=30, seed=0):
 
 
 def luma(picture):
-    return (picture * torch.tensor(LUMA)[None, :, None, None]).sum(1, keepdim=True)
+    return (picture * torch.tensor(LUMA_WEIGHTS)[None, :, None, None]).sum(1, keepdim=True)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from functools import partial
 from lightfuse.export.c_memory import memory_table, rows_bytes
 from lightfuse.export.c_text import c_name
 from lightfuse.models import PaperConfig, Weights
-from lightfuse.models.cost import cost
+from lightfuse.models.config import cost
 
 # Code and constants of the example without its weights, -Os: GCC 12 for x86-64, Clang 22 for the others.
 CODE_KB = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lightfuse.errors import MissingExtraError
 from lightfuse.models import Weights
-from lightfuse.models.cost import cost
+from lightfuse.models.config import cost
 
 
 def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]:

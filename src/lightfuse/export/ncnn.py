@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lightfuse.errors import LightFuseError, MissingExtraError, WeightsError
 from lightfuse.models import ContextConfig, Weights
-from lightfuse.models.cost import cost
+from lightfuse.models.config import cost
 
 
 def export_ncnn(weights: Weights, width: int, height: int) -> dict[str, bytes]:

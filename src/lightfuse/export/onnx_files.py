@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lightfuse.errors import MissingExtraError
 from lightfuse.models import Weights, check_shapes
-from lightfuse.models.cost import cost
+from lightfuse.models.config import cost
 
 
 def export_onnx(weights: Weights, data: Path | None = None) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
-"""What a model is made of, in numbers and without torch: the two families' configurations and the known models."""
+"""The two families' configurations and the known models; tensor shapes and cost of a configuration. Without torch."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ class ContextConfig:
 
 
 Config = PaperConfig | ContextConfig
+Shape = tuple[int, ...]
 
 KNOWN_MODELS: Mapping[str, Config] = MappingProxyType(
     {
@@ -174,3 +176,81 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
         raise ValueError(value)
     return int(value)
+
+
+def parameter_shapes(model: str | Config) -> dict[str, Shape]:
+    """Tensor names, as in torch's state dict, and their shapes; for a known model's name or a configuration.
+
+    Raises:
+        WeightsError: for an unknown model.
+    """
+    config = config_of(model) if isinstance(model, str) else model
+    return _paper_shapes(config) if isinstance(config, PaperConfig) else _context_shapes(config)
+
+
+def _paper_shapes(config: PaperConfig) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    channels = (6, *config.hidden, 3)
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(channels)):
+        shapes |= _convolution(f"combining.layers.{i}", (n_out, n_in, 1, 1))
+    for layer in ("down1", "down2", "down3"):
+        shapes |= _convolution(f"filtering.{layer}", (6, 1, 3, 3), bias=layer != "down3")
+    return shapes | _convolution("filtering.mix", (3, 6, 1, 1))
+
+
+def _context_shapes(config: ContextConfig) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    widths = (6, *config.hidden, config.outputs)
+    last = len(widths) - 2
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
+        shapes |= _convolution(f"combining.layers.{i}", (n_out, n_in, 1, 1), bias=0 < i < last)
+    n = config.channels
+    shapes |= _convolution("filtering.first_dw", (6, 1, 3, 3), bias=False)
+    shapes |= _convolution("filtering.first_pw", (n, 6, 1, 1))
+    if config.context_stride == 1:
+        shapes |= _convolution("filtering.stem", (n, 6, 1, 1))
+    blocks = [f"down.{i}" for i in range(1 if config.shared else config.levels - 1)]
+    blocks += [f"up.{i}" for i in range(1 if config.shared else config.levels)]
+    for block in blocks:
+        shapes |= _convolution(f"filtering.{block}.dw", (n, 1, 3, 3), bias=False)
+        shapes |= _convolution(f"filtering.{block}.pw", (n, n, 1, 1))
+    shapes |= _convolution("filtering.summary", (n, 2 * n))
+    return shapes | _convolution("filtering.head", (config.context_channels, n, 1, 1))
+
+
+def _convolution(name: str, shape: Shape, *, bias: bool = True) -> dict[str, Shape]:
+    return {f"{name}.weight": shape} | ({f"{name}.bias": shape[:1]} if bias else {})
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Numbers learned, and multiply-adds for each pixel at full resolution."""
+
+    parameters: int
+    multiply_adds: int
+
+
+def cost(config: Config) -> Cost:
+    """The cost of a model.
+
+    ``paper``: every layer counted at the resolution it works at, rounded. ``context``: what is done at full resolution;
+    the thumbnail's share does not grow with the picture. That is the CombiningNet's products, 2 for each context
+    channel (one bilinear step along the row; the step between rows is shared by the row's pixels), and the composing
+    of the answer: 3 mixing, 3 luma, 2 gain and offset, 3 chroma; 6 more for a chroma weight of its own, 2 for
+    ``ratio``.
+    """
+    parameters = sum(math.prod(shape) for shape in parameter_shapes(config).values())
+    products = _paper_products(config) if isinstance(config, PaperConfig) else _context_products(config)
+    return Cost(parameters, products)
+
+
+def _paper_products(config: PaperConfig) -> int:
+    pointwise = sum(a * b for a, b in itertools.pairwise((6, *config.hidden, 3)))
+    depthwise = sum(6 * 9 / 4**level for level in (1, 2, 3))
+    return round(pointwise + depthwise + 6 * 3 / 4**3)
+
+
+def _context_products(config: ContextConfig) -> int:
+    pointwise = sum(a * b for a, b in itertools.pairwise((6, *config.hidden, config.outputs)))
+    composing = 3 + 3 + 2 + 3 + (6 if config.outputs == 5 else 0) + (2 if config.ratio else 0)
+    return pointwise + 2 * config.context_channels + composing

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import OutputError, WeightsError
-from lightfuse.models.config import Config, config_from_json, config_of, config_to_json
-from lightfuse.models.shapes import parameter_shapes
+from lightfuse.models.config import Config, config_from_json, config_of, config_to_json, parameter_shapes
 
 _METADATA_KEY = "lightfuse"
 

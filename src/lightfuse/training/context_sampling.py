@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.models import ContextConfig
-from lightfuse.models.context.filtering import WINDOW
+from lightfuse.models.context import WINDOW
 from lightfuse.training.augmentation import augmented
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings

@@ -7,7 +7,7 @@ from lightfuse.export.c_text import c_name
 from lightfuse.export.int8.header import int8_bytes
 from lightfuse.export.int8.memory import int8_rows_bytes
 from lightfuse.export.int8.model import Int8Model
-from lightfuse.models.cost import cost
+from lightfuse.models.config import cost
 
 # Code and constants of lf_fuse_rows, -Os, Clang 22.
 CODE_KB = {"Cortex-M0": 7, "riscv32imc": 8, "x86-64": 11}

@@ -1,0 +1,363 @@
+"""The context models: a FilteringNet on a thumbnail of fixed size gives a CombiningNet, per pixel, a smooth context."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lightfuse.colorspace import LUMA_WEIGHTS
+from lightfuse.models import ContextConfig
+
+WINDOW = 64
+"""Side, in thumbnail cells, of the part that can be decoded by itself while training."""
+
+SMALLEST_SCENE = 1 / 1024
+"""Mean scene weight below which the rest of the picture counts, too: there is hardly anything else."""
+
+_MIXING_BIAS = -3.0  # answers near 0 mean: take over; a bright pixel pushes them up, towards under
+_OFFSET_SCALE = 0.5
+_RATIO_FLOOR = 0.02  # added to both lumas of a ratio, so that black has one
+_LARGEST_CHROMA_GAIN = 8.0
+_NEARLY_ZERO = 1e-6  # in place of a divisor of 0
+_MARGIN = 4  # cells of the half-size level decoded around a window
+# Mean absolute difference of the thumbnails: up to the first they are one picture, from the second on a bracket.
+_SAME_PICTURE, _BRACKET = 0.03, 0.12
+# A cell counts from where the brightest channel of over rises above the first of _BLACK, in full from the second on;
+# likewise where the darkest channel of under falls below white. Borders of scans are a few levels above black.
+_BLACK, _WHITE = (0.02, 0.06), (0.94, 0.98)
+
+Place = tuple[int, int]
+
+
+class ContextModel(nn.Module):
+    """FilteringNet on a thumbnail of fixed size, CombiningNet on every pixel; `small` and `base` are sizes of it."""
+
+    def __init__(self, config: ContextConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.combining = CombiningNet(config)
+        self.filtering = FilteringNet(config)
+
+    def forward(self, under: Tensor, over: Tensor) -> Tensor:
+        """Fuse pictures: two N×3×H×W, RGB in [0, 1], any size from 1×1, the darker first, to one of the same kind."""
+        height, width = under.shape[-2:]
+        grid, strength = self.context(self.thumbnail(under, over))
+        context = F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
+        return self.combining(under, over, context, strength).clamp(0, 1)  # type: ignore[no-any-return]
+
+    def thumbnail(self, under: Tensor, over: Tensor) -> Tensor:
+        """Both pictures area-averaged to about ``thumbnail_cells`` pixels: N×6×h×w."""
+        height, width = under.shape[-2:]
+        size = self.config.thumbnail_size(height, width)
+        return F.adaptive_avg_pool2d(torch.cat([under, over], dim=1), size)
+
+    def context(self, thumbnail: Tensor, windows: Sequence[Place] | None = None) -> tuple[Tensor, Tensor]:
+        """The context grid (see :class:`FilteringNet`) and how much of a bracket the pair is, N×1×1×1 in [0, 1]."""
+        weights = scene_weights(thumbnail) if self.config.bounded else torch.ones_like(thumbnail[:, :1])
+        difference = (thumbnail[:, 3:] - thumbnail[:, :3]).abs().mean(dim=1, keepdim=True)
+        difference = (difference * weights).mean(dim=(2, 3), keepdim=True) / weights.mean(dim=(2, 3), keepdim=True)
+        strength = ((difference - _SAME_PICTURE) / (_BRACKET - _SAME_PICTURE)).clamp(0, 1)
+        filled = fill_empty(thumbnail, weights, self.config.levels)
+        return self.filtering(filled, weights, windows), strength
+
+
+class CombiningNet(nn.Module):
+    """Pointwise layers with ReLU between them, the context added to the first and the last in place of a bias."""
+
+    def __init__(self, config: ContextConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = (6, *config.hidden, config.outputs)
+        last = len(widths) - 2
+        pairs = enumerate(itertools.pairwise(widths))
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, kernel_size=1, bias=0 < i < last) for i, (a, b) in pairs)
+        self._start_as_exposure_fusion()
+
+    def forward(self, under: Tensor, over: Tensor, context: Tensor, strength: Tensor) -> Tensor:
+        """Fuse N×3×H×W pictures in [0, 1] with N×C×H×W context; N×1×1×1 ``strength`` in [0, 1] as in `compose`.
+
+        The result is N×3×H×W in [0, 1].
+        """
+        config = self.config
+        answer = self.answer(under, over, context)
+        return compose(under, over, answer, strength, ratio=config.ratio, bounded=config.bounded)
+
+    def answer(self, under: Tensor, over: Tensor, context: Tensor) -> Tensor:
+        """The numbers each pixel is given, N×``outputs``×H×W, as `compose` reads them."""
+        n_first = self.config.hidden[0]
+        into_first, into_last = context[:, :n_first], context[:, n_first:]
+        first, *middle, last = self.layers
+        x = torch.relu(first(torch.cat([under, over], dim=1)) + into_first)
+        for layer in middle:
+            x = torch.relu(layer(x))
+        answered: Tensor = last(x) + into_last
+        return answered
+
+    def _start_as_exposure_fusion(self) -> None:
+        """Let the first hidden channel be the luma of over, and take under where that is bright."""
+        first, *middle, last = (layer.weight.detach() for layer in self.layers)  # type: ignore[operator]
+        last.mul_(0.3)
+        last[0, 0] = 3.0
+        first[0] = torch.tensor([0, 0, 0, *LUMA_WEIGHTS])[:, None, None] * 2
+        for weight in middle[:1]:
+            weight[0] = 0
+            weight[0, 0] = 1
+
+
+def compose(
+    under: Tensor, over: Tensor, answer: Tensor, strength: Tensor, *, ratio: bool, bounded: bool = True
+) -> Tensor:
+    """The picture that answers describe: a mixture, its luma lifted or lowered, its chroma strengthened or weakened.
+
+    ``answer`` is N×4×H×W or N×5×H×W: mixing weight of under (before the sigmoid), luma gain, luma offset, chroma gain
+    and, if there, a mixing weight for chroma alone. The gains and the offset count ``strength`` times. Where
+    ``bounded``, the luma of the result lies between the lumas of the two exposures, and its channels in [0, 1].
+    """
+    lowest, highest = luma_bounds(under, over)
+    luma = proposed_luma(under, over, answer, strength)
+    if bounded:
+        luma = luma.maximum(lowest).minimum(highest)
+    adjustment = adjustments(answer, strength)
+    coloured = _mix(under, over, adjustment.chroma_mixing)
+    coloured_luma = _luma(coloured)
+    chroma_gain = adjustment.chroma_gain
+    if ratio:
+        lift = (luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
+        chroma_gain = chroma_gain * lift.clamp(max=_LARGEST_CHROMA_GAIN)
+    chroma = (coloured - coloured_luma) * chroma_gain.clamp(0, _LARGEST_CHROMA_GAIN)
+    return into_gamut(luma, chroma, lowest) if bounded else keep_hue(luma + chroma)
+
+
+def luma_bounds(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
+    """The smaller and the larger luma of both exposures at each pixel, N×1×H×W each."""
+    of_under, of_over = _luma(under), _luma(over)
+    return of_under.minimum(of_over), of_under.maximum(of_over)
+
+
+def proposed_luma(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> Tensor:
+    """The luma that answers describe before it is limited to `luma_bounds`: N×1×H×W."""
+    adjustment = adjustments(answer, strength)
+    return _luma(_mix(under, over, adjustment.mixing)) * adjustment.luma_gain + adjustment.luma_offset
+
+
+class Adjustments(NamedTuple):
+    """What an answer does to each pixel, N×1×H×W each: weights of under in [0, 1], factors, and what is added."""
+
+    mixing: Tensor
+    luma_gain: Tensor
+    luma_offset: Tensor
+    chroma_gain: Tensor
+    chroma_mixing: Tensor
+
+
+def adjustments(answer: Tensor, strength: Tensor) -> Adjustments:
+    """Decode answers, N×4×H×W or N×5×H×W, as `compose` applies them; chroma is mixed as luma is where 4 are given."""
+    mixing = torch.sigmoid(answer[:, :1] + _MIXING_BIAS)
+    return Adjustments(
+        mixing=mixing,
+        luma_gain=1 + answer[:, 1:2] * strength,
+        luma_offset=_OFFSET_SCALE * answer[:, 2:3] * strength,
+        chroma_gain=1 + answer[:, 3:4] * strength,
+        chroma_mixing=torch.sigmoid(answer[:, 4:5] + _MIXING_BIAS) if answer.shape[1] == 5 else mixing,
+    )
+
+
+def into_gamut(luma: Tensor, chroma: Tensor, lowest: Tensor) -> Tensor:
+    """luma + chroma as RGB in [0, 1], N×3×H×W, of the same hue; a pixel inside already stays as it is.
+
+    A pixel with a channel above 1 is divided by its largest, which keeps its saturation, but its luma is not lowered
+    below ``lowest``; what is still outside, above 1 or below 0, loses chroma at the same luma.
+
+    Args:
+        luma: N×1×H×W in [0, 1].
+        chroma: N×3×H×W, RGB minus luma; its own luma is 0.
+        lowest: N×1×H×W, at most ``luma``.
+    """
+    largest = luma + chroma.amax(dim=1, keepdim=True)
+    scale = (1 / largest.clamp(min=1)).maximum(lowest / luma.clamp(min=_NEARLY_ZERO)).clamp(max=1)
+    luma, chroma = luma * scale, chroma * scale
+    to_white = (1 - luma) / chroma.amax(dim=1, keepdim=True).clamp(min=_NEARLY_ZERO)
+    to_black = luma / (-chroma.amin(dim=1, keepdim=True)).clamp(min=_NEARLY_ZERO)
+    return luma + chroma * to_white.minimum(to_black).clamp(max=1)
+
+
+def keep_hue(fused: Tensor) -> Tensor:
+    """N×3×H×W where a pixel with a channel above 1 is divided by its largest: clipped, a highlight would change hue."""
+    return fused / fused.amax(dim=1, keepdim=True).clamp(min=1)
+
+
+def _luma(picture: Tensor) -> Tensor:
+    return (picture * picture.new_tensor(LUMA_WEIGHTS)[None, :, None, None]).sum(dim=1, keepdim=True)
+
+
+def _mix(under: Tensor, over: Tensor, weight: Tensor) -> Tensor:
+    return over + weight * (under - over)
+
+
+class SeparableBlock(nn.Module):
+    """A 3×3 depthwise convolution (edges repeated), then a pointwise one, then ReLU."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.dw = nn.Conv2d(
+            channels, channels, 3, stride, padding=1, groups=channels, bias=False, padding_mode="replicate"
+        )
+        self.pw = nn.Conv2d(channels, channels, kernel_size=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """N×C×H×W to N×C×H/stride×W/stride."""
+        return torch.relu(self.pw(self.dw(x)))
+
+
+class FilteringNet(nn.Module):
+    """A small pyramid: down to a summary of the whole scene, and up again with the detail met on the way down."""
+
+    def __init__(self, config: ContextConfig) -> None:
+        super().__init__()
+        n = config.channels
+        self.config = config
+        self.first_dw = nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False, padding_mode="replicate")
+        self.first_pw = nn.Conv2d(6, n, kernel_size=1)
+        if config.context_stride == 1:
+            self.stem = nn.Conv2d(6, n, kernel_size=1)
+        n_down, n_up = (1, 1) if config.shared else (config.levels - 1, config.levels)
+        self.down = nn.ModuleList(SeparableBlock(n, stride=2) for _ in range(n_down))
+        self.up = nn.ModuleList(SeparableBlock(n, stride=1) for _ in range(n_up))
+        self.summary = nn.Linear(2 * n, n)
+        self.head = nn.Conv2d(n, config.context_channels, kernel_size=1)
+        with torch.no_grad():
+            self.head.weight.mul_(0.5)
+
+    def forward(self, thumbnail: Tensor, weights: Tensor, windows: Sequence[Place] | None = None) -> Tensor:
+        """N×6×h×w in [0, 1], sides multiples of 2 to the power ``levels``, to N×``context_channels``×h/stride×w/stride.
+
+        The N×1×h×w ``weights`` say how much each cell counts in the summary of the scene (see `scene_weights`).
+
+        With ``windows``, the even (row, column) of one `WINDOW` a sample, the finest level is decoded there alone,
+        which saves training most of the work; a cell at a window's edge may differ from what the whole would give.
+        """
+        thumbnail = thumbnail - 0.5
+        skips = self._down(thumbnail)
+        x = skips[-1] + self._summary(skips[-1], F.avg_pool2d(weights, 2**self.config.levels))
+        cuts = _cuts(windows, skips[0].shape[-2:]) if windows is not None else {}
+        for level in reversed(range(self.config.first_level, self.config.levels)):
+            skip = skips[level - 1] if level else thumbnail
+            if level in cuts:
+                x = _enlarged_cut(x, cuts.get(level + 1), cuts[level], skip.shape[-2:])
+                skip = cuts[level].of(skip)
+            else:
+                x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = x + (skip if level else torch.relu(self.stem(skip)))
+            x = x + self.up[level % len(self.up)](x)
+        context: Tensor = self.head(x)
+        return context
+
+    def _down(self, thumbnail: Tensor) -> list[Tensor]:
+        """What each level holds, the half-size one first."""
+        x = torch.relu(self.first_pw(self.first_dw(thumbnail)))
+        levels = [x]
+        for level in range(self.config.levels - 1):
+            x = self.down[level % len(self.down)](x) + F.avg_pool2d(x, 2)
+            levels.append(x)
+        return levels
+
+    def _summary(self, coarsest: Tensor, weights: Tensor) -> Tensor:
+        """What the mean and the maximum of every channel say of the whole scene, N×C×1×1.
+
+        A cell of ``weights`` from a quarter on counts in full for the maximum; channels are at least 0.
+        """
+        mean = (coarsest * weights).sum(dim=(2, 3)) / weights.sum(dim=(2, 3))
+        largest = (coarsest * (4 * weights).clamp(max=1)).amax(dim=(2, 3))
+        both = torch.cat([mean, largest], dim=1)
+        summary: Tensor = self.summary(both)
+        return summary[:, :, None, None]
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """One square of every sample at some level: its side and its places."""
+
+    side: int
+    places: Sequence[Place]
+
+    def of(self, x: Tensor) -> Tensor:
+        """The squares of N×C×H×W: N×C×side×side."""
+        side = self.side
+        return torch.stack([part[:, y : y + side, z : z + side] for part, (y, z) in zip(x, self.places, strict=True)])
+
+
+def _cuts(windows: Sequence[Place], half_size: Sequence[int]) -> dict[int, _Cut]:
+    """What to decode at the two finest levels: the windows, and what they need of the half-size level."""
+    cuts = {0: _Cut(WINDOW, windows)}
+    side = WINDOW // 2 + 2 * _MARGIN
+    last = [edge - side for edge in half_size]
+    if min(last) >= 0:
+        starts = [tuple(min(max(at // 2 - _MARGIN, 0), end) for at, end in zip(w, last, strict=True)) for w in windows]
+        cuts[1] = _Cut(side, [(row, column) for row, column in starts])
+    return cuts
+
+
+def _enlarged_cut(x: Tensor, held: _Cut | None, wanted: _Cut, size: Sequence[int]) -> Tensor:
+    """``wanted`` of a level of ``size``, twice as fine as ``x``, which is all of its level or ``held`` of it.
+
+    Bilinear, as `F.interpolate` does it, but as products with banded matrices, which on a CPU are faster.
+    """
+    sides = []
+    for axis in (0, 1):
+        whole = _doubling(size[axis] // 2, x.dtype, x.device)
+        starts = [place[axis] for place in held.places] if held else [0] * len(x)
+        width = held.side if held else size[axis] // 2
+        places = [place[axis] for place in wanted.places]
+        parts = [whole[at : at + wanted.side, s : s + width] for at, s in zip(places, starts, strict=True)]
+        sides.append(torch.stack(parts)[:, None])
+    rows, columns = sides
+    return rows @ x @ columns.transpose(2, 3)
+
+
+@lru_cache(maxsize=16)
+def _doubling(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrix, 2·side×side, that enlarges a line twice."""
+    unit = torch.eye(side, dtype=dtype, device=device)
+    return F.interpolate(unit[None], scale_factor=2, mode="linear", align_corners=False)[0].T.contiguous()
+
+
+def scene_weights(thumbnail: Tensor) -> Tensor:
+    """How much each cell of an N×6×h×w thumbnail (under and over) shows of the scene: N×1×h×w in [0, 1]."""
+    brightest = thumbnail[:, 3:].amax(dim=1, keepdim=True)
+    darkest = thumbnail[:, :3].amin(dim=1, keepdim=True)
+    above_black = ((brightest - _BLACK[0]) / (_BLACK[1] - _BLACK[0])).clamp(0, 1)
+    below_white = ((_WHITE[1] - darkest) / (_WHITE[1] - _WHITE[0])).clamp(0, 1)
+    weights = above_black * below_white
+    floor = (1 - weights.mean(dim=(2, 3), keepdim=True) / SMALLEST_SCENE).clamp(min=0)
+    return torch.maximum(weights, floor)
+
+
+def fill_empty(thumbnail: Tensor, weights: Tensor, levels: int) -> Tensor:
+    """The thumbnail with cells of weight 0 filled from those around them, so that the scene seems to go on there.
+
+    A pyramid of weighted means ("push-pull", Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4): each cell
+    is mixed with the coarser level as far as its weight falls short of 1, the coarsest with the mean of the scene.
+    Where all weights are 1 the thumbnail is returned unchanged.
+
+    Args:
+        thumbnail: N×6×h×w, sides multiples of 2 to the power ``levels``.
+        weights: N×1×h×w in [0, 1], not all 0.
+        levels: how often the pyramid halves.
+    """
+    pyramid = [(thumbnail, weights)]
+    for _ in range(levels):
+        values, weights = pyramid[-1]
+        total = F.avg_pool2d(weights, 2)
+        values = F.avg_pool2d(values * weights, 2) / total.clamp(min=1e-6)
+        pyramid.append((values, (4 * total).clamp(max=1)))
+    values, weights = pyramid[0]
+    filled = (values * weights).mean(dim=(2, 3), keepdim=True) / weights.mean(dim=(2, 3), keepdim=True)
+    for level, (values, weights) in enumerate(reversed(pyramid)):
+        coarser = filled if level == 0 else F.interpolate(filled, scale_factor=2, mode="nearest")
+        filled = values * weights + coarser * (1 - weights)
+    return filled
