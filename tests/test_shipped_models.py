@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from lightfuse.evaluation import chroma_ratio_to_inputs, hue_error_to_inputs, mef_ssim, mertens, psnr
+from lightfuse.evaluation.baselines import mertens
 from lightfuse.fuser import Fuser
+from lightfuse.metrics import chroma_ratio_to_inputs, hue_error_to_inputs, mef_ssim, psnr
 from lightfuse.models import load_weights, shipped_models
-from lightfuse.models.config import ContextConfig
-from lightfuse.models.cost import cost
+from lightfuse.models.config import ContextConfig, cost
 from tools.synthetic import sample_pair
 
 CONTEXT_MODELS = [name for name in shipped_models() if isinstance(load_weights(name).config, ContextConfig)]

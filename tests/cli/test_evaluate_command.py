@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from lightfuse.brackets.discover import find_brackets
-from lightfuse.evaluation import mef_ssim, psnr, ssim, to_eight_bits
 from lightfuse.evaluation.baselines import average, mertens
 from lightfuse.fuser import Fuser
 from lightfuse.images import probe_picture, read_picture
+from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
 
 WIDTH, HEIGHT = 80, 56
 
@@ -209,9 +209,39 @@ def test_sheets_are_written_for_looking(lightfuse_program, data, tmp_path, conte
     ended = lightfuse_program("evaluate", "--data", data, "--sheet", tmp_path / "sheets", "--quiet")
     assert ended.code == 0
     written = [name for name, content in contents(tmp_path / "sheets").items() if content is not None]
-    assert written == ["index.jpg", "scenes/with 2.jpg", "scenes/without 10.jpg"]
-    with_errors, without = (probe_picture(tmp_path / "sheets" / name).height for name in written[1:])
+    worst = [f"worst-{model}.jpg" for model in ("base", "paper", "small")]
+    assert written == ["index.jpg", "scenes/with 2.jpg", "scenes/without 10.jpg", *worst]
+    with_errors, without = (probe_picture(tmp_path / "sheets" / name).height for name in written[1:3])
     assert with_errors > without
+
+
+def test_the_report_ends_with_the_worst_scenes(lightfuse_program, data):
+    ended = lightfuse_program("evaluate", "--data", data, "--model", "small")
+    assert "| **worst** | small | " in ended.out
+    *_, heading, _, small, _, _ = ended.out.split("\n\n")[1].splitlines()[:5]
+    assert heading.startswith("| method | worst scenes by mean rank | chroma above 1.4 ")
+    assert small.startswith("| small | with")
+
+
+def test_a_blind_test_is_written_and_its_answers_counted(lightfuse_program, data, tmp_path):
+    """One vote, for the picture of small."""
+    test = tmp_path / "blind test"
+    assert lightfuse_program("evaluate", "--data", data, "--model", "small", "--blind", test, "--quiet").code == 0
+    pair = json.loads((tmp_path / "blind test.key.json").read_text())["pairs"][0]
+    assert (test / "pairs" / f"{pair['id']}-a.jpg").exists()
+    votes = {"answers": {pair["id"]: "a" if pair["a"] == "small" else "b"}}
+    (tmp_path / "answers.json").write_text(json.dumps(votes))
+    ended = lightfuse_program("evaluate", "--blind", test, "--answers", tmp_path / "answers.json")
+    assert ended.code == 0
+    other = pair["b"] if pair["a"] == "small" else pair["a"]
+    assert f"| {other} | small | 0 | 1 | 0 |" in ended.out or f"| small | {other} | 1 | 0 | 0 |" in ended.out
+
+
+def test_answers_without_a_test_and_nothing_to_do_are_refused(refused, data):
+    assert "give --data FOLDER" in refused(data, "evaluate")
+    assert "--blind FOLDER" in refused(data, "evaluate", "--answers", data / "with 2" / "1.png")
+    sentence = refused(data, "evaluate", "--blind", data / "gone", "--answers", data / "with 2" / "1.png")
+    assert "cannot read the key of the blind test" in sentence
 
 
 def test_a_folder_in_use_is_not_filled_with_sheets_unless_asked(refused, lightfuse_program, data):

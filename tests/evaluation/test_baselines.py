@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lightfuse.errors import LightFuseError, PictureError
-from lightfuse.evaluation import METHODS, average, enfuse, enfuse_available, mertens
+from lightfuse.evaluation.baselines import METHODS, average, enfuse, enfuse_available, mertens
 
 
 @pytest.fixture

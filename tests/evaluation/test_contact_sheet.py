@@ -7,8 +7,7 @@ import pytest
 from lightfuse.errors import OutputError
 from lightfuse.evaluation import contact_sheet
 from lightfuse.evaluation.contact_sheet import ContactSheets, error_map, figure, index_row, sheet
-from lightfuse.evaluation.run import Result
-from lightfuse.evaluation.scenes import Scene
+from lightfuse.evaluation.evaluate import Result, Scene
 from lightfuse.images import read_picture
 from lightfuse.sheets import Cell, drawable, row_of, shrink
 
@@ -129,6 +128,18 @@ def test_an_index_of_many_scenes_has_pages(tmp_path: Path, monkeypatch: pytest.M
         sheets.add(make_scene(str(number)), results("ours"))
     sheets.finish()
     assert sorted(path.name for path in tmp_path.glob("index*")) == ["index-2.jpg", "index-3.jpg", "index.jpg"]
+
+
+def test_the_worst_scenes_have_a_sheet_for_each_method(tmp_path: Path) -> None:
+    sheets = ContactSheets(tmp_path)
+    for name in ("attic", "cellar", "stairs"):
+        sheets.add(make_scene(name), results("ours"))
+    sheets.finish({"ours": ["stairs", "attic"], "run/1, whole": ["cellar"]})
+    assert sorted(path.name for path in tmp_path.glob("worst*")) == ["worst-ours.jpg", "worst-run-1-whole.jpg"]
+    rows = [index_row(make_scene(name), results("ours")) for name in ("stairs", "attic")]
+    shown = read_picture(tmp_path / "worst-ours.jpg").pixels
+    assert shown.shape[0] == sum(row.shape[0] for row in rows)
+    assert np.abs(shown.astype(int) - np.vstack(rows)).mean() < 3
 
 
 def test_a_sheet_replaces_nothing_unless_asked(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 from scipy import stats
 
-from lightfuse.evaluation import ScoreTable
+from lightfuse.evaluation.tables import ScoreTable
 
 
 @pytest.fixture
@@ -89,3 +89,44 @@ def test_a_score_entered_again_replaces_the_first(table: ScoreTable) -> None:
     table.add("dawn", "ours", {"PSNR": 23.0})
     assert table.mean("ours", "PSNR").value == pytest.approx(24)
     assert table.mean("ours", "SSIM").scenes == 3
+
+
+@pytest.fixture
+def ranked() -> ScoreTable:
+    table = ScoreTable({"PSNR": lambda score: -score, "chroma": lambda score: abs(score - 1)})
+    for scene, psnr, chroma in (
+        ("dawn", 20.0, 1.0),
+        ("noon", 25.0, 0.5),
+        ("dusk", 22.0, math.nan),
+        ("night", 18.0, 1.2),
+    ):
+        table.add(scene, "ours", {"chroma": chroma, "PSNR": psnr})
+    return table
+
+
+def test_the_worst_scene_depends_on_the_direction_of_the_measure(ranked: ScoreTable) -> None:
+    assert ranked.worst("ours", "PSNR") == ("night", 18.0)
+    assert ranked.worst("ours", "chroma") == ("noon", 0.5)
+    assert ranked.worst("theirs", "chroma") is None
+
+
+def test_measures_are_in_the_order_of_their_badness(ranked: ScoreTable) -> None:
+    ranked.add("dawn", "ours", {"seconds": 3.0})
+    assert ranked.measures == ["PSNR", "chroma", "seconds"]
+    assert ranked.worst("ours", "seconds") is None
+
+
+def test_worst_scenes_are_ranked_over_all_measures(ranked: ScoreTable) -> None:
+    """Fractions of scenes that are better: night 3/4 and 1/3, noon 0 and 2/3, dawn 2/4 and 0, dusk 1/4."""
+    assert ranked.worst_scenes("ours") == ["night", "noon", "dawn", "dusk"]
+    assert ranked.worst_scenes("ours", 2) == ["night", "noon"]
+
+
+def test_scenes_above_a_limit_are_listed_highest_first(ranked: ScoreTable) -> None:
+    assert ranked.scenes_above("ours", "PSNR", 20.0) == ["noon", "dusk"]
+    assert ranked.scenes_above("ours", "chroma", 1.2) == []
+
+
+def test_markdown_per_scene_ends_with_the_worst_scenes(ranked: ScoreTable) -> None:
+    assert ranked.to_markdown(per_scene=True).splitlines()[-1] == "| **worst** | ours | 18 (night) | 0.5 (noon) |"
+    assert "worst" not in ranked.to_markdown()

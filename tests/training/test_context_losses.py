@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightfuse.evaluation import mef_ssim
+from lightfuse.metrics import mef_ssim
 from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
 from lightfuse.training.gaussian_window import window_means

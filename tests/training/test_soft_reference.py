@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lightfuse.evaluation import mertens
+from lightfuse.evaluation.baselines import mertens
 from lightfuse.training.soft_reference import soft_reference
 from tools.synthetic import sample_bracket
 

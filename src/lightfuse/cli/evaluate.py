@@ -10,7 +10,9 @@ from lightfuse.cli import options
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option("--data", metavar="FOLDER", help="Brackets, with or without references.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FOLDER", help="Brackets, with or without references.")
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", help="Shipped models to measure; may be repeated. [default: all]", show_default=False),
@@ -31,49 +33,75 @@ def evaluate(
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sheet", metavar="FOLDER", help="Write contact sheets for looking: every picture, every error."),
+        typer.Option("--sheet", metavar="FOLDER", help="Write contact sheets: every picture, its error, worst scenes."),
+    ] = None,
+    blind: Annotated[
+        Path | None,
+        typer.Option("--blind", metavar="FOLDER", help="Write a blind test: a page of pairs, FOLDER.key.json beside."),
+    ] = None,
+    answers: Annotated[
+        list[Path] | None,
+        typer.Option("--answers", metavar="FILE", help="Count answers to the test in --blind; may be repeated."),
     ] = None,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
     json: options.Json = False,
 ) -> None:
-    """Print PSNR, SSIM, MEF-SSIM and colour measures of models and baselines, per scene and mean.
+    """Print PSNR, SSIM, MEF-SSIM, colour and tone measures of models and baselines: per scene, mean and worst scene.
 
     Example: lightfuse evaluate --data brackets -o table --sheet sheets
+
+    A blind test compares the first method with every other: lightfuse evaluate --data brackets --model base --blind
+    test, judge in test/index.html, then lightfuse evaluate --blind test --answers answers.json
     """
     from dataclasses import replace
 
     from lightfuse.cli.folders import check_folder_output
+    from lightfuse.cli.printing import show
     from lightfuse.cli.tables import check_table_output, column_names, parse_size, print_table, save_table
-    from lightfuse.evaluation import methods, run, scenes
+    from lightfuse.errors import DataError
+    from lightfuse.evaluation import evaluate as evaluation
+    from lightfuse.evaluation.blind import BlindTest, count_votes, preference_table
     from lightfuse.evaluation.contact_sheet import ContactSheets
     from lightfuse.fuser import Fuser
     from lightfuse.models import shipped_models
 
+    if answers:
+        if blind is None or data is not None:
+            raise DataError("answers are counted with --blind FOLDER --answers FILE alone")
+        show(preference_table(count_votes(blind, answers)).rstrip("\n"))
+        return
+    if data is None:
+        raise DataError("nothing to evaluate; give --data FOLDER, or --blind FOLDER and --answers FILE")
     if output is not None:
         check_table_output(output, overwrite=overwrite)
-    if sheet is not None:
-        check_folder_output(sheet, overwrite=overwrite)
-    protocol = scenes.PAPER_PROTOCOL if paper_protocol else scenes.Protocol(parse_size(size))
-    baselines = methods.baseline_methods()
+    for folder in (sheet, blind):
+        if folder is not None:
+            check_folder_output(folder, overwrite=overwrite)
+    protocol = evaluation.PAPER_PROTOCOL if paper_protocol else evaluation.Protocol(parse_size(size))
+    baselines = evaluation.baseline_methods()
     fusers = {name: Fuser(name, threads) for name in model or shipped_models()}
     for name, path in column_names(weights or [], {*fusers, *baselines}).items():
         fusers[name] = Fuser(path, threads)
-    measured = methods.model_methods(fusers, whole_bracket=whole_bracket)
+    measured = evaluation.model_methods(fusers, whole_bracket=whole_bracket)
     sheets = ContactSheets(sheet, overwrite=overwrite) if sheet is not None else None
+    test = BlindTest(blind, overwrite=overwrite) if blind is not None else None
     live = sys.stderr.isatty() and not quiet
-    table, skipped = run.evaluate(
+    table, skipped = evaluation.evaluate(
         data,
         measured | baselines,
         replace(protocol, whole_bracket=whole_bracket),
         progress=lambda name: print(f"measuring {name}", file=sys.stderr) if live else None,
-        watch=sheets.add if sheets else run.look_away,
+        watchers=[outputs.add for outputs in (sheets, test) if outputs is not None],
     )
     for line in skipped:
         print(f"lightfuse: skipped {line}", file=sys.stderr)
+    worst = {name: table.worst_scenes(name) for name in measured}
     if sheets is not None:
-        sheets.finish()
+        sheets.finish(worst)
+    if test is not None:
+        test.finish()
     if output is not None:
         save_table(table, output)
     print_table(table, quiet=quiet, as_json=json)

@@ -33,7 +33,7 @@ def inspect(
     try:
         from lightfuse.evaluation.inspect import inspect_model, read_pair
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "matplotlib"):
+        if error.name != "torch":
             raise
         raise MissingExtraError("inspecting", "train") from None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lightfuse.cli.printing import show
 from lightfuse.errors import DataError, OutputError
+from lightfuse.evaluation.evaluate import report
 from lightfuse.evaluation.tables import ScoreTable
 
 _MAX_PIXELS = 500_000_000
@@ -47,8 +48,8 @@ def column_names(paths: Sequence[Path], taken: Collection[str]) -> dict[str, Pat
 
 
 def save_table(table: ScoreTable, output: Path) -> None:
-    """Write every score as CSV and the table of scenes and means as Markdown."""
-    for path, text in zip(_files(output), (table.to_csv(), table.to_markdown(per_scene=True)), strict=True):
+    """Write every score as CSV, and the report of scenes, means and worst scenes as Markdown."""
+    for path, text in zip(_files(output), (table.to_csv(), report(table)), strict=True):
         part = path.with_name(path.name + ".part")
         try:
             part.write_text(text, encoding="utf-8")
@@ -60,14 +61,23 @@ def save_table(table: ScoreTable, output: Path) -> None:
 
 
 def print_table(table: ScoreTable, *, quiet: bool, as_json: bool) -> None:
-    """The table on standard output; as JSON, one record a method with its means (null: none, or not finite)."""
+    """The table on standard output, and the worst scenes of each method.
+
+    As JSON, one record a method with its means (null: none, or not finite), the worst score of each measure and the
+    scenes that are worst by all measures.
+    """
     if as_json:
         for method in table.methods:
             means = {measure: table.mean(method, measure).value for measure in table.measures}
             finite = {measure: mean if math.isfinite(mean) else None for measure, mean in means.items()}
-            show(json.dumps({"method": method, **finite}))
+            found = {measure: table.worst(method, measure) for measure in table.measures}
+            worst = {
+                measure: {"scene": w[0], "score": w[1]} for measure, w in found.items() if w and math.isfinite(w[1])
+            }
+            record = {"method": method, **finite, "worst": worst, "worst scenes": table.worst_scenes(method)}
+            show(json.dumps(record))
     elif not quiet:
-        show(table.to_markdown(per_scene=True).rstrip("\n"))
+        show(report(table).rstrip("\n"))
 
 
 def _files(output: Path) -> tuple[Path, Path]:

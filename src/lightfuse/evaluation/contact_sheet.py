@@ -1,15 +1,15 @@
-"""Contact sheets, for looking: a picture a scene with inputs, reference, every method's result and where it errs."""
+"""Contact sheets: for each scene a picture of its inputs, reference, every method's result and its error map."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import OutputError
-from lightfuse.evaluation.run import Result
-from lightfuse.evaluation.scenes import Scene
+from lightfuse.evaluation.evaluate import Result, Scene
 from lightfuse.images import write_picture
 from lightfuse.metrics.colour import delta_e_2000, rgb_to_lab
 from lightfuse.metrics.pictures import Picture, to_eight_bits
@@ -34,7 +34,7 @@ class ContactSheets:
     def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
         self.folder = folder
         self._overwrite = overwrite
-        self._rows: list[Pixels] = []
+        self._rows: dict[str, Pixels] = {}
 
     def add(self, scene: Scene, results: Mapping[str, Result]) -> None:
         """Write a scene's sheet, and keep a row of small pictures for the index.
@@ -43,13 +43,20 @@ class ContactSheets:
             OutputError: the file exists and must not be overwritten, or the disk refuses.
         """
         self._write(self.folder / "scenes" / f"{scene.name}.jpg", sheet(scene, results))
-        self._rows.append(index_row(scene, results))
+        self._rows[scene.name] = index_row(scene, results)
 
-    def finish(self) -> None:
-        """Write the index, ``index-2.jpg`` and so on where the scenes are many; raises OutputError as `add` does."""
-        for first in range(0, len(self._rows), _SCENES_A_PAGE):
+    def finish(self, worst: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Write the index, ``index-2.jpg`` and so on where the scenes are many, and ``worst-METHOD.jpg``.
+
+        ``worst`` names the scenes of these by method, in their order. Raises OutputError as `add` does.
+        """
+        rows = list(self._rows.values())
+        for first in range(0, len(rows), _SCENES_A_PAGE):
             name = f"index-{first // _SCENES_A_PAGE + 1}.jpg" if first else "index.jpg"
-            self._write(self.folder / name, stack(self._rows[first : first + _SCENES_A_PAGE]))
+            self._write(self.folder / name, stack(rows[first : first + _SCENES_A_PAGE]))
+        for method, scenes in (worst or {}).items():
+            name = re.sub(r"[^\w.-]+", "-", method).strip("-")
+            self._write(self.folder / f"worst-{name}.jpg", stack([self._rows[scene] for scene in scenes]))
 
     def _write(self, path: Path, picture: Pixels) -> None:
         try:
@@ -91,7 +98,7 @@ def error_map(result: Pixels, reference: Pixels) -> Pixels:
 
 
 def figure(measure: str, score: float) -> str:
-    """A measure and its score in a few letters."""
+    """A measure and its score, such as ``PSNR 23.46``; a score that is not defined is a dash."""
     if math.isnan(score):
         return f"{measure} –"
     return f"{measure} {score:.{3 if 'SSIM' in measure else 2}f}"
@@ -103,7 +110,7 @@ def _inputs(scene: Scene, side: int) -> list[Cell]:
 
 
 def _with_error(name: str, result: Result, scene: Scene) -> Cell:
-    """The error is that of the pictures as they are shown: noise that shrinking averages away does not count."""
+    """The result above its error map, which is that of the pictures as shown: after shrinking, which averages noise."""
     picture = _small(result.picture, _CELL)
     if scene.reference is not None:
         picture = stack([picture, error_map(picture, _small(scene.reference, _CELL))], gap=6)
@@ -111,7 +118,7 @@ def _with_error(name: str, result: Result, scene: Scene) -> Cell:
 
 
 def _even_columns(cells: int) -> int:
-    """Columns that leave as few holes as may be in the last row, at most `_MOST_COLUMNS`."""
+    """Columns, at most `_MOST_COLUMNS`, that leave the fewest empty places in the last row."""
     rows = math.ceil(cells / _MOST_COLUMNS)
     return math.ceil(cells / max(1, rows))
 

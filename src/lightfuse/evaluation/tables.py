@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +31,15 @@ class Mean:
 
 
 class ScoreTable:
-    """Scores of methods on scenes. Methods, scenes and measures keep the order in which they were first added."""
+    """Scores of methods on scenes. Methods and scenes keep the order in which they were first added.
 
-    def __init__(self) -> None:
+    Args:
+        badness: by measure, a function of a score that is the larger the worse it is. Measures are in its order, then
+            in that in which they were first added; those it lacks have no worst scene.
+    """
+
+    def __init__(self, badness: Mapping[str, Callable[[float], float]] | None = None) -> None:
+        self._badness = dict(badness or {})
         self._rows: dict[tuple[str, str], dict[str, float]] = {}
         self._measures: dict[str, None] = {}
 
@@ -44,8 +50,10 @@ class ScoreTable:
 
     @property
     def measures(self) -> list[str]:
-        """Names of the measures."""
-        return list(self._measures)
+        """Names of the measures that were entered."""
+        return [name for name in self._badness if name in self._measures] + [
+            name for name in self._measures if name not in self._badness
+        ]
 
     def add(self, scene: str, method: str, scores: Mapping[str, float]) -> None:
         """Enter a method's scores on a scene, by measure; a measure entered before for both is replaced."""
@@ -54,20 +62,52 @@ class ScoreTable:
 
     def mean(self, method: str, measure: str) -> Mean:
         """Return the mean of a measure over the scenes on which the method has it; NaN scores are left out."""
-        found = [row.get(measure, math.nan) for (_, name), row in self._rows.items() if name == method]
-        return _mean([score for score in found if not math.isnan(score)])
+        return _mean(list(self._scores(method, measure).values()))
+
+    def worst(self, method: str, measure: str) -> tuple[str, float] | None:
+        """Return the scene with a method's worst score, and the score; None without a score or a badness."""
+        scores = self._scores(method, measure)
+        if measure not in self._badness or not scores:
+            return None
+        return max(scores.items(), key=lambda item: self._badness[measure](item[1]))
+
+    def scenes_above(self, method: str, measure: str, limit: float) -> list[str]:
+        """Return the scenes on which a method's score of a measure is above a limit, the highest score first."""
+        scores = self._scores(method, measure)
+        return sorted((scene for scene in scores if scores[scene] > limit), key=lambda scene: -scores[scene])
+
+    def worst_scenes(self, method: str, count: int = 10) -> list[str]:
+        """Return the scenes on which a method is worst, worst first: by their mean rank over all measures.
+
+        A rank is the fraction of the scenes with a better score of that measure; ties share the mean of theirs.
+        """
+        ranks: dict[str, list[float]] = {}
+        for measure, badness in self._badness.items():
+            bad = {scene: badness(score) for scene, score in self._scores(method, measure).items()}
+            for scene, own in bad.items():
+                better = sum(other < own for other in bad.values()) + sum(other == own for other in bad.values()) / 2
+                ranks.setdefault(scene, []).append(better / len(bad))
+        return sorted(ranks, key=lambda scene: -math.fsum(ranks[scene]) / len(ranks[scene]))[:count]
 
     def to_markdown(self, *, per_scene: bool = False) -> str:
-        """Return a Markdown table of the means, a row a method; with `per_scene`, first a row a scene and method."""
+        """Return a Markdown table of the means, a row a method; with `per_scene`, first a row a scene and method.
+
+        With `per_scene`, where the badness of measures is known, the last rows are the methods' worst scores.
+        """
         heading = ["method", *self.measures]
         means = [[method, *(str(self.mean(method, measure)) for measure in self.measures)] for method in self.methods]
         if not per_scene:
-            return _markdown(heading, means)
-        scenes = [
+            return markdown_table(heading, means)
+        rows = [
             [scene, method, *(_number(row.get(measure, math.nan)) for measure in self.measures)]
             for (scene, method), row in self._rows.items()
         ]
-        return _markdown(["scene", *heading], scenes + [["**mean**", *row] for row in means])
+        rows += [["**mean**", *row] for row in means]
+        if self._badness:
+            rows += [
+                ["**worst**", method, *(self._worst_cell(method, m) for m in self.measures)] for method in self.methods
+            ]
+        return markdown_table(["scene", *heading], rows)
 
     def to_csv(self) -> str:
         """Return every score as CSV, a row a scene and method, at full precision; a missing score is left empty."""
@@ -77,6 +117,15 @@ class ScoreTable:
         for (scene, method), row in self._rows.items():
             writer.writerow([scene, method, *(row.get(measure, "") for measure in self.measures)])
         return text.getvalue()
+
+    def _scores(self, method: str, measure: str) -> dict[str, float]:
+        """A method's scores of a measure by scene, without NaN."""
+        found = {scene: row.get(measure, math.nan) for (scene, name), row in self._rows.items() if name == method}
+        return {scene: score for scene, score in found.items() if not math.isnan(score)}
+
+    def _worst_cell(self, method: str, measure: str) -> str:
+        worst = self.worst(method, measure)
+        return "–" if worst is None else f"{_number(worst[1])} ({worst[0]})"
 
 
 def _mean(scores: list[float]) -> Mean:
@@ -104,6 +153,7 @@ def _number(score: float) -> str:
     return "–" if math.isnan(score) else f"{score:.4g}"
 
 
-def _markdown(heading: list[str], rows: list[list[str]]) -> str:
+def markdown_table(heading: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; bars in cells are escaped."""
     lines = [heading, ["---"] * len(heading), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)

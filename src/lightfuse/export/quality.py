@@ -70,11 +70,11 @@ def _bracket_pairs(folder: Path) -> Iterator[Pair]:
         DataError: the folder holds no bracket of two exposures of one size.
         PictureError: a picture cannot be read.
     """
-    from lightfuse.evaluation.scenes import AS_THEY_ARE, read_scene
+    from lightfuse.evaluation.evaluate import read_scene
 
     for bracket in find_brackets(folder):
         try:
-            scene = read_scene(bracket, AS_THEY_ARE)
+            scene = read_scene(bracket)
         except DataError as error:
             raise DataError(f"{bracket.name!r} in {str(folder)!r} cannot be judged on: {error}") from None
         yield _smaller(scene.under), _smaller(scene.over)

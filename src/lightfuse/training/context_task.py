@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightfuse.errors import DataError
-from lightfuse.evaluation import mef_ssim, psnr, ssim, to_eight_bits
+from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
 from lightfuse.models import ContextConfig, ContextModel
 from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
 from lightfuse.training.context_sampling import ContextSampler

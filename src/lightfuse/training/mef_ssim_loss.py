@@ -1,7 +1,7 @@
 """MEF-SSIM as a loss: how much structure of the two exposures a fused picture lost, without any reference.
 
 Ma, Zeng, Wang, "Perceptual Quality Assessment for Multi-Exposure Image Fusion", IEEE TIP 24(11), 2015, as the measure
-in `lightfuse.evaluation`, but Gaussian windows throughout, two exposures, and every second window.
+in `lightfuse.metrics`, but Gaussian windows throughout, two exposures, and every second window.
 """
 
 import math

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.colorspace import luma
-from lightfuse.evaluation import mertens
+from lightfuse.evaluation.baselines import mertens
 
 Floats = NDArray[np.float32]
 

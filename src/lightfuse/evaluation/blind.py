@@ -1,0 +1,171 @@
+"""Blind preference tests: pairs of results as A and B in random order, a page to judge them, and the count of votes.
+
+A folder is written that tells nothing of the methods: ``index.html`` and ``pairs/ID-a.jpg``, ``pairs/ID-b.jpg``. Which
+method is A and which is B is in a file beside the folder, ``FOLDER.key.json``. Whoever judges opens the page in a
+browser, presses keys, and downloads the votes as ``answers.json``.
+"""
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+from lightfuse.errors import DataError, OutputError
+from lightfuse.evaluation.evaluate import Result, Scene
+from lightfuse.evaluation.tables import markdown_table
+from lightfuse.images import write_picture
+from lightfuse.metrics.pictures import to_eight_bits
+from lightfuse.sheets import shrink
+
+LONG_SIDE = 1600
+"""Pixels that results are shrunk to."""
+
+VOTES = ("a", "b", "equal")
+
+_QUALITY = 95
+_Z_95 = 1.959964
+
+
+@dataclass(frozen=True)
+class BlindPair:
+    """Two results of one scene: the identifier in file names, and the methods that made A and B."""
+
+    id: str
+    scene: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How often one method was preferred to another: votes for either, and for neither."""
+
+    method: str
+    other: str
+    wins: int
+    losses: int
+    ties: int
+
+    @property
+    def rate(self) -> float:
+        """Fraction of votes for ``method``, a tie counting half."""
+        return (self.wins + self.ties / 2) / (self.wins + self.losses + self.ties)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of ``rate`` (Wilson, JASA 1927)."""
+        votes, rate = self.wins + self.losses + self.ties, self.rate
+        centre = (rate + _Z_95**2 / (2 * votes)) / (1 + _Z_95**2 / votes)
+        half = _Z_95 * math.sqrt(rate * (1 - rate) / votes + (_Z_95 / (2 * votes)) ** 2) / (1 + _Z_95**2 / votes)
+        return max(0.0, centre - half), min(1.0, centre + half)
+
+
+class BlindTest:
+    """Writes the first method's result and each other method's, in pairs, as scenes are measured."""
+
+    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
+        if os.path.lexists(key_path(folder)) and not overwrite:
+            raise OutputError(f"{str(key_path(folder))!r} already exists; give --overwrite to replace it")
+        self.folder = folder
+        self._overwrite = overwrite
+        self._pairs: list[BlindPair] = []
+
+    def add(self, scene: Scene, results: Mapping[str, Result]) -> None:
+        """Write a scene's pairs; raises OutputError where the disk refuses."""
+        first, *others = results
+        for other in others:
+            names = [first, other]
+            secrets.SystemRandom().shuffle(names)
+            pair = BlindPair(secrets.token_hex(6), scene.name, *names)
+            self._pairs.append(pair)
+            _make_folder(self.folder / "pairs")
+            for side, name in zip("ab", names, strict=True):
+                picture = shrink(to_eight_bits(results[name].picture), LONG_SIDE, LONG_SIDE)
+                path = self.folder / "pairs" / f"{pair.id}-{side}.jpg"
+                write_picture(path, picture, quality=_QUALITY, overwrite=self._overwrite)
+
+    def finish(self) -> None:
+        """Write the page, which shows the pairs in random order, and the key; raises OutputError as `add` does."""
+        secrets.SystemRandom().shuffle(self._pairs)
+        page = resources.files("lightfuse.evaluation").joinpath("blind.html").read_text(encoding="utf-8")
+        _make_folder(self.folder)
+        _write(self.folder / "index.html", page.replace('["PAIRS"]', json.dumps([pair.id for pair in self._pairs])))
+        _write(key_path(self.folder), json.dumps({"pairs": [asdict(pair) for pair in self._pairs]}, indent=1))
+
+
+def key_path(folder: Path) -> Path:
+    """The file beside a blind test's folder that says which method made which picture."""
+    return folder.absolute().with_name(f"{folder.absolute().name}.key.json")
+
+
+def count_votes(folder: Path, answers: Sequence[Path]) -> list[Preference]:
+    """Count the votes of one or more ``answers.json`` by the key of a blind test, one entry for two methods.
+
+    Raises:
+        DataError: the key or a file of answers cannot be read, or they do not belong together.
+    """
+    pairs = {pair.id: pair for pair in _read_key(key_path(folder))}
+    votes: dict[tuple[str, str], dict[str, int]] = {}
+    methods = list(dict.fromkeys(name for pair in pairs.values() for name in sorted((pair.a, pair.b))))
+    for path in answers:
+        for identifier, vote in _read_answers(path).items():
+            if identifier not in pairs:
+                raise DataError(f"{str(path)!r} holds answers to another blind test than {str(folder)!r}")
+            pair = pairs[identifier]
+            first, second = sorted((pair.a, pair.b), key=methods.index)
+            count = votes.setdefault((first, second), {"": 0, first: 0, second: 0})
+            count["" if vote == "equal" else pair.a if vote == "a" else pair.b] += 1
+    return [Preference(*two, count[two[0]], count[two[1]], count[""]) for two, count in votes.items()]
+
+
+def preference_table(preferences: Sequence[Preference]) -> str:
+    """A Markdown table of preferences, a row for two methods."""
+    rows = []
+    for one in preferences:
+        low, high = one.interval
+        rate = f"{one.rate:.0%} ({low:.0%} to {high:.0%})"
+        rows.append([one.method, one.other, str(one.wins), str(one.losses), str(one.ties), rate])
+    return markdown_table(["method", "compared with", "preferred", "other preferred", "equal", "rate (95 %)"], rows)
+
+
+def _read_key(path: Path) -> list[BlindPair]:
+    try:
+        return [BlindPair(**fields) for fields in json.loads(path.read_text(encoding="utf-8"))["pairs"]]
+    except OSError as error:
+        raise DataError(f"cannot read the key of the blind test, {str(path)!r}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{str(path)!r} is not the key of a blind test; make the test again") from None
+
+
+def _read_answers(path: Path) -> dict[str, str]:
+    try:
+        answers = dict(json.loads(path.read_text(encoding="utf-8"))["answers"])
+    except OSError as error:
+        raise DataError(f"cannot read the answers {str(path)!r}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{str(path)!r} is not a file of answers; download it from the page again") from None
+    if not set(answers.values()) <= set(VOTES):
+        raise DataError(f"{str(path)!r} holds answers other than {', '.join(VOTES)}; download it from the page again")
+    return answers
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {str(folder)!r}: {error.strerror}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
