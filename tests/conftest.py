@@ -9,8 +9,8 @@ from pathlib import Path
 import imagecodecs
 import pytest
 import tifffile
+from builders.weights import make_weights
 from PIL import Image
-from random_weights import make_weights
 
 from lightfuse.cli.app import main
 from lightfuse.models import save_weights

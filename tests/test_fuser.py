@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from random_weights import make_weights
+from builders.weights import make_weights
 
 from lightfuse import core
 from lightfuse.errors import LightFuseError, PictureError, WeightsError

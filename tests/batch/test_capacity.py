@@ -1,7 +1,7 @@
 """How many brackets run at a time without being told."""
 
 import pytest
-from shot_files import write_plain
+from builders.photographs import write_plain
 
 from lightfuse.batch import BracketJob, capacity
 

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import Executor, Future
 
 import pytest
-from shot_files import write_brackets
+from builders.photographs import write_brackets
 
 from lightfuse.batch import BatchSettings, Manifest, plan_jobs
 from lightfuse.batch.coordinator import Coordinator

@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from shot_files import write_brackets
+from builders.photographs import write_brackets
 
 from lightfuse.batch import BatchSettings, Manifest, Running, plan_jobs, run_batch
 from lightfuse.brackets.grouping import group_folder

@@ -13,8 +13,8 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from builders.weights import make_weights
 from PIL import Image
-from random_weights import make_weights
 from safetensors.numpy import save
 
 from lightfuse.fuser import Fuser

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from shot_files import write_brackets, write_plain, write_shot
+from builders.photographs import write_brackets, write_plain, write_shot
 
 from lightfuse.batch import coordinator
 from lightfuse.batch.work import fuse_job

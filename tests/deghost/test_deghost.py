@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from moving_things import HEIGHT, WIDTH, Moved, moved, rms, room, with_disc
+from builders.motion import HEIGHT, WIDTH, Moved, moved, rms, room, with_disc
 
 from lightfuse.deghost import deghost
 from lightfuse.errors import LightFuseError, PictureError

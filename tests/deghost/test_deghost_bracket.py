@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from moving_things import moved, rms, room, with_disc
+from builders.motion import moved, rms, room, with_disc
 
 from lightfuse.deghost import deghost_bracket
 from lightfuse.errors import LightFuseError, PictureError

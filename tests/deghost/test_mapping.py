@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from moving_things import room, with_disc
+from builders.motion import room, with_disc
 
 from lightfuse.deghost.mapping import estimate_maps
 from tools.synthetic import Camera

@@ -5,7 +5,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from moving_things import moved, room
+from builders.motion import moved, room
 
 from lightfuse.deghost import deghost
 from lightfuse.deghost.still import plainly_still

@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 import torch
+from builders.weights import make_weights
 from PIL import Image
-from random_weights import make_weights
 
 from lightfuse.colorspace import LUMA_WEIGHTS
 from lightfuse.errors import PictureError

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from c_project import build, fuse_with, installed, write_project
-from random_weights import make_weights
+from builders.c_project import build, fuse_with, installed, write_project
+from builders.weights import make_weights
 
 from lightfuse.errors import WeightsError
 from lightfuse.export.amalgamate import amalgamate, amalgamated_core

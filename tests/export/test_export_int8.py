@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from c_project import build, fuse_with, installed, write_project
+from builders.c_project import build, fuse_with, installed, write_project
 
 from lightfuse.errors import DataError, WeightsError
 from lightfuse.export.c_memory import PIXEL_BYTES

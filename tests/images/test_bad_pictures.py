@@ -11,21 +11,12 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from picture_files import exif_block, photo, pillow_bytes, png_claiming
+from builders.errors import read_error
+from builders.pictures import exif_block, photo, pillow_bytes, png_claiming
 from PIL import Image
 
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.images import probe_picture, read_picture
-
-
-def refusal(source, **options):
-    """The sentence with which a source is refused."""
-    with pytest.raises(PictureError) as caught:
-        read_picture(source, **options)
-    assert caught.value.__cause__ is None
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    return sentence
 
 
 def tiff_bytes(pixels, **options):
@@ -39,38 +30,38 @@ def rough(height=80, width=120):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert refusal(tmp_path / "gone.jpg") == f"{tmp_path / 'gone.jpg'} does not exist; check the path"
+    assert read_error(tmp_path / "gone.jpg") == f"{tmp_path / 'gone.jpg'} does not exist; check the path"
 
 
 def test_a_folder_is_named(tmp_path):
-    assert refusal(tmp_path) == f"{tmp_path} is a folder; give a picture file"
+    assert read_error(tmp_path) == f"{tmp_path} is a folder; give a picture file"
 
 
 def test_an_endless_device_is_refused():
-    assert refusal("/dev/zero") == "/dev/zero is a device; give a picture file"
+    assert read_error("/dev/zero") == "/dev/zero is a device; give a picture file"
 
 
 def test_a_path_that_cannot_be_is_refused():
-    assert "cannot be read" in refusal("bad\0name.png")
-    assert "cannot be read" in refusal("n" * 5000 + ".png")
+    assert "cannot be read" in read_error("bad\0name.png")
+    assert "cannot be read" in read_error("n" * 5000 + ".png")
 
 
 def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "a b.png").touch()
-    assert refusal(tmp_path / "a b.png").endswith("a b.png is empty")
+    assert read_error(tmp_path / "a b.png").endswith("a b.png is empty")
 
 
 @pytest.mark.parametrize("name", ["line\nbreak.png", "bell\a.png"])
 def test_a_strange_name_does_not_break_the_line(tmp_path, name):
     (tmp_path / name).touch()
-    sentence = refusal(tmp_path / name)
+    sentence = read_error(tmp_path / name)
     assert sentence.isprintable()
     assert repr(name)[1:-1] in sentence
 
 
 def test_a_non_ascii_name_is_written_as_it_is(tmp_path):
     (tmp_path / "夜 été.png").touch()
-    assert "夜 été.png is empty" in refusal(tmp_path / "夜 été.png")
+    assert "夜 été.png is empty" in read_error(tmp_path / "夜 été.png")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +75,7 @@ def test_a_non_ascii_name_is_written_as_it_is(tmp_path):
     ids=["text", "zeros", "gif", "bmp"],
 )
 def test_what_is_no_supported_picture_is_said(data, what):
-    sentence = refusal(data)
+    sentence = read_error(data)
     assert what in sentence
     assert sentence.endswith("give a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC or camera raw file")
 
@@ -93,20 +84,20 @@ def test_what_is_no_supported_picture_is_said(data, what):
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
 def test_a_jpeg_cut_short_is_refused(kept, progressive):
     data = pillow_bytes(rough(), "JPEG", progressive=progressive)
-    assert "is cut short" in refusal(data[: int(len(data) * kept)])
+    assert "is cut short" in read_error(data[: int(len(data) * kept)])
 
 
 def test_a_jpeg_whose_end_is_zeros_is_refused():
     data = pillow_bytes(rough(), "JPEG")
     half = len(data) // 2
-    assert "is cut short" in refusal(data[:half] + bytes(len(data) - half))
+    assert "is cut short" in read_error(data[:half] + bytes(len(data) - half))
 
 
 def test_a_jpeg_cut_short_is_not_saved_by_the_thumbnail_in_its_header():
     block = exif_block(thumbnail=pillow_bytes(photo(), "JPEG"))
     data = pillow_bytes(rough(), "JPEG", exif=b"Exif\0\0" + block)
-    assert "is cut short" in refusal(data[: len(data) // 2])
-    assert "is cut short" in refusal(data[: data.index(b"\xff\xd9") + 2])
+    assert "is cut short" in read_error(data[: len(data) // 2])
+    assert "is cut short" in read_error(data[: data.index(b"\xff\xd9") + 2])
 
 
 def test_bytes_after_the_end_of_a_jpeg_do_no_harm():
@@ -118,20 +109,20 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm():
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {}), ("WEBP", {"lossless": True})])
 def test_other_formats_cut_short_are_refused(kind, options, kept):
     data = pillow_bytes(rough(), kind, **options)
-    assert "the given data is" in refusal(data[: int(len(data) * kept)])
+    assert "the given data is" in read_error(data[: int(len(data) * kept)])
 
 
 @pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"compression": "zlib"}, {"compression": "lzw"}], ids=str)
 def test_a_tiff_with_its_directory_first_is_refused_when_cut_short(options):
     data = tiff_bytes(rough(), photometric="rgb", **options)
-    assert "is cut short" in refusal(data[: len(data) // 2])
+    assert "is cut short" in read_error(data[: len(data) // 2])
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_every_cut_of_a_header_is_refused_in_a_sentence(kind):
     data = pillow_bytes(photo(8, 8), kind)
     for length in range(1, min(len(data), 400)):
-        refusal(data[:length])
+        read_error(data[:length])
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
@@ -152,7 +143,7 @@ def test_damage_anywhere_raises_nothing_but_our_own_errors(kind):
 def test_a_damaged_png_is_refused():
     data = bytearray(pillow_bytes(rough(), "PNG"))
     data[len(data) // 2] ^= 1
-    assert "is damaged" in refusal(bytes(data))
+    assert "is damaged" in read_error(bytes(data))
 
 
 def jpeg_claiming(width, height):
@@ -189,7 +180,7 @@ def test_a_monstrous_claim_is_refused_from_the_header(data, claim, monkeypatch):
 
     for decoder in ("jpeg8_decode", "png_decode", "webp_decode"):
         monkeypatch.setattr(imagecodecs, decoder, refuse)
-    sentence = refusal(data)
+    sentence = read_error(data)
     assert sentence == (
         f"the given data claims {claim} pixels, more than the 500,000,000 allowed; raise --max-pixels to read it"
     )
@@ -198,7 +189,7 @@ def test_a_monstrous_claim_is_refused_from_the_header(data, claim, monkeypatch):
 def test_max_pixels_is_the_last_size_allowed():
     data = pillow_bytes(photo(40, 60), "PNG")
     assert read_picture(data, max_pixels=2400).pixels.shape == (40, 60, 3)
-    assert "--max-pixels" in refusal(data, max_pixels=2399)
+    assert "--max-pixels" in read_error(data, max_pixels=2399)
 
 
 def test_pillows_own_limit_is_left_alone():
@@ -209,29 +200,31 @@ def test_pillows_own_limit_is_left_alone():
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_cmyk_is_refused_by_name(kind):
-    assert refusal(pillow_bytes(Image.fromarray(photo()).convert("CMYK"), kind)).endswith("is CMYK; convert it to RGB")
+    assert read_error(pillow_bytes(Image.fromarray(photo()).convert("CMYK"), kind)).endswith(
+        "is CMYK; convert it to RGB"
+    )
 
 
 def test_lab_tiff_is_refused_by_name():
-    assert "CIELAB" in refusal(pillow_bytes(Image.new("LAB", (4, 4)), "TIFF"))
+    assert "CIELAB" in read_error(pillow_bytes(Image.new("LAB", (4, 4)), "TIFF"))
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True})])
 def test_transparency_is_refused(kind, options):
     alpha = np.full((40, 60, 1), 255, np.uint8)
     alpha[3, 4] = 254
-    sentence = refusal(pillow_bytes(np.dstack([photo(), alpha]), kind, **options))
+    sentence = read_error(pillow_bytes(np.dstack([photo(), alpha]), kind, **options))
     assert "is partly transparent; flatten it" in sentence
 
 
 def test_transparent_palette_entries_are_refused():
     palette = Image.fromarray(photo()).quantize(16)
-    assert "transparent" in refusal(pillow_bytes(palette, "PNG", transparency=palette.getpixel((0, 0))))
+    assert "transparent" in read_error(pillow_bytes(palette, "PNG", transparency=palette.getpixel((0, 0))))
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.int32, np.int8, np.complex64])
 def test_tiff_pixels_of_other_kinds_are_refused_by_name(dtype):
-    sentence = refusal(tiff_bytes(np.ones((8, 8), dtype), photometric="minisblack"))
+    sentence = read_error(tiff_bytes(np.ones((8, 8), dtype), photometric="minisblack"))
     assert f"{8 * np.dtype(dtype).itemsize}" in sentence
     assert "convert it to 8 or 16 bits" in sentence
 
@@ -241,18 +234,18 @@ def test_tiff_pixels_of_other_kinds_are_refused_by_name(dtype):
 def test_float_tiff_with_what_is_no_number_is_refused(bad, dtype):
     pixels = photo(dtype=dtype)
     pixels[5, 5, 1] = bad
-    assert "not finite" in refusal(tiff_bytes(pixels, photometric="rgb"))
+    assert "not finite" in read_error(tiff_bytes(pixels, photometric="rgb"))
 
 
 @pytest.mark.parametrize(("value", "shown"), [(-0.25, "from -0.25 to 1"), (3.5, "from 0 to 3.5")])
 def test_float_tiff_outside_the_unit_range_is_refused(value, shown):
     pixels = photo(dtype=np.float32)
     pixels[5, 5, 1] = value
-    assert f"holds values {shown}; scale float pixels" in refusal(tiff_bytes(pixels, photometric="rgb"))
+    assert f"holds values {shown}; scale float pixels" in read_error(tiff_bytes(pixels, photometric="rgb"))
 
 
 def test_a_tiff_of_five_channels_is_refused():
-    assert "has 5 channels" in refusal(tiff_bytes(np.zeros((8, 8, 5), np.uint8), photometric="rgb"))
+    assert "has 5 channels" in read_error(tiff_bytes(np.zeros((8, 8, 5), np.uint8), photometric="rgb"))
 
 
 def test_a_tiff_whose_directory_points_at_itself_does_not_hang():
@@ -266,7 +259,7 @@ def test_a_tiff_whose_directory_points_at_itself_does_not_hang():
 def test_odd_tiffs_write_nothing_to_the_terminal(capfd):
     data = tiff_bytes(photo(), photometric="rgb")
     for length in range(8, 400, 7):
-        refusal(data[:length])
+        read_error(data[:length])
     assert capfd.readouterr() == ("", "")
 
 
@@ -275,7 +268,7 @@ def test_standard_input_that_is_no_picture_is_refused_before_its_end(monkeypatch
     os.write(writing, b"y\n" * 100)
     monkeypatch.setattr(sys, "stdin", os.fdopen(reading, "r"))
     try:
-        assert refusal("-").startswith("standard input is not a picture")
+        assert read_error("-").startswith("standard input is not a picture")
     finally:
         sys.stdin.close()
         os.close(writing)

@@ -6,7 +6,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from picture_files import adobe_rgb, photo
+from builders.pictures import adobe_rgb, photo
 from PIL import Image
 
 from lightfuse.errors import OutputError

@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from picture_files import JPEG_THUMBNAIL, adobe_rgb, exif_block, photo, pillow_bytes
+from builders.pictures import JPEG_THUMBNAIL, adobe_rgb, exif_block, photo, pillow_bytes
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 

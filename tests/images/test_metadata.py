@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from picture_files import ICC, XMP, XMP_UPRIGHT, exif_block, photo, pillow_bytes, png_chunk
+from builders.pictures import ICC, XMP, XMP_UPRIGHT, exif_block, photo, pillow_bytes, png_chunk
 from PIL import Image
 
 from lightfuse.images import Metadata, encode_picture, read_picture, signed, stripped

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from picture_files import JPEG_THUMBNAIL, XMP, XMP_UPRIGHT, exif_block, photo, pillow_bytes
+from builders.pictures import JPEG_THUMBNAIL, XMP, XMP_UPRIGHT, exif_block, photo, pillow_bytes
 from PIL import Image, ImageOps
 
 from lightfuse.images import read_picture

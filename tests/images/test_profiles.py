@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from picture_files import ICC, adobe_rgb, photo
+from builders.pictures import ICC, adobe_rgb, photo
 from PIL import Image, ImageCms
 
 from lightfuse.errors import PictureError

@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 import tifffile
-from dng_files import dng_bytes
-from picture_files import exif_block, photo, pillow_bytes
+from builders.dng import dng_bytes
+from builders.errors import read_error
+from builders.pictures import exif_block, photo, pillow_bytes
 from PIL import Image
 
 from lightfuse.errors import PictureError
@@ -21,14 +22,6 @@ INSIDE = (slice(8, -8), slice(8, -8))
 
 def srgb(light):
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * 65_535
-
-
-def refusal(source, **options):
-    with pytest.raises(PictureError) as caught:
-        read_picture(source, **options)
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    return sentence
 
 
 def test_a_negative_becomes_sixteen_bit_srgb():
@@ -74,14 +67,14 @@ def test_a_negative_is_turned_upright_once():
 
 def test_too_many_pixels_are_refused():
     pytest.importorskip("rawpy")
-    assert "64 × 48 pixels, more than the 3,071 allowed" in refusal(dng_bytes(RAMP), max_pixels=3071)
+    assert "64 × 48 pixels, more than the 3,071 allowed" in read_error(dng_bytes(RAMP), max_pixels=3071)
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
 def test_a_negative_cut_short_is_refused(kept):
     pytest.importorskip("rawpy")
     data = dng_bytes(RAMP)
-    assert "the given data is" in refusal(data[: int(len(data) * kept)])
+    assert "the given data is" in read_error(data[: int(len(data) * kept)])
 
 
 @pytest.mark.parametrize(
@@ -89,20 +82,20 @@ def test_a_negative_cut_short_is_refused(kept):
 )
 def test_what_only_starts_like_a_raw_file_is_refused(head):
     pytest.importorskip("rawpy")
-    assert "the given data is" in refusal(head + bytes(200))
+    assert "the given data is" in read_error(head + bytes(200))
 
 
 def test_a_tiff_that_starts_with_a_preview_is_refused():
     pytest.importorskip("rawpy")
     stream = io.BytesIO()
     tifffile.imwrite(stream, photo(), photometric="rgb", subfiletype=1)
-    assert "preview" in refusal(stream.getvalue())
+    assert "preview" in read_error(stream.getvalue())
 
 
 def test_without_the_extra_a_sentence_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "rawpy", None)
     wanted = "is a camera raw file, which needs an extra: pip install 'lightfuse[raw]'"
-    assert refusal(dng_bytes(RAMP)).endswith(wanted)
+    assert read_error(dng_bytes(RAMP)).endswith(wanted)
     with pytest.raises(PictureError, match=r"lightfuse\[raw\]"):
         raw_white_balance(dng_bytes(RAMP))
 
@@ -118,7 +111,7 @@ def test_a_probe_needs_no_extra(monkeypatch, tmp_path):
 def test_a_tiff_named_like_a_raw_file_is_one(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rawpy", None)
     (tmp_path / "a.nef").write_bytes(pillow_bytes(photo(), "TIFF"))
-    assert "is a camera raw file" in refusal(tmp_path / "a.nef")
+    assert "is a camera raw file" in read_error(tmp_path / "a.nef")
     (tmp_path / "a.tif").write_bytes(pillow_bytes(photo(), "TIFF"))
     assert read_picture(tmp_path / "a.tif").pixels.shape == photo().shape
 

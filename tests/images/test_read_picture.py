@@ -10,7 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from picture_files import exif_block, photo, pillow_bytes, png_chunk
+from builders.pictures import exif_block, photo, pillow_bytes, png_chunk
 from PIL import Image
 
 from lightfuse.images import Header, probe_picture, read_picture

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from picture_files import exif_block, photo, pillow_bytes
+from builders.pictures import exif_block, photo, pillow_bytes
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 

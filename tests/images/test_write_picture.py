@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from picture_files import photo
+from builders.errors import write_error
+from builders.pictures import photo
 from PIL import Image
 
 from lightfuse.errors import OutputError
@@ -20,14 +21,6 @@ from lightfuse.images import write as write_module
 
 def by_pillow(data):
     return np.asarray(Image.open(io.BytesIO(data)))
-
-
-def refusal(function, *arguments, **options):
-    with pytest.raises(OutputError) as caught:
-        function(*arguments, **options)
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    return sentence
 
 
 def names(folder):
@@ -109,7 +102,7 @@ def test_quality_sets_the_size():
 
 @pytest.mark.parametrize("quality", [0, 101, -5])
 def test_impossible_quality_is_refused(quality):
-    assert f"quality is {quality}" in refusal(encode_picture, photo(), ".jpg", quality=quality)
+    assert f"quality is {quality}" in write_error(encode_picture, photo(), ".jpg", quality=quality)
 
 
 @pytest.mark.parametrize(
@@ -123,18 +116,18 @@ def test_impossible_quality_is_refused(quality):
     ids=["grey", "alpha", "empty", "int64"],
 )
 def test_arrays_that_are_no_pictures_are_refused(pixels):
-    assert "pixels" in refusal(encode_picture, pixels, ".png")
+    assert "pixels" in write_error(encode_picture, pixels, ".png")
 
 
 def test_pixels_that_are_no_numbers_are_refused():
     pixels = photo(dtype=np.float32)
     pixels[0, 0, 0] = np.nan
-    assert "not finite" in refusal(encode_picture, pixels, ".tif")
+    assert "not finite" in write_error(encode_picture, pixels, ".tif")
 
 
 @pytest.mark.parametrize(("suffix", "width"), [(".webp", 16_384), (".jpg", 65_501)])
 def test_what_a_format_cannot_hold_is_refused_by_name(suffix, width):
-    sentence = refusal(encode_picture, np.zeros((1, width, 3), np.uint8), suffix)
+    sentence = write_error(encode_picture, np.zeros((1, width, 3), np.uint8), suffix)
     assert SUFFIXES[suffix] in sentence
     assert "write PNG or TIFF" in sentence
 
@@ -154,7 +147,7 @@ def test_the_file_has_the_usual_permissions(tmp_path):
 
 @pytest.mark.parametrize("name", ["out", "out.", "out.bmp", "out.png.part", ".png"])
 def test_unknown_suffixes_are_refused_with_those_there_are(tmp_path, name):
-    sentence = refusal(check_output, tmp_path / name, overwrite=True)
+    sentence = write_error(check_output, tmp_path / name, overwrite=True)
     assert name in sentence
     assert ".jpg, .jpeg, .png, .tif, .tiff, .webp" in sentence
 
@@ -163,7 +156,7 @@ def test_an_existing_file_is_kept_unless_asked(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"mine")
     for function, arguments in ((check_output, ()), (write_picture, (photo(),))):
-        assert refusal(function, path, *arguments, overwrite=False) == (
+        assert write_error(function, path, *arguments, overwrite=False) == (
             f"{path} already exists; give --overwrite to replace it"
         )
     assert path.read_bytes() == b"mine"
@@ -175,26 +168,26 @@ def test_an_existing_file_is_kept_unless_asked(tmp_path):
 
 def test_a_folder_and_a_missing_folder_are_refused(tmp_path):
     (tmp_path / "folder.png").mkdir()
-    assert "is a folder" in refusal(check_output, tmp_path / "folder.png", overwrite=True)
-    assert "is a folder" in refusal(check_output, tmp_path, overwrite=True)
-    missing = refusal(check_output, tmp_path / "none" / "a.png", overwrite=False)
+    assert "is a folder" in write_error(check_output, tmp_path / "folder.png", overwrite=True)
+    assert "is a folder" in write_error(check_output, tmp_path, overwrite=True)
+    missing = write_error(check_output, tmp_path / "none" / "a.png", overwrite=False)
     assert f"there is no folder {tmp_path / 'none'}" in missing
 
 
 def test_a_folder_closed_to_writing_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
-    assert "closed to writing" in refusal(check_output, tmp_path / "a.png", overwrite=False)
+    assert "closed to writing" in write_error(check_output, tmp_path / "a.png", overwrite=False)
 
 
 def test_a_pipe_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    assert "not a regular file" in refusal(write_picture, tmp_path / "pipe.png", photo(), overwrite=True)
+    assert "not a regular file" in write_error(write_picture, tmp_path / "pipe.png", photo(), overwrite=True)
 
 
 def test_impossible_paths_are_refused_in_a_sentence(tmp_path):
-    assert "cannot be written" in refusal(write_picture, tmp_path / ("n" * 300 + ".png"), photo())
-    assert "cannot be written" in refusal(write_picture, "a\0b.png", photo())
-    assert repr("a\nb.bmp") in refusal(write_picture, "a\nb.bmp", photo())
+    assert "cannot be written" in write_error(write_picture, tmp_path / ("n" * 300 + ".png"), photo())
+    assert "cannot be written" in write_error(write_picture, "a\0b.png", photo())
+    assert repr("a\nb.bmp") in write_error(write_picture, "a\nb.bmp", photo())
     assert names(tmp_path) == []
 
 
@@ -216,7 +209,7 @@ def test_a_file_that_appears_meanwhile_is_not_touched(tmp_path, monkeypatch):
         return [encode_picture(*arguments, **options)]
 
     monkeypatch.setattr(write_module, "encode_in_parts", slow_encode)
-    assert "already exists" in refusal(write_picture, path, photo())
+    assert "already exists" in write_error(write_picture, path, photo())
     assert path.read_bytes() == b"someone else's"
     assert names(tmp_path) == ["a.png"]
 
@@ -238,7 +231,7 @@ def test_without_hard_links_a_file_that_appears_meanwhile_is_not_touched(tmp_pat
         no_links()
 
     monkeypatch.setattr(os, "link", appear_then_fail)
-    assert "already exists" in refusal(write_picture, tmp_path / "a.png", photo())
+    assert "already exists" in write_error(write_picture, tmp_path / "a.png", photo())
     assert (tmp_path / "a.png").read_bytes() == b"someone else's"
     assert names(tmp_path) == ["a.png"]
 
@@ -312,7 +305,7 @@ def test_dash_writes_to_standard_output(monkeypatch, options, kind):
 def test_a_terminal_gets_no_picture(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Stdout(io.BytesIO()))
     monkeypatch.setattr(Stdout, "terminal", True)
-    assert "terminal" in refusal(check_output, "-", overwrite=False)
+    assert "terminal" in write_error(check_output, "-", overwrite=False)
 
 
 def test_a_closed_pipe_is_a_sentence(monkeypatch):
@@ -321,4 +314,4 @@ def test_a_closed_pipe_is_a_sentence(monkeypatch):
             raise BrokenPipeError(32, "Broken pipe")
 
     monkeypatch.setattr(sys, "stdout", Stdout(Closed()))
-    assert refusal(write_picture, "-", photo()) == "standard output cannot be written: Broken pipe"
+    assert write_error(write_picture, "-", photo()) == "standard output cannot be written: Broken pipe"

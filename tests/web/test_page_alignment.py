@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from in_node import needs_node, rgba, run_node
+from builders.node import needs_node, rgba, run_node
 
 from lightfuse.web.files import STATIC
 from tools.synthetic import HandShake, sample_bracket

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from in_node import needs_node, rgba, run_node
+from builders.node import needs_node, rgba, run_node
 
 from lightfuse.brackets.order import exposure_order
 from lightfuse.brackets.recipe import best_recipe

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from shot_files import write_brackets, write_plain, write_shot
+from builders.photographs import write_brackets, write_plain, write_shot
 
 from lightfuse.brackets.grouping import GroupSettings, group_folder
 from lightfuse.errors import DataError

@@ -1,0 +1,1 @@
+"""What several tests build on: pictures and files, weights, scenes with motion, exported projects, error messages."""
