@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,26 @@ class Ended:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True)
+def no_network(request, monkeypatch):
+    """Fails a test in which an internet socket is connected or bound, unless it is marked `network`."""
+    if request.node.get_closest_marker("network"):
+        return
+
+    def guarded(method):
+        original = getattr(socket.socket, method)
+
+        def call(self, *arguments):
+            if self.family in (socket.AF_INET, socket.AF_INET6):
+                pytest.fail(f"socket.{method}{arguments} in a test that is not marked `network`")
+            return original(self, *arguments)
+
+        return call
+
+    for method in ("bind", "connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, method, guarded(method))
 
 
 @pytest.fixture(scope="session")

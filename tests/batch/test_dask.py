@@ -15,7 +15,7 @@ from lightfuse.models import load_weights
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 # What dask leaves open or does in an old way is not LightFuse's to mend.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.network, pytest.mark.slow]
 
 BRACKETS = 24
 PLAIN = FuseOptions(align="off", deghost="off")

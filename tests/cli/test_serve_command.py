@@ -13,6 +13,8 @@ import pytest
 from lightfuse.web.files import STATIC, page_files
 from lightfuse.web.server import PageServer
 
+pytestmark = pytest.mark.network
+
 
 @pytest.fixture
 def server():

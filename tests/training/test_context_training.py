@@ -298,6 +298,8 @@ def test_prefetching_keeps_order_and_passes_errors_on():
         list(prefetched(fails_at_2, range(5)))
 
 
+@pytest.mark.network
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one_with_twice_the_batch(data, tmp_path):
     words = [*TINY_WORDS, "steps=3", "validate_every=3"]
     train(data, tmp_path / "alone", choose_settings(None, [*words, "batch=4", "batch_unlabelled=4"]))

@@ -21,7 +21,11 @@ from tools.synthetic import HandShake, sample_bracket, sample_pair
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.network,
+    pytest.mark.slow,
+]
 
 PATIENCE = 120_000  # milliseconds, for machines with much else to do
 SIZE = (240, 160)
