@@ -15,16 +15,14 @@ from torch.nn import functional
 from lightfuse.errors import DataError
 from lightfuse.images import write_picture
 from lightfuse.models import KNOWN_MODELS, build, read_weights, save_weights, to_weights
-from lightfuse.training.averaging import AveragedModel
 from lightfuse.training.context_sampling import ContextSampler, choose_pair, interpolation
 from lightfuse.training.context_task import ContextTask
-from lightfuse.training.loop import train
-from lightfuse.training.prefetch import prefetched
+from lightfuse.training.distributed import SINGLE_PROCESS, ProcessGroup
+from lightfuse.training.loop import AveragedModel, prefetched, train
+from lightfuse.training.objective import combined
 from lightfuse.training.prepare import PrepareSettings, load_dataset, load_datasets, open_scene, prepare
 from lightfuse.training.settings import choose_settings
 from lightfuse.training.soft_reference import soft_reference
-from lightfuse.training.team import ALONE, Team
-from lightfuse.training.validation import combined
 
 TINY_ARCHITECTURE = ["architecture.thumbnail_cells=600", "architecture.channels=4", "architecture.levels=2"]
 TINY_SAMPLES = ["batch=2", "batch_unlabelled=2", "patch=48"]
@@ -119,7 +117,7 @@ def test_a_crop_lies_where_its_interpolation_says(ramps, architecture):
     settings = choose_settings(None, ["model=small", "patch=48", "batch_unlabelled=20", *STILL, *architecture])
     stride = settings.config.context_stride
     slopes = set()
-    for sample in ContextSampler(ramps, settings, settings.config, ALONE, labelled=False).samples(0):
+    for sample in ContextSampler(ramps, settings, settings.config, SINGLE_PROCESS, labelled=False).samples(0):
         thumbnail = torch.from_numpy(sample.thumbnail)
         grid = functional.avg_pool2d(thumbnail, stride)
         if sample.window is not None:
@@ -142,7 +140,7 @@ def test_samples_are_shrunk_as_often_as_asked_for(tmp_path, labelled, name):
         settings = choose_settings(
             None, ["model=small", "architecture.thumbnail_cells=2400", *words, f"{name}={chance}"]
         )
-        samples = ContextSampler(ramps, settings, settings.config, ALONE, labelled=labelled).samples(0)
+        samples = ContextSampler(ramps, settings, settings.config, SINGLE_PROCESS, labelled=labelled).samples(0)
         sides = [min(np.ptp(sample.crop[3]), np.ptp(sample.crop[4])) for sample in samples]
         return np.array(sides) * 420 / 47  # 47 steps between 48 pixels, 420 along a scene
 
@@ -152,17 +150,17 @@ def test_samples_are_shrunk_as_often_as_asked_for(tmp_path, labelled, name):
 
 
 def test_every_scene_is_drawn_before_any_again(data):
-    sampler = ContextSampler(load_dataset(data[0]), TINY, TINY.config, ALONE, labelled=True)
+    sampler = ContextSampler(load_dataset(data[0]), TINY, TINY.config, SINGLE_PROCESS, labelled=True)
     drawn = list(chain.from_iterable(sampler.samples(step) for step in range(5)))
     sums = {round(float(sample.crop.sum()), 3) for sample in drawn}
     assert len(sampler) == 5
     assert len(sums) == len(drawn) == 10
 
 
-def test_a_team_draws_what_one_would_draw_alone(data):
+def test_a_process_group_draws_what_one_process_would_draw(data):
     dataset = load_datasets(data)
-    alone = ContextTask(TINY.override(["batch=4", "batch_unlabelled=4"]), dataset, ALONE).batch(3)
-    pair = [ContextTask(TINY, dataset, Team(rank, 2)).batch(3) for rank in (0, 1)]
+    alone = ContextTask(TINY.override(["batch=4", "batch_unlabelled=4"]), dataset, SINGLE_PROCESS).batch(3)
+    pair = [ContextTask(TINY, dataset, ProcessGroup(rank, 2)).batch(3) for rank in (0, 1)]
     assert alone.labelled == 4
     assert torch.equal(torch.cat([batch.crops[:2] for batch in pair]), alone.crops[:4])
     assert torch.equal(torch.cat([batch.thumbnails[2:] for batch in pair]), alone.thumbnails[4:])
@@ -179,24 +177,26 @@ def test_pairs_stay_in_order():
 
 
 def test_each_kind_of_scene_asks_for_its_own_losses(data):
-    task = ContextTask(TINY, load_datasets(data), ALONE)
+    task = ContextTask(TINY, load_datasets(data), SINGLE_PROCESS)
     names = set(task.losses(build(TINY.config), task.batch(0)))
     assert names == {
         "out_of_range",
         *(f"labelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim")),
         *(f"unlabelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim", "hue", "saturation")),
     }
-    alone = ContextTask(TINY.override(["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), ALONE)
+    alone = ContextTask(TINY.override(["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), SINGLE_PROCESS)
     assert set(alone.losses(build(TINY.config), alone.batch(0))) == {"out_of_range", "unlabelled_mef_ssim"}
 
 
 def test_scenes_too_small_for_a_crop_are_left_out_and_none_at_all_is_an_error(data):
-    sampler = ContextSampler(load_dataset(data[0]), TINY.override(["patch=112"]), TINY.config, ALONE, labelled=True)
+    sampler = ContextSampler(
+        load_dataset(data[0]), TINY.override(["patch=112"]), TINY.config, SINGLE_PROCESS, labelled=True
+    )
     assert 0 < len(sampler) < 5
     with pytest.raises(DataError, match="large enough for a patch of 256"):
-        ContextTask(TINY.override(["patch=256"]), load_datasets(data), ALONE)
+        ContextTask(TINY.override(["patch=256"]), load_datasets(data), SINGLE_PROCESS)
     with pytest.raises(DataError, match="patch must be at least 44"):
-        ContextTask(TINY.override(["patch=40"]), load_datasets(data), ALONE)
+        ContextTask(TINY.override(["patch=40"]), load_datasets(data), SINGLE_PROCESS)
 
 
 def test_training_learns(data, tmp_path):
@@ -306,9 +306,9 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batch(data, tmp_path
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    team = [
+    group = [
         subprocess.Popen(
-            [sys.executable, "-m", "lightfuse", "train", *map(str, data), "-o", str(tmp_path / "team"), *words],
+            [sys.executable, "-m", "lightfuse", "train", *map(str, data), "-o", str(tmp_path / "group"), *words],
             env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -316,10 +316,10 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batch(data, tmp_path
         )
         for rank in (0, 1)
     ]
-    printed = [process.communicate() for process in team]
-    assert [process.returncode for process in team] == [0, 0], printed
+    printed = [process.communicate() for process in group]
+    assert [process.returncode for process in group] == [0, 0], printed
     assert ["best.safetensors" in out for out, _ in printed] == [True, False]
-    alone, together = (read_weights(tmp_path / run / "last.safetensors").tensors for run in ("alone", "team"))
+    alone, together = (read_weights(tmp_path / run / "last.safetensors").tensors for run in ("alone", "group"))
     for name, tensor in alone.items():
         np.testing.assert_allclose(together[name], tensor, atol=1e-4)
 

@@ -5,8 +5,8 @@ import pytest
 
 from lightfuse.errors import OutputError
 from lightfuse.images import read_picture
-from lightfuse.training import curves
-from lightfuse.training.curves import draw_curves, read_curves
+from lightfuse.training import run_folder
+from lightfuse.training.run_folder import draw_curves, read_curves
 
 HEADING = "step,loss,learning_rate,validation_psnr,validation_ssim\n"
 
@@ -65,27 +65,27 @@ def column_of(picture: np.ndarray, colour: str) -> float:
 
 def test_the_best_validation_is_marked_highest_for_measures_lowest_for_losses(tmp_path: Path) -> None:
     values = [1.0, 9.0, 5.0, 5.0, 5.0, 5.0, 5.0, 0.0, 5.0]
-    highest = column_of(drawn(tmp_path, "validation_psnr", values), curves._BEST)
-    lowest = column_of(drawn(tmp_path, "validation_loss", values), curves._BEST)
+    highest = column_of(drawn(tmp_path, "validation_psnr", values), run_folder._BEST)
+    lowest = column_of(drawn(tmp_path, "validation_loss", values), run_folder._BEST)
     assert highest < 0.4
     assert lowest > 0.7
-    assert np.isnan(column_of(drawn(tmp_path, "loss", values), curves._BEST))
+    assert np.isnan(column_of(drawn(tmp_path, "loss", values), run_folder._BEST))
 
 
 def test_a_running_mean_keeps_a_line_and_calms_noise() -> None:
     line = np.arange(500.0)
-    np.testing.assert_allclose(curves._running_mean(list(line))[20:-20], line[20:-20])
+    np.testing.assert_allclose(run_folder._running_mean(list(line))[20:-20], line[20:-20])
     noise = np.random.default_rng(1).normal(size=500)
-    calmed = curves._running_mean(list(noise))
+    calmed = run_folder._running_mean(list(noise))
     assert calmed.std() < 0.5 * noise.std()
     assert len(calmed) == 500
 
 
 def test_a_long_loss_is_drawn_with_its_running_mean(tmp_path: Path) -> None:
     values = list(np.random.default_rng(1).random(200))
-    assert not np.isnan(column_of(drawn(tmp_path, "loss", values), curves._LINE))
-    assert not np.isnan(column_of(drawn(tmp_path, "loss", values), curves._RAW))
-    assert np.isnan(column_of(drawn(tmp_path, "loss", values[:20]), curves._RAW))
+    assert not np.isnan(column_of(drawn(tmp_path, "loss", values), run_folder._LINE))
+    assert not np.isnan(column_of(drawn(tmp_path, "loss", values), run_folder._RAW))
+    assert np.isnan(column_of(drawn(tmp_path, "loss", values[:20]), run_folder._RAW))
 
 
 def test_the_picture_is_replaced_whole_and_nothing_else_stays(tmp_path: Path) -> None:

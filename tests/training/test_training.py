@@ -13,8 +13,8 @@ from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.models import read_weights
 from lightfuse.training.loop import learning_rate, train
 from lightfuse.training.losses import ReferenceLosses, ssim
+from lightfuse.training.paper import PatchSampler, choose_pair
 from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare
-from lightfuse.training.sampling import PatchSampler, choose_pair
 from lightfuse.training.settings import TrainSettings, read_settings
 
 TINY = TrainSettings(

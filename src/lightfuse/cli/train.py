@@ -12,7 +12,7 @@ from lightfuse.cli import options
 
 if TYPE_CHECKING:
     from lightfuse.training.loop import Progress
-    from lightfuse.training.validation import Validation
+    from lightfuse.training.objective import Validation
 
 
 def train(

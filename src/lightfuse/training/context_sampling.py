@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from lightfuse.models import ContextConfig
 from lightfuse.models.context import WINDOW
 from lightfuse.training.augmentation import augmented
+from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
-from lightfuse.training.team import Team
 
 cv2.setNumThreads(1)  # Samples are small; OpenCV's threads would only get in torch's way.
 
@@ -53,9 +53,9 @@ class ContextSampler:
     """Draws samples from the training scenes that have a given reference, or from those that have none."""
 
     def __init__(
-        self, dataset: Dataset, settings: TrainSettings, config: ContextConfig, team: Team, *, labelled: bool
+        self, dataset: Dataset, settings: TrainSettings, config: ContextConfig, group: ProcessGroup, *, labelled: bool
     ) -> None:
-        self._settings, self._config, self._team = settings, config, team
+        self._settings, self._config, self._group = settings, config, group
         self._labelled = labelled
         self._batch = settings.batch if labelled else settings.batch_unlabelled
         self._cells = config.thumbnail_size(2 * 512, 3 * 512)
@@ -73,8 +73,8 @@ class ContextSampler:
         """This process's samples of a step; all scenes are seen before any is seen again."""
         if not self._scenes:
             return []
-        start = step * self._batch * self._team.size
-        return [self._sample(step, number, start + number) for number in self._team.share(self._batch)]
+        start = step * self._batch * self._group.size
+        return [self._sample(step, number, start + number) for number in self._group.rank_slice(self._batch)]
 
     def _sample(self, step: int, number: int, drawn: int) -> Sample:
         seed = [self._settings.seed, int(self._labelled)]

@@ -13,12 +13,12 @@ from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
 from lightfuse.models import ContextConfig, ContextModel
 from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
 from lightfuse.training.context_sampling import ContextSampler
+from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.losses import ReferenceLosses
 from lightfuse.training.mef_ssim_loss import SMALLEST_SIDE, mef_ssim_loss
+from lightfuse.training.objective import Validation, combined, mean
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
-from lightfuse.training.team import Team
-from lightfuse.training.validation import Validation, combined, mean
 
 _SSIM_STRIDE = 2
 
@@ -39,7 +39,7 @@ class ContextBatch:
 class ContextTask:
     """Draws both kinds of samples, compares each with what is known of it, validates on whole pairs."""
 
-    def __init__(self, settings: TrainSettings, dataset: Dataset, team: Team) -> None:
+    def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
         if not isinstance(settings.config, ContextConfig):
             raise DataError(f"{settings.model!r} is no context model")
         if settings.patch < SMALLEST_SIDE:
@@ -49,7 +49,7 @@ class ContextTask:
         self._settings = settings
         self._reference_losses = ReferenceLosses(settings)
         self._samplers = [
-            ContextSampler(dataset, settings, settings.config, team, labelled=labelled) for labelled in (True, False)
+            ContextSampler(dataset, settings, settings.config, group, labelled=labelled) for labelled in (True, False)
         ]
         if not any(len(sampler) for sampler in self._samplers):
             raise DataError(

@@ -1,23 +1,27 @@
 """The training loop: draw, fuse, compare, step; validate and keep the best; stop and resume anywhere."""
 
+import copy
 import math
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from lightfuse.errors import DataError, WeightsError
-from lightfuse.models import Model, build, load
-from lightfuse.training.averaging import AveragedModel
-from lightfuse.training.curves import draw_curves
-from lightfuse.training.prefetch import prefetched
-from lightfuse.training.prepare import load_datasets
+from lightfuse.models import Model, PaperConfig, build, load
+from lightfuse.training.context_task import ContextTask
+from lightfuse.training.distributed import ProcessGroup, join_process_group
+from lightfuse.training.objective import Objective, Validation
+from lightfuse.training.paper import PaperObjective
+from lightfuse.training.prepare import Dataset, load_datasets
 from lightfuse.training.run_folder import Checkpoint, RunFolder
 from lightfuse.training.settings import TrainSettings
-from lightfuse.training.task import task_for
-from lightfuse.training.team import join_team
-from lightfuse.training.validation import Validation
+
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True)
@@ -49,24 +53,24 @@ def train(
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    team = join_team()
-    task = task_for(settings, load_datasets([data] if isinstance(data, Path) else data), team)
+    group = join_process_group()
+    objective = objective_for(settings, load_datasets([data] if isinstance(data, Path) else data), group)
     torch.manual_seed(settings.seed)
     model = _starting_model(settings)
     averaged = AveragedModel(model, settings.average)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    folder = RunFolder(out, settings, resume=resume, writes=team.leads)
-    state = folder.restore(model, averaged, optimizer) if resume else Checkpoint(step=0, best=-math.inf)
+    folder = RunFolder(out, settings, resume=resume, writes=group.is_main_process)
+    state = folder.restore(model, averaged.model, optimizer) if resume else Checkpoint(step=0, best=-math.inf)
 
     with folder.logging(state.step):
-        for step, batch in prefetched(task.batch, range(state.step, settings.steps)):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, settings)
-            losses = task.losses(model, batch)
+        for step, batch in prefetched(objective.batch, range(state.step, settings.steps)):
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = learning_rate(step, settings)
+            losses = objective.losses(model, batch)
             loss = torch.stack(list(losses.values())).sum()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            team.average_gradients(model)
+            group.average_gradients(model)
             if settings.gradient_clip:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
             optimizer.step()
@@ -75,21 +79,21 @@ def train(
 
             if not math.isfinite(loss.item()):
                 raise DataError(f"the loss became {loss.item()} at step {state.step}; lower learning_rate")
-            if not team.leads:
+            if not group.is_main_process:
                 continue
             measured, validates = None, state.step % settings.validate_every == 0 or state.step == settings.steps
             if validates:
-                measured = task.validate(averaged.model)
+                measured = objective.validate(averaged.model)
                 # With no validation scenes the newest weights are the best known.
                 if measured is None or measured.score > state.best:
                     state.best = measured.score if measured else -math.inf
                     folder.keep_best(averaged.model, state, measured)
                 folder.keep_last(averaged.model, state, measured)
-                folder.save(model, averaged, optimizer, state)
+                folder.save(model, averaged.model, optimizer, state)
             if validates or state.step % settings.log_every == 0:
                 folder.log(state.step, losses, learning_rate(state.step, settings), measured)
                 if validates:
-                    draw_curves(folder.path / "log.csv", folder.path / "curves.png")
+                    folder.draw_curves()
                 report(Progress(state.step, settings.steps, loss.item(), measured, state.best))
     return folder.best
 
@@ -114,3 +118,38 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
     height = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
     return settings.learning_rate_floor + (settings.learning_rate - settings.learning_rate_floor) * height
+
+
+def objective_for(settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> Objective:
+    """The objective of the model that ``settings`` name.
+
+    Raises:
+        DataError: the data set holds nothing this model can be trained on.
+    """
+    kind = PaperObjective if isinstance(settings.config, PaperConfig) else ContextTask
+    return kind(settings, dataset, group)
+
+
+class AveragedModel:
+    """An exponential moving average of a model's parameters; ``decay`` 0 makes it the model itself."""
+
+    def __init__(self, model: Model, decay: float) -> None:
+        self.model = copy.deepcopy(model).requires_grad_(False)
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, model: Model, step: int) -> None:
+        """Include the parameters after ``step`` steps; early on the average forgets faster."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        for mean, newest in zip(self.model.parameters(), model.parameters(), strict=True):
+            mean.lerp_(newest, 1 - decay)
+
+
+def prefetched(draw: Callable[[int], Batch], steps: range) -> Iterator[tuple[int, Batch]]:
+    """Each step with its batch, drawn one step ahead by one thread; the batches are those `draw` gives, in order."""
+    with ThreadPoolExecutor(1, "draw") as thread:
+        ahead = deque(thread.submit(draw, step) for step in steps[:1])
+        for done, step in enumerate(steps, start=1):
+            batch = ahead.popleft().result()
+            ahead.extend(thread.submit(draw, following) for following in steps[done : done + 1])
+            yield step, batch

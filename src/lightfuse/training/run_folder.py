@@ -1,23 +1,36 @@
-"""What a training run leaves on disk: settings, checkpoint, best weights, CSV and TensorBoard logs."""
+"""What a training run leaves on disk: settings, checkpoint, best weights, CSV and TensorBoard logs, curves."""
 
 import csv
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
-from lightfuse.errors import DataError
+from lightfuse.errors import DataError, OutputError
 from lightfuse.models import Model, save_weights, to_weights
-from lightfuse.training.averaging import AveragedModel
+from lightfuse.training.objective import MEASURES, Validation
 from lightfuse.training.settings import TrainSettings, read_settings
-from lightfuse.training.validation import MEASURES, Validation
+
+Points = list[tuple[float, float]]
+"""(step, value), both finite, in the order of the steps."""
 
 _COLUMNS = ("step", "loss", "learning_rate", *(f"validation_{measure}" for measure in MEASURES))
+
+_HIGHER_IS_BETTER = ("psnr", "ssim", "score")  # endings of columns
+_LINE, _RAW, _BEST = "#1f5fa8", "#b8cbe2", "#c8401e"
+_PANEL_INCHES = (5.2, 3.0)
+_DPI = 110
+_SMOOTHED_POINTS = 50  # a loss of more points is smoothed to about as many
 
 
 @dataclass
@@ -35,7 +48,7 @@ class RunFolder:
         self.path = path
         self._settings = settings
         self._writes = writes
-        self._logs: Logs | None = None
+        self._logs: _Logs | None = None
         if not writes:
             return
         if resume:
@@ -62,12 +75,12 @@ class RunFolder:
     def _checkpoint(self) -> Path:
         return self.path / "checkpoint.pt"
 
-    def restore(self, model: Model, averaged: AveragedModel, optimizer: torch.optim.Optimizer) -> Checkpoint:
+    def restore(self, model: Model, averaged: Model, optimizer: torch.optim.Optimizer) -> Checkpoint:
         """Load the newest checkpoint into model, running average and optimizer."""
         try:
             saved: dict[str, Any] = torch.load(self._checkpoint, weights_only=True)
             model.load_state_dict(saved["model"])
-            averaged.model.load_state_dict(saved["averaged"])
+            averaged.load_state_dict(saved["averaged"])
             optimizer.load_state_dict(saved["optimizer"])
             return Checkpoint(saved["step"], saved["best"])
         except OSError:
@@ -75,10 +88,10 @@ class RunFolder:
         except (RuntimeError, KeyError, EOFError, ValueError) as error:
             raise DataError(f"{str(self._checkpoint)!r} is damaged ({error}); start the run again") from None
 
-    def save(self, model: Model, averaged: AveragedModel, optimizer: torch.optim.Optimizer, state: Checkpoint) -> None:
+    def save(self, model: Model, averaged: Model, optimizer: torch.optim.Optimizer, state: Checkpoint) -> None:
         """Write the checkpoint, whole or not at all."""
         part = self._checkpoint.with_suffix(".part")
-        states = {"model": model, "averaged": averaged.model, "optimizer": optimizer}
+        states = {"model": model, "averaged": averaged, "optimizer": optimizer}
         fields = {name: module.state_dict() for name, module in states.items()}
         torch.save({**fields, "step": state.step, "best": state.best}, part)
         os.replace(part, self._checkpoint)
@@ -105,12 +118,11 @@ class RunFolder:
         table = self.path / "log.csv"
         kept = _rows_until(table, step) if step else []
         with table.open("w", newline="", encoding="utf-8") as file:
-            self._logs = Logs(file, self.path / "tensorboard", purge_step=step)
-            self._logs.start(kept)
+            self._logs = _Logs(file, self.path / "tensorboard", step, kept)
             try:
                 yield
             finally:
-                self._logs.close()
+                self._logs.tensorboard.close()
 
     def log(self, step: int, losses: Mapping[str, Tensor], learning_rate: float, measured: Validation | None) -> None:
         """Log one row; the validation columns stay empty where nothing was measured. TensorBoard gets every loss."""
@@ -118,40 +130,35 @@ class RunFolder:
             parts = {name: loss.item() for name, loss in losses.items()}
             self._logs.write(step, parts, learning_rate, measured)
 
+    def draw_curves(self) -> None:
+        """Draw the CSV log into ``curves.png``; raises OutputError where it cannot be written."""
+        draw_curves(self.path / "log.csv", self.path / "curves.png")
+
     def _check_same_settings(self) -> None:
         path = self.path / "settings.json"
         if path.exists() and read_settings(path) != self._settings:
             raise DataError(f"the run in {str(self.path)!r} had other settings; resume it with its own settings.json")
 
 
-class Logs:
-    """One row a report, in ``log.csv`` and in TensorBoard."""
+class _Logs:
+    """One row a report, in ``log.csv`` and in TensorBoard; rows ``kept`` of a resumed run come first."""
 
-    def __init__(self, file: TextIO, tensorboard: Path, purge_step: int) -> None:
+    def __init__(self, file: TextIO, tensorboard: Path, step: int, kept: list[list[str]]) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._csv = csv.writer(file)
-        self._file = file
-        self._tensorboard = SummaryWriter(str(tensorboard), purge_step=purge_step)
-
-    def start(self, kept: list[list[str]]) -> None:
-        """Write the head of the table and the rows that stay from before."""
+        self._csv, self._file = csv.writer(file), file
         self._csv.writerows([list(_COLUMNS), *kept])
+        self.tensorboard = SummaryWriter(str(tensorboard), purge_step=step)
 
     def write(self, step: int, losses: Mapping[str, float], learning_rate: float, measured: Validation | None) -> None:
         """Write one row (see `RunFolder.log`)."""
         values = (sum(losses.values()), learning_rate, *(getattr(measured, name, None) for name in MEASURES))
         self._csv.writerow([step, *("" if value is None else f"{value:.6g}" for value in values)])
         self._file.flush()
-        for name, value in zip(_COLUMNS[1:], values, strict=True):
+        named = dict(zip(_COLUMNS[1:], values, strict=True)) | {f"losses/{name}": part for name, part in losses.items()}
+        for name, value in named.items():
             if value is not None:
-                self._tensorboard.add_scalar(name, value, step)
-        for name, part in losses.items():
-            self._tensorboard.add_scalar(f"losses/{name}", part, step)
-
-    def close(self) -> None:
-        """Flush and close TensorBoard's file."""
-        self._tensorboard.close()
+                self.tensorboard.add_scalar(name, value, step)
 
 
 def _rows_until(table: Path, step: int) -> list[list[str]]:
@@ -159,3 +166,87 @@ def _rows_until(table: Path, step: int) -> list[list[str]]:
         return []
     with table.open(newline="", encoding="utf-8") as file:
         return [row for row in csv.reader(file) if row and row[0].isdigit() and int(row[0]) <= step]
+
+
+def draw_curves(log: Path, picture: Path) -> None:
+    """Draw every column of a run's log over its column ``step`` into a PNG file, replacing an older one.
+
+    The log is CSV with a heading. Cells that are empty or no number are left out, as is a column without numbers; a
+    log that does not exist or holds none yet gives a picture that says so. A panel a column: a long loss with its
+    running mean in front, a validation measure with its best value marked.
+
+    Raises:
+        OutputError: the picture cannot be written.
+    """
+    curves = read_curves(log)
+    rows = max(1, math.ceil(len(curves) / 3))
+    columns = max(1, math.ceil(len(curves) / rows))
+    figure = Figure(figsize=(columns * _PANEL_INCHES[0], rows * _PANEL_INCHES[1]), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for panel, (name, points) in zip(panels, curves.items(), strict=False):
+        _draw(panel, name, points)
+    for panel in list(figure.axes)[len(curves) :]:
+        panel.set_axis_off()
+    if not curves:
+        figure.suptitle("nothing is logged yet")
+    part = picture.with_name(picture.name + ".part")
+    try:
+        figure.savefig(part, format="png", dpi=_DPI)
+        os.replace(part, picture)
+    except OSError as error:
+        raise OutputError(f"cannot write {str(picture)!r}: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_curves(log: Path) -> dict[str, Points]:
+    """The columns of a log that hold numbers, each against ``step``; {} where there is no such file or no steps."""
+    if not log.is_file():
+        return {}
+    with log.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in (rows[0] if rows else {}) if name not in (None, "step")]
+    curves: dict[str, Points] = {}
+    for name in names:
+        numbers = [(_number(row.get("step")), _number(row.get(name))) for row in rows]
+        curves[name] = sorted(point for point in numbers if all(map(math.isfinite, point)))
+    return {name: points for name, points in curves.items() if points}
+
+
+def _number(cell: str | None) -> float:
+    """NaN where the cell is empty, truncated or not a number."""
+    try:
+        return float(cell or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _draw(panel: Axes, name: str, points: Points) -> None:
+    steps, values = zip(*points, strict=True)
+    title = f"{name.removeprefix('validation_').replace('_', ' ')} {values[-1]:.4g}"
+    if name.startswith("validation_"):
+        panel.plot(steps, values, color=_LINE, linewidth=1.4, marker=".")
+        step, best = (max if name.endswith(_HIGHER_IS_BETTER) else min)(points, key=lambda point: point[1])
+        panel.plot([step], [best], color=_BEST, marker="o", markersize=6)
+        title = f"validation: {title}, best {best:.4g} at step {step:,.0f}"
+    elif "loss" in name and len(values) > _SMOOTHED_POINTS:
+        panel.plot(steps, values, color=_RAW, linewidth=1)
+        panel.plot(steps, _running_mean(values), color=_LINE, linewidth=1.8)
+    else:
+        panel.plot(steps, values, color=_LINE, linewidth=1.4)
+    panel.set_title(title, loc="left", fontsize=10)
+    panel.set_xlabel("step", fontsize=8)
+    panel.set_xlim(left=min(0, steps[0]))
+    panel.tick_params(labelsize=8)
+    panel.grid(color="#e4e4e4", linewidth=0.8)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _running_mean(values: Sequence[float]) -> NDArray[np.float64]:
+    """Means around each value, of fewer values towards the ends."""
+    reach = len(values) // _SMOOTHED_POINTS // 2 + 1
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    places = np.arange(len(values))
+    first, behind = np.maximum(places - reach, 0), np.minimum(places + reach + 1, len(values))
+    means: NDArray[np.float64] = (sums[behind] - sums[first]) / (behind - first)
+    return means

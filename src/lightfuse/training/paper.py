@@ -1,8 +1,9 @@
-"""Drawing training patches: which scene, which pair of its exposures, which place, turned how.
+"""Training the paper's network: patches with a reference, normalised as the model normalises; validation on pairs.
 
 Every draw depends on the seed and the step's number alone, so a run resumed at step n goes on exactly as it would have.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightfuse.errors import DataError
+from lightfuse.models import PaperModel
+from lightfuse.training.distributed import SINGLE_PROCESS, ProcessGroup
+from lightfuse.training.losses import ReferenceLosses, ssim
+from lightfuse.training.objective import Validation, mean
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
-from lightfuse.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,9 @@ class WholePair:
 class PatchSampler:
     """Draws the batch of any step from the scenes of one split that have a reference picture."""
 
-    def __init__(self, dataset: Dataset, split: str, settings: TrainSettings, team: Team = ALONE) -> None:
+    def __init__(
+        self, dataset: Dataset, split: str, settings: TrainSettings, group: ProcessGroup = SINGLE_PROCESS
+    ) -> None:
         scenes = [scene for scene in dataset.split(split) if scene.has_reference]
         self._scenes = [scene for scene in scenes if min(scene.height, scene.width) >= settings.patch]
         if not self._scenes:
@@ -47,11 +53,11 @@ class PatchSampler:
             )
         self._pictures = [open_scene(dataset, scene) for scene in self._scenes]
         self._settings = settings
-        self._team = team
+        self._group = group
 
     def batch(self, step: int) -> Batch:
         """The batch of one step, always the same for the same seed and step."""
-        seeds = ([self._settings.seed, step, number] for number in self._team.share(self._settings.batch))
+        seeds = ([self._settings.seed, step, number] for number in self._group.rank_slice(self._settings.batch))
         patches = [self._patch(np.random.default_rng(seed)) for seed in seeds]
         pairs, references = zip(*patches, strict=True)
         return Batch(torch.from_numpy(np.stack(pairs)), torch.from_numpy(np.stack(references)))
@@ -125,3 +131,37 @@ def _whole_pair(dataset: Dataset, scene: Scene) -> WholePair:
         return torch.from_numpy(planes).float()[None] / 255
 
     return WholePair(scene.name, tensor(under), tensor(over), tensor(-1))
+
+
+class PaperObjective:
+    """Draws patches, compares with the reference, validates on whole pairs; the score is the PSNR."""
+
+    def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
+        self._against = ReferenceLosses(settings)
+        self._sampler = PatchSampler(dataset, "train", settings, group)
+        self._validation = whole_pairs(dataset, "valid")
+
+    def batch(self, step: int) -> Batch:
+        """The patches of one step."""
+        return self._sampler.batch(step)
+
+    def losses(self, model: PaperModel, batch: Batch) -> dict[str, Tensor]:
+        """How far the patches are from their reference."""
+        fused = (model.respond(batch.pair) + 1) / 2
+        losses = self._against(fused, batch.reference)
+        return {name: loss.mean() for name, loss in losses.items()}
+
+    @torch.no_grad()
+    def validate(self, model: PaperModel) -> Validation | None:
+        """Means over the validation scenes' extreme pairs, after rounding to 8 bits."""
+        if not self._validation:
+            return None
+        measured = [_measure(model, pair) for pair in self._validation]
+        psnr = mean(psnr for psnr, _ in measured)
+        return Validation(psnr, mean(ssim for _, ssim in measured), None, score=psnr or 0.0)
+
+
+def _measure(model: PaperModel, pair: WholePair) -> tuple[float, float]:
+    fused = (model(pair.under, pair.over).clamp(0, 1) * 255).round() / 255
+    mse = (fused - pair.reference).square().mean().clamp_min(1e-10)
+    return -10 * math.log10(mse.item()), ssim(fused, pair.reference).item()

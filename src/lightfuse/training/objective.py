@@ -1,8 +1,11 @@
-"""How good a model is on scenes it does not train on, in one number and its parts."""
+"""What the training loop needs of a family of models: batches, losses, and a validation score."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
 
 MEASURES = ("psnr", "ssim", "mef_ssim", "score")
 
@@ -33,3 +36,16 @@ def mean(values: Iterable[float]) -> float | None:
     """The mean, or None of nothing."""
     values = list(values)
     return math.fsum(values) / len(values) if values else None
+
+
+class Objective(Protocol):
+    """How one family of models is trained; the type of its batches is its own."""
+
+    def batch(self, step: int) -> Any:
+        """Draw the batch of a step, which depends on the seed and the step's number alone."""
+
+    def losses(self, model: Any, batch: Any) -> dict[str, Tensor]:
+        """Compute the parts of the loss, weighted, by name; training minimises their sum."""
+
+    def validate(self, model: Any) -> Validation | None:
+        """Fuse the validation scenes whole and measure; None where there is no such scene."""
