@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lightfuse.training.augmentation import augmented
+from lightfuse.training.augmentation import augmented, with_border
 from lightfuse.training.settings import TrainSettings
 
 OFF = TrainSettings(white_balance=0, exposure_gap=0, noise=0, jpeg=0)
@@ -23,7 +23,8 @@ def change(sample, words, labelled=True, seed=1):
 def test_without_any_chance_a_sample_is_only_scaled(sample):
     thumb, planes = change(sample, [])
     np.testing.assert_allclose(thumb, sample[0].transpose(2, 0, 1) / 255, atol=1e-6)
-    np.testing.assert_allclose(planes, sample[1].transpose(2, 0, 1) / 255, atol=1e-6)
+    np.testing.assert_allclose(planes[:9], sample[1].transpose(2, 0, 1) / 255, atol=1e-6)
+    assert not planes[9:].any()
 
 
 def test_jpeg_changes_both_exposures_and_neither_reference_nor_thumbnail(sample):
@@ -71,3 +72,34 @@ def test_a_wider_gap_darkens_under_or_brightens_over(sample):
         seen |= {"under"} if darker else set()
         seen |= {"over"} if brighter else set()
     assert seen == {"under", "over"}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_border_moves_the_crop_with_the_scene(seed):
+    """A thumbnail that says of each cell where it lies, and a crop cut from its middle, still agree in a border."""
+    rows, columns = 64, 96
+    thumb = np.empty((6, rows, columns), np.float32)
+    thumb[:3] = 0.2 + 0.6 * ((np.arange(rows) + 0.5) / rows)[:, None]
+    thumb[3:] = 0.2 + 0.6 * ((np.arange(columns) + 0.5) / columns)[None, :]
+    places = [(0.45, 0.1), (0.4, 0.2)]
+    planes = np.full((12, 16, 16), 0.5, np.float32)
+    moved = with_border(thumb, planes, places, np.random.default_rng(seed))
+    for axis, (plane, side) in enumerate(((0, rows), (3, columns))):
+        start, extent = moved[axis]
+        cell = int((start + extent / 2) * side)
+        other = int((moved[1 - axis][0] + moved[1 - axis][1] / 2) * thumb.shape[2 - axis])
+        value = thumb[plane][(cell, other) if axis == 0 else (other, cell)]
+        assert value == pytest.approx(0.2 + 0.6 * (places[axis][0] + places[axis][1] / 2), abs=0.05)
+
+
+def test_border_hides_the_crop_where_it_hides_the_thumbnail():
+    thumb, places = np.full((6, 64, 96), 0.8, np.float32), [(0.0, 1.0), (0.0, 1.0)]
+    hidden = 0
+    for seed in range(30):
+        planes = np.full((12, 32, 32), 0.8, np.float32)
+        again = with_border(thumb.copy(), planes, places, np.random.default_rng(seed))
+        if again == places:  # bars or a disc
+            hidden += 1
+            assert (planes[3:6] < 0.3).any()
+            assert (planes[3:6] == np.float32(0.8)).any()
+    assert hidden > 5

@@ -21,6 +21,12 @@ def prepare(
     soft_references: Annotated[
         bool, typer.Option("--soft-references", help="Make references from whole brackets where there are none.")
     ] = False,
+    tone_teacher: Annotated[
+        Path | None,
+        typer.Option(
+            "--tone-teacher", metavar="WEIGHTS", help="Take the tone of soft references from this model by day."
+        ),
+    ] = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Order, pair, cut and split brackets for training, and report what was skipped.
@@ -31,7 +37,9 @@ def prepare(
     from lightfuse.training.prepare import PrepareSettings
     from lightfuse.training.prepare import prepare as make
 
-    settings = PrepareSettings(long_side, patch, stride, validation, fold, seed, soft_references)
+    settings = PrepareSettings(
+        long_side, patch, stride, validation, fold, seed, soft_references, str(tone_teacher or "")
+    )
     live = sys.stderr.isatty() and not quiet
     dataset = make(
         source, output, settings, progress=lambda name: print(f"reading {name}", file=sys.stderr) if live else None

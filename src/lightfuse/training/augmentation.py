@@ -1,17 +1,26 @@
 """What other cameras would have made of a sample: other white balance, wider exposure, noise, compression."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.training.settings import TrainSettings
 
 Floats = NDArray[np.float32]
+Mask = Callable[[Floats, Floats], NDArray[np.bool_]]
+"""From rows and columns, as shares of the picture's sides, to where the scene is shown."""
 
 _GAMMA = 2.2  # an exposure value is a factor of 2 in light, of 2 ** (1 / 2.2) in pixels
 _BALANCE_SPREAD = 0.08  # of the logarithms of red and blue
 _DARKEST, _BRIGHTEST, _BRIGHTEST_LABELLED = 1.5, 1.2, 0.6  # exposure values
 _DIMMEST = 4.0  # exposure values
 _QUALITIES = (40, 96)  # of JPEG
+_BORDERS = (0.04, 0.4)  # of a frame, as shares of a side
+_WHITE_FRAMES = 0.2
+_BLACKEST_SCAN = 0.03  # of a border in over
+_NIGHTS = 0.4  # of all dark borders
+_NIGHT_SKY = (0.03, 0.25)  # in over
 _NOISE_LEVELS = (0.5, 4.0)  # standard deviation in black, in levels of 255
 
 
@@ -23,13 +32,13 @@ def augmented(
     *,
     labelled: bool,
 ) -> tuple[Floats, Floats]:
-    """A sample's thumbnail (h×w×6) and crop (P×P×6, or ×9 with a reference) in [0, 1], planes first, changed at random.
+    """A sample's thumbnail (h×w×6) and crop in [0, 1], planes first, changed at random.
 
     The exposures of labelled samples are changed a third as often: their reference was made from what they are.
-    The crop has 9 planes always, zeros where there is no reference.
+    The crop is P×P×6, ×9 with a reference, ×12 with the best colours, too; as planes it has 12 always, the rest zeros.
     """
     thumb = _planes(thumbnail)
-    planes = np.zeros((9, *crop.shape[:2]), np.float32)
+    planes = np.zeros((12, *crop.shape[:2]), np.float32)
     planes[: crop.shape[2]] = _planes(crop)
     if random.random() < settings.white_balance:
         _shift_colours(thumb, planes, random)
@@ -53,7 +62,7 @@ def _shift_colours(thumb: Floats, planes: Floats, random: np.random.Generator) -
     red, blue = random.normal(0, _BALANCE_SPREAD, 2)
     gains = np.exp(np.array([red, 0, blue], np.float32))
     gains = (gains / gains.max())[:, None, None]
-    for picture in (*np.split(thumb, 2), *np.split(planes, 3)):
+    for picture in (*np.split(thumb, 2), *np.split(planes, 4)):
         picture *= gains
 
 
@@ -74,7 +83,7 @@ def _dim(thumb: Floats, planes: Floats, stops: float) -> None:
     gain = np.float32(2 ** (-stops / _GAMMA))
     thumb *= gain
     planes[:6] *= gain
-    planes[6:] *= np.sqrt(gain)
+    planes[6:9] *= np.sqrt(gain)
 
 
 def _add_noise(under: Floats, random: np.random.Generator) -> None:
@@ -91,3 +100,81 @@ def _compress(exposures: Floats, quality: int) -> None:
     for picture in np.split(exposures, 2):
         pixels = np.ascontiguousarray(np.rint(picture.transpose(1, 2, 0) * 255).astype(np.uint8))
         picture[:] = _planes(imagecodecs.jpeg8_decode(imagecodecs.jpeg8_encode(pixels, level=quality)))
+
+
+def with_border(
+    thumb: Floats, planes: Floats, places: Sequence[tuple[float, float]], random: np.random.Generator
+) -> list[tuple[float, float]]:
+    """Put a sample into a dark or white frame, between bars or behind a round mask; changes it in place.
+
+    Args:
+        thumb: 6×h×w thumbnail.
+        planes: 12×P×P crop.
+        places: start and extent of the crop in the picture, as shares of its height and its width.
+        random: the source of the draws.
+
+    Returns:
+        The places in the new picture.
+    """
+    kind = random.random()
+    if kind < 0.6:
+        return _frame(thumb, places, random)
+    pixels = (np.arange(planes.shape[1]) + 0.5) / planes.shape[1]
+    rows, columns = (start + extent * pixels for start, extent in places)
+    cells = [(np.arange(side) + 0.5) / side for side in thumb.shape[1:]]
+    mask = _bars(random) if kind < 0.8 else _disc(thumb.shape[2] / thumb.shape[1], random)
+    level = _border_level(random)
+    for picture, (y, x) in ((thumb, cells), (planes, (rows, columns))):
+        shown = mask(y[:, None], x[None, :]).astype(np.float32)
+        for part, black in zip(np.split(picture, len(picture) // 3), (*level, level[1], 0), strict=False):
+            part *= shown
+            part += (1 - shown) * np.float32(black)
+    return list(places)
+
+
+def _frame(
+    thumb: Floats, places: Sequence[tuple[float, float]], random: np.random.Generator
+) -> list[tuple[float, float]]:
+    """Shrink the thumbnail into a frame of 4 to 40 % a side."""
+    import cv2
+
+    height, width = thumb.shape[1:]
+    inside = 1 - 2 * random.uniform(*_BORDERS)
+    size = max(2, round(inside * height)), max(2, round(inside * width))
+    room = height - size[0], width - size[1]
+    top, left = (side * random.uniform(0.25, 0.75) for side in room)
+    white = random.random() < _WHITE_FRAMES
+    levels = (random.uniform(0.985, 1),) * 2 if white else _border_level(random)
+    for exposure, level in zip(np.split(thumb, 2), levels, strict=True):
+        small = cv2.resize(exposure.transpose(1, 2, 0), size[::-1], interpolation=cv2.INTER_AREA)
+        moved = np.float32([[1, 0, left], [0, 1, top]])
+        border = (float(level),) * 3
+        framed = cv2.warpAffine(
+            small, moved, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=border
+        )
+        exposure[:] = framed.transpose(2, 0, 1)
+    return [
+        (offset / whole + start * part / whole, extent * part / whole)
+        for (start, extent), offset, part, whole in zip(places, (top, left), size, (height, width), strict=True)
+    ]
+
+
+def _border_level(random: np.random.Generator) -> tuple[float, float]:
+    """How dark a border is in under and over: black, a few levels of a scanner's or stray light, or a night sky."""
+    kind = random.random()
+    if kind < _NIGHTS:
+        return float(random.uniform(0, _NIGHT_SKY[0])), float(random.uniform(*_NIGHT_SKY))
+    level = random.uniform(0, _BLACKEST_SCAN) * (kind < (1 + _NIGHTS) / 2)
+    return float(level / 3), float(level)
+
+
+def _bars(random: np.random.Generator) -> Mask:
+    """Two bars, above and below or on both sides."""
+    edge, upright = random.uniform(0.05, 0.3), random.random() < 0.5
+    return lambda y, x: np.abs((x + 0 * y if upright else y + 0 * x) - 0.5) < 0.5 - edge
+
+
+def _disc(aspect: float, random: np.random.Generator) -> Mask:
+    """A round picture, as of an eyepiece."""
+    radius = 0.55 * random.uniform(0.2, 1)
+    return lambda y, x: np.hypot(y - 0.5, (x - 0.5) * aspect) < radius

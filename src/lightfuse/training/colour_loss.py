@@ -7,6 +7,8 @@ LUMA = (0.299, 0.587, 0.114)
 _NO_CHROMA = 1e-4  # added to squares, so that grey has a gradient
 _GREY = 0.1  # chroma from which on a hue counts in full
 _WHITE, _BLACK = 0.98, 0.03  # a channel from there on is clipped
+_WHITE_FROM = (0.955, 0.975)
+_SMALLEST_SHARE = 0.05  # of a picture: smaller highlights count less
 _NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
 
 
@@ -37,6 +39,30 @@ def hue_loss(fused: Tensor, wanted: Tensor) -> Tensor:
 def saturation_loss(fused: Tensor, wanted: Tensor) -> Tensor:
     """The difference of mean chroma between N×3×H×W pictures: N."""
     return (_size(chroma(fused)) - _size(chroma(wanted))).mean(dim=(1, 2)).abs()
+
+
+def excess_chroma_loss(fused: Tensor, wanted: Tensor, limit: float) -> Tensor:
+    """How far the mean chroma of N×3×H×W pictures is above ``limit`` times that wanted: N."""
+    return (_size(chroma(fused)).mean(dim=(1, 2)) - limit * _size(chroma(wanted)).mean(dim=(1, 2))).clamp(min=0)
+
+
+def highlight_loss(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
+    """How far highlights that under alone holds are from under's own lightness, raised and a little compressed: N.
+
+    Highlights are where the least channel of over is at white and under's L* between 15 and 90; their wanted L* is
+    34 + 0.9 L* of under, at most 96, so that a window shows its view. The mean absolute difference there, of L* / 100.
+    """
+    in_over, in_under = over.amin(dim=1, keepdim=True), _lightness(luma(under))
+    mask = ((in_over - _WHITE_FROM[0]) / (_WHITE_FROM[1] - _WHITE_FROM[0])).clamp(0, 1)
+    mask = mask * ((in_under - 12) / 5).clamp(0, 1) * ((92 - in_under) / 5).clamp(0, 1)
+    wanted = (34 + 0.9 * in_under).clamp(max=96)
+    difference = (_lightness(luma(fused)) - wanted).abs() / 100
+    return (mask * difference).sum(dim=(1, 2, 3)) / (mask.sum(dim=(1, 2, 3)) + _SMALLEST_SHARE * mask[0].numel())
+
+
+def _lightness(grey: Tensor) -> Tensor:
+    """L* of CIELAB, about, of luma in [0, 1]: the sRGB curve as a power of 2.2."""
+    return 116 * (grey + 1e-3) ** (2.2 / 3) - 16
 
 
 def better_exposed(under: Tensor, over: Tensor, *, clipped_last: bool) -> Tensor:

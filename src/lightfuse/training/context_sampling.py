@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lightfuse.models import ContextConfig
 from lightfuse.models.context import WINDOW
-from lightfuse.training.augmentation import augmented
+from lightfuse.training.augmentation import augmented, with_border
 from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
@@ -35,7 +35,7 @@ class Sample:
 
     Attributes:
         thumbnail: 6×h×w, under and over.
-        crop: 9×P×P, under, over and the reference (zeros where there is none).
+        crop: 12×P×P, under, over, the reference and the best colours (zeros where there is none).
         rows, columns: P×cells, the weights of bilinear interpolation from context cells to the crop's pixels.
         window: (row, column) of the part of the thumbnail to decode, a `WINDOW` wide; None for all of it.
         soft: how much of a reference there is where none was given: 1 for a soft reference, else 0.
@@ -86,11 +86,14 @@ class ContextSampler:
         window, crop = self._place(scene, random)
         flips = tuple(random.random(2) < (0.2, 0.5)) if self._settings.flips else (False, False)
         thumbnail = np.concatenate([scene.thumbnail(index, window, self._cells) for index in pair], axis=2)
-        pictures = [*pair, *([-1] if scene.has_any_reference else [])]
+        pictures = [*pair, *([-1] if scene.has_any_reference else []), *([-2] if scene.has_colours else [])]
         pixels = np.concatenate([scene.cut(index, crop, self._settings.patch) for index in pictures], axis=2)
         thumbnail, pixels = (_flipped(picture, flips) for picture in (thumbnail, pixels))
         thumb, planes = augmented(thumbnail, pixels, self._settings, random, labelled=self._labelled)
-        (row, rows), (column, columns) = (self._axis(window, crop, axis, flipped=flips[axis]) for axis in (0, 1))
+        places = [_share(window, crop, axis, flipped=flips[axis]) for axis in (0, 1)]
+        if random.random() < self._settings.border:
+            places = with_border(thumb, planes, places, random)
+        (row, rows), (column, columns) = (self._axis(place, axis) for axis, place in enumerate(places))
         place = (row, column) if self._windowed else None
         return Sample(thumb, planes, rows, columns, place, soft=float(scene.has_soft_reference))
 
@@ -113,18 +116,20 @@ class ContextSampler:
         y, x = int(random.integers(window.height - side + 1)), int(random.integers(window.width - side + 1))
         return window, _Box(window.top + y, window.left + x, side, side)
 
-    def _axis(self, window: "_Box", crop: "_Box", axis: int, *, flipped: bool) -> tuple[int, Floats]:
+    def _axis(self, place: tuple[float, float], axis: int) -> tuple[int, Floats]:
         """First thumbnail cell to decode along an axis, and the interpolation weights from there to the crop."""
-        size, start, side = (
-            (window.height, crop.top - window.top, crop.height),
-            (window.width, crop.left - window.left, crop.width),
-        )[axis]
-        if flipped:
-            start = size - start - side
         return interpolation(
-            start / size, side / size, self._settings.patch, self._cells[axis], self._config.context_stride,
-            windowed=self._windowed,
-        )  # fmt: skip
+            *place, self._settings.patch, self._cells[axis], self._config.context_stride, windowed=self._windowed
+        )
+
+
+def _share(window: "_Box", crop: "_Box", axis: int, *, flipped: bool) -> tuple[float, float]:
+    """Where a crop starts along an axis of the window, and how far it extends, as shares of the window's side."""
+    size, start, side = (
+        (window.height, crop.top - window.top, crop.height),
+        (window.width, crop.left - window.left, crop.width),
+    )[axis]
+    return (size - start - side if flipped else start) / size, side / size
 
 
 def smallest_width(patch: int, cells: int, *, windowed: bool) -> int:
@@ -183,6 +188,7 @@ class _Landscape:
         self.exposures = len(scene.exposures)
         self.has_any_reference = scene.has_reference or scene.has_soft_reference
         self.has_soft_reference = scene.has_soft_reference
+        self.has_colours = scene.has_colours
         self.full_width = int(min(self.width, self.height * _ASPECT))
         self.unit = max(1, self.full_width // _OVERVIEW_LONG_SIDE)
         self._overviews: dict[int, Pixels] = {}

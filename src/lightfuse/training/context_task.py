@@ -11,7 +11,16 @@ from torch import Tensor
 from lightfuse.errors import DataError
 from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
 from lightfuse.models import ContextConfig, ContextModel
-from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
+from lightfuse.models.context import luma_bounds, proposed_luma
+from lightfuse.training.colour_loss import (
+    better_exposed,
+    chroma_loss,
+    excess_chroma_loss,
+    highlight_loss,
+    hue_loss,
+    saturation_loss,
+    unknown,
+)
 from lightfuse.training.context_sampling import ContextSampler
 from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.losses import ReferenceLosses
@@ -21,6 +30,7 @@ from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
 
 _SSIM_STRIDE = 2
+_MOST_CHROMA = 1.1  # of the better exposed input's mean chroma
 
 
 @dataclass(frozen=True)
@@ -79,10 +89,9 @@ class ContextTask:
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
         """What each kind of sample asks for, and that no pixel leaves [0, 1]."""
-        answer = _fuse(model, batch)
-        fused = answer.clamp(0, 1)
+        fused, excess = _fuse(model, batch)
         n = batch.labelled
-        losses = {"out_of_range": self._settings.out_of_range * (answer - fused).abs().mean()}
+        losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
         if n:
             parts = self._labelled_losses(batch.crops[:n], fused[:n])
             losses |= {f"labelled_{name}": part.mean() for name, part in parts.items()}
@@ -92,7 +101,7 @@ class ContextTask:
         return losses
 
     def _labelled_losses(self, crops: Tensor, fused: Tensor) -> dict[str, Tensor]:
-        under, over, reference = crops.chunk(3, dim=1)
+        under, over, reference = crops[:, :9].chunk(3, dim=1)
         losses = self._against(reference, fused)
         if self._settings.mef_ssim_labelled:
             losses["mef_ssim"] = self._settings.mef_ssim_labelled * self._detail(under, over, fused)
@@ -100,15 +109,20 @@ class ContextTask:
 
     def _unlabelled_losses(self, crops: Tensor, fused: Tensor, soft: Tensor) -> dict[str, Tensor]:
         settings = self._settings
-        under, over, reference = crops.chunk(3, dim=1)
+        under, over, reference, colours = crops.chunk(4, dim=1)
         losses = {}
+        if settings.highlights:
+            losses["highlights"] = settings.highlights * highlight_loss(under, over, fused)
         if settings.mef_ssim:
             losses["mef_ssim"] = settings.mef_ssim * self._detail(under, over, fused)
         if settings.hue:
-            losses["hue"] = settings.hue * hue_loss(fused, better_exposed(under, over, clipped_last=True))
+            known = colours.amax(dim=(1, 2, 3), keepdim=True) > 0
+            wanted = torch.where(known, colours, better_exposed(under, over, clipped_last=True))
+            losses["hue"] = settings.hue * hue_loss(fused, wanted)
         if settings.saturation:
             wanted = better_exposed(under, over, clipped_last=False)
             losses["saturation"] = settings.saturation * saturation_loss(fused, wanted)
+            losses["excess_chroma"] = 2 * settings.saturation * excess_chroma_loss(fused, wanted, _MOST_CHROMA)
         if settings.soft and soft.any():
             against = self._against(reference, fused)
             losses |= {name: settings.soft * soft * part for name, part in against.items()}
@@ -142,12 +156,17 @@ class ContextTask:
         return combined(mean(psnrs), mean(ssims), mean(mef_ssims))
 
 
-def _fuse(model: ContextModel, batch: ContextBatch) -> Tensor:
-    """The crops, fused with the context of their thumbnails; not clipped."""
+def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
+    """The crops, fused with the context of their thumbnails, and how far each was from what it was limited to."""
     grid, strength = model.context(batch.thumbnails, batch.windows)
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
-    fused: Tensor = model.combining(batch.crops[:, :3], batch.crops[:, 3:6], context, strength)
-    return fused
+    under, over = batch.crops[:, :3], batch.crops[:, 3:6]
+    fused: Tensor = model.combining(under, over, context, strength)
+    if not model.config.bounded:
+        return fused.clamp(0, 1), (fused - fused.clamp(0, 1)).abs()
+    luma = proposed_luma(under, over, model.combining.answer(under, over, context), strength)
+    lowest, highest = luma_bounds(under, over)
+    return fused.clamp(0, 1), (luma - luma.maximum(lowest).minimum(highest)).abs()
 
 
 @dataclass(frozen=True)

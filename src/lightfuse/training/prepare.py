@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.discover import FoundBracket, find_brackets
 from lightfuse.errors import DataError, PictureError
+from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
-from lightfuse.training.soft_reference import soft_reference
+from lightfuse.training.soft_reference import best_colours, soft_reference, taught_tone
 
 MANIFEST = "dataset.json"
 FORMAT = 1
@@ -22,7 +23,8 @@ FORMAT = 1
 class Scene:
     """One prepared bracket. ``file`` holds uint8 of shape (exposures [+ 1 reference, last], height, width, 3).
 
-    A soft reference is one that `prepare` made itself; it is stored like a given one but flagged as what it is.
+    A soft reference is one that `prepare` made itself; it is stored like a given one but flagged as what it is. Where
+    ``has_colours``, the picture before the last is `best_colours` of the exposures.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Scene:
     has_reference: bool
     patches: tuple[tuple[int, int], ...]
     has_soft_reference: bool = False
+    has_colours: bool = False
 
     @property
     def extreme_pair(self) -> tuple[int, int]:
@@ -56,7 +59,8 @@ class Skipped:
 class PrepareSettings:
     """How a data set is made. ``long_side`` in pixels (0 keeps the size), ``patch`` and ``stride`` in pixels.
 
-    ``soft_references`` makes one for each scene without a reference (see `soft_reference`).
+    ``soft_references`` makes one for each scene without a reference (see `soft_reference`), whose tone a weights file
+    ``tone_teacher`` decides by day (see `taught_tone`).
     """
 
     long_side: int = 1536
@@ -66,6 +70,7 @@ class PrepareSettings:
     fold: int = 0
     seed: int = 0
     soft_references: bool = False
+    tone_teacher: str = ""
 
 
 @dataclass(frozen=True)
@@ -220,7 +225,10 @@ def _prepare_scene(
         raise DataError(f"its pictures have different sizes: {sizes}")
     made = settings.soft_references and bracket.reference is None
     if made:
-        pictures.append(soft_reference(pictures))
+        reference = soft_reference(pictures)
+        if settings.tone_teacher:
+            reference = taught_tone(reference, pictures, Fuser(Path(settings.tone_teacher)))
+        pictures += [best_colours(pictures), reference]
     height, width, _ = pictures[0].shape
     file = f"scenes/{bracket.name.replace('/', '__')}.npy"
     np.save(out / file, np.stack(pictures))
@@ -237,6 +245,7 @@ def _prepare_scene(
         has_reference=bracket.reference is not None,
         patches=tuple(patch_corners(height, width, settings.patch, settings.stride)),
         has_soft_reference=made,
+        has_colours=made,
     )
 
 

@@ -42,6 +42,7 @@ class TrainSettings:
             exposure is darkened or brightened, that the dark one is given sensor noise.
         dim: context models: chance that both exposures are darkened, up to 4 EV, and the reference half as much.
         jpeg: context models: chance that both exposures go through JPEG of a random quality.
+        border: context models: chance that the picture is put into a frame, between bars or behind a round mask.
         l1, mse, ssim: weights of the losses against the reference (mean absolute, mean squared error, 1 − SSIM).
         tone: weight of the mean absolute difference of 16×16 means from the reference.
         perceptual: weight of the distance between a backbone's features (the paper's loss) against the reference.
@@ -53,7 +54,8 @@ class TrainSettings:
             well (under black, over white), in [0, 1]: MEF-SSIM asks for the low contrast that is left there.
         hue, saturation: context models, without a reference: weights of the differences in hue and in mean chroma
             from the better exposed input (for hue, clipped pixels are the worse exposed).
-        out_of_range: context models: weight of how far pixels leave [0, 1].
+        highlights: context models, without a reference: weight of `highlight_loss`.
+        out_of_range: context models: weight of how far pixels leave [0, 1], or luma that of both exposures.
         validate_every, log_every: in steps; the checkpoint is written at every validation.
         validate_long_side: context models: pictures are shrunk to this many pixels for validation.
         threads: of torch; 0 leaves torch's own choice.
@@ -84,6 +86,7 @@ class TrainSettings:
     noise: float = 0.0
     dim: float = 0.0
     jpeg: float = 0.0
+    border: float = 0.0
     l1: float = 1.0
     mse: float = 1.0
     ssim: float = 0.5
@@ -97,6 +100,7 @@ class TrainSettings:
     mef_ssim_unknown: float = 0.0
     hue: float = 0.0
     saturation: float = 0.0
+    highlights: float = 0.0
     out_of_range: float = 0.0
     validate_every: int = 500
     validate_long_side: int = 768

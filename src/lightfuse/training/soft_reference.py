@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from lightfuse.colorspace import luma
 from lightfuse.evaluation.baselines import mertens
+from lightfuse.fuser import Fuser
 
 Floats = NDArray[np.float32]
 
@@ -17,6 +18,12 @@ _CONTRAST = 0.92
 _CHROMA_GAIN = np.float32(1.1)
 _GAMMAS = (0.4, 2.5)
 _HALVINGS = 20
+_TEACHER_SIGMA = 48 / 1536  # of the picture's long side; what is finer the teacher does not decide
+_DAYLIGHT = (0.35, 0.5)  # mean luma of the brightest exposure: from night, where the teacher fails, to day
+_LARGEST_LESSON = 0.2  # of luma; larger corrections are the teacher's mistakes
+_WELL_EXPOSED, _EXPOSURE_SPREAD = 0.42, 0.2
+_CLIPPING, _DARKNESS = (0.9, 0.985), (0.02, 0.1)  # of a pixel's largest channel
+_COLOUR_SCALE = 0.25
 _RATIO_FLOOR, _LARGEST_RATIO = 0.02, 3.0  # of lumas; no more than that is noise of black worth being lifted
 
 
@@ -31,6 +38,56 @@ def soft_reference(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     gain = _CHROMA_GAIN * np.minimum((toned + _RATIO_FLOOR) / (grey + _RATIO_FLOOR), _LARGEST_RATIO)
     lively = toned[..., None] + gain[..., None] * (fused - grey[..., None])
     return np.round(np.clip(lively, 0, 1) * 255).astype(np.uint8)
+
+
+def taught_tone(
+    reference: NDArray[np.uint8], exposures: Sequence[NDArray[np.uint8]], teacher: Fuser
+) -> NDArray[np.uint8]:
+    """A soft reference whose low frequencies of luma are those of a teacher's fusion of the extreme pair.
+
+    H×W×3 uint8 in and out. By day only: a teacher trained by day has nothing to say of night.
+    """
+    import cv2
+
+    low, high = _DAYLIGHT
+    bright = float(luma(_unit(exposures[-1])).mean())
+    share = min(max((bright - low) / (high - low), 0.0), 1.0)
+    if share == 0:
+        return reference
+    picture = _unit(reference)
+    grey, taught = luma(picture), luma(_unit(teacher(exposures[0], exposures[-1])))
+    sigma = _TEACHER_SIGMA * max(grey.shape)
+    lesson = cv2.GaussianBlur(taught - grey, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    lesson = share * np.clip(lesson, -_LARGEST_LESSON, _LARGEST_LESSON)
+    toned = np.clip(grey + lesson, 0, 1)
+    gain = np.minimum((toned + _RATIO_FLOOR) / (grey + _RATIO_FLOOR), _LARGEST_RATIO)
+    taught_picture = np.clip(toned[..., None] + gain[..., None] * (picture - grey[..., None]), 0, 1)
+    return np.round(taught_picture * 255).astype(np.uint8)
+
+
+def best_colours(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The colour of each pixel as the best exposed of all frames of a bracket know it, at a luma of about a quarter.
+
+    The mean of RGB over luma of the frames, weighted softly: well exposed ones most, ones with a channel near white or
+    all near black least. H×W×3 uint8 in and out, exposures from dark to bright.
+    """
+    colours = np.zeros(exposures[0].shape, np.float32)
+    total = np.zeros(exposures[0].shape[:2], np.float32)
+    for number, exposure in enumerate(exposures):
+        picture = _unit(exposure)
+        grey, largest = luma(picture), picture.max(axis=2)
+        unclipped = np.clip((_CLIPPING[1] - largest) / (_CLIPPING[1] - _CLIPPING[0]), 0, 1)
+        above_noise = np.clip((largest - _DARKNESS[0]) / (_DARKNESS[1] - _DARKNESS[0]), 0, 1)
+        weight = np.exp(-(((grey - _WELL_EXPOSED) / _EXPOSURE_SPREAD) ** 2) / 2) * unclipped * above_noise
+        weight += 1e-6 if number == 0 else 1e-9  # Clipped everywhere: the darkest knows best.
+        colours += weight[..., None] * picture / (grey + _RATIO_FLOOR)[..., None]
+        total += weight
+    colours *= _COLOUR_SCALE / total[..., None]
+    return np.round(np.clip(colours, 0, 1) * 255).astype(np.uint8)
+
+
+def _unit(picture: NDArray[np.uint8]) -> Floats:
+    return picture.astype(np.float32) / np.float32(255)
 
 
 def _toned(grey: Floats) -> Floats:
