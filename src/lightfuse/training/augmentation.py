@@ -147,7 +147,7 @@ def _frame(
     levels = (random.uniform(0.985, 1),) * 2 if white else _border_level(random)
     for exposure, level in zip(np.split(thumb, 2), levels, strict=True):
         small = cv2.resize(exposure.transpose(1, 2, 0), size[::-1], interpolation=cv2.INTER_AREA)
-        moved = np.float32([[1, 0, left], [0, 1, top]])
+        moved = np.array([[1, 0, left], [0, 1, top]], np.float32)
         border = (float(level),) * 3
         framed = cv2.warpAffine(
             small, moved, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=border

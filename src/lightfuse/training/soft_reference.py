@@ -62,7 +62,8 @@ def taught_tone(
     toned = np.clip(grey + lesson, 0, 1)
     gain = np.minimum((toned + _RATIO_FLOOR) / (grey + _RATIO_FLOOR), _LARGEST_RATIO)
     taught_picture = np.clip(toned[..., None] + gain[..., None] * (picture - grey[..., None]), 0, 1)
-    return np.round(taught_picture * 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.round(taught_picture * 255).astype(np.uint8)
+    return rounded
 
 
 def best_colours(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
