@@ -6,13 +6,13 @@ import shutil
 import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from builders.pictures import png_claiming
 from builders.weights import make_weights
 from PIL import Image
 from safetensors.numpy import save
@@ -27,16 +27,6 @@ WITHOUT_PRIVILEGES = (
     if AS_ROOT
     else ()
 )
-
-
-def png_claiming(width, height):
-    """A PNG of a hundred bytes with an honest header for a picture that is not there."""
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 def jpeg_claiming(folder, width, height):
