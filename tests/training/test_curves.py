@@ -96,5 +96,5 @@ def test_the_picture_is_replaced_whole_and_nothing_else_stays(tmp_path: Path) ->
 
 
 def test_a_picture_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         draw_curves(tmp_path / "log.csv", tmp_path / "nowhere" / "curves.png")

@@ -20,6 +20,7 @@ from lightfuse.evaluation.tables import markdown_table
 from lightfuse.images import write_picture
 from lightfuse.metrics.pictures import to_eight_bits
 from lightfuse.sheets import shrink
+from lightfuse.system import already_exists, write_atomically
 
 LONG_SIDE = 1600
 """Pixels that results are shrunk to."""
@@ -69,7 +70,7 @@ class BlindTest:
 
     def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
         if os.path.lexists(key_path(folder)) and not overwrite:
-            raise OutputError(f"{str(key_path(folder))!r} already exists; give --overwrite to replace it")
+            raise already_exists(key_path(folder))
         self.folder = folder
         self._overwrite = overwrite
         self._pairs: list[BlindPair] = []
@@ -93,8 +94,10 @@ class BlindTest:
         secrets.SystemRandom().shuffle(self._pairs)
         page = resources.files("lightfuse.evaluation").joinpath("blind.html").read_text(encoding="utf-8")
         _make_folder(self.folder)
-        _write(self.folder / "index.html", page.replace('["PAIRS"]', json.dumps([pair.id for pair in self._pairs])))
-        _write(key_path(self.folder), json.dumps({"pairs": [asdict(pair) for pair in self._pairs]}, indent=1))
+        page = page.replace('["PAIRS"]', json.dumps([pair.id for pair in self._pairs]))
+        write_atomically(self.folder / "index.html", [page.encode()], overwrite=self._overwrite)
+        key = json.dumps({"pairs": [asdict(pair) for pair in self._pairs]}, indent=1)
+        write_atomically(key_path(self.folder), [key.encode()], overwrite=self._overwrite)
 
 
 def key_path(folder: Path) -> Path:
@@ -158,14 +161,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {str(folder)!r}: {error.strerror}") from None
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import rgb_problem
 from lightfuse.errors import PictureError
 
 Picture = NDArray[Any]
@@ -21,20 +22,18 @@ def as_unit(picture: Picture, name: str = "picture") -> Floats:
     Raises PictureError, naming the picture `name`, for another shape, another dtype, or floats outside [0, 1].
     """
     picture = np.asarray(picture)
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
-        raise PictureError(f"The {name} must be RGB of shape height × width × 3, but its shape is {picture.shape}.")
-    if picture.dtype == np.uint8:
-        return picture.astype(np.float32) / np.float32(255)
-    if picture.dtype == np.uint16:
-        return picture.astype(np.float32) / np.float32(65535)
-    if not np.issubdtype(picture.dtype, np.floating):
-        raise PictureError(f"The {name} must be uint8, uint16 or float, but it is {picture.dtype}.")
+    if np.issubdtype(picture.dtype, np.floating):
+        picture = picture.astype(np.float32, copy=False)
+    if problem := rgb_problem(picture):
+        raise PictureError(f"The {name} {problem}.")
+    if picture.dtype != np.float32:
+        return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
     lowest, highest = float(picture.min()), float(picture.max())
     if not (lowest >= -_ROUNDING_SLACK and highest <= 1 + _ROUNDING_SLACK):
         raise PictureError(
             f"The {name} must lie in [0, 1], but spans {lowest:g} to {highest:g}: scale or clip it before measuring."
         )
-    return picture.astype(np.float32).clip(0, 1)
+    return picture.clip(0, 1)
 
 
 def as_unit_pair(result: Picture, reference: Picture) -> tuple[Floats, Floats]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lightfuse.errors import OutputError, WeightsError
 from lightfuse.models.config import Config, config_from_json, config_of, config_to_json, parameter_shapes
+from lightfuse.system import check_writable, write_atomically
 
 _METADATA_KEY = "lightfuse"
 
@@ -143,25 +144,11 @@ def save_weights(path: Path, weights: Weights) -> None:
     )
     # safetensors writes the bytes behind a view, not the view: tensors must be contiguous.
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(save(tensors, metadata={_METADATA_KEY: header}))
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, [save(tensors, metadata={_METADATA_KEY: header})], overwrite=True)
 
 
 def check_weights_output(path: Path, *, overwrite: bool) -> None:
     """Raise OutputError, before any work, unless a weights file can be written at ``path``."""
     if path.suffix != ".safetensors":
         raise OutputError(f"{str(path)!r} must end in .safetensors; that is the format of weights files")
-    if path.is_dir():
-        raise OutputError(f"{str(path)!r} is a folder; give the file to write")
-    if os.path.exists(path) and not overwrite:
-        raise OutputError(f"{str(path)!r} already exists; give --overwrite to replace it")
-    if not path.parent.is_dir():
-        raise OutputError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; create it first")
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{str(path)!r} cannot be written: the folder {str(path.parent)!r} is closed to writing")
+    check_writable(path, overwrite=overwrite)

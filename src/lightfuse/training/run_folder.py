@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,8 +17,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightfuse.errors import DataError, OutputError
+from lightfuse.errors import DataError
 from lightfuse.models import Model, save_weights, to_weights
+from lightfuse.system import write_atomically
 from lightfuse.training.objective import MEASURES, Validation
 from lightfuse.training.settings import TrainSettings, read_settings
 
@@ -189,14 +191,9 @@ def draw_curves(log: Path, picture: Path) -> None:
         panel.set_axis_off()
     if not curves:
         figure.suptitle("nothing is logged yet")
-    part = picture.with_name(picture.name + ".part")
-    try:
-        figure.savefig(part, format="png", dpi=_DPI)
-        os.replace(part, picture)
-    except OSError as error:
-        raise OutputError(f"cannot write {str(picture)!r}: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    file = BytesIO()
+    figure.savefig(file, format="png", dpi=_DPI)
+    write_atomically(picture, [file.getvalue()], overwrite=True)
 
 
 def read_curves(log: Path) -> dict[str, Points]:
