@@ -7,9 +7,9 @@ import numpy as np
 
 from lightfuse import FuseOptions, Fuser
 from lightfuse.brackets.frames import Frame, make_bracket
-from lightfuse.comparison import comparison_sheet
-from lightfuse.fusing import fuse_bracket
 from lightfuse.images import EncodeOptions, write_picture
+from lightfuse.pipeline import fuse_bracket
+from lightfuse.sheets import comparison_sheet
 from tools.synthetic import HandShake, sample_bracket
 
 SMALL = EncodeOptions(quality=80)

@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lightfuse.comparison import comparison_sheet
 from lightfuse.errors import PictureError
-from lightfuse.sheets import shrink
+from lightfuse.sheets import comparison_sheet, shrink
 
 
 def noise(seed, height=60, width=90):

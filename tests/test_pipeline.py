@@ -12,8 +12,8 @@ from lightfuse.errors import OutputError, PictureError, WeightsError
 from lightfuse.fuser import Fuser
 from lightfuse.images import EncodeOptions, convert_profile, read_picture
 from lightfuse.images.cicp import rgb_profile
+from lightfuse.options import FuseOptions
 from lightfuse.pipeline import fuse_files
-from lightfuse.products import WriteOptions
 
 WIDTH, HEIGHT = 240, 160  # Of the sample pair.
 ORIENTATION, DESCRIPTION = 0x0112, 0x010E
@@ -221,7 +221,7 @@ def test_files_a_person_would_expect_are_fused(tmp_path, fuser, pair, picture):
 def test_quality_is_obeyed(folder, fuser):
     inputs = [folder / "under.jpg", folder / "over.jpg"]
     for quality in (30, 95):
-        fuse_files(inputs, folder / f"{quality}.jpg", fuser, WriteOptions(EncodeOptions(quality)))
+        fuse_files(inputs, folder / f"{quality}.jpg", fuser, FuseOptions(encode=EncodeOptions(quality)))
     assert (folder / "30.jpg").stat().st_size * 2 < (folder / "95.jpg").stat().st_size
 
 
@@ -241,7 +241,7 @@ def test_nothing_is_read_when_the_output_is_no_good(folder, fuser):
     with pytest.raises(OutputError, match="nowhere"):
         fuse_files([folder / "gone", folder / "gone too"], folder / "nowhere" / "out.png", fuser)
     with pytest.raises(OutputError, match=r"'\.gif' is not a picture suffix"):
-        fuse_files([folder / "gone", folder / "gone too"], "-", fuser, WriteOptions(stdout_suffix=".gif"))
+        fuse_files([folder / "gone", folder / "gone too"], "-", fuser, FuseOptions(stdout_suffix=".gif"))
 
 
 def test_closed_standard_streams_are_named(folder, fuser, monkeypatch):

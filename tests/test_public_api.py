@@ -29,7 +29,6 @@ def test_the_public_names_are_these():
         "OutputError",
         "PictureError",
         "WeightsError",
-        "WriteOptions",
         "__version__",
         "fuse",
         "fuse_files",
@@ -81,7 +80,7 @@ def test_importing_the_fusing_path_loads_no_torch_and_no_decoder():
     [("", {"numpy", "cv2"}), ("align='off', deghost='off'", {"numpy"}), ("align='off'", {"numpy", "cv2"})],
 )
 def test_what_a_bracket_will_need_is_loaded_ahead_and_no_more(options, loaded):
-    code = f"from lightfuse.fusing import FuseOptions, load_parts; load_parts(FuseOptions({options}))"
+    code = f"from lightfuse.pipeline import FuseOptions, import_steps; import_steps(FuseOptions({options}))"
     assert loaded_by(code) == loaded
 
 

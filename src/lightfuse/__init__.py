@@ -12,10 +12,9 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from lightfuse.fuser import Fuser
-    from lightfuse.fusing import FuseOptions
     from lightfuse.images import EncodeOptions
+    from lightfuse.options import FuseOptions
     from lightfuse.pipeline import FuseReport, fuse, fuse_files
-    from lightfuse.products import WriteOptions
 
 __version__ = "0.1.0"
 
@@ -30,7 +29,6 @@ __all__ = [
     "OutputError",
     "PictureError",
     "WeightsError",
-    "WriteOptions",
     "__version__",
     "fuse",
     "fuse_files",
@@ -38,10 +36,9 @@ __all__ = [
 
 _HOMES = {
     "EncodeOptions": "images",
-    "FuseOptions": "fusing",
+    "FuseOptions": "options",
     "Fuser": "fuser",
     "FuseReport": "pipeline",
-    "WriteOptions": "products",
     "fuse": "pipeline",
     "fuse_files": "pipeline",
 }

@@ -1,4 +1,4 @@
-"""The story of one bracket in files: read, order, fuse, write."""
+"""One bracket from files to file: read, order, align, select, deghost, fuse, apply the look, write."""
 
 import itertools
 import os
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,48 +17,40 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.frames import Bracket, Frame, in_one_profile, make_bracket
 from lightfuse.brackets.order import light_taken
+from lightfuse.brackets.recipe import Recipe, best_recipe, extreme_recipe, fuse_by
 from lightfuse.errors import OutputError, PictureError
-from lightfuse.fuser import DEFAULT_MODEL, Fuser, check_picture, usable_cores
-from lightfuse.fusing import AS_USUAL, FusedBracket, FuseOptions, fuse_bracket, load_parts
-from lightfuse.images import (
-    Picture,
-    RawSettings,
-    probe_picture,
-    raw_white_balance,
-    read_picture,
-    shot_info,
-)
+from lightfuse.fuser import DEFAULT_MODEL, Fuser, check_picture
+from lightfuse.images import Picture, RawSettings, probe_picture, raw_white_balance, read_picture, shot_info
 from lightfuse.images.container import UnreadableError
 from lightfuse.images.encode import format_of
 from lightfuse.images.pixels import to_rgb
 from lightfuse.images.raw_scan import RAW_SUFFIXES
 from lightfuse.images.source import display_name
 from lightfuse.models import Weights
-from lightfuse.products import AS_USUAL_WRITTEN, STDIO, WriteOptions, check_products, write_products
+from lightfuse.options import DEFAULT_OPTIONS, STDIO, Effort, FuseOptions, PathLike
+from lightfuse.outputs import FusedBracket, check_outputs, write_outputs
+from lightfuse.system import usable_cores
 
-MAX_PIXELS = 500_000_000
-
-PathLike = str | os.PathLike[str]
 Array = NDArray[Any]
 
 
 @dataclass
 class FuseReport:
-    """What became of one bracket.
+    """What `fuse_files` did with one bracket.
 
     Attributes:
         output: the path as it was given.
-        beside: what else was written, such as a comparison sheet.
+        extra_outputs: the other files written, such as a comparison sheet.
         exposures: the paths given, from dark to bright.
         fused: those of them that were fused.
         width, height: of the result, in pixels.
         model: the model's name.
-        seconds: for each part.
-        notes: things to know.
+        seconds: taken by each step: ``read``, ``fuse``, ``write``.
+        notes: what a person may want to know.
     """
 
     output: str
-    beside: list[str]
+    extra_outputs: list[str]
     exposures: list[str]
     fused: list[str]
     width: int
@@ -68,43 +61,36 @@ class FuseReport:
 
 
 def fuse_files(
-    inputs: Sequence[PathLike],
-    output: PathLike,
-    fuser: Fuser,
-    options: WriteOptions = AS_USUAL_WRITTEN,
-    fusing: FuseOptions = AS_USUAL,
-    *,
-    max_pixels: int = MAX_PIXELS,
+    inputs: Sequence[PathLike], output: PathLike, fuser: Fuser, options: FuseOptions = DEFAULT_OPTIONS
 ) -> FuseReport:
     """Fuse the exposures of one scene, two or more files in any order, into ``output`` (``"-"``: standard streams).
 
     Raises:
         PictureError: an input cannot be read or does not fit the others; nothing is written.
-        OutputError: the output cannot be written there; nothing is read if that is clear beforehand.
+        OutputError: the output cannot be written; nothing is read if that is known beforehand.
     """
-    clock = _Clock()
-    _check_inputs(inputs, (output, *options.beside(output)))
+    timer = _Timer()
+    _check_inputs(inputs, (output, *options.extra_outputs(output)))
     _check_streams(inputs, output, options)
-    check_products(output, options)
-    pictures = _read_together(inputs, max_pixels, meanwhile=partial(load_parts, fusing))
-    clock.lap("read")
+    check_outputs(output, options)
+    pictures = _read_all(inputs, options.max_pixels, meanwhile=partial(import_steps, options))
+    timer.lap("read")
 
-    bracket = make_bracket([_frame(picture) for picture in pictures])
-    bracket = in_one_profile(bracket)
-    fused = _fuse_named(bracket, fuser, fusing, keep=options.needs_frames)
-    clock.lap("fuse")
+    bracket = in_one_profile(make_bracket([_frame(picture) for picture in pictures]))
+    fused = _fuse_named(bracket, fuser, options)
+    timer.lap("fuse")
 
-    written = write_products(output, fused, options)
-    clock.lap("write")
+    written = write_outputs(output, fused, options)
+    timer.lap("write")
     return FuseReport(
         output=os.fspath(output),
-        beside=written[1:],
+        extra_outputs=written[1:],
         exposures=[os.fspath(inputs[i]) for i in bracket.given],
-        fused=[os.fspath(inputs[bracket.given[i]]) for i in fused.recipe],
+        fused=[os.fspath(inputs[bracket.given[i]]) for i in fused.selection],
         width=fused.picture.shape[1],
         height=fused.picture.shape[0],
         model=fuser.weights.model,
-        seconds=clock.seconds,
+        seconds=timer.seconds,
         notes=[*(f"{p.name}: {note}" for p in pictures for note in p.notes), *fused.notes],
     )
 
@@ -113,15 +99,15 @@ def fuse(
     *pictures: Any,
     model: str | Path | Weights = DEFAULT_MODEL,
     threads: int | None = None,
-    options: FuseOptions = AS_USUAL,
-) -> NDArray[Any]:
+    options: FuseOptions = DEFAULT_OPTIONS,
+) -> Array:
     """Fuse two or more exposures of one scene, given in any order, and return the result.
 
     Args:
         pictures: paths, RGB arrays (H×W×3; uint8, uint16 or float32 in [0, 1]) or PIL pictures, in any mixture.
         model: the name of a shipped model, or the path of a weights file.
         threads: how many threads to use; None takes every core.
-        options: alignment, ghosts, choice of exposures, look.
+        options: alignment, deghosting, selection of exposures, look; those about files have no effect.
 
     Returns:
         RGB, H×W×3, of the inputs' dtype (the widest of them where they differ).
@@ -131,75 +117,117 @@ def fuse(
         WeightsError: the model is unknown or its file is unusable.
     """
     frames = [_frame_of(source, number) for number, source in enumerate(pictures, start=1)]
-    fuser = Fuser(model, threads)
-    return fuse_bracket(make_bracket(frames), fuser, options).picture
+    return fuse_bracket(make_bracket(frames), Fuser(model, threads), options).picture
 
 
-def _frame_of(source: Any, number: int) -> Frame:
-    if isinstance(source, str | os.PathLike):
-        return _frame(read_picture(source))
-    pixels = _pixels(source)
-    check_picture(pixels)
-    return Frame(pixels, f"picture {number}")
+def fuse_bracket(
+    bracket: Bracket, fuser: Fuser, options: FuseOptions = DEFAULT_OPTIONS, *, keep_frames: bool = True
+) -> FusedBracket:
+    """Fuse the frames of one bracket in memory.
+
+    Args:
+        bracket: two or more frames, ordered.
+        fuser: the model.
+        options: alignment, deghosting, selection of exposures, look.
+        keep_frames: leave the bracket's pixels as they are. Otherwise they may be overwritten, which saves the memory
+            of one picture, and the result's ``bracket`` must not be used.
+
+    Raises:
+        PictureError: the frames cannot be fused.
+    """
+    bracket = _align(bracket, fuser, options)
+    selection = _select(bracket, fuser, options)
+    step = _PairFusion(fuser, options.deghost, in_place=not keep_frames)
+    picture = fuse_by(selection, bracket.pixels, step.fuse)
+    picture = _apply_look(picture, fuser, options)
+    return FusedBracket(picture, bracket, selection, step.ghosts, (*bracket.notes, *step.notes))
 
 
-def _frame(picture: Picture) -> Frame:
-    return Frame(picture.pixels, picture.name, picture.metadata, shot_info(picture.metadata))
+def import_steps(options: FuseOptions) -> None:
+    """Import what these options will need; done while files are read, it saves a tenth of a process's time."""
+    efforts = {"lightfuse.align": options.align, "lightfuse.deghost": options.deghost}
+    steps = [step for step, effort in efforts.items() if effort != "off"]
+    for module in [*steps, "cv2", "numpy.ma"] if steps else []:  # numpy.ma: loaded by medians.
+        import_module(module)
 
 
-def _pixels(source: Any) -> Array:
-    if isinstance(source, np.ndarray):
-        return source
-    if hasattr(source, "convert") and hasattr(source, "mode"):  # A PIL picture, without importing PIL.
-        return _pixels_of_pil(source)
-    raise PictureError(f"a picture must be a path, an array or a PIL picture, not {type(source).__name__}")
+# ---- The steps in memory
 
 
-def _pixels_of_pil(source: Any) -> Array:
-    """Its pixels as RGB, by the rules for files: grey of 8 or 16 bits and opaque alpha are welcome."""
-    if source.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-        raise PictureError(f"the PIL picture is {source.mode}; convert it to RGB")
-    if source.mode in ("P", "PA", "1"):
-        source = source.convert("RGBA" if source.has_transparency_data else "RGB")
+def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Bracket:
+    if options.align == "off":
+        return bracket
+    from lightfuse.align import align_bracket
+
+    aligned = align_bracket(
+        bracket.pixels,
+        bracket.base,
+        mode=options.align,
+        border=options.border,
+        threads=fuser.threads,
+        names=[frame.name for frame in bracket.frames],
+    )
+    notable = options.align == "always" or any(aligned.moves)
+    return bracket.with_pixels(aligned.frames, *(aligned.notes if notable else ()))
+
+
+def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Recipe:
+    if options.exposures == "extremes" or len(bracket.frames) == 2:
+        return extreme_recipe(len(bracket.frames))
+    return best_recipe(bracket.pixels, fuser)
+
+
+class _PairFusion:
+    """Deghosts and fuses two frames at a time; keeps the motion masks and notes."""
+
+    def __init__(self, fuser: Fuser, deghost: Effort, *, in_place: bool) -> None:
+        self.ghosts: list[NDArray[np.uint8]] = []
+        self.notes: list[str] = []
+        self._fuser = fuser
+        self._deghost = deghost
+        self._in_place = in_place
+
+    def fuse(self, under: Array, over: Array) -> Array:
+        under, over = self._without_ghosts(under, over)
+        in_place = self._in_place and under.flags.c_contiguous and under.flags.writeable
+        return self._fuser(under, over, out=under if in_place else None)
+
+    def _without_ghosts(self, under: Array, over: Array) -> tuple[Array, Array]:
+        if self._deghost == "off":
+            return under, over
+        from lightfuse.deghost import deghost
+
+        result = deghost(under, over, mode=self._deghost, threads=self._fuser.threads)
+        if result.mask is not None:
+            self.ghosts.append(result.mask)
+        if result.mask is not None or self._deghost == "always":
+            self.notes += [note for note in result.notes if note not in self.notes]
+        return result.under, result.over
+
+
+def _apply_look(picture: Array, fuser: Fuser, options: FuseOptions) -> Array:
+    if options.look == "natural" or options.strength == 0:
+        return picture
+    from lightfuse.looks import apply_look
+
+    return apply_look(picture, options.look, options.strength, threads=fuser.threads)
+
+
+def _fuse_named(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> FusedBracket:
     try:
-        return to_rgb(np.asarray(source))
-    except UnreadableError as error:
-        raise PictureError(f"the PIL picture {error}") from None
+        return fuse_bracket(bracket, fuser, options, keep_frames=options.needs_frames)
+    except PictureError as error:
+        names = " and ".join(frame.name for frame in bracket.frames)
+        raise PictureError(f"{names} cannot be fused: {error}") from None
 
 
-def _check_inputs(inputs: Sequence[PathLike], outputs: Sequence[PathLike]) -> None:
-    if len(inputs) < 2:
-        raise PictureError(f"fusing takes two or more exposures of one scene; {len(inputs)} given")
-    for first, second in itertools.combinations(inputs, 2):
-        if _same_file(first, second):
-            raise PictureError(f"{display_name(first)} is given twice; give different exposures of the scene")
-    for path, output in itertools.product(inputs, outputs):
-        if STDIO not in (output, path) and _same_file(path, output):
-            raise OutputError(f"{display_name(output)} is one of the inputs, which stay as they are; give another name")
+# ---- Reading
 
 
-def _check_streams(inputs: Sequence[PathLike], output: PathLike, options: WriteOptions) -> None:
-    if STDIO in inputs and sys.stdin is None:
-        raise PictureError("standard input is closed; give a file, or send a picture there")
-    if output == STDIO:
-        if sys.stdout is None:
-            raise OutputError("standard output is closed; give a file, or send it somewhere")
-        format_of(options.stdout_suffix)
-
-
-def _same_file(a: PathLike, b: PathLike) -> bool:
-    if a == b:
-        return True
-    try:
-        return os.path.samefile(a, b)
-    except (OSError, ValueError):
-        return False
-
-
-def _read_together(
+def _read_all(
     inputs: Sequence[PathLike], max_pixels: int, meanwhile: Callable[[], None] = lambda: None
 ) -> list[Picture]:
-    """Read files side by side (decoders release the GIL), pipes on this thread, where an interrupt ends the wait."""
+    """Read files in parallel (decoders release the GIL), pipes on this thread, where an interrupt ends the wait."""
     raw = _raw_settings(inputs)
     if not all(os.path.isfile(path) for path in inputs):
         return [read_picture(path, raw=raw, max_pixels=max_pixels) for path in inputs]
@@ -210,24 +238,77 @@ def _read_together(
 
 
 def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:
-    """One setting for all raw files of a bracket: the white balance of the exposure in the middle, by EXIF."""
+    """One setting for all raw files of a bracket: the white balance of the middle exposure, by EXIF."""
     raws = [path for path in inputs if Path(path).suffix.lower() in RAW_SUFFIXES]
     if not raws:
         return None
-    light = light_taken([probe_picture(path).shot for path in raws])
-    order = sorted(range(len(raws)), key=lambda i: light[i]) if light else range(len(raws))
+    evs = light_taken([probe_picture(path).shot for path in raws])
+    order = sorted(range(len(raws)), key=lambda i: evs[i]) if evs else range(len(raws))
     return RawSettings(raw_white_balance(raws[order[len(raws) // 2]]))
 
 
-def _fuse_named(bracket: Bracket, fuser: Fuser, options: FuseOptions, *, keep: bool) -> FusedBracket:
+def _frame(picture: Picture) -> Frame:
+    return Frame(picture.pixels, picture.name, picture.metadata, shot_info(picture.metadata))
+
+
+def _frame_of(source: Any, number: int) -> Frame:
+    if isinstance(source, str | os.PathLike):
+        return _frame(read_picture(source))
+    if isinstance(source, np.ndarray):
+        pixels: Array = source
+    elif hasattr(source, "convert") and hasattr(source, "mode"):  # A PIL picture, without importing PIL.
+        pixels = _pixels_of_pil(source)
+    else:
+        raise PictureError(f"a picture must be a path, an array or a PIL picture, not {type(source).__name__}")
+    check_picture(pixels)
+    return Frame(pixels, f"picture {number}")
+
+
+def _pixels_of_pil(source: Any) -> Array:
+    """The pixels as RGB, by the rules for files: grey of 8 or 16 bits and opaque alpha are accepted."""
+    if source.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        raise PictureError(f"the PIL picture is {source.mode}; convert it to RGB")
+    if source.mode in ("P", "PA", "1"):
+        source = source.convert("RGBA" if source.has_transparency_data else "RGB")
     try:
-        return fuse_bracket(bracket, fuser, options, keep=keep)
-    except PictureError as error:
-        names = " and ".join(frame.name for frame in bracket.frames)
-        raise PictureError(f"{names} cannot be fused: {error}") from None
+        return to_rgb(np.asarray(source))
+    except UnreadableError as error:
+        raise PictureError(f"the PIL picture {error}") from None
 
 
-class _Clock:
+# ---- Checks
+
+
+def _check_inputs(inputs: Sequence[PathLike], outputs: Sequence[PathLike]) -> None:
+    if len(inputs) < 2:
+        raise PictureError(f"fusing takes two or more exposures of one scene; {len(inputs)} given")
+    for first, second in itertools.combinations(inputs, 2):
+        if _is_same_file(first, second):
+            raise PictureError(f"{display_name(first)} is given twice; give different exposures of the scene")
+    for path, output in itertools.product(inputs, outputs):
+        if STDIO not in (output, path) and _is_same_file(path, output):
+            raise OutputError(f"{display_name(output)} is one of the inputs, which stay as they are; give another name")
+
+
+def _check_streams(inputs: Sequence[PathLike], output: PathLike, options: FuseOptions) -> None:
+    if STDIO in inputs and sys.stdin is None:
+        raise PictureError("standard input is closed; give a file, or send a picture there")
+    if output == STDIO:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; give a file, or send it somewhere")
+        format_of(options.stdout_suffix)
+
+
+def _is_same_file(a: PathLike, b: PathLike) -> bool:
+    if a == b:
+        return True
+    try:
+        return os.path.samefile(a, b)
+    except (OSError, ValueError):
+        return False
+
+
+class _Timer:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._last = time.perf_counter()

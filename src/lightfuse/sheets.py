@@ -1,15 +1,20 @@
-"""Captioned pictures laid out in rows: plain arrays, lettered by OpenCV."""
+"""Sheets of captioned pictures laid out in rows, among them the comparison of a bracket with its fused picture."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.errors import PictureError
+from lightfuse.images.pixels import to_uint8
+
 Pixels = NDArray[np.uint8]
 """An RGB picture, H×W×3."""
 
+Array = NDArray[Any]
 Shrinkable = TypeVar("Shrinkable", NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32])
 
 _BACKGROUND = 30
@@ -17,6 +22,13 @@ _BRIGHT, _DIM = (240, 240, 240), (170, 170, 170)
 _GAP = 14
 _LINE_SPACING = 1.5
 _LETTER = 0.55  # OpenCV's font scale: capitals about 12 pixels high
+# Of the comparison sheet:
+_SHEET_WIDTH = 2400
+_NARROWEST_COLUMN = 240  # so that names have room below small pictures
+_TALLEST = 1.5  # a picture's height at most, in columns' widths
+_ROW_GAP = 16
+_LARGE_LETTER = 0.95
+_WIDE_COLUMN = 500  # from which letters are large
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,50 @@ def beside(parts: Sequence[Pixels], gap: int = 0) -> Pixels:
     height = max(part.shape[0] for part in parts)
     spaced = [part for each in parts for part in (_strip(height, gap), each)]
     return np.hstack([_padded(part, height, part.shape[1]) for part in spaced[1:]])
+
+
+def comparison_sheet(
+    frames: Sequence[Array],
+    fused: Array,
+    labels: Sequence[str],
+    *,
+    fused_label: str = "fused",
+    width: int = _SHEET_WIDTH,
+) -> Pixels:
+    """Lay a bracket's frames, in the order given, and the fused picture last, in a grid of equal columns.
+
+    A pair makes one row of three; more frames as many columns as rows, or one more. Pictures are shrunk to their
+    column, never enlarged, and the sheet is no wider than it needs to be.
+
+    Args:
+        frames: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], of any size each.
+        fused: as the frames.
+        labels: a line for each frame; long ones wrap at spaces.
+        fused_label: the line below the fused picture.
+        width: of the sheet in pixels, at most.
+
+    Returns:
+        RGB, uint8, in the colours the pictures have: write it with the base exposure's ICC profile.
+
+    Raises:
+        PictureError: there is no frame, or not one label for each.
+    """
+    if not frames or len(labels) != len(frames):
+        raise PictureError(f"a comparison needs frames and a label for each; {len(frames)} and {len(labels)} given")
+    pictures, names = [*frames, fused], [*labels, fused_label]
+    columns = 3 if len(pictures) == 3 else math.ceil(math.sqrt(len(pictures)))
+    widest = max(1, column_width(width, columns))
+    shown = [_small(picture, widest) for picture in pictures]
+    column = min(widest, max(_NARROWEST_COLUMN, *(picture.shape[1] for picture in shown)))
+    letter = _LARGE_LETTER if column >= _WIDE_COLUMN else _LETTER
+    cells = [Cell(picture, name) for picture, name in zip(shown, names, strict=True)]
+    rows = [row_of(cells[first : first + columns], column, letter) for first in range(0, len(cells), columns)]
+    return framed(stack(rows, gap=_ROW_GAP))
+
+
+def _small(picture: Array, width: int) -> Pixels:
+    shrunk: Array = shrink(picture, width, round(_TALLEST * width))
+    return np.ascontiguousarray(to_uint8(shrunk))
 
 
 def _lines(words: Sequence[str], between: str, width: int, colour: tuple[int, int, int], letter: float) -> Pixels:

@@ -10,8 +10,8 @@ from builders.photographs import write_brackets
 from lightfuse.batch import BatchSettings, Manifest, Running, plan_jobs, run_batch
 from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError
-from lightfuse.fusing import FuseOptions
 from lightfuse.models import load_weights
+from lightfuse.options import FuseOptions
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 # What dask leaves open or does in an old way is not LightFuse's to mend.
@@ -32,7 +32,7 @@ def batch(tmp_path):
     """Jobs, settings and manifest of a folder of brackets."""
     write_brackets(tmp_path / "in", BRACKETS, evs=(-2, 2), size=(900, 600))
     jobs = plan_jobs(group_folder(tmp_path / "in").brackets, tmp_path / "out")
-    return jobs, BatchSettings(load_weights("base"), fusing=PLAIN), Manifest(tmp_path / "out", tmp_path / "in")
+    return jobs, BatchSettings(load_weights("base"), options=PLAIN), Manifest(tmp_path / "out", tmp_path / "in")
 
 
 def test_every_bracket_arrives_once_though_a_worker_is_killed(cluster, batch, tmp_path):

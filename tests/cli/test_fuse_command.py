@@ -53,7 +53,7 @@ def test_json_is_one_record(lightfuse_program, folder):
     assert all(seconds[part] >= 0 for part in ("read", "fuse", "write"))
     assert record == {
         "output": out,
-        "beside": [],
+        "extra_outputs": [],
         "exposures": [under, over],
         "fused": [under, over],
         "width": 240,

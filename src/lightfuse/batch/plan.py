@@ -14,7 +14,7 @@ from lightfuse.brackets.grouping import SortedBracket
 from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.images.encode import format_of
 from lightfuse.images.source import display_name
-from lightfuse.products import compare_path, hdr_path
+from lightfuse.options import compare_path, hdr_path
 
 _EXAMPLE = {"scene": "kitchen", "first": "IMG_1", "last": "IMG_3", "count": 3, "number": 1}
 

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
-from lightfuse.fusing import FuseOptions
 from lightfuse.images.source import display_name
 from lightfuse.models import Weights
-from lightfuse.pipeline import MAX_PIXELS, fuse_files
-from lightfuse.products import WriteOptions, hdr_path
+from lightfuse.options import FuseOptions, hdr_path
+from lightfuse.pipeline import fuse_files
 
-_NOT_IN_THE_FILE = ("overwrite", "stdout_suffix", "hdr")
+_WITHOUT_EFFECT = ("overwrite", "stdout_suffix", "hdr", "max_pixels")
 
 
 @dataclass(frozen=True)
@@ -25,16 +24,13 @@ class BatchSettings:
 
     Attributes:
         weights: of the model.
-        write, fusing: see `pipeline.fuse_files`; ``write.overwrite`` and ``write.hdr`` are not looked at.
+        options: of every bracket; ``overwrite`` and ``hdr`` have no effect.
         hdr: suffix of the merged light written beside each result; None for none.
-        max_pixels: pictures that claim more are refused.
         digest: of all that shapes the result; made, not given.
     """
 
     weights: Weights
-    write: WriteOptions = field(default_factory=WriteOptions)
-    fusing: FuseOptions = field(default_factory=FuseOptions)
-    max_pixels: int = MAX_PIXELS
+    options: FuseOptions = field(default_factory=FuseOptions)
     hdr: str | None = None
     digest: str = field(init=False)
 
@@ -59,9 +55,9 @@ def fuse_job(
     start = time.perf_counter()
     try:
         hdr = None if settings.hdr is None else hdr_path(output, settings.hdr)
-        write = dataclasses.replace(settings.write, overwrite=overwrite, hdr=hdr)
+        options = dataclasses.replace(settings.options, overwrite=overwrite, hdr=hdr)
         fuser = _fuser(settings, threads)
-        report = fuse_files(inputs, output, fuser, write, settings.fusing, max_pixels=settings.max_pixels)
+        report = fuse_files(inputs, output, fuser, options)
     except LightFuseError as error:
         return Fused(str(error), time.perf_counter() - start)
     except MemoryError:
@@ -91,8 +87,9 @@ def _digest(settings: BatchSettings) -> str:
     from lightfuse import __version__
 
     weights = settings.weights
-    write = {name: value for name, value in dataclasses.asdict(settings.write).items() if name not in _NOT_IN_THE_FILE}
-    words = [__version__, weights.model, repr(weights.config), write, settings.hdr, dataclasses.asdict(settings.fusing)]
+    options = dataclasses.asdict(settings.options)
+    effective = {name: value for name, value in options.items() if name not in _WITHOUT_EFFECT}
+    words = [__version__, weights.model, repr(weights.config), effective, settings.hdr]
     digest = hashlib.sha256(json.dumps(words, sort_keys=True, default=repr).encode())
     for name, tensor in sorted(weights.tensors.items()):
         digest.update(f"{name}{tensor.shape}".encode())

@@ -8,14 +8,16 @@ import typer
 from lightfuse.cli import options
 
 SOME_FAILED = 1
-_SORTING, _NAMING, _ALSO, _RUNNING = "Sorting", "Results", "What else is written", "Running"
+_SORTING, _NAMING, _EXTRA, _RUNNING = "Sorting", "Results", "Extra outputs", "Running"
 
 
+@options.takes(options.MODEL, options.FUSING, options.FILES, options.REPORTING)
 def batch(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Pictures, in it and in folders below it.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results; folders below are mirrored.")
     ],
+    chosen: options.Chosen,
     by: Annotated[
         str, typer.Option("--by", help="Sort by auto, exif, count, pattern or folder.", rich_help_panel=_SORTING)
     ] = "auto",
@@ -55,38 +57,22 @@ def batch(
     format_: Annotated[
         str, typer.Option("--format", help="Format of the results: jpg, png, tif, webp.", rich_help_panel=_NAMING)
     ] = "jpg",
-    quality: options.Quality = 95,
-    subsampling: options.SubsamplingOption = "auto",
-    bit_depth: options.BitDepthOption = "auto",
-    compression: options.CompressionOption = "auto",
-    lossless: options.Lossless = False,
-    strip: options.Strip = False,
     compare: Annotated[
         bool,
-        typer.Option(
-            "--compare", help="Also write NAME-compare.jpg: all frames and the result.", rich_help_panel=_ALSO
-        ),
+        typer.Option("--compare", help="NAME-compare.jpg: all frames and the result.", rich_help_panel=_EXTRA),
     ] = False,
     hdr: Annotated[
         Literal["jpg", "exr", "hdr"] | None,
         typer.Option(
             "--hdr",
-            help="Also write the true light: NAME-hdr.jpg, which glows on HDR screens, or .exr, .hdr.",
-            rich_help_panel=_ALSO,
+            help="The merged HDR picture: NAME-hdr.jpg (Ultra HDR), .exr or .hdr.",
+            rich_help_panel=_EXTRA,
         ),
     ] = None,
-    align: options.Align = "auto",
-    border: options.BorderOption = "fill",
-    deghost: options.Deghost = "auto",
-    exposures: options.ExposuresOption = "auto",
-    look: options.LookOption = "natural",
-    strength: options.Strength = 1.0,
     overwrite: options.Overwrite = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave results that exist as they are.", rich_help_panel=_NAMING)
     ] = False,
-    model: options.Model = None,
-    weights: options.WeightsFile = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -116,9 +102,6 @@ def batch(
             "--executor", metavar="dask://HOST:PORT", help="A dask cluster to fuse on.", rich_help_panel=_RUNNING
         ),
     ] = None,
-    max_pixels: options.MaxPixels = 500_000_000,
-    quiet: options.Quiet = False,
-    json: options.Json = False,
 ) -> None:
     """Sort a folder into brackets and fuse each; run again to go on where it stopped.
 
@@ -127,12 +110,11 @@ def batch(
     from lightfuse import batch as room
     from lightfuse.brackets.grouping import GroupSettings, group_folder
     from lightfuse.cli.batch_report import BatchReport, check_brackets, print_plan
-    from lightfuse.fusing import FuseOptions
     from lightfuse.models import load_weights
-    from lightfuse.products import WriteOptions
 
-    light = None if hdr is None else f".{hdr}"
-    names = room.NameSettings(name, "." + format_.lstrip("."), compare, light)
+    quiet, json = chosen["quiet"], chosen["json"]
+    hdr_suffix = None if hdr is None else f".{hdr}"
+    names = room.NameSettings(name, "." + format_.lstrip("."), compare, hdr_suffix)
     results = room.results_below(folder) | room.results_below(output)
     grouping = group_folder(folder, GroupSettings(by, count, pattern, gap, raw), without=output, results=results)
     planned = room.plan_jobs(grouping.brackets, output, names)
@@ -140,11 +122,8 @@ def batch(
         print_plan(grouping, planned, folder, quiet=quiet, as_json=json)
         return
     check_brackets(grouping, folder)
-    how = FuseOptions(align, border, deghost, exposures, look, strength)
-    loaded = load_weights(options.chosen_model(model, weights))
-    encode = options.encode_options(quality, subsampling, bit_depth, compression, lossless)
-    write = WriteOptions(encode, strip=strip, compare=compare)
-    settings = room.BatchSettings(loaded, write, how, max_pixels, light)
+    loaded = load_weights(options.chosen_model(chosen["model"], chosen["weights"]))
+    settings = room.BatchSettings(loaded, options.fuse_options(chosen, compare=compare), hdr_suffix)
     manifest = room.Manifest(output, folder)
     plan = room.plan_batch(planned, manifest, settings.digest, overwrite=overwrite, skip_existing=skip_existing)
     with BatchReport(grouping, plan, output, quiet=quiet, as_json=json) as report:

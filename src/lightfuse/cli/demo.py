@@ -1,4 +1,4 @@
-"""``lightfuse demo``: makes a sample pair, fuses it, and shows the three pictures side by side."""
+"""``lightfuse demo``: fuses the sample pair and shows the three pictures side by side."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +12,13 @@ def demo(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the pictures go.")] = Path(
         "demo"
     ),
-    width: Annotated[int, typer.Option(min=16, max=20_000, help="Width of the pictures in pixels.")] = 1536,
-    height: Annotated[int, typer.Option(min=16, max=20_000, help="Height of the pictures in pixels.")] = 1024,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed is another room.")] = 0,
     model: options.Model = None,
     weights: options.WeightsFile = None,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Fuse a sample pair made by code: nothing is needed, nothing is downloaded.
+    """Fuse the sample pair that comes with LightFuse; nothing is downloaded.
 
     Example: lightfuse demo -o demo
     """
@@ -30,7 +27,7 @@ def demo(
     from lightfuse.fuser import Fuser
 
     fuser = Fuser(options.chosen_model(model, weights), threads)
-    shown = make_demo(output, width, height, seed, fuser, overwrite=overwrite)
+    shown = make_demo(output, fuser, overwrite=overwrite)
     if not quiet:
         show(f"Side by side, under, over and fused: {shown.sheet}")
         show(fused_line(shown.report))

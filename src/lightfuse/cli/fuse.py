@@ -1,4 +1,4 @@
-"""``lightfuse fuse``: two files in, one file out."""
+"""``lightfuse fuse``: the exposures of one scene in, one file out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +7,10 @@ import typer
 
 from lightfuse.cli import options
 
-_ALSO = "What else is written"
+_EXTRA = "Extra outputs"
 
 
+@options.takes(options.MODEL, options.FUSING, options.FILES, options.REPORTING)
 def fuse(
     pictures: Annotated[
         list[str],
@@ -18,45 +19,28 @@ def fuse(
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="OUT", help="File to write, its format by suffix; - is stdout.")
     ],
-    model: options.Model = None,
-    weights: options.WeightsFile = None,
+    chosen: options.Chosen,
     threads: options.Threads = None,
-    quality: options.Quality = 95,
-    subsampling: options.SubsamplingOption = "auto",
-    bit_depth: options.BitDepthOption = "auto",
-    compression: options.CompressionOption = "auto",
-    lossless: options.Lossless = False,
-    strip: options.Strip = False,
     compare: Annotated[
-        bool,
-        typer.Option("--compare", help="Also write OUT-compare.jpg: all frames and the result.", rich_help_panel=_ALSO),
+        bool, typer.Option("--compare", help="OUT-compare.jpg: all frames and the result.", rich_help_panel=_EXTRA)
     ] = False,
     hdr: Annotated[
         Path | None,
         typer.Option(
             "--hdr",
             metavar="FILE",
-            help="Also write the true light: a JPEG that glows on HDR screens, or .exr, .hdr.",
-            rich_help_panel=_ALSO,
+            help="The merged HDR picture: Ultra HDR (.jpg), OpenEXR (.exr) or Radiance (.hdr).",
+            rich_help_panel=_EXTRA,
         ),
     ] = None,
     debug: Annotated[
         Path | None,
-        typer.Option("--debug", metavar="FOLDER", help="Also write the ghosts that were found.", rich_help_panel=_ALSO),
+        typer.Option("--debug", metavar="FOLDER", help="The motion masks that were found.", rich_help_panel=_EXTRA),
     ] = None,
     stdout_format: Annotated[
         str, typer.Option("--format", help="Format on standard output, such as png or jpg.")
     ] = "png",
-    align: options.Align = "auto",
-    border: options.BorderOption = "fill",
-    deghost: options.Deghost = "auto",
-    exposures: options.ExposuresOption = "auto",
-    look: options.LookOption = "natural",
-    strength: options.Strength = 1.0,
     overwrite: options.Overwrite = False,
-    max_pixels: options.MaxPixels = 500_000_000,
-    quiet: options.Quiet = False,
-    json: options.Json = False,
 ) -> None:
     """Fuse the exposures of one scene: an under- and an over-exposed photograph, or a whole bracket.
 
@@ -65,15 +49,13 @@ def fuse(
     from lightfuse.cli.printing import print_fused
     from lightfuse.errors import OutputError
     from lightfuse.fuser import Fuser
-    from lightfuse.fusing import FuseOptions
+    from lightfuse.options import STDIO
     from lightfuse.pipeline import fuse_files
-    from lightfuse.products import STDIO, WriteOptions
 
-    if json and output == STDIO:
+    if chosen["json"] and output == STDIO:
         raise OutputError("--json and -o - would both write to standard output; leave one out")
-    fuser = Fuser(options.chosen_model(model, weights), threads)
-    encode = options.encode_options(quality, subsampling, bit_depth, compression, lossless)
-    write = WriteOptions(encode, overwrite, "." + stdout_format.lstrip("."), strip, compare, hdr, debug)
-    how = FuseOptions(align, border, deghost, exposures, look, strength)
-    report = fuse_files(pictures, output, fuser, write, how, max_pixels=max_pixels)
-    print_fused(report, quiet=quiet, as_json=json)
+    fuser = Fuser(options.chosen_model(chosen["model"], chosen["weights"]), threads)
+    suffix = "." + stdout_format.lstrip(".")
+    how = options.fuse_options(chosen, compare=compare, hdr=hdr, debug=debug, stdout_suffix=suffix, overwrite=overwrite)
+    report = fuse_files(pictures, output, fuser, how)
+    print_fused(report, quiet=chosen["quiet"], as_json=chosen["json"])

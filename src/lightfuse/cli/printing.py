@@ -7,8 +7,8 @@ import sys
 
 from lightfuse.errors import OutputError
 from lightfuse.images.source import display_name
+from lightfuse.options import STDIO
 from lightfuse.pipeline import FuseReport
-from lightfuse.products import STDIO
 
 
 def show(text: str) -> None:

@@ -1,0 +1,69 @@
+"""Every choice about fusing one bracket and writing the result, in one place."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lightfuse.images.options import EncodeOptions
+from lightfuse.looks import Look
+
+PathLike = str | os.PathLike[str]
+Effort = Literal["auto", "off", "always"]
+"""When a step is done: only where it measurably improves the result, never, or wherever it is possible."""
+Border = Literal["fill", "crop"]
+Exposures = Literal["auto", "extremes"]
+
+STDIO = "-"
+"""The path that means standard input or standard output."""
+MAX_PIXELS = 500_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FuseOptions:
+    """How a bracket becomes one picture, and how that is written; `lightfuse.fuse` looks at the first part only."""
+
+    # How exposures become one picture.
+    align: Effort = "auto"  # Warp frames onto the base exposure.
+    border: Border = "fill"  # Edges that a warped frame does not cover: filled from the base exposure, or cropped.
+    deghost: Effort = "auto"  # Take one exposure alone where something moved.
+    exposures: Exposures = "auto"  # Those that hold the scene best, or darkest and brightest.
+    look: Look = "natural"  # A small tone adjustment after the network.
+    strength: float = 1.0  # How much of the look, from 0 to 1.
+
+    # How files are read and written.
+    max_pixels: int = MAX_PIXELS  # Larger inputs are refused.
+    encode: EncodeOptions = field(default_factory=EncodeOptions)  # Quality, bit depth, compression.
+    overwrite: bool = False  # Replace files that exist.
+    stdout_suffix: str = ".png"  # The format on standard output.
+    strip: bool = False  # Leave out all metadata but the ICC profile.
+
+    # Extra outputs.
+    compare: bool = False  # A sheet of the exposures and the result, as NAME-compare.jpg.
+    hdr: PathLike | None = None  # The merged HDR picture: Ultra HDR (.jpg), OpenEXR (.exr) or Radiance (.hdr).
+    debug: PathLike | None = None  # A folder for the motion masks.
+
+    @property
+    def needs_frames(self) -> bool:
+        """Whether an extra output is made of the frames after fusing."""
+        return self.compare or self.hdr is not None or self.debug is not None
+
+    def extra_outputs(self, output: PathLike) -> list[PathLike]:
+        """The files written in addition to ``output``; those in the ``debug`` folder are not known beforehand."""
+        sheet: list[PathLike] = [compare_path(output)] if self.compare else []
+        return sheet if self.hdr is None else [*sheet, self.hdr]
+
+
+DEFAULT_OPTIONS = FuseOptions()
+
+
+def compare_path(output: PathLike) -> Path:
+    """Where the comparison sheet of an output goes."""
+    path = Path(output)
+    return path.with_name(f"{path.stem}-compare.jpg")
+
+
+def hdr_path(output: PathLike, suffix: str) -> Path:
+    """Where the merged HDR picture of an output goes when its file is not named."""
+    path = Path(output)
+    return path.with_name(f"{path.stem}-hdr{suffix}")

@@ -1,0 +1,121 @@
+"""What fusing a bracket gives, and the files written of it: the picture and the extra outputs."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.brackets.frames import Bracket
+from lightfuse.brackets.recipe import Recipe
+from lightfuse.errors import OutputError
+from lightfuse.images import Metadata, check_output, signed, stripped, write_picture
+from lightfuse.images.source import display_name
+from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
+
+
+@dataclass(frozen=True)
+class FusedBracket:
+    """The result of fusing a bracket.
+
+    Attributes:
+        picture: RGB, H×W×3, of the frames' dtype.
+        bracket: the frames as they were fused: aligned, and of one size with the picture.
+        selection: positions of the frames that were fused.
+        ghosts: motion masks, H×W uint8, one for each pair of frames in which something moved.
+        notes: what a person may want to know, the bracket's own notes first.
+    """
+
+    picture: NDArray[Any]
+    bracket: Bracket
+    selection: Recipe
+    ghosts: list[NDArray[np.uint8]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+
+def check_outputs(output: PathLike, options: FuseOptions) -> None:
+    """Check, before any work is done, that every output can be written.
+
+    Raises:
+        OutputError: one cannot be, or two would have the same name.
+    """
+    check_output(output, overwrite=options.overwrite)
+    if options.compare:
+        if output == STDIO:
+            raise OutputError("--compare names its sheet after the output, which is a pipe; give a file with -o")
+        check_output(compare_path(output), overwrite=options.overwrite)
+    if options.hdr is not None:
+        from lightfuse.hdr import check_hdr_output
+
+        check_hdr_output(options.hdr, overwrite=options.overwrite)
+    paths = [os.path.realpath(path) for path in (output, *options.extra_outputs(output))]
+    if len(set(paths)) < len(paths):
+        raise OutputError("two of the results would have one name; give them different ones")
+    if options.debug is not None:
+        try:
+            Path(options.debug).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{display_name(options.debug)} cannot be made a folder: {error.strerror}") from None
+
+
+def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -> list[str]:
+    """Write every output; return the paths, the picture's first.
+
+    Raises:
+        OutputError: one cannot be written; those written before it stay.
+        PictureError: the frames cannot be merged to an HDR picture.
+    """
+    metadata = _metadata(fused, strip=options.strip)
+    write_picture(
+        output, fused.picture, metadata, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix
+    )
+    written = [os.fspath(output)]
+    if options.compare:
+        written.append(_write_comparison(compare_path(output), fused, metadata, overwrite=options.overwrite))
+    if options.hdr is not None:
+        written.append(_write_hdr(options.hdr, fused, metadata, options))
+    if options.debug is not None:
+        written += _write_masks(Path(options.debug), fused)
+    return written
+
+
+def _metadata(fused: FusedBracket, *, strip: bool) -> Metadata:
+    from lightfuse import __version__
+
+    metadata = fused.bracket.base_frame.metadata
+    return stripped(metadata) if strip else signed(metadata, f"LightFuse {__version__}")
+
+
+def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, overwrite: bool) -> str:
+    from lightfuse.sheets import comparison_sheet
+
+    labels = [
+        Path(frame.name).name + (" (fused)" if position in fused.selection else "")
+        for position, frame in enumerate(fused.bracket.frames)
+    ]
+    sheet = comparison_sheet(fused.bracket.pixels, fused.picture, labels, fused_label="LightFuse")
+    write_picture(path, sheet, Metadata(icc=metadata.icc), overwrite=overwrite)
+    return os.fspath(path)
+
+
+def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options: FuseOptions) -> str:
+    from lightfuse.hdr import merge_light, write_hdr
+
+    bracket = fused.bracket
+    light = merge_light(bracket.pixels, bracket.stops, base=bracket.base)
+    write_hdr(path, fused.picture, light, metadata, quality=options.encode.quality, overwrite=options.overwrite)
+    return os.fspath(path)
+
+
+def _write_masks(folder: Path, fused: FusedBracket) -> list[str]:
+    """The motion masks drawn over the base exposure, one picture for each pair of frames that was fused."""
+    from lightfuse.deghost import ghost_overlay
+
+    written = []
+    for number, mask in enumerate(fused.ghosts, start=1):
+        path = folder / f"ghosts-{number}.jpg"
+        write_picture(path, ghost_overlay(fused.bracket.base_frame.pixels, mask), overwrite=True)
+        written.append(os.fspath(path))
+    return written
