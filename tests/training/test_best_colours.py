@@ -6,7 +6,7 @@ import torch
 
 from lightfuse.colorspace import luma
 from lightfuse.fuser import Fuser
-from lightfuse.training.colour_loss import excess_chroma_loss, highlight_loss
+from lightfuse.training.losses import excess_chroma_loss, highlight_loss
 from lightfuse.training.soft_reference import best_colours, taught_tone
 
 

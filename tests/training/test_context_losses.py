@@ -6,10 +6,17 @@ import torch
 
 from lightfuse.metrics import mef_ssim
 from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
-from lightfuse.training.colour_loss import better_exposed, chroma_loss, hue_loss, saturation_loss, unknown
-from lightfuse.training.gaussian_window import window_means
-from lightfuse.training.losses import ssim, tone_loss
-from lightfuse.training.mef_ssim_loss import mef_ssim_loss
+from lightfuse.training.losses import (
+    better_exposed,
+    chroma_loss,
+    hue_loss,
+    mef_ssim_loss,
+    saturation_loss,
+    ssim,
+    tone_loss,
+    unknown,
+    window_means,
+)
 from tools.synthetic import sample_pair
 
 

@@ -15,14 +15,14 @@ from torch.nn import functional
 from lightfuse.errors import DataError
 from lightfuse.images import write_picture
 from lightfuse.models import KNOWN_MODELS, build, read_weights, save_weights, to_weights
-from lightfuse.training.context_sampling import ContextSampler, choose_pair, interpolation
-from lightfuse.training.context_task import ContextTask
+from lightfuse.training.context import ContextObjective
 from lightfuse.training.distributed import SINGLE_PROCESS, ProcessGroup
 from lightfuse.training.loop import AveragedModel, prefetched, train
 from lightfuse.training.objective import combined
 from lightfuse.training.prepare import PrepareSettings, load_dataset, load_datasets, open_scene, prepare
+from lightfuse.training.sampling import ContextSampler, choose_pair, interpolation
 from lightfuse.training.settings import choose_settings
-from lightfuse.training.soft_reference import soft_reference
+from lightfuse.training.soft_reference import best_colours, soft_reference
 
 TINY_ARCHITECTURE = ["architecture.thumbnail_cells=600", "architecture.channels=4", "architecture.levels=2"]
 TINY_SAMPLES = ["batch=2", "batch_unlabelled=2", "patch=48"]
@@ -80,7 +80,8 @@ def test_soft_references_are_of_all_exposures_and_flagged(data):
     scene = dataset.scenes[0]
     assert (scene.has_reference, scene.has_soft_reference) == (False, True)
     pictures = np.array(open_scene(dataset, scene))
-    np.testing.assert_array_equal(pictures[-1], soft_reference(pictures[:-1]))
+    np.testing.assert_array_equal(pictures[-1], soft_reference(pictures[:-2]))
+    np.testing.assert_array_equal(pictures[-2], best_colours(pictures[:-2]))
     assert not any(scene.has_soft_reference for scene in load_dataset(data[0]).scenes)
 
 
@@ -95,7 +96,8 @@ def test_several_data_sets_are_one(data):
     assert len(both.scenes) == 2 * len(SIZES)
     assert {scene.name.split("/")[0] for scene in both.scenes} == {"labelled", "brackets"}
     for scene in both.scenes:
-        assert open_scene(both, scene).shape == (4, scene.height, scene.width, 3)
+        pictures = 3 + 1 + scene.has_colours
+        assert open_scene(both, scene).shape == (pictures, scene.height, scene.width, 3)
 
 
 @pytest.mark.parametrize(("stride", "windowed"), [(1, True), (1, False), (2, False)])
@@ -159,8 +161,8 @@ def test_every_scene_is_drawn_before_any_again(data):
 
 def test_a_process_group_draws_what_one_process_would_draw(data):
     dataset = load_datasets(data)
-    alone = ContextTask(TINY.override(["batch=4", "batch_unlabelled=4"]), dataset, SINGLE_PROCESS).batch(3)
-    pair = [ContextTask(TINY, dataset, ProcessGroup(rank, 2)).batch(3) for rank in (0, 1)]
+    alone = ContextObjective(TINY.override(["batch=4", "batch_unlabelled=4"]), dataset, SINGLE_PROCESS).batch(3)
+    pair = [ContextObjective(TINY, dataset, ProcessGroup(rank, 2)).batch(3) for rank in (0, 1)]
     assert alone.labelled == 4
     assert torch.equal(torch.cat([batch.crops[:2] for batch in pair]), alone.crops[:4])
     assert torch.equal(torch.cat([batch.thumbnails[2:] for batch in pair]), alone.thumbnails[4:])
@@ -177,14 +179,15 @@ def test_pairs_stay_in_order():
 
 
 def test_each_kind_of_scene_asks_for_its_own_losses(data):
-    task = ContextTask(TINY, load_datasets(data), SINGLE_PROCESS)
-    names = set(task.losses(build(TINY.config), task.batch(0)))
+    objective = ContextObjective(TINY, load_datasets(data), SINGLE_PROCESS)
+    names = set(objective.losses(build(TINY.config), objective.batch(0)))
     assert names == {
         "out_of_range",
         *(f"labelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim")),
-        *(f"unlabelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim", "hue", "saturation")),
+        *(f"unlabelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim")),
+        *(f"unlabelled_{name}" for name in ("hue", "saturation", "excess_chroma")),
     }
-    alone = ContextTask(TINY.override(["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), SINGLE_PROCESS)
+    alone = ContextObjective(TINY.override(["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), SINGLE_PROCESS)
     assert set(alone.losses(build(TINY.config), alone.batch(0))) == {"out_of_range", "unlabelled_mef_ssim"}
 
 
@@ -194,9 +197,9 @@ def test_scenes_too_small_for_a_crop_are_left_out_and_none_at_all_is_an_error(da
     )
     assert 0 < len(sampler) < 5
     with pytest.raises(DataError, match="large enough for a patch of 256"):
-        ContextTask(TINY.override(["patch=256"]), load_datasets(data), SINGLE_PROCESS)
+        ContextObjective(TINY.override(["patch=256"]), load_datasets(data), SINGLE_PROCESS)
     with pytest.raises(DataError, match="patch must be at least 44"):
-        ContextTask(TINY.override(["patch=40"]), load_datasets(data), SINGLE_PROCESS)
+        ContextObjective(TINY.override(["patch=40"]), load_datasets(data), SINGLE_PROCESS)
 
 
 def test_training_learns(data, tmp_path):

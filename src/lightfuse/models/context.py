@@ -124,7 +124,7 @@ def compose(
         luma = luma.maximum(lowest).minimum(highest)
     adjustment = adjustments(answer, strength)
     coloured = _mix(under, over, adjustment.chroma_mixing)
-    coloured_luma = _luma(coloured)
+    coloured_luma = luma_of(coloured)
     chroma_gain = adjustment.chroma_gain
     if ratio:
         lift = (luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
@@ -135,14 +135,14 @@ def compose(
 
 def luma_bounds(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
     """The smaller and the larger luma of both exposures at each pixel, N×1×H×W each."""
-    of_under, of_over = _luma(under), _luma(over)
+    of_under, of_over = luma_of(under), luma_of(over)
     return of_under.minimum(of_over), of_under.maximum(of_over)
 
 
 def proposed_luma(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> Tensor:
     """The luma that answers describe before it is limited to `luma_bounds`: N×1×H×W."""
     adjustment = adjustments(answer, strength)
-    return _luma(_mix(under, over, adjustment.mixing)) * adjustment.luma_gain + adjustment.luma_offset
+    return luma_of(_mix(under, over, adjustment.mixing)) * adjustment.luma_gain + adjustment.luma_offset
 
 
 class Adjustments(NamedTuple):
@@ -191,7 +191,8 @@ def keep_hue(fused: Tensor) -> Tensor:
     return fused / fused.amax(dim=1, keepdim=True).clamp(min=1)
 
 
-def _luma(picture: Tensor) -> Tensor:
+def luma_of(picture: Tensor) -> Tensor:
+    """Luma (ITU-R BT.601) of N×3×H×W: N×1×H×W."""
     return (picture * picture.new_tensor(LUMA_WEIGHTS)[None, :, None, None]).sum(dim=1, keepdim=True)
 
 

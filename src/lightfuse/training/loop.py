@@ -13,7 +13,7 @@ import torch
 
 from lightfuse.errors import DataError, WeightsError
 from lightfuse.models import Model, PaperConfig, build, load
-from lightfuse.training.context_task import ContextTask
+from lightfuse.training.context import ContextObjective
 from lightfuse.training.distributed import ProcessGroup, join_process_group
 from lightfuse.training.objective import Objective, Validation
 from lightfuse.training.paper import PaperObjective
@@ -126,7 +126,7 @@ def objective_for(settings: TrainSettings, dataset: Dataset, group: ProcessGroup
     Raises:
         DataError: the data set holds nothing this model can be trained on.
     """
-    kind = PaperObjective if isinstance(settings.config, PaperConfig) else ContextTask
+    kind = PaperObjective if isinstance(settings.config, PaperConfig) else ContextObjective
     return kind(settings, dataset, group)
 
 

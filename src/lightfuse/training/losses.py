@@ -1,13 +1,42 @@
-"""Differences between a fused picture and its reference, as torch numbers: one for each picture of a batch."""
+"""Losses of fused pictures: against a reference, against the exposures (MEF-SSIM, highlights), and on colour.
 
+Pictures are N×3×H×W, RGB in [0, 1]; every loss is of shape N.
+"""
+
+import math
+from functools import lru_cache
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightfuse.training.gaussian_window import window_means
+from lightfuse.models.context import luma_of
 from lightfuse.training.perceptual_loss import PerceptualDistance
 from lightfuse.training.settings import TrainSettings
 
+WINDOW = 11
+"""Side of the Gaussian window of SSIM and MEF-SSIM, in pixels."""
+
+_WINDOW_SIGMA = 1.5
 _TONE_CELL = 16
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
+SMALLEST_SIDE = WINDOW * 2 ** (len(_SCALE_WEIGHTS) - 1)
+"""Sides of pictures that MEF-SSIM is defined for, in pixels."""
+
+_STABILITY = 0.03**2
+_STRIDE = 2
+# In float32, smaller floors let flat patches blow up: rounding errors of their variances count as structure.
+_VARIANCE_FLOOR = 1e-6
+_NORM_FLOOR = 1e-2
+_LARGEST_EXPONENT = 10.0
+_LARGEST_AGREEMENT = 0.999
+_LOWEST_SCORE = 0.05  # its logarithm must exist
+_NO_CHROMA = 1e-4  # added to squares, so that grey has a gradient
+_GREY = 0.1  # chroma from which on a hue counts in full
+_WHITE, _BLACK = 0.98, 0.03  # a channel from there on is clipped
+_WHITE_FROM = (0.955, 0.975)
+_SMALLEST_SHARE = 0.05  # of a picture: smaller highlights count less
+_NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
 
 
 class ReferenceLosses:
@@ -58,3 +87,143 @@ def ssim(a: Tensor, b: Tensor, stride: int = 1) -> Tensor:
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     structure = (2 * covariance + c2) / (var_a + var_b + c2)
     return (luminance * structure).mean(dim=(1, 2, 3))
+
+
+def mef_ssim_loss(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
+    """1 − MEF-SSIM on luma at three scales, of N×3×H×W pictures in [0, 1] with sides of at least 44: N.
+
+    How much structure of the two exposures the fused picture lost. Ma, Zeng, Wang, "Perceptual Quality Assessment for
+    Multi-Exposure Image Fusion", IEEE TIP 24(11), 2015, as in `lightfuse.metrics`, but with Gaussian windows
+    throughout, and every second window.
+    """
+    under, over, fused = luma_of(under), luma_of(over), luma_of(fused)
+    log_score = fused.new_zeros(())
+    for scale, weight in enumerate(_SCALE_WEIGHTS):
+        if scale > 0:
+            under, over, fused = (F.avg_pool2d(plane, 2) for plane in (under, over, fused))
+        quality = _quality(under, over, fused).mean(dim=(1, 2, 3)).clamp_min(_LOWEST_SCORE)
+        log_score = log_score + weight / sum(_SCALE_WEIGHTS) * quality.log()
+    return 1 - log_score.exp()
+
+
+def _quality(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
+    """Contrast-and-structure similarity of each fused patch with the desired patch."""
+    with torch.no_grad():
+        exposures = torch.cat([under, over, under * under, over * over, under * over], dim=1)
+        mean_u, mean_o, uu, oo, uo = window_means(exposures, _STRIDE).chunk(5, dim=1)
+        factor_u, factor_o, contrast = _desired_patch(uu - mean_u**2, oo - mean_o**2, uo - mean_u * mean_o)
+    with_fused = torch.cat([fused, fused * fused, under * fused, over * fused], dim=1)
+    mean_f, ff, uf, of = window_means(with_fused, _STRIDE).chunk(4, dim=1)
+    covariance = factor_u * (uf - mean_u * mean_f) + factor_o * (of - mean_o * mean_f)
+    variance = (ff - mean_f**2).clamp_min(0)
+    return (2 * covariance + _STABILITY) / (variance + contrast**2 + _STABILITY)
+
+
+def _desired_patch(variance_u: Tensor, variance_o: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What each mean-free patch is multiplied by in the desired one (eqs. 5 to 9), and that one's contrast."""
+    spread_u, spread_o = (v.clamp_min(_VARIANCE_FLOOR).sqrt() for v in (variance_u, variance_o))
+    contrast = torch.maximum(spread_u, spread_o)
+    sum_spread = (spread_u**2 + spread_o**2 + 2 * covariance).clamp_min(0).sqrt()
+    agreement = (sum_spread / (spread_u + spread_o)).clamp(0, _LARGEST_AGREEMENT)
+    exponent = torch.tan(math.pi / 2 * agreement).clamp(max=_LARGEST_EXPONENT)
+    weight_u, weight_o = (spread_u / contrast) ** exponent, (spread_o / contrast) ** exponent
+    correlation = covariance / (spread_u * spread_o)
+    norm = (weight_u**2 + weight_o**2 + 2 * weight_u * weight_o * correlation).clamp_min(_NORM_FLOOR**2).sqrt()
+    return contrast * weight_u / spread_u / norm, contrast * weight_o / spread_o / norm, contrast
+
+
+def chroma(pictures: Tensor) -> Tensor:
+    """Red and blue minus luma, of N×3×H×W: N×2×H×W."""
+    y = luma_of(pictures)
+    return torch.cat([pictures[:, :1] - y, pictures[:, 2:] - y], dim=1)
+
+
+def chroma_loss(fused: Tensor, reference: Tensor) -> Tensor:
+    """Mean absolute difference of chroma: N."""
+    return (chroma(fused) - chroma(reference)).abs().mean(dim=(1, 2, 3))
+
+
+def hue_loss(fused: Tensor, wanted: Tensor) -> Tensor:
+    """1 − cosine between chromas of N×3×H×W pictures, greys counting less: N."""
+    a, b = chroma(fused), chroma(wanted)
+    cosine = ((a * b).sum(dim=1) + _NO_CHROMA) / (_size(a) * _size(b))
+    weight = _size(b).clamp(max=_GREY) / _GREY
+    return (weight * (1 - cosine)).mean(dim=(1, 2))
+
+
+def saturation_loss(fused: Tensor, wanted: Tensor) -> Tensor:
+    """The difference of mean chroma between N×3×H×W pictures: N."""
+    return (_size(chroma(fused)) - _size(chroma(wanted))).mean(dim=(1, 2)).abs()
+
+
+def excess_chroma_loss(fused: Tensor, wanted: Tensor, limit: float) -> Tensor:
+    """How far the mean chroma of N×3×H×W pictures is above ``limit`` times that wanted: N."""
+    return (_size(chroma(fused)).mean(dim=(1, 2)) - limit * _size(chroma(wanted)).mean(dim=(1, 2))).clamp(min=0)
+
+
+def highlight_loss(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
+    """How far highlights that under alone holds are from under's own lightness, raised and a little compressed: N.
+
+    Highlights are where the least channel of over is at white and under's L* between 15 and 90; their wanted L* is
+    34 + 0.9 L* of under, at most 96, so that a window shows its view. The mean absolute difference there, of L* / 100.
+    """
+    in_over, in_under = over.amin(dim=1, keepdim=True), _lightness(luma_of(under))
+    mask = ((in_over - _WHITE_FROM[0]) / (_WHITE_FROM[1] - _WHITE_FROM[0])).clamp(0, 1)
+    mask = mask * ((in_under - 12) / 5).clamp(0, 1) * ((92 - in_under) / 5).clamp(0, 1)
+    wanted = (34 + 0.9 * in_under).clamp(max=96)
+    difference = (_lightness(luma_of(fused)) - wanted).abs() / 100
+    return (mask * difference).sum(dim=(1, 2, 3)) / (mask.sum(dim=(1, 2, 3)) + _SMALLEST_SHARE * mask[0].numel())
+
+
+def _lightness(grey: Tensor) -> Tensor:
+    """L* of CIELAB, about, of luma in [0, 1]: the sRGB curve as a power of 2.2."""
+    return 116 * (grey + 1e-3) ** (2.2 / 3) - 16
+
+
+def better_exposed(under: Tensor, over: Tensor, *, clipped_last: bool) -> Tensor:
+    """At each pixel of N×3×H×W pictures the exposure whose luma is nearer the middle.
+
+    With ``clipped_last``, one that is not clipped goes before one that is: where one channel is at its limit the hue
+    is not the scene's.
+    """
+    distances = [(luma_of(exposure) - 0.5).abs() for exposure in (under, over)]
+    if clipped_last:
+        distances = [d + _clipped(exposure) for d, exposure in zip(distances, (under, over), strict=True)]
+    return torch.where(distances[0] < distances[1], under, over)
+
+
+def _size(colours: Tensor) -> Tensor:
+    return (colours.square().sum(dim=1) + _NO_CHROMA).sqrt()
+
+
+def _clipped(exposure: Tensor) -> Tensor:
+    """1 where a channel is at white or all are at black, else 0: N×1×H×W."""
+    white = exposure.amax(dim=1, keepdim=True) > _WHITE
+    black = exposure.amax(dim=1, keepdim=True) < _BLACK
+    return (white | black).to(exposure.dtype)
+
+
+def unknown(under: Tensor, over: Tensor) -> Tensor:
+    """The share of pixels of N×3×H×W pictures that neither exposure shows well, under black and over white: N."""
+    return ((luma_of(under) < _NEARLY_BLACK) & (luma_of(over) > _NEARLY_WHITE)).float().mean(dim=(1, 2, 3))
+
+
+def window_means(x: Tensor, stride: int = 1) -> Tensor:
+    """Means of N×C×H×W, H and W at least 11, over the 11×11 Gaussian window (σ 1.5) at every ``stride``-th place.
+
+    Only windows wholly inside are taken: N×C×⌈(H−10)/stride⌉×⌈(W−10)/stride⌉. They are products with banded matrices,
+    on a CPU faster than convolutions.
+    """
+    down, along = (_window_matrix(side, stride, x.dtype, x.device) for side in x.shape[-2:])
+    return down @ x @ along.T
+
+
+@lru_cache(maxsize=64)
+def _window_matrix(side: int, stride: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    taps = torch.exp(-((torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2) ** 2) / (2 * _WINDOW_SIGMA**2))
+    taps = taps / taps.sum()
+    starts = range(0, side - WINDOW + 1, stride)
+    matrix = torch.zeros(len(starts), side, dtype=torch.float64)
+    for row, start in enumerate(starts):
+        matrix[row, start : start + WINDOW] = taps
+    return matrix.to(dtype=dtype, device=device)

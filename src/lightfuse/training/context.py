@@ -12,21 +12,22 @@ from lightfuse.errors import DataError
 from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
 from lightfuse.models import ContextConfig, ContextModel
 from lightfuse.models.context import luma_bounds, proposed_luma
-from lightfuse.training.colour_loss import (
+from lightfuse.training.distributed import ProcessGroup
+from lightfuse.training.losses import (
+    SMALLEST_SIDE,
+    ReferenceLosses,
     better_exposed,
     chroma_loss,
     excess_chroma_loss,
     highlight_loss,
     hue_loss,
+    mef_ssim_loss,
     saturation_loss,
     unknown,
 )
-from lightfuse.training.context_sampling import ContextSampler
-from lightfuse.training.distributed import ProcessGroup
-from lightfuse.training.losses import ReferenceLosses
-from lightfuse.training.mef_ssim_loss import SMALLEST_SIDE, mef_ssim_loss
 from lightfuse.training.objective import Validation, combined, mean
 from lightfuse.training.prepare import Dataset, Scene, open_scene
+from lightfuse.training.sampling import ContextSampler
 from lightfuse.training.settings import TrainSettings
 
 _SSIM_STRIDE = 2
@@ -46,12 +47,12 @@ class ContextBatch:
     labelled: int
 
 
-class ContextTask:
+class ContextObjective:
     """Draws both kinds of samples, compares each with what is known of it, validates on whole pairs."""
 
     def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
         if not isinstance(settings.config, ContextConfig):
-            raise DataError(f"{settings.model!r} is no context model")
+            raise DataError(f"{settings.model!r} is not a context model")
         if settings.patch < SMALLEST_SIDE:
             raise DataError(
                 f"setting patch must be at least {SMALLEST_SIDE} for a context model: MEF-SSIM needs as much"
