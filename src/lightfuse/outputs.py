@@ -101,11 +101,11 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
 
 
 def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options: FuseOptions) -> str:
-    from lightfuse.hdr import merge_light, write_hdr
+    from lightfuse.hdr import merge_radiance, write_hdr
 
     bracket = fused.bracket
-    light = merge_light(bracket.pixels, bracket.relative_ev, base=bracket.base)
-    write_hdr(path, fused.picture, light, metadata, quality=options.encode.quality, overwrite=options.overwrite)
+    radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
+    write_hdr(path, fused.picture, radiance, metadata, quality=options.encode.quality, overwrite=options.overwrite)
     return os.fspath(path)
 
 
