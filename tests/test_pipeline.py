@@ -11,7 +11,7 @@ import lightfuse
 from lightfuse.errors import OutputError, PictureError, WeightsError
 from lightfuse.fuser import Fuser
 from lightfuse.images import EncodeOptions, convert_profile, read_picture
-from lightfuse.images.cicp import rgb_profile
+from lightfuse.images.colour import rgb_profile
 from lightfuse.options import FuseOptions
 from lightfuse.pipeline import fuse_files
 

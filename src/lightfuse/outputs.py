@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.bracket import Bracket
-from lightfuse.brackets.selection import Selection
+from lightfuse.brackets.frames import Bracket
+from lightfuse.brackets.recipe import Recipe
 from lightfuse.errors import OutputError
-from lightfuse.images import Metadata, check_output, signed, stripped, write_picture
-from lightfuse.images.source import display_name
+from lightfuse.images import Metadata, check_output, with_software, without_metadata, write_picture
 from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
+from lightfuse.system import display_name
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FusedBracket:
 
     picture: NDArray[Any]
     bracket: Bracket
-    selection: Selection
+    selection: Recipe
     ghosts: list[NDArray[np.uint8]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
@@ -85,7 +85,7 @@ def _metadata(fused: FusedBracket, *, strip: bool) -> Metadata:
     from lightfuse import __version__
 
     metadata = fused.bracket.base_frame.metadata
-    return stripped(metadata) if strip else signed(metadata, f"LightFuse {__version__}")
+    return without_metadata(metadata) if strip else with_software(metadata, f"LightFuse {__version__}")
 
 
 def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, overwrite: bool) -> str:
@@ -101,11 +101,11 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
 
 
 def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options: FuseOptions) -> str:
-    from lightfuse.hdr import merge_radiance, write_hdr
+    from lightfuse.hdr import merge_light, write_hdr
 
     bracket = fused.bracket
-    radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
-    write_hdr(path, fused.picture, radiance, metadata, quality=options.encode.quality, overwrite=options.overwrite)
+    light = merge_light(bracket.pixels, bracket.stops, base=bracket.base)
+    write_hdr(path, fused.picture, light, metadata, quality=options.encode.quality, overwrite=options.overwrite)
     return os.fspath(path)
 
 

@@ -82,22 +82,22 @@ def test_what_is_no_supported_picture_is_said(data, what):
 
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
-def test_a_jpeg_cut_short_is_refused(kept, progressive):
+def test_a_jpeg_truncated_is_refused(kept, progressive):
     data = pillow_bytes(rough(), "JPEG", progressive=progressive)
-    assert "is cut short" in read_error(data[: int(len(data) * kept)])
+    assert "is truncated" in read_error(data[: int(len(data) * kept)])
 
 
 def test_a_jpeg_whose_end_is_zeros_is_refused():
     data = pillow_bytes(rough(), "JPEG")
     half = len(data) // 2
-    assert "is cut short" in read_error(data[:half] + bytes(len(data) - half))
+    assert "is truncated" in read_error(data[:half] + bytes(len(data) - half))
 
 
-def test_a_jpeg_cut_short_is_not_saved_by_the_thumbnail_in_its_header():
+def test_a_jpeg_truncated_is_not_saved_by_the_thumbnail_in_its_header():
     block = exif_block(thumbnail=pillow_bytes(photo(), "JPEG"))
     data = pillow_bytes(rough(), "JPEG", exif=b"Exif\0\0" + block)
-    assert "is cut short" in read_error(data[: len(data) // 2])
-    assert "is cut short" in read_error(data[: data.index(b"\xff\xd9") + 2])
+    assert "is truncated" in read_error(data[: len(data) // 2])
+    assert "is truncated" in read_error(data[: data.index(b"\xff\xd9") + 2])
 
 
 def test_bytes_after_the_end_of_a_jpeg_do_no_harm():
@@ -107,15 +107,15 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm():
 
 @pytest.mark.parametrize("kept", [0.01, 0.3, 0.5, 0.99])
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {}), ("WEBP", {"lossless": True})])
-def test_other_formats_cut_short_are_refused(kind, options, kept):
+def test_other_formats_truncated_are_refused(kind, options, kept):
     data = pillow_bytes(rough(), kind, **options)
     assert "the given data is" in read_error(data[: int(len(data) * kept)])
 
 
 @pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"compression": "zlib"}, {"compression": "lzw"}], ids=str)
-def test_a_tiff_with_its_directory_first_is_refused_when_cut_short(options):
+def test_a_tiff_with_its_directory_first_is_refused_when_truncated(options):
     data = tiff_bytes(rough(), photometric="rgb", **options)
-    assert "is cut short" in read_error(data[: len(data) // 2])
+    assert "is truncated" in read_error(data[: len(data) // 2])
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])

@@ -17,8 +17,8 @@ from lightfuse.images import (
     encode_picture,
     in_profile,
     read_picture,
-    signed,
-    stripped,
+    with_software,
+    without_metadata,
     write_picture,
 )
 
@@ -45,7 +45,7 @@ def full_metadata():
     block = exif.tobytes().removeprefix(b"Exif\0\0")
     jpeg = pillow_bytes(photo(), "JPEG", exif=b"Exif\0\0" + block, xmp=XMP, icc_profile=adobe_rgb())
     found = read_picture(jpeg).metadata
-    return signed(Metadata(icc=found.icc, exif=found.exif, xmp=found.xmp, iptc=IPTC), "LightFuse 9.9")
+    return with_software(Metadata(icc=found.icc, exif=found.exif, xmp=found.xmp, iptc=IPTC), "LightFuse 9.9")
 
 
 def told(path):
@@ -107,7 +107,7 @@ def test_libjxl_reads_pixels_and_profile_of_a_jpeg_xl(tmp_path, dtype, icc, loss
 @pytest.mark.parametrize("suffix", ALL)
 def test_stripped_files_tell_nothing_but_their_colours(tmp_path, metadata, suffix):
     path = tmp_path / f"a{suffix}"
-    write_picture(path, photo(), stripped(metadata))
+    write_picture(path, photo(), without_metadata(metadata))
     said = told(path)
     groups = {key.partition(":")[0] for key in said}
     assert not groups & {"XMP", "IPTC", "Photoshop", "MakerNotes"}

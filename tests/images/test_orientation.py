@@ -8,8 +8,7 @@ from builders.pictures import JPEG_THUMBNAIL, XMP, XMP_UPRIGHT, exif_block, phot
 from PIL import Image, ImageOps
 
 from lightfuse.images import read_picture
-from lightfuse.images.exif import upright_exif
-from lightfuse.images.ifd import IfdError
+from lightfuse.images.exif import IfdError, upright_exif
 
 
 def lossless(kind):

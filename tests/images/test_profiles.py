@@ -8,9 +8,8 @@ from builders.pictures import ICC, adobe_rgb, photo
 from PIL import Image, ImageCms
 
 from lightfuse.errors import PictureError
-from lightfuse.images import Metadata, convert_profile, encode_picture, in_profile, read_picture
-from lightfuse.images.cicp import profile_of_cicp, rgb_profile
-from lightfuse.images.container import UnreadableError
+from lightfuse.images import Metadata, UnreadableError, convert_profile, encode_picture, in_profile, read_picture
+from lightfuse.images.colour import profile_of_cicp, rgb_profile
 
 ADOBE = adobe_rgb()
 P3 = profile_of_cicp(12, 13)

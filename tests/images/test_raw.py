@@ -14,7 +14,7 @@ from PIL import Image
 
 from lightfuse.errors import PictureError
 from lightfuse.images import INPUT_SUFFIXES, RawSettings, probe_picture, raw_white_balance, read_picture, shot_info
-from lightfuse.images.raw_scan import scan_raw
+from lightfuse.images.raw import scan_raw
 
 RAMP = np.broadcast_to(np.linspace(0.02, 0.8, 64), (48, 64))
 INSIDE = (slice(8, -8), slice(8, -8))
@@ -71,7 +71,7 @@ def test_too_many_pixels_are_refused():
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-def test_a_negative_cut_short_is_refused(kept):
+def test_a_negative_truncated_is_refused(kept):
     pytest.importorskip("rawpy")
     data = dng_bytes(RAMP)
     assert "the given data is" in read_error(data[: int(len(data) * kept)])

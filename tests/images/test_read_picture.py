@@ -13,6 +13,7 @@ import tifffile
 from builders.pictures import exif_block, photo, pillow_bytes, png_chunk
 from PIL import Image
 
+from lightfuse.errors import PictureError
 from lightfuse.images import Header, probe_picture, read_picture
 
 
@@ -244,5 +245,5 @@ def test_probe_decodes_no_pixels(monkeypatch):
     data = pillow_bytes(photo(), "JPEG")
     monkeypatch.setattr(imagecodecs, "jpeg8_decode", refuse)
     probe_picture(data)
-    with pytest.raises(Exception, match="pixels were decoded"):
+    with pytest.raises(PictureError, match="its pixels cannot be decoded"):
         read_picture(data)

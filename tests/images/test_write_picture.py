@@ -13,9 +13,9 @@ from builders.errors import write_error
 from builders.pictures import photo
 from PIL import Image
 
+from lightfuse import system as system_module
 from lightfuse.errors import OutputError
 from lightfuse.images import SUFFIXES, check_output, encode_picture, read_picture, write_picture
-from lightfuse.images import place as place_module
 from lightfuse.images import write as write_module
 
 
@@ -204,9 +204,11 @@ def test_a_link_is_written_through(tmp_path):
 def test_a_file_that_appears_meanwhile_is_not_touched(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
 
+    encode = write_module.encode_in_parts
+
     def slow_encode(*arguments, **options):
         path.write_bytes(b"someone else's")
-        return [encode_picture(*arguments, **options)]
+        return encode(*arguments, **options)
 
     monkeypatch.setattr(write_module, "encode_in_parts", slow_encode)
     assert "already exists" in write_error(write_picture, path, photo())
@@ -280,7 +282,7 @@ def test_nothing_is_left_behind_when_writing_fails(tmp_path, monkeypatch, failur
 
         return Failing()
 
-    monkeypatch.setattr(place_module, "open", failing_open, raising=False)
+    monkeypatch.setattr(system_module, "open", failing_open, raising=False)
     with pytest.raises(raised):
         write_picture(path, photo(), overwrite=True)
     assert names(tmp_path) == ["a.png"]

@@ -6,9 +6,9 @@ import os
 import sys
 
 from lightfuse.errors import OutputError
-from lightfuse.images.source import display_name
 from lightfuse.options import STDIO
 from lightfuse.pipeline import FuseReport
+from lightfuse.system import display_name
 
 
 def show(text: str) -> None:

@@ -1,21 +1,28 @@
-"""Pictures in and out of files: pixels upright and in RGB, with their EXIF, ICC profile, XMP and IPTC kept.
+"""Pictures in and out of files: pixels upright and in RGB, with their EXIF, ICC profile, XMP and IPTC carried.
 
-JPEG, PNG, TIFF, WebP, AVIF and JPEG XL in and out; HEIC and camera raw in, by extras. The decoders are imported when
-the first picture is read or written.
+JPEG, PNG, TIFF, WebP and AVIF in and out; JPEG XL in and out, HEIC and camera raw in, by extras. The decoders are
+imported when the first picture is read or written.
 """
 
 from lightfuse.images.colour import convert_profile, in_profile
-from lightfuse.images.encode import SUFFIXES, encode_picture
-from lightfuse.images.metadata import Metadata, signed, stripped
-from lightfuse.images.options import EncodeOptions
-from lightfuse.images.raw import RawSettings, raw_white_balance
-from lightfuse.images.read import Header, Picture, probe_picture, read_picture
-from lightfuse.images.shot import ShotInfo, shot_info
-from lightfuse.images.source import INPUT_SUFFIXES
-from lightfuse.images.write import check_output, write_picture
+from lightfuse.images.metadata import (
+    Header,
+    Metadata,
+    Picture,
+    UnreadableError,
+    shot_info,
+    with_software,
+    without_metadata,
+)
+from lightfuse.images.options import SUFFIXES, EncodeOptions, format_of
+from lightfuse.images.raw import RAW_SUFFIXES, RawSettings
+from lightfuse.images.read import INPUT_SUFFIXES, probe_picture, raw_white_balance, read_picture
+from lightfuse.images.shot import ShotInfo
+from lightfuse.images.write import check_output, encode_picture, write_picture
 
 __all__ = [
     "INPUT_SUFFIXES",
+    "RAW_SUFFIXES",
     "SUFFIXES",
     "EncodeOptions",
     "Header",
@@ -23,15 +30,17 @@ __all__ = [
     "Picture",
     "RawSettings",
     "ShotInfo",
+    "UnreadableError",
     "check_output",
     "convert_profile",
     "encode_picture",
+    "format_of",
     "in_profile",
     "probe_picture",
     "raw_white_balance",
     "read_picture",
     "shot_info",
-    "signed",
-    "stripped",
+    "with_software",
+    "without_metadata",
     "write_picture",
 ]

@@ -1,21 +1,84 @@
-"""Colours converted between ICC profiles by Little CMS (through imagecodecs), in 8 bits, 16 bits and float."""
+"""ICC profiles made from numbered colours (ITU-T H.273), and pixels converted between profiles by Little CMS."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import srgb_to_linear
 from lightfuse.errors import PictureError
-from lightfuse.images.cicp import rgb_profile
-from lightfuse.images.container import UnreadableError
+from lightfuse.images.metadata import Picture, UnreadableError
 
-if TYPE_CHECKING:
-    from lightfuse.images.read import Picture
+XY = tuple[float, float]
+
+_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+_D65: XY = (0.3127, 0.3290)
+_SRGB: tuple[XY, ...] = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
+_PRIMARIES: dict[int, tuple[XY, ...]] = {
+    5: ((0.640, 0.330), (0.290, 0.600), (0.150, 0.060)),
+    6: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070)),
+    7: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070)),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+}
+_GAMMA = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
+_CURVE_STEPS = 1024
+_MADE_AT = slice(24, 36)  # Where a profile says when it was made: a date of no meaning, so that files come out equal.
+_MADE = b"".join(value.to_bytes(2, "big") for value in (2000, 1, 1, 0, 0, 0))
 
 _RELATIVE_COLORIMETRIC = 1
 _NO_OPTIMISATION = 0x100  # What Little CMS would precompute for 16 bits is off by up to 100 of 65,535.
 _SAME = 0.5 / 255
+
+
+def profile_of_cicp(primaries: int, transfer: int) -> bytes | None:
+    """Return the ICC profile of numbered primaries and transfer function; None where they are, or count as, sRGB's.
+
+    Files that say nothing are sRGB. The camera curve of BT.709 and its kin is shown like sRGB's, as everywhere.
+
+    Raises:
+        UnreadableError: the transfer function is one of high dynamic range.
+    """
+    if transfer in _HDR_TRANSFERS:
+        raise UnreadableError(f"is an HDR picture ({_HDR_TRANSFERS[transfer]}); convert it to sRGB first")
+    corners = _PRIMARIES.get(primaries, _SRGB)
+    gamma = _GAMMA.get(transfer)
+    return None if corners == _SRGB and gamma is None else rgb_profile(corners, _D65, gamma)
+
+
+def refuse_hdr_profile(icc: bytes) -> None:
+    """Raise UnreadableError where a profile's `cicp` tag (ICC.1:2022, 9.2.17) names a curve of high dynamic range."""
+    count = int.from_bytes(icc[128:132], "big")
+    for at in range(132, 132 + 12 * min(count, 64), 12):
+        if icc[at : at + 4] == b"cicp":
+            body = icc[int.from_bytes(icc[at + 4 : at + 8], "big") :][:12]
+            if len(body) == 12:
+                profile_of_cicp(body[8], body[9])
+
+
+@lru_cache(maxsize=8)
+def rgb_profile(primaries: tuple[XY, ...] = _SRGB, white: XY = _D65, gamma: float | None = None) -> bytes:
+    """Return an ICC profile of three primaries and a white point (CIE x, y), with sRGB's curve or a power law.
+
+    Args:
+        primaries: of red, green and blue.
+        white: the white point.
+        gamma: light is the value to this power; None is sRGB's curve (IEC 61966-2-1).
+    """
+    import imagecodecs
+
+    if primaries == _SRGB and white == _D65 and gamma is None:
+        made = bytearray(imagecodecs.cms_profile("srgb"))
+    else:
+        # In 16 bits: a table of floats would be stored four times as fine, and large.
+        table = np.rint(srgb_to_linear(np.linspace(0, 1, _CURVE_STEPS)).astype(np.float32) * 65_535).astype(np.uint16)
+        curve: dict[str, Any] = {"transferfunction": table} if gamma is None else {"gamma": gamma}
+        corners = [value for x, y in primaries for value in (x, y, 1)]
+        made = bytearray(imagecodecs.cms_profile("rgb", whitepoint=[*white, 1], primaries=corners, **curve))
+    made[_MADE_AT] = _MADE
+    return bytes(made)
 
 
 def convert_profile(pixels: NDArray[Any], source: bytes | None, target: bytes | None) -> NDArray[Any]:
@@ -37,16 +100,13 @@ def convert_profile(pixels: NDArray[Any], source: bytes | None, target: bytes | 
     if source == target:
         return pixels
     before, after = source or rgb_profile(), target or rgb_profile()
-    try:
-        if _agree(before, after):
-            return pixels
-        converted = transform(pixels, before, after)
-    except (RuntimeError, ValueError):
-        raise UnreadableError("has a colour profile that cannot be used; convert it to sRGB first") from None
+    if same_colours(before, after):
+        return pixels
+    converted = transform(pixels, before, after)
     return np.clip(converted, 0, 1, out=converted) if converted.dtype.kind == "f" else converted
 
 
-def in_profile(picture: "Picture", icc: bytes | None) -> "Picture":
+def in_profile(picture: Picture, icc: bytes | None) -> Picture:
     """Return a picture converted to an ICC profile (None: sRGB), which its metadata then carries.
 
     Raises:
@@ -60,23 +120,36 @@ def in_profile(picture: "Picture", icc: bytes | None) -> "Picture":
 
 
 def transform(pixels: NDArray[Any], source: bytes, target: bytes) -> NDArray[Any]:
-    """Convert H×W×3 pixels between two profiles; floats are not clipped. Errors are imagecodecs'."""
+    """Convert H×W×3 (with a grey source profile H×W) pixels to a target profile's RGB; floats are not clipped.
+
+    Raises:
+        UnreadableError: a profile cannot be used.
+    """
     import imagecodecs
 
-    converted: NDArray[Any] = imagecodecs.cms_transform(
-        pixels,
-        source,
-        target,
-        colorspace="rgb",
-        outcolorspace="rgb",
-        intent=_RELATIVE_COLORIMETRIC,
-        flags=0 if pixels.dtype == np.uint8 else _NO_OPTIMISATION,
-    )
+    try:
+        converted: NDArray[Any] = imagecodecs.cms_transform(
+            pixels,
+            source,
+            target,
+            colorspace="rgb" if pixels.ndim == 3 else "gray",
+            outcolorspace="rgb",
+            intent=_RELATIVE_COLORIMETRIC,
+            flags=0 if pixels.dtype == np.uint8 else _NO_OPTIMISATION,
+        )
+    except (RuntimeError, ValueError):
+        raise UnreadableError("has a colour profile that cannot be used; convert it to sRGB first") from None
     return converted
 
 
-def _agree(source: bytes, target: bytes) -> bool:
-    """Tell whether two profiles mean the same colours, judged on a coarse grid of them."""
+def same_colours(source: bytes, target: bytes) -> bool:
+    """Tell whether two profiles mean the same colours within half a level of 8 bits, compared on a coarse grid.
+
+    The source may be a grey profile. Raises UnreadableError where a profile cannot be used.
+    """
     steps = np.linspace(0, 1, 9, dtype=np.float32)
+    if source[16:20] == b"GRAY":
+        grey = steps.reshape(1, -1)
+        return bool(np.abs(transform(grey, source, target) - grey[..., np.newaxis]).max() < _SAME)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(1, -1, 3)
     return bool(np.abs(transform(grid, source, target) - grid).max() < _SAME)

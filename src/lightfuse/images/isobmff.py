@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from lightfuse.images.container import CUT_SHORT, UnreadableError, read_exactly
+from lightfuse.images.metadata import TRUNCATED, MetadataBudget, UnreadableError, read_exactly
 
-_MAX_BOX = 1 << 26  # Of a box that is read whole: metadata, never pixels.
-_MAX_ITEM = 1 << 26
+_MAX_BOXES = 1 << 16
+_MAX_TABLE = 1 << 20  # Bytes of a table of items: hundreds of tiles take a few thousand.
+_MAX_EXTENTS = 1 << 16
+_TOO_MANY = "is damaged: it has implausibly many boxes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Item:
     properties: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
+def box(kind: bytes, body: bytes) -> bytes:
+    """Return a box with these contents."""
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
 def file_boxes(stream: BinaryIO) -> Iterator[Box]:
     """Yield a file's outermost boxes.
 
@@ -38,7 +45,9 @@ def file_boxes(stream: BinaryIO) -> Iterator[Box]:
         UnreadableError: a box reaches beyond the file's end.
     """
     end, at = stream.seek(0, 2), 0
-    while at + 8 <= end:
+    for _ in range(_MAX_BOXES):
+        if at + 8 > end:
+            return
         stream.seek(at)
         size, kind = struct.unpack(">I4s", read_exactly(stream, 8))
         start = at + 8
@@ -49,9 +58,10 @@ def file_boxes(stream: BinaryIO) -> Iterator[Box]:
         if size < start - at:
             raise UnreadableError("is damaged: one of its boxes has no size")
         if at + size > end:
-            raise UnreadableError(CUT_SHORT)
+            raise UnreadableError(TRUNCATED)
         yield Box(kind, start, at + size)
         at += size
+    raise UnreadableError(_TOO_MANY)
 
 
 def boxes(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Box]:
@@ -61,7 +71,9 @@ def boxes(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Box]:
         UnreadableError: a box reaches beyond the end.
     """
     end = len(data) if end is None else end
-    while at + 8 <= end:
+    for _ in range(_MAX_BOXES):
+        if at + 8 > end:
+            return
         size, kind = struct.unpack_from(">I4s", data, at)
         if size == 0:
             size = end - at
@@ -69,14 +81,14 @@ def boxes(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Box]:
             raise UnreadableError("is damaged: one of its boxes has an impossible size")
         yield Box(kind, at + 8, at + size)
         at += size
+    raise UnreadableError(_TOO_MANY)
 
 
-def read_box(stream: BinaryIO, box: Box) -> bytes:
-    """Return a box's contents; raise UnreadableError where they are implausibly large."""
-    if box.end - box.start > _MAX_BOX:
-        raise UnreadableError("is damaged: its metadata is implausibly large")
-    stream.seek(box.start)
-    return read_exactly(stream, box.end - box.start)
+def read_box(stream: BinaryIO, found: Box, budget: MetadataBudget) -> bytes:
+    """Return a box's contents; raise UnreadableError where they exceed the budget."""
+    budget.spend(found.end - found.start)
+    stream.seek(found.start)
+    return read_exactly(stream, found.end - found.start)
 
 
 class Items:
@@ -90,8 +102,8 @@ class Items:
 
     def __init__(self, meta: bytes) -> None:
         self.raw: dict[bytes, bytes] = {}
-        for box in boxes(meta, 4):
-            self.raw.setdefault(box.kind, meta[box.start : box.end])
+        for inner in boxes(meta, 4):
+            self.raw.setdefault(inner.kind, meta[inner.start : inner.end])
         self.items: dict[int, Item] = {}
         try:
             self._read_information(self.raw.get(b"iinf", b""))
@@ -99,32 +111,29 @@ class Items:
             self._read_properties(self.raw.get(b"iprp", b""))
             primary = self.raw[b"pitm"]
             self.primary = int.from_bytes(primary[4 : 8 if primary[0] else 6], "big")
-            self._picture = self.items[self.primary]
+            self.picture = self.items[self.primary]
         except (struct.error, IndexError, KeyError):
-            raise UnreadableError("is damaged: the list of what it holds breaks off") from None
-
-    @property
-    def picture(self) -> Item:
-        """The item that is the picture."""
-        return self._picture
+            raise UnreadableError("is damaged: the list of its items is truncated") from None
 
     def _read_information(self, body: bytes) -> None:
-        for box in boxes(body, 6 if body[0] == 0 else 8):
-            version = body[box.start]
-            if box.kind != b"infe" or version < 2:
+        for entry in boxes(body, 6 if body[0] == 0 else 8):
+            version = body[entry.start]
+            if entry.kind != b"infe" or version < 2:
                 continue
-            number, at = _integer(body, box.start + 4, 2 if version == 2 else 4)
+            number, at = _integer(body, entry.start + 4, 2 if version == 2 else 4)
             kind = body[at + 2 : at + 6]
-            _, _, rest = body[at + 6 : box.end].partition(b"\0")
+            _, _, rest = body[at + 6 : entry.end].partition(b"\0")
             self._item(number).kind = kind
             self._item(number).content_type = rest.partition(b"\0")[0] if kind == b"mime" else b""
 
     def _read_locations(self, body: bytes) -> None:
+        _check_length(body)
         version = body[0]
         offset_size, length_size = body[4] >> 4, body[4] & 15
         base_size, index_size = body[5] >> 4, body[5] & 15 if version else 0
         wide = 4 if version == 2 else 2
         count, at = _integer(body, 6, wide)
+        total = 0
         for _ in range(count):
             number, at = _integer(body, at, wide)
             item = self._item(number)
@@ -132,15 +141,19 @@ class Items:
                 item.construction, at = body[at + 1] & 15, at + 2
             base, at = _integer(body, at + 2, base_size)
             extents, at = _integer(body, at, 2)
+            total += extents
+            if total > _MAX_EXTENTS:  # Extents whose fields are all of no size take no room in the file.
+                raise UnreadableError("is damaged: its items are in implausibly many pieces")
             for _ in range(extents):
                 offset, at = _integer(body, at + index_size, offset_size)
                 length, at = _integer(body, at, length_size)
                 item.extents.append((base + offset, length))
 
     def _read_properties(self, body: bytes) -> None:
-        parts = {box.kind: (box.start, box.end) for box in boxes(body)}
-        kept = [(box.kind, body[box.start : box.end]) for box in boxes(body, *parts[b"ipco"])]
-        at = parts[b"ipma"][0]
+        parts = {part.kind: (part.start, part.end) for part in boxes(body)}
+        known = [(part.kind, body[part.start : part.end]) for part in boxes(body, *parts[b"ipco"])]
+        at, end = parts[b"ipma"]
+        _check_length(body[at:end])
         version, wide = body[at], body[at + 3] & 1
         count, at = _integer(body, at + 4, 4)
         for _ in range(count):
@@ -150,7 +163,7 @@ class Items:
                 index, at = _integer(body, at, 2 if wide else 1)
                 index &= 0x7FFF if wide else 0x7F
                 if index:
-                    self._item(number).properties.append(kept[index - 1])
+                    self._item(number).properties.append(known[index - 1])
 
     def _item(self, number: int) -> Item:
         return self.items.setdefault(number, Item())
@@ -159,10 +172,11 @@ class Items:
         """Return the contents of the picture's first property of a kind."""
         return next((body for name, body in self.picture.properties if name == kind), None)
 
-    def read(self, stream: BinaryIO, item: Item) -> bytes | None:
-        """Return an item's bytes; None where they do not lie in the file or are implausibly many."""
-        if sum(length for _, length in item.extents) > _MAX_ITEM or item.construction > 1:
+    def read(self, stream: BinaryIO, item: Item, budget: MetadataBudget) -> bytes | None:
+        """Return an item's bytes; None where they do not lie in the file."""
+        if item.construction > 1:
             return None
+        budget.spend(sum(length for _, length in item.extents))
         parts = []
         for offset, length in item.extents:
             if item.construction == 1:
@@ -173,6 +187,11 @@ class Items:
             if len(parts[-1]) < length:
                 return None
         return b"".join(parts)
+
+
+def _check_length(table: bytes) -> None:
+    if len(table) > _MAX_TABLE:
+        raise UnreadableError("is damaged: the list of its items is implausibly long")
 
 
 def _integer(data: bytes, at: int, size: int) -> tuple[int, int]:

@@ -1,292 +1,251 @@
-"""The image header of a JPEG XL codestream (ISO/IEC 18181-1, annexes D and E): read, and its colour rewritten."""
+"""The header of a JPEG XL codestream (ISO/IEC 18181-1, annexes B, D, E): first fields read, colour rewritten.
+
+This is what the library (see `jxl`) does not tell and cannot write: animation, XYB, and ICC profiles.
+"""
 
 from dataclasses import dataclass
 
-from lightfuse.images.bits import U32, BitReader, BitWriter
-from lightfuse.images.cicp import XY
-from lightfuse.images.container import UnreadableError
-from lightfuse.images.jxl_icc import write_icc
+from lightfuse.errors import OutputError
+from lightfuse.images.metadata import TRUNCATED, UnreadableError
 
 SIGNATURE = b"\xff\x0a"
-RGB, GREY, XYB = 0, 1, 2
-SRGB_CURVE, LINEAR_CURVE, PQ_CURVE, HLG_CURVE = 13, 8, 16, 18
-
-_SIDE: U32 = ((1, 9), (1, 13), (1, 18), (1, 30))
-_RATIOS = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
-_PREVIEW_BY_8: U32 = ((16, 0), (32, 0), (1, 5), (33, 9))
-_PREVIEW: U32 = ((1, 6), (65, 8), (321, 10), (1345, 12))
-_INTEGER_BITS: U32 = ((8, 0), (10, 0), (12, 0), (1, 6))
-_FLOAT_BITS: U32 = ((32, 0), (16, 0), (24, 0), (1, 6))
-_EXTRA_CHANNELS: U32 = ((0, 0), (1, 0), (2, 4), (1, 12))
-_DIM_SHIFT: U32 = ((0, 0), (3, 0), (4, 0), (1, 3))
-_NAME: U32 = ((0, 0), (0, 4), (16, 5), (48, 10))
-_CFA: U32 = ((1, 0), (0, 2), (3, 4), (19, 8))
-_TICKS_ABOVE: U32 = ((100, 0), (1000, 0), (1, 10), (1, 30))
-_TICKS_BELOW: U32 = ((1, 0), (1001, 0), (1, 8), (1, 10))
-_LOOPS: U32 = ((0, 0), (0, 3), (0, 16), (0, 32))
-_XY: U32 = ((0, 19), (524_288, 19), (1_048_576, 20), (2_097_152, 21))
-_CUSTOM = 2
-_WHITES = {10: (1 / 3, 1 / 3), 11: (0.314, 0.351)}
-_PRIMARIES = {
-    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
-    11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
-}
-_ALPHA, _SPOT, _CFA_CHANNEL = 0, 2, 5
-
-
-@dataclass(frozen=True, slots=True)
-class Colour:
-    """A codestream's colour encoding.
-
-    Attributes:
-        icc: an ICC profile follows the header; the other fields then say nothing.
-        space: 0 RGB, 1 grey, 2 XYB, 3 unknown.
-        white, primaries: chromaticities (x, y) where they are not D65 and sRGB's: one pair, three pairs.
-        curve: the transfer function's number (13 sRGB, 8 linear, 16 PQ, 18 HLG …), None where `gamma` is given.
-        gamma: the encoding exponent.
-    """
-
-    icc: bool = False
-    space: int = RGB
-    white: XY | None = None
-    primaries: tuple[XY, ...] | None = None
-    curve: int | None = SRGB_CURVE
-    gamma: float | None = None
+_HEADER_BYTES = 1 << 12
+_REST = 0b100  # After the colour encoding: no extensions, default transforms.
+_ALPHA, _SPOT, _CFA = 0, 2, 5
+_ICC_HEADER, _ICC_INSERT = 128, 1
+_CODE_LENGTH_ORDER = (1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15)  # RFC 7932, 3.5.
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
 class JxlHeader:
-    """What a codestream's header tells.
+    """The first fields of a codestream's header, and where some stand, in bits after the signature.
 
     Attributes:
-        width, height: in pixels, as stored (before the orientation is applied).
-        bits, is_float: the depth of a sample.
-        orientation: EXIF orientation, 1 to 8.
-        animated, alpha: whether there are frames, and an alpha channel.
-        xyb: the pixels are stored as XYB, so that the colour encoding only says how they want to be shown.
-        colour: the colour encoding.
-        depth_at, colour_at, colour_end, end: where in the header (in bits after the signature) the bit depth, the
-            colour encoding, what follows that, and what follows the header stand.
-        all_default, extra_fields: which shape the header has.
+        animated: the picture is an animation; nothing behind this field was read.
+        is_float: samples are floats.
+        xyb: pixels are stored as XYB, so that the colour encoding only says how they want to be shown.
+        has_icc: the colour encoding is an ICC profile that follows the header.
+        depth_at, depth_end, xyb_at, colour_at: where the bit depth starts and ends, the `xyb` flag stands, and the
+            colour encoding starts; 0 in a header of nothing but defaults.
     """
 
-    width: int
-    height: int
-    bits: int
-    is_float: bool
-    orientation: int
-    animated: bool
-    alpha: bool
-    xyb: bool
-    colour: Colour
-    depth_at: int
-    colour_at: int
-    colour_end: int
-    end: int
-    all_default: bool = False
-    extra_fields: bool = False
+    animated: bool = False
+    is_float: bool = False
+    xyb: bool = True
+    has_icc: bool = False
+    depth_at: int = 0
+    depth_end: int = 0
+    xyb_at: int = 0
+    colour_at: int = 0
 
 
-def read_jxl_header(codestream: bytes) -> JxlHeader:
-    """Read a codestream's header from its first bytes (64 kB are plenty).
+class _Bits:
+    """Reads fields from bytes, each byte's lowest bit first (18181-1, annex B)."""
 
-    Raises:
-        UnreadableError: the header is damaged or cut short.
-    """
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "little")
+        self._count = 8 * len(data)
+        self.at = 0
+
+    def take(self, count: int) -> int:
+        """Return the next `count` bits; raise UnreadableError past the end."""
+        if self.at + count > self._count:
+            raise UnreadableError(TRUNCATED)
+        value = self._value >> self.at & ((1 << count) - 1)
+        self.at += count
+        return value
+
+    def u32(self, *choices: tuple[int, int]) -> int:
+        """Return a U32 field: for each of its four selectors, an offset and how many bits are added to it."""
+        offset, count = choices[self.take(2)]
+        return offset + self.take(count)
+
+    def enum(self) -> int:
+        """Return an Enum field."""
+        return self.u32((0, 0), (1, 0), (2, 4), (18, 6))
+
+
+def read_header(codestream: bytes) -> JxlHeader:
+    """Read a codestream's header up to its colour encoding; raise UnreadableError where it is damaged or truncated."""
     if not codestream.startswith(SIGNATURE):
         raise UnreadableError("is damaged: it is a JPEG XL without a codestream")
-    reader = BitReader(codestream[2:])
-    width, height = _size(reader)
-    if reader.bits(1):  # All default: 8 bits, sRGB, stored as XYB.
-        at = reader.position
-        _skip_transforms(reader, xyb=True)
-        return JxlHeader(
-            width, height, 8, False, 1, False, False, True, Colour(), at, at, at, reader.position, all_default=True
-        )
-    orientation, animated = 1, False
-    extra_fields = bool(reader.bits(1))
-    if extra_fields:
-        orientation, animated = _extra_fields(reader)
-    depth_at = reader.position
-    is_float, bits = _bit_depth(reader)
-    reader.bits(1)  # Whether 16-bit buffers are enough.
-    channels = [_extra_channel(reader) for _ in range(reader.u32(_EXTRA_CHANNELS))]
-    xyb = bool(reader.bits(1))
-    colour_at = reader.position
-    colour = _colour(reader)
-    colour_end = reader.position
-    if extra_fields:
-        _skip_tone_mapping(reader)
-    _skip_extensions(reader)
-    _skip_transforms(reader, xyb)
-    return JxlHeader(
-        width, height, bits, is_float, orientation, animated, _ALPHA in channels, xyb, colour,
-        depth_at, colour_at, colour_end, reader.position, extra_fields=extra_fields,
-    )  # fmt: skip
+    bits = _Bits(codestream[len(SIGNATURE) : _HEADER_BYTES])
+    _skip_size(bits)
+    if bits.take(1):  # All default: 8 bits, sRGB, stored as XYB.
+        return JxlHeader()
+    if bits.take(1):
+        bits.take(3)  # The orientation, which the decoder applies.
+        if bits.take(1):
+            _skip_size(bits)
+        if bits.take(1):
+            _skip_preview(bits)
+        if bits.take(1):
+            return JxlHeader(animated=True)
+    depth_at = bits.at
+    is_float = _skip_depth(bits)
+    depth_end = bits.at
+    bits.take(1)  # Whether 16-bit buffers are enough.
+    for _ in range(bits.u32((0, 0), (1, 0), (2, 4), (1, 12))):
+        _skip_extra_channel(bits)
+    xyb_at = bits.at
+    xyb = bool(bits.take(1))
+    colour_at = bits.at
+    has_icc = not bits.take(1) and bool(bits.take(1))
+    return JxlHeader(False, is_float, xyb, has_icc, depth_at, depth_end, xyb_at, colour_at)
 
 
-def _size(reader: BitReader) -> tuple[int, int]:
-    by_8 = reader.bits(1)
-    height = 8 * (reader.bits(5) + 1) if by_8 else reader.u32(_SIDE)
-    across, down = _RATIOS[reader.bits(3)]
-    if across:
-        return height * across // down, height
-    return (8 * (reader.bits(5) + 1) if by_8 else reader.u32(_SIDE)), height
+def _skip_size(bits: _Bits) -> None:
+    by_8 = bits.take(1)
+
+    def skip_side() -> None:
+        if by_8:
+            bits.take(5)
+        else:
+            bits.u32((1, 9), (1, 13), (1, 18), (1, 30))
+
+    skip_side()
+    if not bits.take(3):  # The width is not given as a ratio of the height.
+        skip_side()
 
 
-def _extra_fields(reader: BitReader) -> tuple[int, bool]:
-    orientation = 1 + reader.bits(3)
-    if reader.bits(1):
-        _size(reader)
-    if reader.bits(1):
-        _preview_size(reader)
-    animated = bool(reader.bits(1))
-    if animated:
-        reader.u32(_TICKS_ABOVE)
-        reader.u32(_TICKS_BELOW)
-        reader.u32(_LOOPS)
-        reader.bits(1)
-    return orientation, animated
+def _skip_preview(bits: _Bits) -> None:
+    side = ((16, 0), (32, 0), (1, 5), (33, 9)) if bits.take(1) else ((1, 6), (65, 8), (321, 10), (1345, 12))
+    bits.u32(*side)
+    if not bits.take(3):
+        bits.u32(*side)
 
 
-def _preview_size(reader: BitReader) -> None:
-    side = _PREVIEW_BY_8 if reader.bits(1) else _PREVIEW
-    reader.u32(side)
-    if not reader.bits(3):
-        reader.u32(side)
+def _skip_depth(bits: _Bits) -> bool:
+    """Skip a bit depth and return whether it is of floats."""
+    if bits.take(1):
+        bits.u32((32, 0), (16, 0), (24, 0), (1, 6))
+        bits.take(4)
+        return True
+    bits.u32((8, 0), (10, 0), (12, 0), (1, 6))
+    return False
 
 
-def _bit_depth(reader: BitReader) -> tuple[bool, int]:
-    is_float = bool(reader.bits(1))
-    bits = reader.u32(_FLOAT_BITS if is_float else _INTEGER_BITS)
-    if is_float:
-        reader.bits(4)
-    return is_float, bits
-
-
-def _extra_channel(reader: BitReader) -> int:
-    """Read one extra channel's description and return its kind."""
-    if reader.bits(1):
-        return _ALPHA
-    kind = reader.enum()
-    _bit_depth(reader)
-    reader.u32(_DIM_SHIFT)
-    reader.bits(8 * reader.u32(_NAME))
-    if kind == _ALPHA:
-        reader.bits(1)
-    elif kind == _SPOT:
-        reader.bits(4 * 16)
-    elif kind == _CFA_CHANNEL:
-        reader.u32(_CFA)
-    return kind
-
-
-def _colour(reader: BitReader) -> Colour:
-    if reader.bits(1):
-        return Colour()
-    icc, space = bool(reader.bits(1)), reader.enum()
-    if icc:
-        return Colour(icc=True, space=space)
-    white: XY | None = None
-    primaries: tuple[XY, ...] | None = None
-    if space != XYB:
-        kind = reader.enum()
-        white = _xy(reader) if kind == _CUSTOM else _WHITES.get(kind)
-        if space != GREY:
-            kind = reader.enum()
-            primaries = (_xy(reader), _xy(reader), _xy(reader)) if kind == _CUSTOM else _PRIMARIES.get(kind)
-    curve, gamma = None, None
-    if reader.bits(1):
-        gamma = reader.bits(24) / 1e7
-    else:
-        curve = reader.enum()
-    reader.enum()
-    return Colour(False, space, white, primaries, curve, gamma)
-
-
-def _xy(reader: BitReader) -> XY:
-    packed = reader.u32(_XY), reader.u32(_XY)
-    x, y = ((value >> 1 if value % 2 == 0 else -(value + 1 >> 1)) / 1e6 for value in packed)
-    return x, y
-
-
-def _skip_tone_mapping(reader: BitReader) -> None:
-    if not reader.bits(1):
-        reader.bits(16 + 16 + 1 + 16)
-
-
-def _skip_extensions(reader: BitReader) -> None:
-    present = reader.u64()
-    reader.position += sum([reader.u64() for _ in range(present.bit_count())])
-
-
-def _skip_transforms(reader: BitReader, xyb: bool) -> None:
-    if reader.bits(1):
+def _skip_extra_channel(bits: _Bits) -> None:
+    if bits.take(1):
         return
-    if xyb and not reader.bits(1):
-        reader.bits(16 * 16)
-    custom = reader.bits(3)
-    reader.bits(16 * sum(weights for bit, weights in enumerate((15, 55, 210)) if custom >> bit & 1))
+    kind = bits.enum()
+    _skip_depth(bits)
+    bits.u32((0, 0), (3, 0), (4, 0), (1, 3))
+    bits.take(8 * bits.u32((0, 0), (0, 4), (16, 5), (48, 10)))
+    if kind == _ALPHA:
+        bits.take(1)
+    elif kind == _SPOT:
+        bits.take(4 * 16)
+    elif kind == _CFA:
+        bits.u32((1, 0), (0, 2), (3, 4), (19, 8))
 
 
-def with_colour(
-    codestream: bytes, header: JxlHeader, start: int, icc: bytes | None, bits: int, is_float: bool
-) -> bytes:
-    """Return a codestream whose header says that its pixels are sRGB's, or those of an ICC profile.
+def with_colour(codestream: bytes, icc: bytes | None, depth: int) -> bytes:
+    """Return our own encoder's codestream with a header that tells another colour encoding and bit depth.
 
-    Only what the header says changes, not a pixel: the pixels of a codestream that is not stored as XYB are thereby
-    taken for those of the profile; one that is stored as XYB is thereby shown in the profile's terms.
+    Only the header changes: pixels that are not stored as XYB are thereby taken for those of the profile; pixels that
+    are stored as XYB are thereby shown in the profile's terms.
 
     Args:
         codestream: the whole of it.
-        header: its header.
-        start: the bit after the signature where header and profile end; the next whole byte begins the first frame.
         icc: the profile; None is sRGB.
-        bits, is_float: the depth that the header shall tell; floats are of 32 bits.
+        depth: bits per sample; 32 are floats.
     """
-    reader, writer = BitReader(codestream[len(SIGNATURE) : len(SIGNATURE) + (start + 7) // 8]), BitWriter()
-    if header.all_default:
-        _copy(reader, writer, header.depth_at - 1)
-        reader.position = header.depth_at
-        writer.bits(0, 2)  # Not all default; no extra fields.
-        _write_depth(writer, bits, is_float)
-        writer.bits(1, 1)  # 16-bit buffers are enough.
-        writer.bits(0, 2)  # No extra channels.
-        writer.bits(1, 1)  # XYB.
-        _write_colour(writer, icc)
-        writer.bits(0, 2)  # No extensions.
-    else:
-        _copy(reader, writer, header.depth_at)
-        _write_depth(writer, bits, is_float)
-        _bit_depth(reader)
-        _copy(reader, writer, header.colour_at)
-        _write_colour(writer, icc)
-        reader.position = header.colour_end
-    _copy(reader, writer, header.end)
+    header = read_header(codestream)
+    start = len(SIGNATURE)
+    bits = _Bits(codestream[start:_HEADER_BYTES])
+    bits.at = header.colour_at
+    understood = True
+    if not bits.take(1):  # Not the default, but: no ICC profile, space, white, primaries, no gamma, curve, intent.
+        icc_follows, *_, has_gamma = (bits.take(1), bits.enum(), bits.enum(), bits.enum(), bits.take(1))
+        bits.enum(), bits.enum()
+        understood = not icc_follows and not has_gamma
+    if not understood or bits.take(3) != _REST:
+        raise OutputError("the JPEG XL encoder wrote a header that is not understood; write another format")
+    frame_at = start + (bits.at + 7) // 8
+    bits.at = 0
+    fields = [(bits.take(header.depth_at), header.depth_at), _depth_field(depth)]
+    bits.at = header.depth_end
+    length = header.colour_at - header.depth_end
+    fields.append((bits.take(length), length))
+    fields.append((1, 1) if icc is None else (0b0010, 4))  # All default, or a profile for RGB: not default, ICC.
+    fields.append((_REST, 3))
     if icc is not None:
-        write_icc(writer, icc)
-    return b"".join([SIGNATURE, writer.to_bytes(), memoryview(codestream)[len(SIGNATURE) + (start + 7) // 8 :]])
+        fields += _icc_bits(icc)
+    value = count = 0
+    for field, width in fields:
+        value |= field << count
+        count += width
+    return b"".join([SIGNATURE, value.to_bytes((count + 7) // 8, "little"), memoryview(codestream)[frame_at:]])
 
 
-def _copy(reader: BitReader, writer: BitWriter, end: int) -> None:
-    count = end - reader.position
-    writer.bits(reader.bits(count), count)
+def _depth_field(depth: int) -> tuple[int, int]:
+    """Return the bit depth field: floats of 32 bits, 8 of them the exponent, or integers of 8 or more."""
+    if depth == 32:
+        return 1 | 7 << 3, 7
+    return (0, 3) if depth == 8 else (0b110 | depth - 1 << 3, 9)
 
 
-def _write_colour(writer: BitWriter, icc: bytes | None) -> None:
-    if icc is None:
-        writer.bits(1, 1)
-    else:
-        writer.bits(0b10, 2)
-        writer.enum(RGB)
+def _icc_bits(icc: bytes) -> list[tuple[int, int]]:
+    """Return a profile as it follows the header (18181-1, E.4), in the simplest valid way: without compression.
+
+    The profile's own header is coded as differences from what is expected, the rest as it is. The entropy coder is told
+    of one distribution, a prefix code in which all 256 symbols are eight bits long.
+    """
+    differences = bytes((byte - guess) & 0xFF for byte, guess in zip(icc, _expected_header(icc), strict=False))
+    rest = icc[_ICC_HEADER:]
+    commands = b"\0" + (bytes([_ICC_INSERT]) + _varint(len(rest)) if rest else b"")  # No table of tags; one insertion.
+    encoded = _varint(len(icc)) + _varint(len(commands)) + commands + differences + rest
+    return [
+        _u64(len(encoded)),
+        (0, 1),  # No LZ77.
+        (0b001, 3),  # All contexts share a distribution: a simple clustering, indices of no bits.
+        (1, 1),  # A prefix code.
+        (8, 4),  # Values below 2⁸ are their own symbols …
+        (0, 8),  # … and none is above.
+        (1 | 7 << 1 | 127 << 5, 12),  # 1 + 2⁷ + 127 symbols.
+        (0, 2),  # Their lengths are coded, none of the code lengths skipped:
+        # only 8 occurs, so that it costs no bits.
+        *((1, 2) if length == 8 else (0, 2) for length in _CODE_LENGTH_ORDER),
+        (int.from_bytes(encoded.translate(_REVERSED), "little"), 8 * len(encoded)),
+    ]
 
 
-def _write_depth(writer: BitWriter, bits: int, is_float: bool) -> None:
-    writer.bits(is_float, 1)
-    if is_float:
-        writer.bits(0, 2)  # 32 bits, of which 8 are the exponent.
-        writer.bits(7, 4)
-    elif bits in (8, 10, 12):
-        writer.bits((8, 10, 12).index(bits), 2)
-    else:
-        writer.bits(3 | bits - 1 << 2, 8)
+def _expected_header(icc: bytes) -> bytes:
+    """Return the header that is expected of a profile: it depends on the profile's size and first 44 bytes."""
+    header = bytearray(_ICC_HEADER)
+    header[0:4] = len(icc).to_bytes(4, "big")
+    header[8] = 4
+    header[12:24] = b"mntrRGB XYZ "
+    header[36:40] = b"acsp"
+    header[68:80] = b"".join(value.to_bytes(4, "big") for value in (63_190, 65_536, 54_061))
+    header[80:84] = icc[4:8].ljust(4, b"\0")
+    platform = {b"A": b"APPL", b"M": b"MSFT"}.get(icc[40:41]) or {b"SG": b"SGI ", b"SU": b"SUNW"}.get(icc[40:42])
+    if platform is not None:
+        known = 1 if platform in (b"APPL", b"MSFT") else 2  # The first letters are coded before they are known.
+        header[40 + known : 44] = platform[known:]
+    return bytes(header)
+
+
+def _varint(value: int) -> bytes:
+    groups = bytearray()
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])
+
+
+def _u64(value: int) -> tuple[int, int]:
+    """Return a U64 field of a value from 1 to 2⁶⁰ − 1."""
+    if value <= 16:
+        return 1 | value - 1 << 2, 6
+    if value <= 272:
+        return 2 | value - 17 << 2, 10
+    field, count = 3 | (value & 0xFFF) << 2, 14
+    value >>= 12
+    while value:
+        field |= (1 | (value & 0xFF) << 1) << count
+        count += 9
+        value >>= 8
+    return field, count + 1

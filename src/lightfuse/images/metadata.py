@@ -1,20 +1,24 @@
-"""What a picture file says beside its pixels, made true for upright RGB pixels."""
+"""What a picture file tells besides its pixels: the same model for every format, and the limits it is read within."""
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, Literal
 
-from lightfuse.images.exif import upright_exif, with_size, with_software
-from lightfuse.images.ifd import IfdError
+from numpy.typing import NDArray
 
-_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)[2-8](?=\s*["'<])""")
+from lightfuse.images.exif import IfdError, exif_with_size, exif_with_software, upright_exif
+from lightfuse.images.shot import ShotInfo, shot_of_exif
+from lightfuse.images.xmp import upright_xmp, xmp_with_software
 
-_XMP_TOOL = re.compile(rb"""(xmp:CreatorTool(?:\s*=\s*["']|>))[^<"']*(["'<])""")
-# Thumbnails; a gain map's description and where it stands; a pointer to XMP that is not carried.
-_XMP_STALE = (
-    re.compile(rb"<(xmp:Thumbnails|Container:Directory|GContainer:Directory)\b.*?</\1>", re.DOTALL),
-    re.compile(rb"""\s(?:hdrgm:\w+|xmpNote:HasExtendedXMP)\s*=\s*(?:"[^"]*"|'[^']*')"""),
-    re.compile(rb"<(hdrgm:\w+|xmpNote:HasExtendedXMP)\b[^>]*>.*?</\1>", re.DOTALL),
-)
+Format = Literal["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG XL", "HEIC", "RAW"]
+Parts = list[bytes | memoryview]
+"""An encoded file in parts, so that large ones need not be copied together."""
+
+TRUNCATED = "is truncated: part of the file is missing, copy it again"
+_BUDGET_BYTES, _BUDGET_ITEMS = 1 << 26, 256
+
+
+class UnreadableError(Exception):
+    """A picture cannot be read; the text completes a sentence that starts with the picture's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Metadata:
     """The metadata blocks of one picture, each as raw bytes or None where there is none.
 
     Attributes:
-        icc: the ICC colour profile.
+        icc: the ICC colour profile; None means sRGB.
         exif: TIFF-structured EXIF, starting at its byte-order mark (no ``Exif\\0\\0`` prefix).
         xmp: the XMP packet.
         iptc: IPTC records (IIM), as they stand in JPEG and TIFF; formats without a place for them lose them.
@@ -34,21 +38,107 @@ class Metadata:
     iptc: bytes | None = None
 
 
-def signed(metadata: Metadata, software: str) -> Metadata:
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A picture file's header, as the scanner of its format returns it.
+
+    Attributes:
+        format: the file's format.
+        width, height: in pixels, as stored (before the orientation is applied).
+        bit_depth: bits per sample as stored.
+        orientation: EXIF orientation, 1 to 8.
+        metadata: the file's metadata, already true for upright RGB pixels.
+        notes: what a person may want to know of how the file was read, each a clause.
+        channels: samples per pixel, 0 where the header does not say.
+        scan_offset: where a JPEG's compressed pixels begin; 0 for other formats.
+    """
+
+    format: Format
+    width: int
+    height: int
+    bit_depth: int
+    orientation: int
+    metadata: Metadata
+    notes: tuple[str, ...] = ()
+    channels: int = 0
+    scan_offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a picture file's header tells.
+
+    Attributes:
+        width, height: in pixels, once upright; of a raw file 0 where only developing it would tell.
+        format: the file's format.
+        bit_depth: bits per sample as stored.
+        shot: how the exposure was shot, as far as its EXIF says.
+    """
+
+    width: int
+    height: int
+    format: Format
+    bit_depth: int
+    shot: ShotInfo = field(default_factory=ShotInfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        pixels: H×W×3 RGB, uint8, uint16 or float32 in [0, 1], C-contiguous, upright.
+        metadata: the file's metadata, true for these pixels.
+        name: what messages call the picture.
+        notes: what a person may want to know of how it was read, each a clause ("its EXIF is corrupt and left out").
+    """
+
+    pixels: NDArray[Any]
+    metadata: Metadata
+    name: str
+    notes: tuple[str, ...] = ()
+
+
+class MetadataBudget:
+    """How much metadata one file may hold: 64 MB once unpacked, in 256 items. Photographs stay far below."""
+
+    def __init__(self) -> None:
+        self.remaining = _BUDGET_BYTES
+        self._items = _BUDGET_ITEMS
+
+    def spend(self, size: int, items: int = 1) -> None:
+        """Count `size` bytes of metadata, before they are read if possible; raise UnreadableError beyond the limit."""
+        self.remaining -= size
+        self._items -= items
+        if self.remaining < 0 or self._items < 0:
+            raise UnreadableError(
+                f"holds more metadata than {_BUDGET_BYTES >> 20} MB or {_BUDGET_ITEMS} items; "
+                "save it again without its metadata"
+            )
+
+
+def read_exactly(stream: BinaryIO, count: int) -> bytes:
+    """Read `count` bytes; raise UnreadableError where the file ends before."""
+    data = stream.read(count)
+    if len(data) < count:
+        raise UnreadableError(TRUNCATED)
+    return data
+
+
+def with_software(metadata: Metadata, software: str) -> Metadata:
     """Return the metadata with `software` ("LightFuse 1.2") as the program that made the picture, in EXIF and XMP."""
-    name = software.encode("ascii", "replace")
-    xmp = _XMP_TOOL.sub(rb"\g<1>" + name.replace(b"\\", b"") + rb"\g<2>", metadata.xmp) if metadata.xmp else None
-    return replace(metadata, exif=with_software(metadata.exif, software), xmp=xmp)
+    xmp = xmp_with_software(metadata.xmp, software) if metadata.xmp else None
+    return replace(metadata, exif=exif_with_software(metadata.exif, software), xmp=xmp)
 
 
-def stripped(metadata: Metadata) -> Metadata:
+def without_metadata(metadata: Metadata) -> Metadata:
     """Return the metadata with nothing but the colour profile, without which the colours would be others."""
     return Metadata(icc=metadata.icc)
 
 
-def fitted(metadata: Metadata, width: int, height: int) -> Metadata:
+def with_size(metadata: Metadata, width: int, height: int) -> Metadata:
     """Return the metadata telling the size of the picture it is written into, where it tells one."""
-    return replace(metadata, exif=with_size(metadata.exif, width, height)) if metadata.exif else metadata
+    return replace(metadata, exif=exif_with_size(metadata.exif, width, height)) if metadata.exif else metadata
 
 
 def make_upright(found: Metadata) -> tuple[Metadata, int, tuple[str, ...]]:
@@ -70,14 +160,17 @@ def make_upright(found: Metadata) -> tuple[Metadata, int, tuple[str, ...]]:
     if icc is not None and icc[16:20] != b"RGB ":
         icc = None
         notes.append("its colour profile is not for RGB pixels and was left out")
-    return Metadata(icc=icc, exif=exif, xmp=_current_xmp(found.xmp), iptc=found.iptc or None), orientation, tuple(notes)
+    xmp = upright_xmp(found.xmp) if found.xmp else None
+    if found.xmp and xmp is None:
+        notes.append("its XMP is corrupt and was left out")
+    return Metadata(icc=icc, exif=exif, xmp=xmp, iptc=found.iptc or None), orientation, tuple(notes)
 
 
-def _current_xmp(xmp: bytes | None) -> bytes | None:
-    """Return XMP upright, without what was true of the exposure's file alone."""
-    if not xmp:
-        return None
-    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
-    for stale in _XMP_STALE:
-        xmp = stale.sub(b"", xmp)
-    return xmp
+def shot_info(metadata: Metadata, orientation: int = 1) -> ShotInfo:
+    """Return how a picture was shot according to its metadata; corrupt EXIF says nothing and raises nothing.
+
+    Args:
+        metadata: of a picture or a header.
+        orientation: what the file stored; the metadata of a picture that was read says 1, its pixels being upright.
+    """
+    return shot_of_exif(metadata.exif, orientation) if metadata.exif else ShotInfo(orientation=orientation)

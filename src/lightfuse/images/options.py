@@ -1,15 +1,26 @@
-"""How a picture is encoded, and whether the format it is written in has what is asked for."""
+"""The formats that can be written, how a picture is encoded, and whether a format has what is asked for."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from lightfuse.errors import OutputError
-from lightfuse.images.container import Format
+from lightfuse.images.metadata import Format
 
 Subsampling = Literal["auto", "444", "422", "420"]
 BitDepth = Literal["auto", 8, 10, 12, 16, 32]
 Compression = Literal["auto", "none", "lzw", "deflate", "zstd"]
 
+SUFFIXES: dict[str, Format] = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WebP",
+    ".avif": "AVIF",
+    ".jxl": "JPEG XL",
+}
+_READ_ONLY = {".heic": ".avif", ".heif": ".avif", ".hif": ".avif", ".dng": ".tif"}
 _DEPTHS: dict[Format, tuple[int, ...]] = {
     "JPEG": (8,),
     "WebP": (8,),
@@ -21,6 +32,7 @@ _DEPTHS: dict[Format, tuple[int, ...]] = {
 _COMPRESSIONS: dict[Format, tuple[str, ...]] = {"TIFF": ("none", "lzw", "deflate", "zstd"), "PNG": ("none", "deflate")}
 _SUBSAMPLED: tuple[Format, ...] = ("JPEG", "AVIF")
 _NEVER_LOSSLESS: tuple[Format, ...] = ("JPEG",)
+_MAX_SIDE: dict[Format, int] = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 65_536}  # libjpeg's, WebP's and AV1's.
 _FULL_CHROMA_QUALITY = 90
 
 
@@ -29,15 +41,14 @@ class EncodeOptions:
     """How a picture is encoded.
 
     Attributes:
-        quality: 1 to 100, for JPEG, WebP, AVIF and JPEG XL; formats without loss pass it over.
-        subsampling: of chroma, for JPEG and AVIF. "auto" is 4:4:4 from quality 90 up, 4:2:0 below: who asks for high
-            quality sees halved chroma first, at lamps, signs and window frames against the sky; who asks for less wants
-            small files.
+        quality: 1 to 100, for JPEG, WebP, AVIF and JPEG XL; ignored by lossless formats.
+        subsampling: of chroma, for JPEG and AVIF. "auto" is 4:4:4 from quality 90 up, 4:2:0 below: halved chroma is the
+            first visible loss at high quality, at lamps, signs and window frames against the sky.
         bit_depth: bits per sample. "auto" keeps the pixels' own depth as far as the format holds it: 8 stay 8; 16 and
-            floats become 8 in JPEG and WebP, 10 in AVIF (what every decoder of it reads; 12 without loss), 16 in PNG;
+            floats become 8 in JPEG and WebP, 10 in AVIF (which every decoder of it reads; 12 if lossless), 16 in PNG;
             TIFF and JPEG XL hold both as they are (32 means float).
-        compression: without loss, for TIFF and PNG. "auto" is none for TIFF, which every program reads, and for PNG a
-            fast setting, nearly as small as "deflate", which is zlib's usual one.
+        compression: lossless, for TIFF and PNG. "auto" is none for TIFF, which every program reads, and for PNG a fast
+            setting whose files are nearly as small as those of "deflate", zlib's default.
         lossless: for WebP, AVIF and JPEG XL; PNG and TIFF always are.
     """
 
@@ -46,6 +57,22 @@ class EncodeOptions:
     bit_depth: BitDepth = "auto"
     compression: Compression = "auto"
     lossless: bool = False
+
+
+def format_of(suffix: str) -> Format:
+    """Return the format a suffix (``".jpg"``, in any case) asks for; raise OutputError naming those there are."""
+    if suffix.lower() in SUFFIXES:
+        return SUFFIXES[suffix.lower()]
+    if suffix.lower() in _READ_ONLY:
+        raise OutputError(f"{suffix} pictures can be read but not written; use {_READ_ONLY[suffix.lower()]} or .jpg")
+    what = f"{suffix!r} is not a picture suffix" if suffix else "there is no suffix to tell the format from"
+    raise OutputError(f"{what}; use one of {', '.join(SUFFIXES)}")
+
+
+def check_side(kind: Format, side: int) -> None:
+    """Raise OutputError where a format cannot hold a picture of that width or height."""
+    if side > _MAX_SIDE.get(kind, side):
+        raise OutputError(f"a {kind} cannot be wider or higher than {_MAX_SIDE[kind]:,} pixels; write PNG or TIFF")
 
 
 def check_options(options: EncodeOptions, kind: Format) -> None:
@@ -73,7 +100,7 @@ def check_options(options: EncodeOptions, kind: Format) -> None:
 
 
 def chosen_subsampling(options: EncodeOptions) -> str:
-    """Return the subsampling that the options come to."""
+    """Return the subsampling that the options amount to: "444", "422" or "420"."""
     if options.subsampling != "auto":
         return options.subsampling
     return "444" if options.quality >= _FULL_CHROMA_QUALITY else "420"

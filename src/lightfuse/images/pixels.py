@@ -1,11 +1,11 @@
-"""Pixel arrays changed in kind: to RGB, upright, to another depth."""
+"""Pixel arrays changed in kind: to RGB, upright, to another bit depth."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.images.container import UnreadableError
+from lightfuse.images.metadata import UnreadableError
 
 _ROWS_AT_ONCE = 64
 

@@ -1,17 +1,57 @@
-"""Camera raw files developed by the extra `raw` (rawpy, LibRaw), every frame of a bracket with the same settings."""
+"""Camera raw files: recognised and their headers read without the extra `raw` (rawpy, LibRaw) that develops them.
 
+Every frame of a bracket is developed with the same settings, so that exposures stay as many stops apart as shot.
+"""
+
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import SEEK_END, BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.errors import PictureError
-from lightfuse.images.container import UnreadableError
-from lightfuse.images.source import Source, open_source, source_name
+from lightfuse.images.exif import (
+    EXIF_IFD,
+    Directory,
+    IfdError,
+    Tree,
+    block_of,
+    exif_from_tiff,
+    open_exif,
+    read_directory,
+    read_header,
+    read_integer,
+    read_integers,
+    read_tree,
+    sub_directories,
+    without_maker_note,
+)
+from lightfuse.images.isobmff import boxes, file_boxes, read_box
+from lightfuse.images.jpeg import scan_jpeg
+from lightfuse.images.metadata import TRUNCATED, Container, Metadata, MetadataBudget, UnreadableError, make_upright
 
+RAW_SUFFIXES = frozenset({
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
+    ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+})  # fmt: skip
+# The first bytes of raw files that are no plain TIFF (Olympus, Panasonic, Fujifilm, Canon, Sigma, Minolta, Phase One).
+_RAW_STARTS = (
+    b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILM", b"II\x1a\0\0\0HEAP", b"FOVb", b"\0MRM", b"IIII", b"MMMM",
+)  # fmt: skip
+_CR3 = b"ftypcrx "
+_CR3_BLOCKS = (b"CMT1", b"CMT2")
+_SUBFILE, _WIDTH, _HEIGHT, _DEPTH, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_COUNTS = 273, 277, 278, 279
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _DNG_VERSION = 322, 323, 324, 325, 330, 50706
+_SENSOR_PHOTOMETRIC = (32803, 34892)
+_PANASONIC_WIDTH, _PANASONIC_HEIGHT, _PANASONIC_FORMAT, _PANASONIC_JPEG, _PANASONIC_OFFSET = 2, 3, 0x2D, 0x2E, 0x118
+_EXIF_WIDTH, _EXIF_HEIGHT = 0xA002, 0xA003
+_RAF_JPEG_AT, _RAF_SENSOR_AT = 84, 100
+_MAX_JPEG = 1 << 26
+_MAX_DIRECTORIES = 16
 _SRGB_CURVE = (2.4, 12.92)
 
 
@@ -27,40 +67,186 @@ class RawSettings:
     white_balance: tuple[float, float, float, float] | None = None
 
 
-def raw_white_balance(source: Source) -> tuple[float, float, float, float]:
-    """Return the camera's white balance of a raw file, daylight's where the camera wrote none.
+def starts_like_raw(head: bytes) -> bool:
+    """Tell from a file's first 16 bytes whether it is a raw file that cannot be mistaken for a TIFF."""
+    return head.startswith(_RAW_STARTS) or head[4:12] == _CR3
 
-    Args:
-        source: a path, or a file's bytes.
 
-    Raises:
-        PictureError: the file cannot be read, is no raw file, or the extra is not installed.
-    """
+def tiff_is_raw(stream: BinaryIO) -> bool:
+    """Tell whether what starts like a TIFF is a raw file: its first page is a preview, or the sensor's own values."""
     try:
-        with open_source(source) as stream, _opened(stream) as raw:
-            return _white_balance(raw)
-    except UnreadableError as error:
-        raise PictureError(f"{source_name(source)} {error}") from None
+        order, first = read_header(stream)
+        stream.seek(8)
+        if stream.read(2) == b"CR":
+            return True
+        values = _integers(stream, order, read_directory(stream, order, first))
+    except IfdError:
+        return False
+    reduced = bool(values.get(_SUBFILE, 0) & 1)
+    return reduced or _DNG_VERSION in values or values.get(_PHOTOMETRIC) in _SENSOR_PHOTOMETRIC
+
+
+def scan_raw(stream: BinaryIO) -> Container:
+    """Read a raw file's header: its EXIF and, as far as that tells it, its size (0 × 0 where it does not).
+
+    Developing turns the picture upright: the size is the upright one where it is known.
+    """
+    stream.seek(0)
+    head = stream.read(_RAF_JPEG_AT + 8)
+    width, height, exif = 0, 0, None
+    with suppress(IfdError, UnreadableError, struct.error):
+        if head.startswith(b"FUJIFILM"):
+            width, height, exif = _of_jpeg(stream, *struct.unpack_from(">II", head, _RAF_JPEG_AT))
+        elif head[4:12] == _CR3:
+            exif = _of_cr3(stream)
+        else:
+            width, height, exif = _of_tiff(stream)
+    if exif is not None:
+        with suppress(IfdError):
+            exif = without_maker_note(exif)  # It points into a file that is left behind.
+    metadata, orientation, notes = make_upright(Metadata(exif=exif))
+    if orientation >= 5:
+        width, height = height, width
+    return Container("RAW", width, height, 16, 1, metadata, notes)
+
+
+def _integers(stream: BinaryIO, order: str, directory: Directory) -> dict[int, int]:
+    """Return the first value of each entry of integers, by tag."""
+    return {entry.tag: read_integer(stream, order, entry) or 0 for entry in directory.entries}
+
+
+def _directories(stream: BinaryIO) -> tuple[str, list[Directory]]:
+    """Return the byte order and the directories in which pixels may be described: chained, and under the first."""
+    order, at = read_header(stream, any_magic=True)
+    found = [read_directory(stream, order, at)]
+    pointers = [found[0].next]
+    pointers += [
+        at for entry in found[0].entries if entry.tag == _SUB_IFDS for at in read_integers(stream, order, entry)
+    ]
+    while pointers and len(found) < _MAX_DIRECTORIES:
+        with suppress(IfdError):
+            found.append(read_directory(stream, order, pointers.pop(0)))
+            pointers.append(found[-1].next)
+    return order, found
+
+
+def _of_tiff(stream: BinaryIO) -> tuple[int, int, bytes | None]:
+    order, found = _directories(stream)
+    for entry in found[0].entries:
+        if entry.tag == _PANASONIC_JPEG:
+            return _of_jpeg(stream, entry.offset, entry.size)
+    sizes = [(values.get(_WIDTH, 0), values.get(_HEIGHT, 0)) for values in (_integers(stream, order, d) for d in found)]
+    for tag, below in sub_directories(stream, order, found[0]):
+        if tag == EXIF_IFD:
+            values = _integers(stream, order, below)
+            sizes.append((values.get(_EXIF_WIDTH, 0), values.get(_EXIF_HEIGHT, 0)))
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return width, height, exif_from_tiff(stream, raw=True)
+
+
+def _of_jpeg(stream: BinaryIO, at: int, length: int) -> tuple[int, int, bytes | None]:
+    """Read what the preview inside a raw file says: its upright size, nearly the picture's, and its EXIF."""
+    stream.seek(at)
+    container = scan_jpeg(BytesIO(stream.read(min(length, _MAX_JPEG))))
+    width, height = container.width, container.height
+    if container.orientation >= 5:
+        width, height = height, width
+    return width, height, container.metadata.exif
+
+
+def _of_cr3(stream: BinaryIO) -> bytes | None:
+    """Return the EXIF of a CR3: its main and its shooting directory stand in boxes of their own, each like a TIFF."""
+    tree: Tree = {}
+    for kind, body in _cr3_blocks(stream):
+        directory = read_tree(*open_exif(body))
+        if kind == b"CMT1":
+            tree |= directory
+        else:
+            tree[EXIF_IFD] = directory
+    return block_of(tree)
+
+
+def _cr3_blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    budget = MetadataBudget()
+    for box in file_boxes(stream):
+        if box.kind != b"moov":
+            continue
+        moov = read_box(stream, box, budget)
+        for inner in boxes(moov):
+            if inner.kind == b"uuid":  # Canon's own, 16 bytes of name, then boxes.
+                for block in boxes(moov, inner.start + 16, inner.end):
+                    if block.kind in _CR3_BLOCKS:
+                        yield block.kind, moov[block.start : block.end]
+
+
+def check_complete(stream: BinaryIO) -> None:
+    """Raise UnreadableError where part of a raw file's pixels is missing: LibRaw would fill it with black or noise."""
+    size = stream.seek(0, SEEK_END)
+    stream.seek(0)
+    head = stream.read(_RAF_SENSOR_AT + 8)
+    if head.startswith(b"FUJIFILM"):
+        missing = len(head) < _RAF_SENSOR_AT + 8 or sum(struct.unpack_from(">II", head, _RAF_SENSOR_AT)) > size
+    elif head[4:12] == _CR3:
+        missing = sum(1 for _ in file_boxes(stream)) == 0  # Raises where a box reaches beyond the end.
+    else:
+        try:
+            order, found = _directories(stream)
+        except IfdError:
+            return
+        missing = _panasonic_is_truncated(_integers(stream, order, found[0]), size) or any(
+            _directory_is_truncated(
+                stream, order, directory, size, dng=any(e.tag == _DNG_VERSION for e in found[0].entries)
+            )
+            for directory in found
+        )
+    if missing:
+        raise UnreadableError(TRUNCATED)
+
+
+def _panasonic_is_truncated(values: dict[int, int], size: int) -> bool:
+    if _PANASONIC_OFFSET not in values:
+        return False
+    pixels = values.get(_PANASONIC_WIDTH, 0) * values.get(_PANASONIC_HEIGHT, 0)
+    # Up to format 7 at least 16 bytes hold 14 pixels; later ones are compressed, hardly to less than 4 bits a pixel.
+    least = pixels * 16 // 14 if values.get(_PANASONIC_FORMAT, 0) <= 7 else pixels // 2
+    return values[_PANASONIC_OFFSET] + least > size
+
+
+def _directory_is_truncated(stream: BinaryIO, order: str, directory: Directory, size: int, *, dng: bool) -> bool:
+    """Tell whether strips or tiles of the sensor's values are missing or lie outside the file."""
+    values = _integers(stream, order, directory)
+    if values.get(_PHOTOMETRIC) not in _SENSOR_PHOTOMETRIC:
+        return False  # A preview, or laid out as only its maker knows.
+    lists = {entry.tag: read_integers(stream, order, entry) for entry in directory.entries}
+    tiled = _TILE_WIDTH in values
+    width, height = values.get(_WIDTH, 0), values.get(_HEIGHT, 0)
+    across = -(-width // max(1, values[_TILE_WIDTH])) if tiled else 1
+    down = -(-height // max(1, values.get(_TILE_HEIGHT if tiled else _STRIP_ROWS, height)))
+    offsets = lists.get(_TILE_OFFSETS if tiled else _STRIP_OFFSETS, [])
+    counts = lists.get(_TILE_COUNTS if tiled else _STRIP_COUNTS, [])
+    if directory.outside & {_TILE_OFFSETS, _TILE_COUNTS, _STRIP_OFFSETS, _STRIP_COUNTS}:
+        return True
+    if any(offset + count > size for offset, count in zip(offsets, counts, strict=False)):
+        return True
+    if not dng:  # Elsewhere the tags may not be what TIFF says.
+        return False
+    bits = width * height * values.get(_SAMPLES, 1) * values.get(_DEPTH, 0)
+    return len(offsets) < across * down or (values.get(_COMPRESSION) == 1 and 8 * sum(counts) < bits)
 
 
 def develop(stream: BinaryIO, settings: RawSettings, max_pixels: int) -> NDArray[np.uint16]:
     """Develop a raw file to upright sRGB, H×W×3 uint16.
 
-    Nothing is decided from the picture itself: no automatic brightness, no white level from its brightest pixel, so
-    that exposures stay as many stops apart as they were shot.
+    Nothing is decided from the picture itself: no automatic brightness, no white level from its brightest pixel.
 
     Raises:
-        UnreadableError: it is damaged, cut short, of an unknown kind or too large, or the extra is not installed.
+        UnreadableError: it is damaged, truncated, of an unknown kind or too large, or the extra is not installed.
     """
     with _opened(stream) as raw:
         import rawpy
 
-        sizes = raw.sizes
-        if sizes.width * sizes.height > max_pixels:
-            raise UnreadableError(
-                f"claims {sizes.width:,} × {sizes.height:,} pixels, more than the {max_pixels:,} allowed; "
-                "raise --max-pixels to read it"
-            )
+        check_size(raw.sizes.width, raw.sizes.height, max_pixels)
+        check_complete(stream)
         pixels: NDArray[np.uint16] = raw.postprocess(
             user_wb=list(settings.white_balance or _white_balance(raw)),
             output_color=rawpy.ColorSpace.sRGB,
@@ -70,6 +256,20 @@ def develop(stream: BinaryIO, settings: RawSettings, max_pixels: int) -> NDArray
             adjust_maximum_thr=0.0,
         )
         return pixels
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise UnreadableError where a picture's header claims more pixels than are allowed."""
+    if width * height > max_pixels:
+        raise UnreadableError(
+            f"claims {width:,} × {height:,} pixels, more than the {max_pixels:,} allowed; raise --max-pixels to read it"
+        )
+
+
+def white_balance(stream: BinaryIO) -> tuple[float, float, float, float]:
+    """Return the camera's white balance of a raw file, daylight's where the camera wrote none; see `develop`."""
+    with _opened(stream) as raw:
+        return _white_balance(raw)
 
 
 @contextmanager
@@ -87,9 +287,8 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
             "is a camera raw file of an unknown kind, or a TIFF that starts with a preview; "
             "develop it to TIFF or JPEG first"
         ) from None
-    except rawpy.LibRawError as error:
-        reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
-        raise UnreadableError(f"is damaged or cut short ({' '.join(reason.split())}); copy it again") from None
+    except rawpy.LibRawError:
+        raise UnreadableError("is damaged or truncated; copy it again") from None
 
 
 def _white_balance(raw: Any) -> tuple[float, float, float, float]:

@@ -1,29 +1,65 @@
 """One picture read: from a path, standard input or bytes to upright RGB pixels and metadata."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+import logging
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any, BinaryIO, TypeVar
 
 from numpy.typing import NDArray
 
 from lightfuse.errors import PictureError
-from lightfuse.images.container import Container, Format, UnreadableError
-from lightfuse.images.decode import decode, one_line
-from lightfuse.images.heif_boxes import scan_avif, scan_heic
-from lightfuse.images.jpeg_segments import scan_jpeg
-from lightfuse.images.metadata import Metadata
+from lightfuse.images.heif import decode_avif, decode_heic, scan_avif, scan_heic
+from lightfuse.images.jpeg import decode_jpeg, scan_jpeg
+from lightfuse.images.metadata import Container, Format, Header, Picture, UnreadableError, shot_info
 from lightfuse.images.pixels import to_rgb, turn_upright
-from lightfuse.images.png_chunks import scan_png
-from lightfuse.images.raw import RawSettings, develop
-from lightfuse.images.raw_scan import scan_raw, tiff_is_raw
-from lightfuse.images.shot import ShotInfo, shot_info
-from lightfuse.images.source import Source, has_raw_suffix, open_source, sniff_format, source_name
-from lightfuse.images.tiff_read import scan_tiff
-from lightfuse.images.webp_chunks import scan_webp
+from lightfuse.images.png import decode_png, scan_png
+from lightfuse.images.raw import (
+    RAW_SUFFIXES,
+    RawSettings,
+    check_size,
+    develop,
+    scan_raw,
+    starts_like_raw,
+    tiff_is_raw,
+    white_balance,
+)
+from lightfuse.images.tiff import decode_tiff, scan_tiff
+from lightfuse.images.webp import scan_webp
+from lightfuse.system import display_name
+
+Source = str | os.PathLike[str] | bytes
+"""Where a picture's bytes come from: a path, ``"-"`` for standard input, or bytes in memory."""
+
+INPUT_SUFFIXES = RAW_SUFFIXES | {
+    ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".heic", ".heif", ".hif",
+}  # fmt: skip
+_SNIFF_BYTES = 32
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_JXL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+_OTHERS = {
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"8BPS": "a Photoshop file",
+    b"%PDF": "a PDF",
+    b"v/1\x01": "an OpenEXR file",
+    b"#?RADIANCE": "a Radiance HDR file",
+}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+
+T = TypeVar("T")
+
+# The decoders log what they find odd; without a handler that would reach a person's terminal.
+for _name in ("imagecodecs", "tifffile"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 def _scan_jxl(stream: BinaryIO) -> Container:
-    from lightfuse.images.jxl_boxes import scan_jxl  # A dozen modules that no other format needs.
+    from lightfuse.images.jxl import scan_jxl
 
     return scan_jxl(stream)
 
@@ -40,46 +76,11 @@ _SCANNERS: dict[Format, Callable[[BinaryIO], Container]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a picture file's header tells.
-
-    Attributes:
-        width, height: in pixels, once upright; of a raw file 0 where only developing it would tell.
-        format: the file's format.
-        bit_depth: bits per sample as stored.
-        shot: how the exposure was shot, as far as its EXIF says.
-    """
-
-    width: int
-    height: int
-    format: Format
-    bit_depth: int
-    shot: ShotInfo = field(default_factory=ShotInfo)
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture.
-
-    Attributes:
-        pixels: H×W×3 RGB, uint8, uint16 or float32 in [0, 1], C-contiguous, upright.
-        metadata: the file's metadata, true for these pixels.
-        name: what messages call the picture.
-        notes: what a person may want to know of how it was read, each a clause ("its EXIF is corrupt and left out").
-    """
-
-    pixels: NDArray[Any]
-    metadata: Metadata
-    name: str
-    notes: tuple[str, ...] = ()
-
-
 def read_picture(source: Source, *, raw: RawSettings | None = None, max_pixels: int = 500_000_000) -> Picture:
-    """Read a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC (extra `heif`) or camera raw (extra `raw`) picture.
+    """Read a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL (extra `jxl`), HEIC (extra `heif`) or camera raw (extra `raw`) file.
 
     8 bits are read as uint8; 10, 12 and 16 bits as uint16 over its full range; floats as float32. Grey becomes RGB. Of
-    an animation or a TIFF with several pages the first is taken. Raw files are developed to 16-bit sRGB.
+    a PNG or WebP animation or a TIFF with several pages the first is taken. Raw files are developed to 16-bit sRGB.
 
     Args:
         source: a path, ``"-"`` for standard input, or a file's bytes.
@@ -87,29 +88,20 @@ def read_picture(source: Source, *, raw: RawSettings | None = None, max_pixels: 
         max_pixels: a picture whose header claims more is refused before memory is taken for it.
 
     Raises:
-        PictureError: the file is missing, damaged, cut short, too large, of a kind that cannot be fused, or needs an
+        PictureError: the file is missing, damaged, truncated, too large, of a kind that cannot be fused, or needs an
             extra that is not installed.
     """
-    name = source_name(source)
-    try:
-        with open_source(source) as stream:
-            container = _scan(stream, source)
-            _check_size(container, max_pixels)
-            if container.format == "RAW":
-                pixels: NDArray[Any] = develop(stream, raw or RawSettings(), max_pixels)
-            else:
-                pixels = _upright(decode(stream, container), container)
-    except UnreadableError as error:
-        raise PictureError(f"{name} {error}") from None
-    except MemoryError:
-        raise PictureError(f"{name} needs more memory than there is") from None
-    return Picture(pixels, container.metadata, name, container.notes)
-
-
-def _upright(decoded: NDArray[Any], container: Container) -> NDArray[Any]:
-    if decoded.shape[:2] != (container.height, container.width):
-        raise UnreadableError("is damaged: its pixels do not have the size its header claims")
-    return turn_upright(to_rgb(decoded), container.orientation)
+    with _opened(source) as stream:
+        container = _scan(stream, source)
+        check_size(container.width, container.height, max_pixels)
+        if container.format == "RAW":
+            pixels: NDArray[Any] = develop(stream, raw or RawSettings(), max_pixels)
+        else:
+            decoded = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
+            if decoded.shape[:2] != (container.height, container.width):
+                raise UnreadableError("is damaged: its pixels do not have the size its header claims")
+            pixels = turn_upright(to_rgb(decoded), container.orientation)
+    return Picture(pixels, container.metadata, source_name(source), container.notes)
 
 
 def probe_picture(source: Source) -> Header:
@@ -118,11 +110,8 @@ def probe_picture(source: Source) -> Header:
     Raises:
         PictureError: the file is missing, or its header is damaged or not a picture's.
     """
-    try:
-        with open_source(source) as stream:
-            container = _scan(stream, source)
-    except UnreadableError as error:
-        raise PictureError(f"{source_name(source)} {error}") from None
+    with _opened(source) as stream:
+        container = _scan(stream, source)
     width, height = container.width, container.height
     if container.orientation >= 5:
         width, height = height, width
@@ -130,24 +119,144 @@ def probe_picture(source: Source) -> Header:
     return Header(width, height, container.format, container.bit_depth, shot)
 
 
-def _scan(stream: BinaryIO, source: Source) -> Container:
-    kind = sniff_format(stream.read(32))
-    if kind == "TIFF" and (has_raw_suffix(source) or tiff_is_raw(stream)):
-        kind = "RAW"
+def raw_white_balance(source: Source) -> tuple[float, float, float, float]:
+    """Return the camera's white balance of a raw file, daylight's where the camera wrote none.
+
+    Args:
+        source: a path, or a file's bytes.
+
+    Raises:
+        PictureError: the file cannot be read, is not a raw file, or the extra is not installed.
+    """
+    with _opened(source) as stream:
+        return white_balance(stream)
+
+
+def source_name(source: Source) -> str:
+    """Return what messages call a source."""
+    if isinstance(source, bytes):
+        return "the given data"
+    return "standard input" if source == "-" else display_name(source)
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[BinaryIO]:
+    """Open a source as a seekable binary stream; whatever cannot be read inside becomes a PictureError that names it.
+
+    What does not begin like a picture is refused before it is read whole.
+    """
     try:
-        container = _SCANNERS[kind](stream)
-    except (UnreadableError, MemoryError, OSError):
-        raise
-    except Exception as error:  # tifffile meets a broken file with nearly any exception there is.
-        raise UnreadableError(f"is damaged: {one_line(error)}") from None
+        if isinstance(source, bytes):
+            yield BytesIO(source)
+        elif source == "-":
+            yield _whole(sys.stdin.buffer)
+        else:
+            _check_file(source)
+            with open(source, "rb") as file:
+                yield file if file.seekable() else _whole(file)
+    except UnreadableError as error:
+        raise PictureError(f"{source_name(source)} {error}") from None
+    except MemoryError:
+        raise PictureError(f"{source_name(source)} needs more memory than there is") from None
+    except OSError as error:
+        raise PictureError(f"{source_name(source)} cannot be read: {error.strerror or error}") from None
+
+
+def _check_file(path: str | os.PathLike[str]) -> None:
+    name = source_name(path)
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise PictureError(f"{name} does not exist; check the path") from None
+    except ValueError as error:
+        raise PictureError(f"{name} cannot be read: {error}") from None
+    if stat.S_ISDIR(mode):
+        raise PictureError(f"{name} is a folder; give a picture file")
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise PictureError(f"{name} is a device; give a picture file")
+
+
+def _whole(pipe: BinaryIO) -> BinaryIO:
+    """Read a pipe to its end, unless its beginning already shows that it is not a picture."""
+    head = pipe.read(_SNIFF_BYTES)
+    sniff_format(head)
+    return BytesIO(head + pipe.read())
+
+
+def sniff_format(head: bytes) -> Format:
+    """Tell a picture's format from its first 32 bytes; a raw file built like a TIFF is told to be a TIFF.
+
+    Raises:
+        UnreadableError: it is empty, or not in a format that can be read.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head[:4] in _TIFF_STARTS:
+        return "TIFF"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head.startswith(_JXL_STARTS):
+        return "JPEG XL"
+    if starts_like_raw(head):
+        return "RAW"
+    if head[4:8] == b"ftyp":
+        brands = {head[at : at + 4] for at in (8, *range(16, len(head), 4))}
+        if brands & _AVIF_BRANDS:
+            return "AVIF"
+        if brands & _HEIC_BRANDS:
+            return "HEIC"
+    if not head:
+        raise UnreadableError("is empty")
+    kind = next((name for start, name in _OTHERS.items() if head.startswith(start)), None)
+    what = f"{kind}, which cannot be read here" if kind else "not a picture"
+    raise UnreadableError(f"is {what}; give a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC or camera raw file")
+
+
+def _scan(stream: BinaryIO, source: Source) -> Container:
+    kind = sniff_format(stream.read(_SNIFF_BYTES))
+    raw_name = not isinstance(source, bytes) and os.path.splitext(os.fspath(source))[1].lower() in RAW_SUFFIXES
+    if kind == "TIFF" and (raw_name or tiff_is_raw(stream)):
+        kind = "RAW"
+    container = _guarded("its header cannot be read", lambda: _SCANNERS[kind](stream))
     if kind != "RAW" and (container.width < 1 or container.height < 1):
         raise UnreadableError("is damaged: its header claims a picture without pixels")
     return container
 
 
-def _check_size(container: Container, max_pixels: int) -> None:
-    if container.width * container.height > max_pixels:
-        raise UnreadableError(
-            f"claims {container.width:,} × {container.height:,} pixels, more than the {max_pixels:,} allowed; "
-            "raise --max-pixels to read it"
-        )
+def _decode(stream: BinaryIO, container: Container) -> NDArray[Any]:
+    """Return the stored pixels: H×W or H×W×channels; uint8, uint16 over its full range, or float."""
+    if container.format == "TIFF":
+        return decode_tiff(stream)
+    if container.format == "JPEG XL":
+        from lightfuse.images.jxl import decode_jxl
+
+        return decode_jxl(stream)
+    stream.seek(0)
+    data = stream.getvalue() if isinstance(stream, BytesIO) else stream.read()
+    if container.format == "JPEG":
+        return decode_jpeg(data, container)
+    if container.format == "PNG":
+        return decode_png(data)
+    if container.format == "AVIF":
+        return decode_avif(data, container)
+    if container.format == "HEIC":
+        return decode_heic(data)
+    import imagecodecs
+
+    decoded: NDArray[Any] = imagecodecs.webp_decode(data, index=0)
+    return decoded
+
+
+def _guarded(fault: str, work: Callable[[], T]) -> T:
+    """Return what `work` returns; whatever a decoder raises for broken data becomes an UnreadableError.
+
+    What decoders say is not repeated: it may be bytes of the file.
+    """
+    try:
+        return work()
+    except (UnreadableError, MemoryError, OSError):
+        raise
+    except Exception:  # imagecodecs and tifffile meet broken data with nearly any exception there is.
+        raise UnreadableError(f"is damaged: {fault}") from None

@@ -5,27 +5,25 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import BinaryIO
 
-from lightfuse.images.ifd import (
+from lightfuse.images.exif import (
+    DNG_SERIAL,
     EXIF_IFD,
     Directory,
     IfdError,
     Value,
-    read_directory,
-    read_header,
+    open_exif,
     read_value,
     sub_directories,
 )
-from lightfuse.images.metadata import Metadata
 
-_MAKE, _MODEL, _DATE_TIME, _DNG_SERIAL = 0x010F, 0x0110, 0x0132, 0xC62F
+_MAKE, _MODEL, _DATE_TIME = 0x010F, 0x0110, 0x0132
 _EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX = 0x829A, 0x829D, 0x9201, 0x9202
 _ISO, _ISO_LONG = 0x8827, (0x8832, 0x8831, 0x8833)  # Recommended exposure index, standard output, ISO speed.
 _BIAS, _ORIGINAL, _DIGITISED, _MODE, _SERIAL = 0x9204, 0x9003, 0x9004, 0xA402, 0xA431
 _SUBSECONDS = {_DATE_TIME: 0x9290, _ORIGINAL: 0x9291, _DIGITISED: 0x9292}
-_CAMERA_TAGS = frozenset({_MAKE, _MODEL, _DATE_TIME, _DNG_SERIAL})
+_CAMERA_TAGS = frozenset({_MAKE, _MODEL, _DATE_TIME, DNG_SERIAL})
 _SHOOTING_TAGS = frozenset(
     {_EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX, _ISO, *_ISO_LONG, _BIAS, _ORIGINAL, _DIGITISED, _MODE}
     | {_SERIAL, *_SUBSECONDS.values()}
@@ -64,38 +62,26 @@ class ShotInfo:
     orientation: int = 1
 
 
-def shot_info(metadata: Metadata, orientation: int = 1) -> ShotInfo:
-    """Return how a picture was shot according to its metadata; corrupt EXIF says nothing and raises nothing.
-
-    Args:
-        metadata: of a picture or a header.
-        orientation: what the file stored; the metadata of a picture that was read says 1, its pixels being upright.
-    """
-    return shot_of_exif(metadata.exif, orientation) if metadata.exif else ShotInfo(orientation=orientation)
-
-
 def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
-    """Return what a TIFF-structured EXIF block says of the shot; see `shot_info`."""
-    stream = BytesIO(exif)
+    """Return what a TIFF-structured EXIF block says of the shot; where it is corrupt, that it says nothing."""
     try:
-        order, first = read_header(stream)
-        main = read_directory(stream, order, first)
+        stream, order, main = open_exif(exif)
     except IfdError:
         return ShotInfo(orientation=orientation)
-    said = _values(stream, order, main, _CAMERA_TAGS)
+    found = _values(stream, order, main, _CAMERA_TAGS)
     for tag, below in sub_directories(stream, order, main):
         if tag == EXIF_IFD:
-            said |= _values(stream, order, below, _SHOOTING_TAGS)
+            found |= _values(stream, order, below, _SHOOTING_TAGS)
     return ShotInfo(
-        exposure_time=_exposure_time(said),
-        f_number=_f_number(said),
-        iso=_iso(said),
-        exposure_bias=_within(_number(said, _BIAS), -_MOST_BIASED, _MOST_BIASED),
-        taken=_taken(said),
-        make=_text(said, _MAKE),
-        model=_text(said, _MODEL),
-        serial=_text(said, _SERIAL) or _text(said, _DNG_SERIAL),
-        exposure_mode=_mode(said),
+        exposure_time=_exposure_time(found),
+        f_number=_f_number(found),
+        iso=_iso(found),
+        exposure_bias=_within(_number(found, _BIAS), -_MOST_BIASED, _MOST_BIASED),
+        taken=_taken(found),
+        make=_text(found, _MAKE),
+        model=_text(found, _MODEL),
+        serial=_text(found, _SERIAL) or _text(found, DNG_SERIAL),
+        exposure_mode=_mode(found),
         orientation=orientation,
     )
 
@@ -104,48 +90,48 @@ def _values(stream: BinaryIO, order: str, directory: Directory, tags: Collection
     return {e.tag: read_value(stream, order, e) for e in directory.entries if e.tag in tags and e.size <= 1024}
 
 
-def _exposure_time(said: dict[int, Value]) -> float | None:
-    seconds = _above_zero(_number(said, _EXPOSURE_TIME), _LONGEST)
-    apex = _within(_number(said, _SHUTTER_APEX), -20, 20)
+def _exposure_time(found: dict[int, Value]) -> float | None:
+    seconds = _above_zero(_number(found, _EXPOSURE_TIME), _LONGEST)
+    apex = _within(_number(found, _SHUTTER_APEX), -20, 20)
     return seconds if seconds is not None or apex is None else 2.0**-apex
 
 
-def _f_number(said: dict[int, Value]) -> float | None:
-    number = _above_zero(_number(said, _F_NUMBER), _WIDEST)
-    apex = _within(_number(said, _APERTURE_APEX), -2, 20)
+def _f_number(found: dict[int, Value]) -> float | None:
+    number = _above_zero(_number(found, _F_NUMBER), _WIDEST)
+    apex = _within(_number(found, _APERTURE_APEX), -2, 20)
     # Lenses without contacts are written as f/0, and as an APEX value of 0, which would be f/1: that says nothing.
     return number if number is not None or not apex else 2.0 ** (apex / 2)
 
 
-def _iso(said: dict[int, Value]) -> float | None:
-    iso = _above_zero(_number(said, _ISO), _MOST_SENSITIVE)
+def _iso(found: dict[int, Value]) -> float | None:
+    iso = _above_zero(_number(found, _ISO), _MOST_SENSITIVE)
     if iso is not None and iso != _ISO_FULL:
         return iso
-    longer = (_above_zero(_number(said, tag), _MOST_SENSITIVE) for tag in _ISO_LONG)
+    longer = (_above_zero(_number(found, tag), _MOST_SENSITIVE) for tag in _ISO_LONG)
     return next((value for value in longer if value is not None), iso)
 
 
-def _mode(said: dict[int, Value]) -> int | None:
-    mode = _number(said, _MODE)
+def _mode(found: dict[int, Value]) -> int | None:
+    mode = _number(found, _MODE)
     return int(mode) if mode in (0, 1, 2) else None
 
 
-def _taken(said: dict[int, Value]) -> datetime | None:
+def _taken(found: dict[int, Value]) -> datetime | None:
     for tag in (_ORIGINAL, _DIGITISED, _DATE_TIME):
-        text = _text(said, tag)
+        text = _text(found, tag)
         try:
             moment = datetime.strptime(text or "", "%Y:%m:%d %H:%M:%S")
         except ValueError:
             continue
-        digits = _text(said, _SUBSECONDS[tag]) or ""
+        digits = _text(found, _SUBSECONDS[tag]) or ""
         fraction = float(f"0.{digits}") if digits.isascii() and digits.isdigit() else 0.0
         return moment + timedelta(microseconds=min(round(fraction * 1e6), 999_999))
     return None
 
 
-def _number(said: dict[int, Value], tag: int) -> float | None:
+def _number(found: dict[int, Value], tag: int) -> float | None:
     """Return a tag's first value as a number; None where there is none, or it is 0/0 or x/0."""
-    value = said.get(tag)
+    value = found.get(tag)
     if value is None:
         return None
     if value.type in _RATIONALS:
@@ -156,8 +142,8 @@ def _number(said: dict[int, Value], tag: int) -> float | None:
     return None
 
 
-def _text(said: dict[int, Value], tag: int) -> str | None:
-    value = said.get(tag)
+def _text(found: dict[int, Value], tag: int) -> str | None:
+    value = found.get(tag)
     if value is None or value.type not in (1, 2, 7):
         return None
     text = value.data.partition(b"\0")[0].decode("utf-8", "replace").strip()

@@ -1,18 +1,25 @@
-"""One picture written: whole under its own name, or not at all."""
+"""One picture written: pixels and metadata encoded in a format, whole under its own name or not at all."""
 
 import os
 import sys
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.errors import OutputError
-from lightfuse.images.encode import encode_in_parts, encode_picture, format_of
-from lightfuse.images.metadata import Metadata
-from lightfuse.images.options import EncodeOptions
-from lightfuse.images.place import name_is_taken, place_file
-from lightfuse.images.source import display_name
+from lightfuse.colorspace import rgb_problem
+from lightfuse.errors import MissingExtraError, OutputError
+from lightfuse.images.heif import encode_avif
+from lightfuse.images.jpeg import encode_jpeg
+from lightfuse.images.metadata import Metadata, Parts, with_size
+from lightfuse.images.options import EncodeOptions, check_options, check_side, format_of
+from lightfuse.images.png import encode_png
+from lightfuse.images.tiff import encode_tiff
+from lightfuse.images.webp import encode_webp
+from lightfuse.system import cannot_write, check_writable, write_atomically
 
 STDOUT = "-"
 
@@ -23,30 +30,19 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     Raises:
         OutputError: the suffix is unknown, the file exists and `overwrite` is false, its folder is missing or closed
             to writing, or the path is a folder.
+        MissingExtraError: the format needs an extra that is not installed.
     """
     if path == STDOUT:
         if sys.stdout.isatty():
             raise OutputError("a picture cannot be shown on a terminal; send standard output to a file or a pipe")
         return
-    target, name = Path(path), display_name(path)
     try:
-        if target.is_dir():
-            raise OutputError(f"{name} is a folder; give the file to write")
-        try:
-            format_of(target.suffix)
-        except OutputError as error:
-            raise OutputError(f"{name} cannot be written: {error}") from None
-        if target.exists() and not target.is_file():
-            raise OutputError(f"{name} is not a regular file and cannot be replaced")
-        if os.path.lexists(target) and not overwrite:
-            raise OutputError(name_is_taken(name))
-        folder = _real(target).parent
-        if not folder.is_dir():
-            raise OutputError(f"{name} cannot be written: there is no folder {display_name(folder)}; create it first")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputError(f"{name} cannot be written: the folder {display_name(folder)} is closed to writing")
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{name} cannot be written: {_reason(error)}") from None
+        kind = None if os.path.isdir(path) else format_of(Path(path).suffix)
+    except OutputError as error:
+        raise cannot_write(path, error) from None
+    if kind == "JPEG XL" and find_spec("pyjpegxl") is None:
+        raise MissingExtraError("writing JPEG XL", "jxl")
+    check_writable(path, overwrite=overwrite)
 
 
 def write_picture(
@@ -62,8 +58,7 @@ def write_picture(
     """Write a picture in the format of the path's suffix; see `encode_picture` for the other arguments.
 
     The file appears whole or not at all: it is written under a temporary name (``.part``) beside its own and then
-    moved, and the temporary file goes whatever happens. A file that appears at `path` meanwhile is not touched unless
-    `overwrite` is true. Through a symbolic link, the file it points at is written.
+    moved. A file that appears at `path` meanwhile is not touched unless `overwrite` is true.
 
     Args:
         path: where to write; ``"-"`` is standard output.
@@ -71,6 +66,7 @@ def write_picture(
 
     Raises:
         OutputError: see `check_output` and `encode_picture`; or the disk refuses.
+        MissingExtraError: the format needs an extra that is not installed.
     """
     check_output(path, overwrite=overwrite)
     if path == STDOUT:
@@ -79,8 +75,8 @@ def write_picture(
     try:
         parts = encode_in_parts(pixels, Path(path).suffix, metadata, options, quality=quality)
     except OutputError as error:
-        raise OutputError(f"{display_name(path)} cannot be written: {error}") from None
-    place_file(path, parts, overwrite=overwrite)
+        raise cannot_write(path, error) from None
+    write_atomically(path, parts, overwrite=overwrite)
 
 
 def _send(data: bytes) -> None:
@@ -88,12 +84,76 @@ def _send(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        raise OutputError(f"standard output cannot be written: {_reason(error)}") from None
+        raise cannot_write("standard output", error) from None
 
 
-def _real(target: Path) -> Path:
-    return Path(os.path.realpath(target))
+def encode_picture(
+    pixels: NDArray[Any],
+    suffix: str,
+    metadata: Metadata | None = None,
+    options: EncodeOptions | None = None,
+    *,
+    quality: int | None = None,
+) -> bytes:
+    """Encode a picture in the format of a file suffix.
+
+    Pixels deeper than the format (or than `options.bit_depth`) are rounded to its depth. Metadata goes where the format
+    has a place for it: EXIF into TIFF as tags; IPTC into JPEG, TIFF and PNG only; a JPEG cannot hold EXIF or XMP beyond
+    64 kB (see `jpeg.insert_metadata`).
+
+    Args:
+        pixels: H×W×3 RGB, uint8, uint16 or float in [0, 1] (values outside are clipped).
+        suffix: such as ``".jpg"``.
+        metadata: what to write besides the pixels; its ICC profile is theirs.
+        options: quality, depth, compression.
+        quality: in place of the options' quality.
+
+    Raises:
+        OutputError: the suffix is unknown, the format does not have what the options ask for, the pixels are not as
+            above, or the format cannot hold a picture of that size.
+        MissingExtraError: the format needs an extra that is not installed.
+    """
+    return b"".join(encode_in_parts(pixels, suffix, metadata, options, quality=quality))
 
 
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def encode_in_parts(
+    pixels: NDArray[Any],
+    suffix: str,
+    metadata: Metadata | None = None,
+    options: EncodeOptions | None = None,
+    *,
+    quality: int | None = None,
+) -> Parts:
+    """Encode a picture as `encode_picture` does, into parts that together are the file: nothing large is copied."""
+    kind = format_of(suffix)
+    options = options or EncodeOptions()
+    options = options if quality is None else replace(options, quality=quality)
+    check_options(options, kind)
+    pixels = _checked(pixels)
+    check_side(kind, max(pixels.shape))
+    height, width, _ = pixels.shape
+    metadata = with_size(metadata or Metadata(), width, height)
+    if kind == "TIFF":
+        return encode_tiff(pixels, metadata, options)
+    if kind == "PNG":
+        return [encode_png(pixels, metadata, options)]
+    if kind == "WebP":
+        return [encode_webp(pixels, metadata, options)]
+    if kind == "AVIF":
+        return [encode_avif(pixels, metadata, options)]
+    if kind == "JPEG XL":
+        from lightfuse.images.jxl import encode_jxl
+
+        return [encode_jxl(pixels, metadata, options)]
+    return encode_jpeg(pixels, metadata, options)
+
+
+def _checked(pixels: NDArray[Any]) -> NDArray[Any]:
+    if isinstance(pixels, np.ndarray) and pixels.dtype in (np.float16, np.float64):
+        pixels = pixels.astype(np.float32)
+    problem = rgb_problem(pixels)
+    if problem:
+        raise OutputError(f"the pixels {problem}")
+    if pixels.dtype.kind == "f" and not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
+        raise OutputError("the pixels hold values that are not finite numbers")
+    return pixels

@@ -1,0 +1,260 @@
+"""TIFF files (TIFF 6.0): header and metadata read from the first page's tags, pixels through tifffile, RGB written."""
+
+import math
+import struct
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import OutputError
+from lightfuse.images.exif import (
+    BYTE,
+    LONG,
+    SHORT,
+    UNDEFINED,
+    IfdError,
+    Tree,
+    Value,
+    exif_from_tiff,
+    serialise,
+    tiff_tags_from_exif,
+)
+from lightfuse.images.metadata import (
+    TRUNCATED,
+    Container,
+    Metadata,
+    MetadataBudget,
+    Parts,
+    UnreadableError,
+    make_upright,
+)
+from lightfuse.images.options import Compression, EncodeOptions
+from lightfuse.images.pixels import to_depth
+from lightfuse.images.xmp import IPTC_START, iptc_of_resources
+from lightfuse.system import usable_cores
+
+if TYPE_CHECKING:
+    from tifffile import TiffPage
+
+_XMP_TAG, _ICC_TAG, _ORIENTATION_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 700, 34675, 274, 33723, 34377
+_MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
+_JPEG_COMPRESSIONS = (6, 7, 34892)
+_REFUSED = {5: "is CMYK", 8: "is in CIELAB", 9: "is in CIELAB", 32803: "is camera raw", 34892: "is camera raw"}
+_MAX_TILE = 1 << 24
+
+_STRIP_BYTES = 1 << 20
+_PIXELS_AT = 8
+_DEFLATE_LEVEL, _ZSTD_LEVEL = 6, 9
+_COMPRESSIONS: dict[Compression, int] = {"auto": 1, "none": 1, "lzw": 5, "deflate": 8, "zstd": 50000}
+
+
+def scan_tiff(stream: BinaryIO) -> Container:
+    """Read the header of a TIFF's first page.
+
+    Raises:
+        UnreadableError: the file is damaged, or holds too much metadata.
+        Exception: whatever tifffile raises for a damaged file.
+    """
+    with _open(stream) as tiff:
+        page = tiff.pages.first
+        notes: tuple[str, ...] = ("it has several pages, of which the first was taken",) if _has_second(tiff) else ()
+        try:
+            exif = exif_from_tiff(stream)
+        except IfdError:
+            exif = None
+            notes += ("its EXIF could not be read and was left out",)
+        budget = MetadataBudget()
+        icc, xmp, plain, photoshop = (
+            _raw(stream, page, code, budget) for code in (_ICC_TAG, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG)
+        )
+        iptc = plain if plain.startswith(IPTC_START) else iptc_of_resources(photoshop)
+        metadata, _, more = make_upright(Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc))
+        tag = page.tags.get(_ORIENTATION_TAG)
+        orientation = int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
+        width, height, depth = int(page.imagewidth), int(page.imagelength), int(page.bitspersample)
+        samples = int(page.samplesperpixel)
+        return Container("TIFF", width, height, depth, orientation, metadata, notes + more, samples)
+
+
+def decode_tiff(stream: BinaryIO) -> NDArray[Any]:
+    """Decode the first page: H×W or H×W×samples, uint8, uint16, float32 or float64, black at 0.
+
+    Raises:
+        UnreadableError: the page's kind of pixels is not supported, or part of them is missing.
+        Exception: whatever tifffile raises for a damaged file.
+    """
+    with _open(stream) as tiff:
+        page = tiff.pages.first
+        _check_kind(page)
+        _check_extent(page, stream.seek(0, 2))
+        pixels: NDArray[Any] = page.asarray()
+        if page.axes == "SYX":
+            pixels = np.moveaxis(pixels, 0, -1)
+        elif page.axes not in ("YX", "YXS"):
+            raise UnreadableError("is a TIFF volume and not a picture")
+        return _black_at_zero(page, pixels)
+
+
+def _open(stream: BinaryIO) -> Any:
+    from tifffile import TiffFile
+
+    stream.seek(0)
+    return TiffFile(stream)
+
+
+def _has_second(tiff: Any) -> bool:
+    try:
+        tiff.pages[1]
+    except Exception:  # No second page, or one so broken that it is none.
+        return False
+    return True
+
+
+def _raw(stream: BinaryIO, page: "TiffPage", code: int, budget: MetadataBudget) -> bytes:
+    """Return a tag's value as it stands in the file, empty where there is none."""
+    tag = page.tags.get(code)
+    if tag is None:
+        return b""
+    stream.seek(tag.valueoffset)
+    budget.spend(tag.valuebytecount)
+    return stream.read(tag.valuebytecount)
+
+
+def _check_kind(page: "TiffPage") -> None:
+    photometric = int(page.photometric)
+    if photometric in _REFUSED:
+        raise UnreadableError(f"{_REFUSED[photometric]}; convert it to RGB")
+    jpeg_ycbcr = photometric == _YCBCR and int(page.compression) in _JPEG_COMPRESSIONS
+    if photometric not in (_MINISWHITE, _MINISBLACK, _RGB, _PALETTE) and not jpeg_ycbcr:
+        raise UnreadableError(f"has an unsupported kind of colour ({page.photometric!s}); convert it to RGB")
+    kind = page.dtype.name if page.dtype is not None else "unknown"
+    bits = page.bitspersample
+    if photometric == _PALETTE and (page.samplesperpixel != 1 or kind not in ("uint8", "uint16")):
+        raise UnreadableError(f"has a palette, but {page.samplesperpixel} samples per pixel of {kind}; save it as RGB")
+    if kind not in ("bool", "uint8", "uint16", "float16", "float32", "float64") or (
+        kind.startswith("uint") and bits not in (8, 16) and photometric != _PALETTE
+    ):
+        kind = f"{bits}-bit integer" if kind.startswith("uint") else kind
+        raise UnreadableError(f"holds {kind} pixels; convert it to 8 or 16 bits per sample or 32-bit float")
+
+
+def _check_extent(page: "TiffPage", file_size: int) -> None:
+    """Raise where strips or tiles are missing or lie outside the file: tifffile would leave those parts black."""
+    offsets, counts = page.dataoffsets, page.databytecounts
+    needed = math.prod(page.chunked)
+    outside = any(
+        offset <= 0 or count <= 0 or offset + count > file_size for offset, count in zip(offsets, counts, strict=False)
+    )
+    if outside or len(offsets) < needed or len(counts) < needed:
+        raise UnreadableError(TRUNCATED)
+    if page.compression == 1 and sum(counts) < page.size * page.bitspersample // 8:
+        raise UnreadableError(TRUNCATED)
+    if page.is_tiled and page.tilewidth * page.tilelength > max(_MAX_TILE, 4 * page.imagewidth * page.imagelength):
+        raise UnreadableError("is damaged: its tiles are far larger than the picture")
+
+
+def _black_at_zero(page: "TiffPage", pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the pixels with 1-bit values as 0 and 255, white-is-zero inverted, and palette indices looked up."""
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    elif pixels.dtype == np.float16:
+        pixels = pixels.astype(np.float32)
+    if page.photometric == _PALETTE:
+        colours = (np.asarray(page.colormap) >> 8).astype(np.uint8)  # Right for both v·256 and v·257.
+        if int(pixels.max()) >= colours.shape[1]:
+            raise UnreadableError("is damaged: it holds colours that its palette does not have")
+        looked_up: NDArray[Any] = np.ascontiguousarray(colours.T)[pixels]
+        return looked_up
+    if page.photometric == _MINISWHITE:
+        white = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+        return np.asarray(white - pixels, dtype=pixels.dtype)
+    return pixels
+
+
+def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
+    """Lay out H×W×3 pixels as a TIFF file in strips, in parts: uncompressed pixels are not copied.
+
+    ICC profile, XMP and IPTC become tags, EXIF the tags and directories that EXIF 2.32, 4.5 prescribes.
+
+    Raises:
+        OutputError: the file would pass the 4 GB that a TIFF can hold.
+    """
+    compression = options.compression
+    pixels = to_depth(pixels, options.bit_depth if options.bit_depth != "auto" else 8 * min(pixels.itemsize, 4))
+    height, width, _ = pixels.shape
+    rows_per_strip = min(height, max(1, _STRIP_BYTES // (pixels.nbytes // height)))
+    if sys.byteorder == "big":
+        pixels = pixels.byteswap()
+    strips = _strips(np.ascontiguousarray(pixels), rows_per_strip, compression)
+    offsets = [_PIXELS_AT, *accumulate((len(strip) + len(strip) % 2 for strip in strips), initial=_PIXELS_AT)][1:]
+    directory_at = offsets.pop()
+    if directory_at + (1 << 26) > 1 << 32:
+        raise OutputError(f"a picture of {width} × {height} pixels of {pixels.dtype} passes the 4 GB a TIFF can hold")
+    is_float = pixels.dtype.kind == "f"
+    tree: Tree = _metadata_tags(metadata) | {
+        256: _longs(width),
+        257: _longs(height),
+        258: _shorts(*[8 * pixels.itemsize] * 3),
+        259: _shorts(_COMPRESSIONS[compression]),
+        262: _shorts(_RGB),
+        273: _longs(*offsets),
+        274: _shorts(1),  # Upright.
+        277: _shorts(3),
+        278: _longs(rows_per_strip),
+        279: _longs(*[len(strip) for strip in strips]),
+        284: _shorts(1),  # The samples of a pixel stand together.
+        339: _shorts(*[3 if is_float else 1] * 3),
+    }
+    if _COMPRESSIONS[compression] != 1:
+        tree[317] = _shorts(3 if is_float else 2)  # Predicted from the pixel on the left.
+    padded = [part for strip in strips for part in (strip, bytes(len(strip) % 2))]
+    return [b"II*\0" + struct.pack("<I", directory_at), *padded, serialise(tree, directory_at)]
+
+
+def _strips(pixels: NDArray[Any], rows: int, compression: Compression) -> list[bytes | memoryview]:
+    """Return the pixels in strips of so many rows, each compressed by itself."""
+    bands = [pixels[top : top + rows] for top in range(0, pixels.shape[0], rows)]
+    if _COMPRESSIONS[compression] == 1:
+        return [band.reshape(-1).view(np.uint8).data for band in bands]
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        return list(pool.map(lambda band: _compressed(band, compression), bands))
+
+
+def _compressed(band: NDArray[Any], compression: Compression) -> bytes:
+    import imagecodecs
+
+    predict = imagecodecs.floatpred_encode if band.dtype.kind == "f" else imagecodecs.delta_encode
+    differences = predict(band, axis=-2).tobytes()
+    if compression == "lzw":
+        return bytes(imagecodecs.lzw_encode(differences))
+    if compression == "deflate":
+        return bytes(imagecodecs.zlib_encode(differences, level=_DEFLATE_LEVEL))
+    return bytes(imagecodecs.zstd_encode(differences, level=_ZSTD_LEVEL))
+
+
+def _metadata_tags(metadata: Metadata) -> Tree:
+    tree: Tree = {}
+    if metadata.exif:
+        try:
+            tree = tiff_tags_from_exif(metadata.exif)
+        except IfdError:
+            tree = {}
+    if metadata.xmp:
+        tree[_XMP_TAG] = Value(BYTE, len(metadata.xmp), metadata.xmp)
+    if metadata.iptc:
+        tree[_IPTC_TAG] = Value(UNDEFINED, len(metadata.iptc), metadata.iptc)
+    if metadata.icc:
+        tree[_ICC_TAG] = Value(UNDEFINED, len(metadata.icc), metadata.icc)
+    return tree
+
+
+def _shorts(*values: int) -> Value:
+    return Value(SHORT, len(values), struct.pack(f"<{len(values)}H", *values))
+
+
+def _longs(*values: int) -> Value:
+    return Value(LONG, len(values), struct.pack(f"<{len(values)}I", *values))

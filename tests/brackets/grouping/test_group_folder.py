@@ -1,0 +1,242 @@
+"""A folder on disk sorted into brackets: what is found, what is passed over, what is refused."""
+
+import os
+
+import pytest
+from builders.photographs import write_brackets, write_plain, write_shot
+
+from lightfuse.brackets.grouping import GroupSettings, group_folder
+from lightfuse.errors import DataError
+
+
+def group(folder, **settings):
+    return group_folder(folder, GroupSettings(**settings))
+
+
+def brackets(grouping, folder):
+    """Scenes below their place, and the files in each, relative to the folder."""
+    return {
+        (b.place / b.scene).as_posix(): [shot.path.relative_to(folder).as_posix() for shot in b.shots]
+        for b in grouping.brackets
+    }
+
+
+def left_out(grouping):
+    return {out.path.name: out.reason for out in grouping.left_out}
+
+
+# ---- Which method ----------------------------------------------------------------------------------------------------
+
+
+def test_a_flat_folder_is_sorted_by_exif(tmp_path):
+    write_brackets(tmp_path, 3)
+    found = group(tmp_path)
+    assert found.method == "exif"
+    assert brackets(found, tmp_path) == {
+        "IMG_0001": ["IMG_0001.jpg", "IMG_0002.jpg", "IMG_0003.jpg"],
+        "IMG_0004": ["IMG_0004.jpg", "IMG_0005.jpg", "IMG_0006.jpg"],
+        "IMG_0007": ["IMG_0007.jpg", "IMG_0008.jpg", "IMG_0009.jpg"],
+    }
+    assert found.left_out == ()
+
+
+def test_folders_that_hold_one_bracket_each_are_brackets(tmp_path):
+    write_brackets(tmp_path / "day 1" / "hall", 1)
+    write_brackets(tmp_path / "day 1" / "roof", 1, evs=(-1, 1))
+    write_plain(tmp_path / "cellar" / "a.png", 20)
+    write_plain(tmp_path / "cellar" / "b.png", 200)
+    found = group(tmp_path)
+    assert found.method == "folder"
+    assert brackets(found, tmp_path) == {
+        "cellar": ["cellar/a.png", "cellar/b.png"],
+        "day 1/hall": [f"day 1/hall/IMG_000{i}.jpg" for i in (1, 2, 3)],
+        "day 1/roof": [f"day 1/roof/IMG_000{i}.jpg" for i in (1, 2)],
+    }
+
+
+def test_nested_folders_of_several_brackets_are_sorted_by_exif_each(tmp_path):
+    write_brackets(tmp_path / "a", 2)
+    write_brackets(tmp_path / "b", 1, start=50)
+    write_plain(tmp_path / "c" / "x.png", 20)
+    write_plain(tmp_path / "c" / "y.png", 200)
+    found = group(tmp_path)
+    assert found.method == "exif"
+    assert list(brackets(found, tmp_path)) == ["c", "a/IMG_0001", "a/IMG_0004", "b/IMG_0050"]
+
+
+def test_a_flat_pile_without_exif_is_refused_with_what_to_give(tmp_path):
+    for i in range(6):
+        write_plain(tmp_path / f"{i}.png")
+    with pytest.raises(DataError, match=r"the 6 pictures in .* no EXIF .* give --count N, --pattern .* or --by folder"):
+        group(tmp_path)
+    with pytest.raises(DataError, match=r"no picture in .* carries EXIF"):
+        group(tmp_path, by="exif")
+
+
+def test_a_flat_folder_of_two_is_one_bracket(tmp_path):
+    folder = tmp_path / "attic"
+    write_plain(folder / "b.png", 20)
+    write_plain(folder / "a.png", 200)
+    assert brackets(group(folder), folder) == {"attic": ["a.png", "b.png"]}
+
+
+def test_by_count_goes_by_natural_name_order_in_each_folder(tmp_path):
+    for name in ("2.png", "10.png", "1.png", "9.png", "sub/7.png", "sub/8.png"):
+        write_plain(tmp_path / name)
+    assert brackets(group(tmp_path, count=2), tmp_path) == {
+        "1": ["1.png", "2.png"],
+        "9": ["9.png", "10.png"],
+        "sub/7": ["sub/7.png", "sub/8.png"],
+    }
+
+
+def test_a_count_that_does_not_fit_is_refused_before_everything_shifts(tmp_path):
+    for i in range(7):
+        write_plain(tmp_path / "in" / f"{i}.png")
+    with pytest.raises(DataError, match=r"the 7 pictures in .*in cannot be shared out to brackets of 3"):
+        group(tmp_path, count=3)
+
+
+@pytest.mark.parametrize("pattern", ["{scene}_{ev}", r"(?P<scene>.+)_[-+\w]+"])
+def test_by_pattern_names_say_the_scene(tmp_path, pattern):
+    for name in ("living_room_-2.png", "living_room_+2.png", "été_0.png", "été_under.png", "sub/été_1.png"):
+        write_plain(tmp_path / name)
+    write_plain(tmp_path / "notes.png")
+    found = group(tmp_path, pattern=pattern)
+    assert {scene: len(files) for scene, files in brackets(found, tmp_path).items()} == {"living_room": 2, "été": 2}
+    assert left_out(found) == {
+        "notes.png": f"its name does not match {found.left_out[0].reason.split('match ')[1]}",
+        "été_1.png": "it is the only exposure of scene 'été'",
+    }
+
+
+def test_a_pattern_with_a_slash_joins_folders(tmp_path):
+    for name in ("dark/A.png", "dark/B.png", "bright/A.png", "bright/B.png"):
+        write_plain(tmp_path / name)
+    assert brackets(group(tmp_path, pattern="{exposure}/{scene}"), tmp_path) == {
+        "A": ["bright/A.png", "dark/A.png"],
+        "B": ["bright/B.png", "dark/B.png"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"pattern": "(.*)_x"}, "does not say which part is the scene"),
+        ({"pattern": "(?P<scene>"}, "is no regular expression"),
+        ({"pattern": "{scene}_{scene}"}, "is no regular expression: redefinition"),
+        ({"pattern": "{scene}!"}, "no picture's name matches the pattern .* a name here is 'a'"),
+        ({"count": 1}, "two exposures or more, not 1"),
+        ({"count": 2, "pattern": "{scene}"}, "give one way to sort"),
+        ({"count": 2, "by": "folder"}, "give one way to sort"),
+        ({"by": "count"}, "--by count needs --count"),
+        ({"by": "magic"}, "no method 'magic' .* auto, exif, count, pattern, folder"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path, settings, says):
+    write_plain(tmp_path / "a.png")
+    with pytest.raises(DataError, match=says):
+        group(tmp_path, **settings)
+
+
+# ---- What is in the folder -------------------------------------------------------------------------------------------
+
+
+def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
+    write_brackets(tmp_path, 1)
+    (tmp_path / "readme.txt").write_text("hello")
+    (tmp_path / "Thumbs.db").write_bytes(bytes(10))
+    (tmp_path / "._IMG_0001.jpg").write_bytes(bytes(10))
+    write_plain(tmp_path / ".thumbnails" / "x.jpg")
+    found = group(tmp_path)
+    assert [len(b.shots) for b in found.brackets] == [3]
+    assert found.left_out == ()
+
+
+def test_references_are_no_exposures(tmp_path):
+    for scene in ("1", "2"):
+        write_brackets(tmp_path / scene, 1)
+        write_plain(tmp_path / "Label" / f"{scene}.png")
+    write_plain(tmp_path / "1" / "Reference.png")
+    found = group(tmp_path)
+    assert [len(b.shots) for b in found.brackets] == [3, 3]
+    assert left_out(found) == dict.fromkeys(["1.png", "2.png", "Reference.png"], "it is a reference picture")
+
+
+@pytest.mark.parametrize(("raw", "kept", "twin"), [(False, "jpg", "NEF"), (True, "NEF", "jpg")])
+def test_a_raw_and_its_jpeg_are_one_shot(tmp_path, raw, kept, twin):
+    write_brackets(tmp_path, 1, evs=(-2, 2))
+    for name in ("IMG_0001", "IMG_0002"):
+        (tmp_path / f"{name}.NEF").write_bytes(b"as if raw")
+    found = group(tmp_path, by="folder", raw=raw)
+    assert [shot.path.name for shot in found.brackets[0].shots] == [f"IMG_0001.{kept}", f"IMG_0002.{kept}"]
+    assert left_out(found)[f"IMG_0001.{twin}"] == f"it is the shot of IMG_0001.{kept}"
+
+
+def test_results_and_their_folder_are_no_exposures(tmp_path):
+    write_brackets(tmp_path, 1)
+    write_plain(tmp_path / "fused.jpg")
+    write_brackets(tmp_path / "out", 1)
+    found = group_folder(tmp_path, without=tmp_path / "out", results=frozenset({(tmp_path / "fused.jpg").resolve()}))
+    assert [len(b.shots) for b in found.brackets] == [3]
+    assert left_out(found) == {"fused.jpg": "it is the result of an earlier run"}
+
+
+def test_results_may_go_to_the_folder_itself(tmp_path):
+    write_brackets(tmp_path, 1)
+    assert len(group_folder(tmp_path, without=tmp_path).brackets) == 1
+
+
+def test_links_in_circles_end(tmp_path):
+    write_brackets(tmp_path / "a", 1)
+    (tmp_path / "a" / "up").symlink_to("..")
+    (tmp_path / "again").symlink_to("a")
+    (tmp_path / "a" / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "a" / "gone.jpg").symlink_to("nowhere.jpg")
+    found = group(tmp_path)
+    assert brackets(found, tmp_path) == {"a": [f"a/IMG_000{i}.jpg" for i in (1, 2, 3)]}
+    assert left_out(found) == dict.fromkeys(["loop.jpg", "gone.jpg"], "it is not a file, or a link that leads nowhere")
+
+
+def test_a_folder_only_a_link_leads_to_is_visited(tmp_path):
+    write_brackets(tmp_path / "elsewhere", 1)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    assert list(brackets(group(tmp_path / "in"), tmp_path / "in")) == ["linked"]
+
+
+def test_a_broken_file_is_named_and_costs_no_other_bracket(tmp_path):
+    write_brackets(tmp_path, 3)
+    (tmp_path / "IMG_0005.jpg").write_bytes(b"\xff\xd8\xff no more")
+    found = group(tmp_path)
+    assert [len(b.shots) for b in found.brackets] == [3, 2, 3]
+    (bad,) = found.left_out
+    assert (bad.path.name, bad.bad) == ("IMG_0005.jpg", True)
+    assert bad.reason.startswith("it is truncated")
+
+
+def test_lone_pictures_are_told(tmp_path):
+    write_brackets(tmp_path, 1)
+    write_shot(tmp_path / "IMG_0099.jpg", 0, 5000)
+    assert left_out(group(tmp_path)) == {"IMG_0099.jpg": "there is no second exposure of its scene"}
+    write_plain(tmp_path / "sub" / "only.png")
+    assert left_out(group(tmp_path, by="folder")) == {"only.png": "it is the only exposure in its folder"}
+
+
+def test_strange_names_are_kept(tmp_path):
+    strange = tmp_path / 'two words "quoted"\nand broken \udce9'
+    try:
+        write_brackets(os.fsdecode(os.fsencode(strange)), 1)
+    except OSError:
+        pytest.skip("this file system takes names of text only")
+    (bracket,) = group(tmp_path).brackets
+    assert bracket.scene == strange.name
+    assert all(shot.path.is_file() for shot in bracket.shots)
+
+
+def test_a_missing_or_empty_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"gone is not a folder"):
+        group(tmp_path / "gone")
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DataError, match="holds no pictures"):
+        group(tmp_path)
