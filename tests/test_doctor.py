@@ -1,4 +1,4 @@
-"""The examination: true of this machine, and not content with a core that fuses wrongly."""
+"""The diagnosis: true of this machine, and not ok with a core that fuses wrongly."""
 
 import dataclasses
 import importlib.metadata
@@ -8,28 +8,29 @@ import pytest
 
 from lightfuse import core, doctor, golden
 from lightfuse.errors import LightFuseError
-from lightfuse.fuser import Fuser, usable_cores
+from lightfuse.fuser import Fuser
 from lightfuse.models import shipped_models
+from lightfuse.system import usable_cores
 
 
 @pytest.fixture(scope="module")
 def found():
-    return doctor.examine()
+    return doctor.diagnose()
 
 
-def test_a_sound_installation_is_well(found):
-    assert found.well
+def test_working_installation_is_ok(found):
+    assert found.ok
     assert [(test.model, test.instruction_set) for test in found.self_tests] == [
         (model, isa) for model in shipped_models() for isa in core.instruction_sets()
     ]
     assert all(0 <= test.deviation <= 1 for test in found.self_tests)
 
 
-def test_without_a_self_test_nothing_is_known_to_be_well(found):
-    assert not dataclasses.replace(found, self_tests=()).well
+def test_without_a_self_test_it_is_not_ok(found):
+    assert not dataclasses.replace(found, self_tests=()).ok
 
 
-def test_versions_and_machine_are_this_ones(found):
+def test_versions_and_system_are_those_of_this_machine(found):
     assert found.versions["numpy"] == np.__version__
     assert found.versions["lightfuse"] == importlib.metadata.version("lightfuse")
     assert found.threads == usable_cores()
@@ -37,24 +38,24 @@ def test_versions_and_machine_are_this_ones(found):
     assert found.system["platform"]
 
 
-def test_extras_are_found_or_can_be_had(found, monkeypatch):
+def test_extras_are_listed_with_their_install_command(found, monkeypatch):
     train = next(extra for extra in found.extras if extra.name == "train")
     assert train.packages["torch"] == importlib.metadata.version("torch")
     assert train.found
     assert "dev" not in {extra.name for extra in found.extras}
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: ["numpy>=1", 'no-such-thing[x]>=2; extra == "raw"'])
-    (raw,) = doctor.examine().extras
+    (raw,) = doctor.diagnose().extras
     assert (raw.found, raw.packages) == (False, {"no-such-thing": None})
     assert raw.get == "pip install 'lightfuse[raw]'"
 
 
-def test_nothing_personal_is_told(found):
+def test_diagnosis_holds_no_paths(found):
     told = repr(dataclasses.asdict(found))
     for private in (str(doctor.Path.home()), str(doctor.Path(doctor.__file__).parent)):
         assert private not in told
 
 
-def test_a_core_that_is_one_value_off_is_not_well(monkeypatch):
+def test_core_with_one_wrong_value_is_not_ok(monkeypatch):
     fuse = Fuser.__call__
 
     def wrong(self, under, over, out=None):
@@ -67,37 +68,37 @@ def test_a_core_that_is_one_value_off_is_not_well(monkeypatch):
         return wrong(self, under, over, out) if under.dtype != np.float32 else fuse(self, under, over, out)
 
     monkeypatch.setattr(Fuser, "__call__", wrong_integers)
-    found = doctor.examine()
-    assert not found.well
+    found = doctor.diagnose()
+    assert not found.ok
     (failed,) = [test for test in found.self_tests if test.failure]
     assert (failed.model, failed.instruction_set) == ("small", core.instruction_sets()[0])
     assert failed.failure.startswith("the result of odd in uint8 is off by 8")
     assert failed.deviation == 8
 
 
-def test_weights_that_are_not_the_shipped_ones_are_not_well(monkeypatch):
+def test_other_weights_are_not_ok(monkeypatch):
     monkeypatch.setattr(golden, "digest", lambda weights: "other")
-    assert {test.failure for test in doctor.examine().self_tests} == {
+    assert {test.failure for test in doctor.diagnose().self_tests} == {
         "its weights are not those that the golden results were made with"
     }
 
 
-def test_golden_pictures_that_cannot_be_read_are_told(monkeypatch):
+def test_unreadable_golden_pictures_are_reported(monkeypatch):
     def unreadable():
         raise LightFuseError("the golden pictures cannot be read")
 
     monkeypatch.setattr(golden, "load_golden", unreadable)
-    found = doctor.examine()
-    assert not found.well
+    found = doctor.diagnose()
+    assert not found.ok
     assert found.self_tests[0].failure == "the golden pictures cannot be read"
 
 
-def test_a_core_that_cannot_be_loaded_is_told(monkeypatch):
+def test_core_that_cannot_be_loaded_is_reported(monkeypatch):
     import sys
 
     monkeypatch.delattr("lightfuse.core")
     monkeypatch.setitem(sys.modules, "lightfuse.core", None)
-    found = doctor.examine()
-    assert not found.well
+    found = doctor.diagnose()
+    assert not found.ok
     assert found.instruction_sets == ()
     assert found.self_tests[0].failure.startswith("the compiled core cannot be loaded: ")

@@ -1,4 +1,4 @@
-"""What a maintainer wants to know about an installation, and whether it fuses as it should."""
+"""Diagnose an installation: versions, machine, extras, and a self-test against the golden pictures."""
 
 import importlib.metadata
 import os
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightfuse.errors import LightFuseError
+from lightfuse.system import usable_cores
 
 _PACKAGES = ("numpy", "imagecodecs", "tifffile", "opencv-python-headless", "safetensors", "typer", "rich")
-_NOT_FOR_USERS = "dev"
+_DEVELOPMENT_EXTRA = "dev"
 
 
 @dataclass(frozen=True)
 class Extra:
-    """An optional part: what it is called, its packages with their versions (None: not installed), how to get it."""
+    """An extra: its name, its packages with their versions (None: not installed), the command that installs it."""
 
     name: str
     packages: Mapping[str, str | None]
@@ -32,10 +33,10 @@ class Extra:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """One model on one instruction set, held to the golden pictures.
+    """One model on one instruction set, compared with the golden pictures.
 
-    ``deviation`` is the worst difference found, as a share of what is allowed (above 1: failed); ``failure`` says what
-    went wrong, or is empty.
+    ``deviation`` is the worst difference found divided by the tolerance (above 1: failed); ``failure`` says what went
+    wrong, or is empty.
     """
 
     model: str
@@ -45,8 +46,8 @@ class SelfTest:
 
 
 @dataclass(frozen=True)
-class Examination:
-    """Everything :func:`examine` found; texts and numbers only, nothing personal: no paths, no names of people."""
+class Diagnosis:
+    """Everything :func:`diagnose` found; texts and numbers only, nothing personal: no paths, no user names."""
 
     versions: Mapping[str, str]
     system: Mapping[str, str]
@@ -56,18 +57,18 @@ class Examination:
     self_tests: tuple[SelfTest, ...]
 
     @property
-    def well(self) -> bool:
+    def ok(self) -> bool:
         """Whether every self-test passed, and there was one."""
         return bool(self.self_tests) and not any(test.failure for test in self.self_tests)
 
 
-def examine() -> Examination:
-    """Look at versions, machine and extras, and run the self-test; takes about a second."""
-    return Examination(
+def diagnose() -> Diagnosis:
+    """Collect versions, machine and extras, and run the self-test; takes about a second."""
+    return Diagnosis(
         versions=_versions(),
         system=_system(),
         instruction_sets=_instruction_sets(),
-        threads=_threads(),
+        threads=usable_cores(),
         extras=_extras(),
         self_tests=_self_tests(),
     )
@@ -111,7 +112,7 @@ def _processor() -> str:
 
 
 def _processor_features() -> list[str]:
-    """What numpy found this processor able to do: the one portable list at hand."""
+    """The SIMD extensions of this processor, as numpy found them: a portable list."""
     import numpy as np
 
     simd = np.show_config(mode="dicts").get("SIMD Extensions", {})
@@ -133,19 +134,13 @@ def _instruction_sets() -> tuple[str, ...]:
     return tuple(core.instruction_sets())
 
 
-def _threads() -> int:
-    from lightfuse.fuser import usable_cores
-
-    return usable_cores()
-
-
 def _extras() -> tuple[Extra, ...]:
-    """The extras that this LightFuse was installed with a list of, and which of their packages are here."""
+    """The extras that the package metadata lists, and which of their packages are installed."""
     packages: dict[str, dict[str, str | None]] = {}
     for requirement in importlib.metadata.requires("lightfuse") or []:
         named = re.match(r"([\w.-]+)", requirement)
         extra = re.search(r"""extra\s*==\s*["']([\w.-]+)["']""", requirement)
-        if named and extra and extra[1] != _NOT_FOR_USERS:
+        if named and extra and extra[1] != _DEVELOPMENT_EXTRA:
             packages.setdefault(extra[1], {})[named[1]] = _version(named[1])
     return tuple(Extra(name, found, f"pip install 'lightfuse[{name}]'") for name, found in sorted(packages.items()))
 
@@ -156,17 +151,17 @@ def _self_tests() -> tuple[SelfTest, ...]:
     sets = _instruction_sets()
     if not sets:
         return (
-            SelfTest("every model", "none", float("inf"), f"the compiled core cannot be loaded: {_core_trouble()}"),
+            SelfTest("every model", "none", float("inf"), f"the compiled core cannot be loaded: {_core_problem()}"),
         )
     return tuple(_self_test(model, isa) for model in shipped_models() for isa in sets)
 
 
-def _core_trouble() -> str:
+def _core_problem() -> str:
     try:
         from lightfuse import core
     except ImportError as error:
         return str(error)
-    return f"it knows no instruction set of this processor ({core.instruction_sets()})"
+    return f"it supports no instruction set of this processor ({core.instruction_sets()})"
 
 
 def _self_test(model: str, isa: str) -> SelfTest:

@@ -1,4 +1,4 @@
-"""``lightfuse doctor``: a verdict, a block to paste, a record, an exit code."""
+"""``lightfuse doctor``: the text with a block to paste, the JSON record, the exit code."""
 
 import json
 
@@ -9,42 +9,42 @@ from lightfuse import doctor
 
 
 @pytest.fixture
-def ill(monkeypatch):
+def failing(monkeypatch):
     """An installation whose self-test fails."""
     test = doctor.SelfTest("base", "avx9", float("inf"), "the result is off")
     extra = doctor.Extra("raw", {"rawpy": None}, "pip install 'lightfuse[raw]'")
-    sick = doctor.Examination({"numpy": "9.9"}, {"features": "many"}, ("avx9",), 3, (extra,), (test,))
-    monkeypatch.setattr(doctor, "examine", lambda: sick)
+    diagnosis = doctor.Diagnosis({"numpy": "9.9"}, {"features": "many"}, ("avx9",), 3, (extra,), (test,))
+    monkeypatch.setattr(doctor, "diagnose", lambda: diagnosis)
 
 
 def block_of(printed):
     return dict(line.split("  ", 1) for line in printed.split("```")[1].strip().splitlines())
 
 
-def test_a_sound_installation_ends_with_a_block_to_paste(lightfuse_program):
+def test_text_ends_with_a_block_to_paste(lightfuse_program):
     ended = lightfuse_program("doctor")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("LightFuse is well.\n")
+    assert ended.out.startswith("LightFuse works: the self-test passed.\n")
     assert ended.out.endswith("```\n")
     block = block_of(ended.out)
     assert "numpy" in block["versions"]
     assert {"platform", "processor", "features", "threads", "extras"} <= block.keys()
 
 
-def test_the_record_says_it_too(lightfuse_program):
+def test_json_record_holds_the_diagnosis(lightfuse_program):
     ended = lightfuse_program("doctor", "--json")
     assert (ended.code, ended.err) == (0, "")
     (line,) = ended.out.splitlines()
     record = json.loads(line)
-    assert record["well"] is True
+    assert record["ok"] is True
     assert record["versions"]["numpy"] == np.__version__
     assert {extra["name"]: extra["found"] for extra in record["extras"]}["train"] is True
 
 
-def test_a_failed_self_test_is_told_and_exits_with_1(lightfuse_program, ill):
+def test_failed_self_test_is_reported_and_exits_with_1(lightfuse_program, failing):
     ended = lightfuse_program("doctor")
     assert ended.code == 1
-    assert ended.out.startswith("LightFuse is not well")
+    assert ended.out.startswith("LightFuse does not work: the self-test failed.\n")
     assert "base on avx9: the result is off" in ended.out
     assert "raw  pip install 'lightfuse[raw]'" in ended.out
     record = lightfuse_program("doctor", "--json")

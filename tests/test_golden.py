@@ -1,7 +1,6 @@
-"""The golden set: complete, of the weights that are shipped, held by the reference and the core, and able to fail."""
+"""The golden set: complete, of the weights that are shipped, reproduced by torch and the core, and able to fail."""
 
 import dataclasses
-import runpy
 
 import numpy as np
 import pytest
@@ -9,11 +8,10 @@ import pytest
 from lightfuse import core
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
-from lightfuse.golden import TOLERANCES, check, compare, digest, load_golden, store
+from lightfuse.golden import GOLDEN_FILE, TOLERANCES, check, compare, digest, load_golden
 from lightfuse.models import load_weights, shipped_models
 from lightfuse.models.networks import from_weights
-from tools import golden_maker
-from tools.golden_maker import fused_by_torch
+from tools import make_golden
 
 MAKE_AGAIN = "weights or samples have changed: run python -m tools.make_golden"
 
@@ -27,11 +25,11 @@ def case_named(golden, name):
     return next(case for case in golden.cases if case.name == name)
 
 
-def test_the_set_covers_every_shipped_model_as_it_is_shipped(golden):
+def test_set_covers_every_shipped_model(golden):
     assert {name: digest(load_weights(name)) for name in shipped_models()} == golden.weights, MAKE_AGAIN
 
 
-def test_the_set_has_the_sizes_that_matter(golden):
+def test_set_has_edge_case_sizes(golden):
     shapes = {case.name: (case.under.shape, case.under.dtype.name) for case in golden.cases}
     assert shapes["pixel"] == ((1, 1, 3), "uint8")
     assert shapes["sixteen"][1] == "uint16"
@@ -47,27 +45,27 @@ def test_the_set_has_the_sizes_that_matter(golden):
 
 
 @pytest.mark.parametrize("model", shipped_models())
-def test_the_reference_still_gives_them(golden, model):
+def test_torch_reproduces_the_golden_results(golden, model):
     module = from_weights(load_weights(model))
-    compared = check("torch", model, lambda under, over: fused_by_torch(module, under, over), golden)
+    compared = check("torch", model, lambda under, over: make_golden.fused_by_torch(module, under, over), golden)
     assert all(one.passed for one in compared), MAKE_AGAIN
 
 
 @pytest.mark.parametrize("isa", core.instruction_sets())
 @pytest.mark.parametrize("model", shipped_models())
-def test_the_core_gives_them(golden, model, isa):
+def test_core_reproduces_the_golden_results(golden, model, isa):
     compared = check("core", model, Fuser(model, threads=2, isa=isa), golden)
     assert [one for one in compared if not one.passed] == []
     assert {one.dtype for one in compared} == {"uint8", "uint16", "float32"}
 
 
-def test_another_model_does_not(golden):
+def test_another_model_fails_the_check(golden):
     first, second = shipped_models()[:2]
     assert not any(one.passed for one in check("core", second, Fuser(first), golden) if one.case != "pixel")
 
 
 @pytest.mark.parametrize(("dtype", "too_much"), [("uint8", 2), ("uint16", 8), ("float32", 1.2e-4)])
-def test_one_value_too_far_off_is_seen(golden, dtype, too_much):
+def test_one_value_out_of_tolerance_fails(golden, dtype, too_much):
     case = case_named(golden, "odd")
     expected = np.clip(case.expected["base"], 0.1, 0.9)
     case = dataclasses.replace(case, expected={"base": expected})
@@ -80,7 +78,7 @@ def test_one_value_too_far_off_is_seen(golden, dtype, too_much):
     assert found.worst == pytest.approx(too_much, rel=1e-2)
 
 
-def test_results_that_are_no_pictures_never_pass(golden):
+def test_wrong_shape_and_nan_fail(golden):
     case = case_named(golden, "small")
     good = case.expected["small"].copy()
     assert compare(case, "small", good, TOLERANCES["core"]).passed
@@ -89,11 +87,10 @@ def test_results_that_are_no_pictures_never_pass(golden):
     assert not compare(case, "small", good, TOLERANCES["core"]).passed
 
 
-def test_a_set_made_anew_is_the_same(golden, monkeypatch):
-    monkeypatch.setattr(
-        golden_maker, "_RECIPES", [r for r in golden_maker._RECIPES if r.name in ("odd", "sixteen")]
-    )  # To be quick.
-    again = golden_maker.make_golden()
+def test_making_the_set_again_gives_the_same(golden, monkeypatch):
+    specs = [spec for spec in make_golden._CASES if spec.name in ("odd", "sixteen")]  # To be quick.
+    monkeypatch.setattr(make_golden, "_CASES", specs)
+    again = make_golden.make_golden()
     assert again.weights == golden.weights, MAKE_AGAIN
     assert [case.name for case in again.cases] == ["odd", "sixteen"]
     for case in again.cases:
@@ -104,17 +101,12 @@ def test_a_set_made_anew_is_the_same(golden, monkeypatch):
             assert np.abs(expected - shipped.expected[model]).max() < 0.02, MAKE_AGAIN
 
 
-def test_the_command_writes_what_is_loaded(golden, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tools.golden_maker.make_golden", lambda: golden)
-    written = []
-    save = store.save_golden
-    monkeypatch.setattr(store, "save_golden", lambda made, path: (written.append(path), save(made, tmp_path / "g.npz")))
-    monkeypatch.setattr("pathlib.Path.stat", lambda *_, **__: type("Stat", (), {"st_size": 1000}))
-    runpy.run_module("tools.make_golden", run_name="__main__")
-    monkeypatch.undo()
-    assert written[0].name == store.FILE_NAME
-    monkeypatch.setattr(store, "FILE_NAME", str(tmp_path / "g.npz"))
-    again = load_golden()
+def test_command_writes_what_is_loaded(golden, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(make_golden, "make_golden", lambda: golden)
+    make_golden.main(tmp_path / "g.npz")
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'g.npz'}: 6 cases of ")
+    assert [path.name for path in tmp_path.iterdir()] == ["g.npz"]
+    again = load_golden(tmp_path / "g.npz")
     assert [case.name for case in again.cases] == [case.name for case in golden.cases]
     assert again.weights == golden.weights
     for case, before in zip(again.cases, golden.cases, strict=True):
@@ -122,10 +114,15 @@ def test_the_command_writes_what_is_loaded(golden, tmp_path, monkeypatch, capsys
         assert all(np.array_equal(case.expected[model], before.expected[model]) for model in golden.weights)
 
 
+def test_golden_file_ships_in_the_package():
+    assert make_golden.main.__defaults__ == (GOLDEN_FILE,)
+    assert GOLDEN_FILE.name == "golden.npz"
+    assert GOLDEN_FILE.parent.name == "lightfuse"
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 not really"])
-def test_a_damaged_set_is_told(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(store, "FILE_NAME", str(tmp_path / "g.npz"))
+def test_missing_or_damaged_set_is_reported(tmp_path, content):
     if content is not None:
         (tmp_path / "g.npz").write_bytes(content)
     with pytest.raises(LightFuseError, match="golden pictures cannot be read"):
-        load_golden()
+        load_golden(tmp_path / "g.npz")

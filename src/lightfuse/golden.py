@@ -1,0 +1,168 @@
+"""Golden pictures: what every shipped model must make of a few synthetic pairs, wherever and however it runs."""
+
+import hashlib
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import LightFuseError
+from lightfuse.models import Weights
+
+GOLDEN_FILE = Path(__file__).with_name("golden.npz")
+
+Picture = NDArray[Any]
+Floats = NDArray[np.float32]
+Fuse = Callable[[Picture, Picture], Picture]
+"""What a target does: under and over, H×W×3, to a picture of the same shape, of their type or float32 in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class GoldenCase:
+    """One pair, H×W×3, uint8 or uint16, and the result each model must give.
+
+    ``expected[model]`` is float32 in [0, 1], not rounded to levels, at every ``step``-th pixel of every ``step``-th
+    row: shape ceil(H/step) × ceil(W/step) × 3.
+    """
+
+    name: str
+    under: Picture
+    over: Picture
+    step: int
+    expected: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class GoldenSet:
+    """All cases, and for each model the :func:`digest` of the weights its results were made with."""
+
+    cases: tuple[GoldenCase, ...]
+    weights: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The largest difference allowed anywhere, in levels of the result's type (float32: of a range of 1)."""
+
+    float32: float
+    uint8: int
+    uint16: int
+
+    def of(self, dtype: np.dtype[np.generic]) -> float:
+        """The largest difference allowed in results of one type. Raises KeyError for any other than the three."""
+        allowed: Mapping[str, float] = {"float32": self.float32, "uint8": self.uint8, "uint16": self.uint16}
+        return allowed[dtype.name]
+
+
+# 16-bit results may differ by what float results may (1e-4 of 65535 levels), and by rounding.
+_FLOAT_ARITHMETIC = Tolerance(float32=1e-4, uint8=1, uint16=7)
+
+TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
+    {
+        "torch": Tolerance(float32=2e-6, uint8=1, uint16=1),  # float32 against the float64 the results were made with
+        "core": _FLOAT_ARITHMETIC,
+        "c": _FLOAT_ARITHMETIC,
+        "c-int8": Tolerance(float32=math.nan, uint8=3, uint16=3 * 257),  # 8-bit weights; does not take floats
+        "onnx": _FLOAT_ARITHMETIC,
+        "litert": _FLOAT_ARITHMETIC,
+        "ncnn": _FLOAT_ARITHMETIC,
+        "wasm": _FLOAT_ARITHMETIC,  # of 8 bits only, as browsers have them
+    }
+)
+"""The tolerance of each target by its name; a new target adds a row."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One case on one target: the worst difference found and the largest allowed, in levels of the result's type."""
+
+    case: str
+    dtype: str
+    worst: float
+    allowed: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the result is within tolerance; one of the wrong shape, or with NaN in it, never is."""
+        return self.worst <= self.allowed
+
+
+def load_golden(path: Path = GOLDEN_FILE) -> GoldenSet:
+    """The golden set that ships with LightFuse. Raises LightFuseError if its file is missing or damaged."""
+    try:
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            parts = {name: file[name] for name in file.files}
+    except (OSError, EOFError, ValueError, BadZipFile, zlib.error) as error:
+        raise LightFuseError(f"the golden pictures cannot be read ({error}); install LightFuse again") from None
+    weights = {name.removeprefix("weights/"): str(parts[name]) for name in parts if name.startswith("weights/")}
+    names = [name.removeprefix("step/") for name in parts if name.startswith("step/")]
+    cases = tuple(
+        GoldenCase(
+            name=name,
+            under=parts[f"under/{name}"],
+            over=parts[f"over/{name}"],
+            step=int(parts[f"step/{name}"]),
+            expected={model: parts[f"expected/{model}/{name}"] for model in weights},
+        )
+        for name in names
+    )
+    return GoldenSet(cases, weights)
+
+
+def digest(weights: Weights) -> str:
+    """An identifier of trained weights: SHA-256 over names, shapes and values of the tensors."""
+    hashed = hashlib.sha256()
+    for name, tensor in sorted(weights.tensors.items()):
+        hashed.update(f"{name} {tensor.shape} ".encode())
+        hashed.update(np.ascontiguousarray(tensor, "<f4").tobytes())
+    return hashed.hexdigest()
+
+
+def check(target: str, model: str, fuse: Fuse, golden: GoldenSet, *, floats: bool = True) -> list[Comparison]:
+    """Compare a target with every case: with pictures of the case's own type and, where ``floats``, as float32 too.
+
+    Args:
+        target: a row of :data:`TOLERANCES`.
+        model: whose results are expected.
+        fuse: how the target fuses two pictures.
+        golden: see :func:`load_golden`.
+        floats: whether the target takes float32 pictures.
+    """
+    compared = []
+    for case in golden.cases:
+        compared.append(compare(case, model, fuse(case.under, case.over), TOLERANCES[target]))
+        if floats:
+            unit = [
+                picture.astype(np.float32) / np.float32(levels(picture.dtype)) for picture in (case.under, case.over)
+            ]
+            compared.append(compare(case, model, fuse(*unit), TOLERANCES[target]))
+    return compared
+
+
+def compare(case: GoldenCase, model: str, fused: Picture, tolerance: Tolerance) -> Comparison:
+    """Compare one result with what is expected; integers with the expected values rounded to levels.
+
+    Raises:
+        KeyError: the golden set has no such model, or ``fused`` is not uint8, uint16 or float32.
+    """
+    expected, allowed = case.expected[model], tolerance.of(fused.dtype)
+    if fused.shape != case.under.shape:
+        return Comparison(case.name, fused.dtype.name, math.inf, allowed)
+    wanted = expected.astype(np.float64) * levels(fused.dtype)
+    if fused.dtype.kind == "u":
+        wanted = np.round(wanted)
+    worst = np.abs(fused[:: case.step, :: case.step].astype(np.float64) - wanted).max()
+    return Comparison(case.name, fused.dtype.name, float(worst), allowed)
+
+
+def levels(dtype: np.dtype[np.generic]) -> float:
+    """The value that stands for 1 in pictures of a type: 255, 65535, or 1.0 for floats."""
+    return float(np.iinfo(dtype.name).max) if dtype.kind == "u" else 1.0
