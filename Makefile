@@ -3,11 +3,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Built with the tools in .venv, at paths that stay, so that only what changed is compiled again.
+INSTALL := $(BIN)/pip install --quiet --no-build-isolation --editable
 TORCH_VERSION := 2.13.0
 TORCH_INDEX ?=
 CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.[ch]* src/lightfuse/core/*/*.h)
 
-.PHONY: demo check test format benchmark web clean
+# An editable installation knows the modules that there were: it is made again when files are added, renamed or removed.
+MODULES := $(shell find src/lightfuse -name '*.py' | LC_ALL=C sort)
+
+.PHONY: demo check test format benchmark web clean FORCE
 
 demo: $(VENV)/.installed ## Fuse a synthetic pair and show where the pictures are
 	@$(BIN)/lightfuse demo -o demo --overwrite
@@ -39,20 +44,24 @@ web: $(VENV)/.installed-test ## The page's WebAssembly core, sample pair and lis
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet scikit-build-core nanobind cmake ninja
 
-$(VENV)/.installed: $(VENV)/bin/python $(CORE)
-	$(BIN)/pip install --quiet --editable .
+$(VENV)/.modules: $(VENV)/bin/python FORCE
+	@echo '$(MODULES)' | cmp -s - $@ || echo '$(MODULES)' > $@
+
+$(VENV)/.installed: $(VENV)/bin/python $(VENV)/.modules $(CORE)
+	$(INSTALL) .
 	@touch $@
 
 # Tests of training need torch; its CPU build is chosen by TORCH_INDEX where PyPI's would bring CUDA along.
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet torch==$(TORCH_VERSION) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --editable '.[dev]' torch==$(TORCH_VERSION)
+	$(INSTALL) '.[dev]' torch==$(TORCH_VERSION)
 	@touch $@
 
 # What only the full suite needs: the engines that run exported models, a cross-compiler, a driver of the browser.
 $(VENV)/.installed-test: $(VENV)/.installed-dev
-	$(BIN)/pip install --quiet --editable '.[test]' torch==$(TORCH_VERSION)
+	$(INSTALL) '.[test]' torch==$(TORCH_VERSION)
 	@touch $@
 
 clean:

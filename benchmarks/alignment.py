@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.align import align_bracket
-from lightfuse.brackets.order import base_exposure, brightness, darkest_first
+from lightfuse.brackets.bracket import base_exposure, brightness, darkest_first
 from tools.synthetic import HandShake, sample_bracket
 
 Array = NDArray[Any]
@@ -81,7 +81,7 @@ def _synthetic(evs: tuple[float, ...], trials: int, shake: HandShake | None = No
 
 
 def _real(folder: Path) -> Iterator[Trial]:
-    from lightfuse.brackets.discover import find_brackets
+    from lightfuse.brackets.files import find_brackets
     from lightfuse.images import read_picture
 
     for number, found in enumerate(find_brackets(folder)):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lightfuse import FuseOptions, Fuser
-from lightfuse.brackets.frames import Frame, make_bracket
+from lightfuse.brackets.bracket import Frame, make_bracket
 from lightfuse.images import EncodeOptions, write_picture
 from lightfuse.pipeline import fuse_bracket
 from lightfuse.sheets import comparison_sheet

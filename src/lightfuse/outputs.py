@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.frames import Bracket
-from lightfuse.brackets.recipe import Recipe
+from lightfuse.brackets.bracket import Bracket
+from lightfuse.brackets.selection import Selection
 from lightfuse.errors import OutputError
 from lightfuse.images import Metadata, check_output, with_software, without_metadata, write_picture
 from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
@@ -30,7 +30,7 @@ class FusedBracket:
 
     picture: NDArray[Any]
     bracket: Bracket
-    selection: Recipe
+    selection: Selection
     ghosts: list[NDArray[np.uint8]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
@@ -101,11 +101,11 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
 
 
 def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options: FuseOptions) -> str:
-    from lightfuse.hdr import merge_light, write_hdr
+    from lightfuse.hdr import merge_radiance, write_hdr
 
     bracket = fused.bracket
-    light = merge_light(bracket.pixels, bracket.stops, base=bracket.base)
-    write_hdr(path, fused.picture, light, metadata, quality=options.encode.quality, overwrite=options.overwrite)
+    radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
+    write_hdr(path, fused.picture, radiance, metadata, quality=options.encode.quality, overwrite=options.overwrite)
     return os.fspath(path)
 
 

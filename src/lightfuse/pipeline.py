@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.frames import Bracket, Frame, in_one_profile, make_bracket
-from lightfuse.brackets.order import light_taken
-from lightfuse.brackets.recipe import Recipe, best_recipe, extreme_recipe, fuse_by
+from lightfuse.brackets.bracket import Bracket, Frame, in_one_profile, make_bracket, relative_exposures
+from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Fuser, check_picture
 from lightfuse.images import (
@@ -144,7 +143,7 @@ def fuse_bracket(
     bracket = _align(bracket, fuser, options)
     selection = _select(bracket, fuser, options)
     step = _PairFusion(fuser, options.deghost, in_place=not keep_frames)
-    picture = fuse_by(selection, bracket.pixels, step.fuse)
+    picture = fuse_selection(selection, bracket.pixels, step.fuse)
     picture = _apply_look(picture, fuser, options)
     return FusedBracket(picture, bracket, selection, step.ghosts, (*bracket.notes, *step.notes))
 
@@ -177,10 +176,10 @@ def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Bracket:
     return bracket.with_pixels(aligned.frames, *(aligned.notes if notable else ()))
 
 
-def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Recipe:
+def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Selection:
     if options.exposures == "extremes" or len(bracket.frames) == 2:
-        return extreme_recipe(len(bracket.frames))
-    return best_recipe(bracket.pixels, fuser)
+        return extreme_pair(len(bracket.frames))
+    return select_exposures(bracket.pixels, fuser)
 
 
 class _PairFusion:
@@ -248,7 +247,7 @@ def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:
     raws = [path for path in inputs if Path(path).suffix.lower() in RAW_SUFFIXES]
     if not raws:
         return None
-    evs = light_taken([probe_picture(path).shot for path in raws])
+    evs = relative_exposures([probe_picture(path).shot for path in raws])
     order = sorted(range(len(raws)), key=lambda i: evs[i]) if evs else range(len(raws))
     return RawSettings(raw_white_balance(raws[order[len(raws) // 2]]))
 

@@ -1,4 +1,4 @@
-"""The manifest: what it keeps, and what it survives."""
+"""The manifest of a batch: records kept, damage tolerated."""
 
 import errno
 import json
@@ -31,14 +31,14 @@ def test_the_last_record_of_an_output_counts_and_the_next_run_keeps_only_that(tm
     assert [path.name for path in tmp_path.iterdir()] == [MANIFEST_NAME]
 
 
-def test_a_line_cut_short_costs_only_itself(tmp_path):
+def test_a_torn_line_is_skipped(tmp_path):
     whole = json.dumps({"output": "a.jpg", "status": "failed"})
     (tmp_path / MANIFEST_NAME).write_text(f'{whole}\n[1]\n{{"x": 1}}\n\udcff\n{whole[:-5]}', errors="surrogateescape")
     Manifest(tmp_path, tmp_path).open()
     assert lines(tmp_path) == [json.loads(whole)]
 
 
-def test_names_that_are_no_text_survive(tmp_path):
+def test_names_that_are_not_unicode_survive(tmp_path):
     name = os.fsdecode(b"caf\xe9\n\"'.jpg")
     try:
         (tmp_path / name).write_bytes(b"fused")
@@ -52,7 +52,7 @@ def test_names_that_are_no_text_survive(tmp_path):
     assert Manifest(tmp_path, tmp_path).is_up_to_date([tmp_path / name], tmp_path / name, "abc")
 
 
-def test_results_of_all_manifests_below_are_known(tmp_path):
+def test_results_of_all_manifests_below_a_folder_are_known(tmp_path):
     for place in (tmp_path, tmp_path / "old"):
         manifest = Manifest(place, tmp_path)
         manifest.open()
@@ -61,14 +61,14 @@ def test_results_of_all_manifests_below_are_known(tmp_path):
     assert results_below(tmp_path / "nowhere") == frozenset()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match=r"lightfuse-manifest\.jsonl cannot be (read|written): Not a directory"):
         Manifest(tmp_path / "out" / "more", tmp_path).open()
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
-def test_a_disk_that_refuses_is_told_and_nothing_stays(tmp_path, monkeypatch, code):
+def test_a_failing_disk_is_reported_and_no_temporary_file_stays(tmp_path, monkeypatch, code):
     def refuse(path, _data):
         open(path, "xb").close()
         raise OSError(code, os.strerror(code))

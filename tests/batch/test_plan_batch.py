@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from lightfuse.batch import BracketJob, Manifest, NameSettings, plan_batch, plan_jobs
-from lightfuse.brackets.grouping import Shot, SortedBracket
+from lightfuse.brackets.exif_groups import Shot
+from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.errors import MissingExtraError, OutputError
 
 
 def bracket(scene="hall", place=".", files=("a.jpg", "b.jpg")):
-    return SortedBracket(scene, Path(place), tuple(Shot(Path("in") / place / name) for name in files))
+    return GroupedBracket(scene, Path(place), tuple(Shot(Path("in") / place / name) for name in files))
 
 
 def outputs(brackets, **names):
@@ -28,7 +29,7 @@ def outputs(brackets, **names):
         ("hdr.{scene}", "hdr.hall"),
     ],
 )
-def test_a_template_makes_the_name(template, name):
+def test_result_names_follow_the_template(template, name):
     assert outputs([bracket(files=("a.jpg", "b.jpg", "c.jpg"))], template=template) == [f"out/{name}.jpg"]
 
 
@@ -41,21 +42,21 @@ def test_folders_are_mirrored_and_the_format_is_the_suffix():
     ]
 
 
-def test_two_brackets_of_one_name_are_refused_with_both():
+def test_two_brackets_with_one_output_are_refused_with_both():
     with pytest.raises(OutputError) as refused:
         plan_jobs([bracket("hall", files=("a.jpg", "b.jpg")), bracket("hall", files=("c.jpg", "d.jpg"))], Path("out"))
     for said in ("out/hall_fused.jpg", "in/a.jpg", "in/c.jpg", "--name"):
         assert said in str(refused.value)
 
 
-def test_what_is_written_beside_a_result_is_named_after_it():
+def test_extra_outputs_are_named_after_the_result():
     names = NameSettings(compare=True, hdr=".exr" if find_spec("OpenEXR") else ".hdr")
     (job,) = plan_jobs([bracket(place="x")], Path("out"), names)
-    assert job.beside == (Path("out/x/hall_fused-compare.jpg"), Path(f"out/x/hall_fused-hdr{names.hdr}"))
+    assert job.extra_outputs == (Path("out/x/hall_fused-compare.jpg"), Path(f"out/x/hall_fused-hdr{names.hdr}"))
 
 
 @pytest.mark.parametrize(("names", "taken"), [({"compare": True}, "hall-compare"), ({"hdr": ".jpg"}, "hall-hdr")])
-def test_a_result_named_as_what_is_beside_another_is_refused_with_both(names, taken):
+def test_a_result_named_like_an_extra_output_is_refused(names, taken):
     twins = [bracket("hall"), bracket(taken, files=("c.jpg", "d.jpg"))]
     assert len(outputs(twins, template="{scene}")) == 2
     with pytest.raises(OutputError, match=f"written to out/{taken}.jpg, that of in/a.jpg and that of in/c.jpg"):
@@ -63,22 +64,22 @@ def test_a_result_named_as_what_is_beside_another_is_refused_with_both(names, ta
 
 
 def test_a_sheet_that_would_replace_an_exposure_is_refused(tmp_path):
-    exposures = SortedBracket("a", Path(), tuple(Shot(tmp_path / name) for name in ("a.jpg", "a-compare.jpg")))
+    exposures = GroupedBracket("a", Path(), tuple(Shot(tmp_path / name) for name in ("a.jpg", "a-compare.jpg")))
     with pytest.raises(OutputError, match=r"a-compare\.jpg is one of the exposures"):
         plan_jobs([exposures], tmp_path, NameSettings("{scene}", ".png", compare=True))
 
 
-def test_openexr_is_asked_for_before_anything_runs(monkeypatch):
+def test_missing_openexr_is_reported_before_anything_runs(monkeypatch):
     monkeypatch.setattr("lightfuse.batch.plan.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"lightfuse\[exr\]"):
         NameSettings(hdr=".exr")
 
 
-def test_one_name_in_two_folders_is_no_clash():
+def test_one_name_in_two_folders_is_allowed():
     assert len(set(outputs([bracket(place="x"), bracket(place="y")]))) == 2
 
 
-def test_disks_that_ignore_case_are_thought_of(monkeypatch):
+def test_names_that_differ_in_case_clash_on_macos(monkeypatch):
     twins = [bracket("Hall"), bracket("hall", files=("c.jpg", "d.jpg"))]
     assert len(outputs(twins)) == 2
     monkeypatch.setattr("sys.platform", "darwin")
@@ -86,11 +87,11 @@ def test_disks_that_ignore_case_are_thought_of(monkeypatch):
         outputs(twins)
 
 
-def test_a_result_never_takes_the_place_of_an_exposure(tmp_path):
+def test_a_result_never_replaces_an_exposure(tmp_path):
     files = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
     for file in files:
         file.touch()
-    both = SortedBracket("a", Path(), tuple(map(Shot, files)))
+    both = GroupedBracket("a", Path(), tuple(map(Shot, files)))
     with pytest.raises(OutputError, match=r"a\.jpg is one of the exposures"):
         plan_jobs([both], tmp_path, NameSettings("{scene}"))
 
@@ -98,8 +99,8 @@ def test_a_result_never_takes_the_place_of_an_exposure(tmp_path):
 @pytest.mark.parametrize(
     "template", ["", "{scene", "{}", "{0}", "{title}", "{scene.upper}", "{scene:d}", "a/{scene}", "{scene!x}"]
 )
-def test_what_is_no_template_is_refused(template):
-    with pytest.raises(OutputError, match="is no template for file names"):
+def test_a_malformed_template_is_refused(template):
+    with pytest.raises(OutputError, match="is not a template for file names"):
         NameSettings(template)
 
 
@@ -108,8 +109,8 @@ def test_an_unknown_format_is_refused():
         NameSettings(suffix=".gif")
 
 
-def test_a_scene_cannot_leave_the_folder():
-    with pytest.raises(OutputError, match="cannot be called"):
+def test_a_scene_name_cannot_leave_the_output_folder():
+    with pytest.raises(OutputError, match="cannot be named"):
         outputs([bracket("../../etc/x")])
 
 
@@ -135,7 +136,7 @@ def done(tmp_path):
     return Manifest(out, source), jobs
 
 
-def test_only_what_is_not_done_runs(done):
+def test_results_that_are_up_to_date_do_not_run(done):
     manifest, jobs = done
     plan = plan_batch(jobs, manifest, "abc")
     assert (plan.jobs, plan.unchanged, plan.existing) == ((jobs[1],), (jobs[0],), ())
@@ -154,7 +155,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_what_changed_is_not_up_to_date_and_only_replaced_if_asked(done, change):
+def test_changed_files_are_out_of_date_and_replaced_only_if_asked(done, change):
     manifest, jobs = done
     change(jobs[0])
     with pytest.raises(
@@ -171,13 +172,13 @@ def test_other_options_make_it_out_of_date(done):
         plan_batch(jobs, manifest, "abd")
 
 
-def test_a_result_that_went_is_made_again(done):
+def test_a_deleted_result_is_made_again(done):
     manifest, jobs = done
     jobs[0].output.unlink()
     assert plan_batch(jobs, manifest, "abc").jobs == tuple(jobs)
 
 
-def test_files_of_someone_else_are_counted(done):
+def test_other_files_in_the_way_are_counted(done):
     manifest, jobs = done
     touch(jobs[0].output)
     jobs[1].output.write_text("dear to someone")

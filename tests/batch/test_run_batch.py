@@ -1,17 +1,20 @@
-"""Brackets side by side: how many, what a failure costs, what an interrupt leaves."""
+"""Running a batch: concurrency, failures, interrupts, executors that are lost."""
 
 import json
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from builders.photographs import write_brackets
 
-from lightfuse.batch import MANIFEST_NAME, BatchSettings, BracketJob, Manifest, Running, coordinator, run, run_batch
-from lightfuse.batch.executors import Lane
-from lightfuse.batch.work import Fused
+from lightfuse.batch import MANIFEST_NAME, BatchSettings, BracketJob, Manifest, RunSettings, plan_jobs, run, run_batch
+from lightfuse.batch.executors import BatchExecutor
+from lightfuse.batch.run import Coordinator
+from lightfuse.batch.work import JobResult
+from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError, OutputError
 from lightfuse.models import load_weights
 
@@ -54,13 +57,13 @@ class Work:
             output.write_bytes(b"fused")
         with self.lock:
             self.now -= 1
-        return Fused("bad picture" if output.stem in self.failing else None, 0.01, 2.0)
+        return JobResult("bad picture" if output.stem in self.failing else None, 0.01, 2.0)
 
 
 @pytest.fixture
 def work(monkeypatch):
     work = Work()
-    monkeypatch.setattr(coordinator, "fuse_job", work)
+    monkeypatch.setattr(run, "fuse_job", work)
     return work
 
 
@@ -70,18 +73,18 @@ def records(tmp_path):
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_every_bracket_comes_once_and_no_more_are_under_way_than_allowed(jobs, manifest, settings, work, at_once):
+def test_every_bracket_is_fused_once_within_the_concurrency_limit(jobs, manifest, settings, work, at_once):
     outcomes = []
-    run_batch(jobs, settings, manifest, outcomes.append, Running(at_once))
+    run_batch(jobs, settings, manifest, outcomes.append, RunSettings(at_once))
     assert sorted(outcome.job.scene for outcome in outcomes) == sorted(job.scene for job in jobs)
     assert work.most == at_once
 
 
-def test_a_failure_costs_one_bracket(tmp_path, jobs, manifest, settings, work):
+def test_a_failure_affects_one_bracket(tmp_path, jobs, manifest, settings, work):
     work.failing = {"3"}
     outcomes = []
     run_batch(jobs, settings, manifest, outcomes.append)
-    assert [outcome.job.scene for outcome in outcomes if outcome.fused.error] == ["3"]
+    assert [outcome.job.scene for outcome in outcomes if outcome.result.error] == ["3"]
     kept = records(tmp_path)
     assert (kept["3"]["status"], kept["3"]["error"]) == ("failed", "bad picture")
     assert {scene for scene, record in kept.items() if record["status"] == "done"} == {
@@ -90,22 +93,22 @@ def test_a_failure_costs_one_bracket(tmp_path, jobs, manifest, settings, work):
     assert kept["4"]["output_size"] == 5
 
 
-def test_an_exposure_that_went_costs_one_bracket(jobs, manifest, settings, work):
+def test_a_missing_exposure_affects_one_bracket(jobs, manifest, settings, work):
     jobs[5].inputs[0].unlink()
     outcomes = []
     run_batch(jobs, settings, manifest, outcomes.append)
-    (error,) = [outcome.fused.error for outcome in outcomes if outcome.fused.error]
+    (error,) = [outcome.result.error for outcome in outcomes if outcome.result.error]
     assert error == f"{jobs[5].inputs[0]} cannot be used: No such file or directory"
     assert len(outcomes) == JOBS
 
 
-def test_a_file_that_appears_meanwhile_is_kept(jobs, manifest, settings, work):
+def test_a_file_created_meanwhile_is_kept(jobs, manifest, settings, work):
     jobs[-1].output.parent.mkdir()
     jobs[-1].output.write_text("dear to someone")
     outcomes = []
     run_batch(jobs, settings, manifest, outcomes.append)
-    (error,) = [outcome.fused.error for outcome in outcomes if outcome.fused.error]
-    assert "has come to exist" in error
+    (error,) = [outcome.result.error for outcome in outcomes if outcome.result.error]
+    assert "was created after the batch began" in error
     assert jobs[-1].output.read_text() == "dear to someone"
 
 
@@ -113,9 +116,7 @@ class EnoughError(BaseException):
     """As an interrupt: no Exception."""
 
 
-def test_an_interrupt_finishes_and_records_what_is_under_way_and_begins_nothing(
-    tmp_path, jobs, manifest, settings, work
-):
+def test_an_interrupt_finishes_and_records_brackets_in_progress_only(tmp_path, jobs, manifest, settings, work):
     told, noticed = [], threading.Event()
 
     def interrupt(outcome):
@@ -131,7 +132,7 @@ def test_an_interrupt_finishes_and_records_what_is_under_way_and_begins_nothing(
     before = signal.signal(signal.SIGTERM, handler)
     try:
         with pytest.raises(EnoughError):
-            run_batch(jobs, settings, manifest, interrupt, Running(2))
+            run_batch(jobs, settings, manifest, interrupt, RunSettings(2))
     finally:
         signal.signal(signal.SIGTERM, before)
     made = {path.stem for path in (tmp_path / "out").glob("*.jpg")}
@@ -141,18 +142,20 @@ def test_an_interrupt_finishes_and_records_what_is_under_way_and_begins_nothing(
     assert "lightfuse-batch" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_report_that_fails_ends_it_and_what_is_under_way_is_recorded(tmp_path, jobs, manifest, settings, work):
+def test_a_failing_report_ends_the_batch_and_brackets_in_progress_are_recorded(
+    tmp_path, jobs, manifest, settings, work
+):
     def fail(_outcome):
         raise OutputError("standard output cannot be written")
 
     with pytest.raises(OutputError, match="standard output cannot be written"):
-        run_batch(jobs, settings, manifest, fail, Running(3))
+        run_batch(jobs, settings, manifest, fail, RunSettings(3))
     made = {path.stem for path in (tmp_path / "out").glob("*.jpg")}
     assert 1 <= len(made) < JOBS
     assert records(tmp_path).keys() == made
 
 
-def test_a_full_disk_ends_it_with_a_sentence(tmp_path, jobs, manifest, settings, work, monkeypatch):
+def test_a_full_disk_ends_the_batch_with_a_message(tmp_path, jobs, manifest, settings, work, monkeypatch):
     add, added = manifest.add, []
 
     def fill_up(record, output, beside):
@@ -164,12 +167,12 @@ def test_a_full_disk_ends_it_with_a_sentence(tmp_path, jobs, manifest, settings,
     monkeypatch.setattr(manifest, "add", fill_up)
     outcomes = []
     with pytest.raises(OutputError, match="No space left"):
-        run_batch(jobs, settings, manifest, outcomes.append, Running(1))
+        run_batch(jobs, settings, manifest, outcomes.append, RunSettings(1))
     assert [outcome.job.scene for outcome in outcomes] == ["0", "1", "2"]
     assert len(list((tmp_path / "out").glob("*.jpg"))) == 4
 
 
-def test_where_workers_may_die_a_task_may_run_twice_and_debris_goes(
+def test_where_workers_may_die_tasks_may_run_twice_and_temporary_files_are_removed(
     tmp_path, jobs, manifest, settings, work, monkeypatch
 ):
     """A worker that was killed may leave its result or half of it, and the next does the task again."""
@@ -177,23 +180,23 @@ def test_where_workers_may_die_a_task_may_run_twice_and_debris_goes(
     def half_done(inputs, output, settings, threads, *, overwrite):
         assert overwrite
         (output.parent / ".lightfuse-0123.part").write_bytes(b"half")
-        return Fused(None, 0.0) if output.write_bytes(b"fused") else None
+        return JobResult(None, 0.0) if output.write_bytes(b"fused") else None
 
     @contextmanager
-    def mortal(_address, _at_once):
+    def workers_may_die(_address, _at_once):
         with ThreadPoolExecutor(1) as pool:
-            yield Lane(pool, lambda: 1, mortal=True)
+            yield BatchExecutor(pool, lambda: 1, workers_may_die=True)
 
-    monkeypatch.setattr(coordinator, "fuse_job", half_done)
-    monkeypatch.setattr(run, "open_lane", mortal)
-    run_batch(jobs[:2], settings, manifest, lambda _: None, Running(executor="dask://host:1"))
+    monkeypatch.setattr(run, "fuse_job", half_done)
+    monkeypatch.setattr(run, "open_executor", workers_may_die)
+    run_batch(jobs[:2], settings, manifest, lambda _: None, RunSettings(executor="dask://host:1"))
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"0.jpg", "1.jpg", MANIFEST_NAME}
     jobs[2].output.write_text("dear to someone")
-    run_batch(jobs[2:3], settings, manifest, lambda _: None, Running(executor="dask://host:1"))
+    run_batch(jobs[2:3], settings, manifest, lambda _: None, RunSettings(executor="dask://host:1"))
     assert jobs[2].output.read_text() == "dear to someone"
 
 
-def test_a_fault_nobody_thought_of_costs_one_bracket(jobs, manifest, settings, monkeypatch):
+def test_an_unforeseen_error_affects_one_bracket(jobs, manifest, settings, monkeypatch):
     def stumble(inputs, *_, **__):
         if "3" in inputs[0].name:
             raise KeyError("what")
@@ -203,18 +206,55 @@ def test_a_fault_nobody_thought_of_costs_one_bracket(jobs, manifest, settings, m
     outcomes = {}
     run_batch(jobs[3:5], settings, manifest, lambda outcome: outcomes.setdefault(outcome.job.scene, outcome))
     assert (
-        outcomes["3"].fused.error == f"the bracket of {jobs[3].inputs[0]} met a fault in LightFuse (KeyError: 'what')"
+        outcomes["3"].result.error == f"{jobs[3].inputs[0]} could not be fused: a fault in LightFuse (KeyError: 'what')"
     )
-    assert "not enough memory" in outcomes["4"].fused.error
+    assert "not enough memory" in outcomes["4"].result.error
 
 
-def test_nothing_to_do_writes_nothing(tmp_path, manifest, settings):
+def test_an_empty_batch_writes_nothing(tmp_path, manifest, settings):
     run_batch([], settings, manifest, lambda _: None)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("address", ["dask://", "dask://host", "tcp://host:1", "dask://host:x", "spark://host:1"])
-def test_an_address_that_is_none_is_refused_before_anything_is_written(tmp_path, jobs, manifest, settings, address):
-    with pytest.raises(LightFuseError, match="is no executor; give dask://HOST:PORT"):
-        run_batch(jobs, settings, manifest, lambda _: None, Running(executor=address))
+def test_a_malformed_executor_address_is_refused_before_anything_is_written(
+    tmp_path, jobs, manifest, settings, address
+):
+    with pytest.raises(LightFuseError, match="is not an executor; give dask://HOST:PORT"):
+        run_batch(jobs, settings, manifest, lambda _: None, RunSettings(executor=address))
     assert not (tmp_path / "out").exists()
+
+
+# ---- A lost executor -------------------------------------------------------------------------------------------------
+
+GONE = LightFuseError("the scheduler is gone")
+
+
+class LostExecutor(Executor):
+    """Accepts tasks and never finishes them."""
+
+    def submit(self, *_args, **_words):
+        return Future()
+
+
+@pytest.mark.parametrize("answers", [1, 3])
+def test_a_lost_executor_ends_the_batch_though_its_tasks_never_finish(tmp_path, answers):
+    write_brackets(tmp_path / "in", 2, evs=(-2, 2), size=(64, 48))
+    jobs = plan_jobs(group_folder(tmp_path / "in").brackets, tmp_path / "out")
+    asked = []
+
+    def slots():
+        asked.append(1)
+        if len(asked) > answers:
+            raise GONE
+        return 1
+
+    manifest = Manifest(tmp_path / "out", tmp_path / "in")
+    manifest.open()
+    settings, told = BatchSettings(load_weights("base")), []
+    executor = BatchExecutor(LostExecutor(), slots, workers_may_die=True)
+    coordinator = Coordinator(jobs, settings, 1, manifest, executor, told.append, overwrite=False)
+    threading.Thread(target=coordinator.run, daemon=True).start()
+    assert coordinator.ended.wait(30)
+    assert coordinator.error is GONE
+    assert told == []

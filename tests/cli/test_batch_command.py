@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from builders.photographs import write_brackets, write_plain, write_shot
 
-from lightfuse.batch import coordinator
+from lightfuse.batch import run as batch_run
 from lightfuse.batch.work import fuse_job
 from lightfuse.images import probe_picture
 
@@ -236,11 +236,11 @@ def test_a_folder_without_brackets_is_refused(refused, tmp_path, folder, says):
     ("more", "says"),
     [
         (["--format", "gif"], "'.gif' is not a picture suffix"),
-        (["--name", "{title}"], "is no template for file names"),
+        (["--name", "{title}"], "is not a template for file names"),
         (["--count", "2", "--by", "exif"], "give one way to sort"),
         (["--overwrite", "--skip-existing"], "give --overwrite or --skip-existing, not both"),
         (["--model", "bass"], "'bass' is neither a model"),
-        (["--executor", "local"], "'local' is no executor; give dask://HOST:PORT"),
+        (["--executor", "local"], "'local' is not an executor; give dask://HOST:PORT"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(refused, holiday, tmp_path, more, says):
@@ -386,7 +386,7 @@ def test_an_interrupt_leaves_nothing_half_written_and_a_rerun_goes_on(lightfuse_
         return fuse_job(*arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(coordinator, "fuse_job", interrupted)
+        patch.setattr(batch_run, "fuse_job", interrupted)
         ended = batch(lightfuse_program, folder, out, "--jobs", "1")
     assert (ended.code, ended.out) == (130, "")
     summary, last = ended.err.splitlines()

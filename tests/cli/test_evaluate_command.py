@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lightfuse.brackets.discover import find_brackets
+from lightfuse.brackets.files import find_brackets
 from lightfuse.evaluation.baselines import average, mertens
 from lightfuse.fuser import Fuser
 from lightfuse.images import probe_picture, read_picture

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from lightfuse.brackets.recipe import best_recipe, fuse_by
+from lightfuse.brackets.selection import fuse_selection, select_exposures
 from lightfuse.evaluation.baselines import mertens
 from lightfuse.evaluation.evaluate import (
     MEASURES,
@@ -114,8 +114,8 @@ def test_models_see_the_whole_bracket_only_where_it_is_measured(scene: Scene) ->
     fusers = {"small": Fuser("small", 1)}
     assert list(model_methods(fusers, whole_bracket=False)) == ["small"]
     methods = model_methods(fusers, whole_bracket=True)
-    recipe = best_recipe(scene.exposures, fusers["small"])
-    expected = fuse_by(recipe, scene.exposures, fusers["small"])
+    selection = select_exposures(scene.exposures, fusers["small"])
+    expected = fuse_selection(selection, scene.exposures, fusers["small"])
     np.testing.assert_array_equal(methods["small, whole bracket"](scene), expected)
     assert not methods["small, whole bracket"].applies_to(pair_of(scene))
 

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from lightfuse.align import align_bracket
-from lightfuse.brackets.recipe import best_recipe, fuse_by
+from lightfuse.brackets.selection import fuse_selection, select_exposures
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
 from lightfuse.looks import apply_look
@@ -261,16 +261,16 @@ def test_hand_held_exposures_are_laid_on_each_other_unless_that_is_switched_off(
 def test_of_a_longer_bracket_those_are_fused_that_the_command_would_take_and_others_can_be_chosen(page):
     pictures = sample_bracket(120, 80, (-8, -3, 0, 3), noise=False).pictures
     fuser = Fuser("base", 1)
-    recipe = best_recipe(pictures, fuser)
+    selection = select_exposures(pictures, fuser)
     drop(page, [(f"{i}.png", png(pictures[i])) for i in (2, 0, 3, 1)])
     wait_until_shown(page)
     assert page.locator("#strip .name").all_inner_texts() == ["0.png", "1.png", "2.png", "3.png"]
-    assert chosen(page) == list(recipe)
-    assert len(recipe) == 3
+    assert chosen(page) == list(selection)
+    assert len(selection) == 3
     # A level for each of the two fusings that follow each other.
-    assert np.abs(pixels(page, "after").astype(int) - fuse_by(recipe, pictures, fuser)).max() <= 2
+    assert np.abs(pixels(page, "after").astype(int) - fuse_selection(selection, pictures, fuser)).max() <= 2
     assert "Chosen for you" in page.inner_text("#choice")
-    for position in {1, 3} ^ set(recipe):
+    for position in {1, 3} ^ set(selection):
         press(page, f"#strip li:nth-child({position + 1}) button")
     assert chosen(page) == [1, 3]
     assert np.abs(pixels(page, "after").astype(int) - fuser(pictures[1], pictures[3])).max() <= 1
@@ -278,7 +278,7 @@ def test_of_a_longer_bracket_those_are_fused_that_the_command_would_take_and_oth
     assert "Two exposures at least" in page.inner_text("#status")
     assert "Chosen by you" in page.inner_text("#choice")
     press(page, "#automatic")
-    assert chosen(page) == list(recipe)
+    assert chosen(page) == list(selection)
 
 
 def chosen(page):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from builders.node import needs_node, rgba, run_node
 
-from lightfuse.brackets.order import exposure_order
-from lightfuse.brackets.recipe import best_recipe
+from lightfuse.brackets.bracket import exposure_order
+from lightfuse.brackets.selection import select_exposures
 from lightfuse.fuser import Fuser
 from lightfuse.images import ShotInfo
 from lightfuse.metrics.mef_ssim import MefSsim
@@ -66,7 +66,7 @@ def test_mef_ssim_is_that_of_python(answered):
 def test_recipes_are_those_of_python(answered):
     brackets, told = answered
     fuser = Fuser("base", 1)
-    wanted = [list(best_recipe(pictures, fuser)) for pictures in brackets]
+    wanted = [list(select_exposures(pictures, fuser)) for pictures in brackets]
     assert [one["recipe"] for one in told["brackets"]] == wanted
     assert {len(recipe) for recipe in wanted} == {2, 3}
 

@@ -1,9 +1,8 @@
-"""Many brackets: planned before anything runs, fused side by side, resumable, here or on a cluster."""
+"""Batches: many brackets planned before anything runs, then fused concurrently, here or on a cluster; resumable."""
 
-from lightfuse.batch.coordinator import Outcome
 from lightfuse.batch.manifest import MANIFEST_NAME, Manifest, results_below
 from lightfuse.batch.plan import BracketJob, NameSettings, Plan, plan_batch, plan_jobs
-from lightfuse.batch.run import Running, run_batch
+from lightfuse.batch.run import Outcome, RunSettings, run_batch
 from lightfuse.batch.work import BatchSettings
 
 __all__ = [
@@ -14,7 +13,7 @@ __all__ = [
     "NameSettings",
     "Outcome",
     "Plan",
-    "Running",
+    "RunSettings",
     "plan_batch",
     "plan_jobs",
     "results_below",

@@ -1,52 +1,68 @@
-"""Where brackets are fused: on threads of this process, or on a dask cluster."""
+"""Where brackets are fused: on threads of this process or on a dask cluster, and how many at a time."""
 
+import ctypes
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from lightfuse.errors import LightFuseError, MissingExtraError
+from lightfuse.batch.plan import BracketJob
+from lightfuse.errors import LightFuseError, MissingExtraError, PictureError
+from lightfuse.images import probe_picture
+from lightfuse.system import usable_cores
 
-_SCHEME = "dask://"
-_PATIENCE = "15s"
-_AHEAD = 2  # Tasks a worker's thread: one it does and one it finds when that is done.
+_DASK_SCHEME = "dask://"
+_CONNECT_TIMEOUT = "15s"
+_TASKS_PER_THREAD = 2  # One being fused, and one ready when that is done.
+
+_BRACKETS_PROBED = 32
+_M_ARENA_MAX, _ARENAS = -8, 2  # malloc.h
+_COPIES = 5  # Of a bracket's pictures and its result: as read, turned, aligned, deghosted, and as encoded files.
+_MEMORY_FRACTION = 0.5  # Of the memory that is available.
 
 
 @dataclass(frozen=True)
-class Lane:
-    """An executor, how many brackets may be under way on it at this moment, and whether its workers may die.
+class BatchExecutor:
+    """An executor for brackets.
 
-    ``slots`` raises LightFuseError once the executor is gone.
+    Attributes:
+        executor: runs the work of one bracket a task.
+        slots: returns how many tasks may be submitted and unfinished at this moment; raises LightFuseError once the
+            executor is gone.
+        workers_may_die: whether a task may be run again after its worker died half-way.
     """
 
     executor: Executor
     slots: Callable[[], int]
-    mortal: bool
+    workers_may_die: bool
 
 
 @contextmanager
-def open_lane(address: str | None, at_once: int | None) -> Iterator[Lane]:
-    """Open the executor of an address, ``dask://HOST:PORT``, or threads here if there is none.
+def open_executor(address: str | None, max_concurrent: int | None) -> Iterator[BatchExecutor]:
+    """Open a dask cluster at an address ``dask://HOST:PORT``, or threads of this process if there is none.
 
-    ``at_once`` is the number of slots; None takes two a thread of the cluster, or one here.
+    Threads suffice: decoding, fusing and encoding release the interpreter's lock.
 
-    Threads are enough: decoding, fusing and encoding all release the interpreter's lock.
+    Args:
+        address: of a dask scheduler, or None.
+        max_concurrent: the number of slots; None takes two for each thread of the cluster, or one here.
 
     Raises:
         MissingExtraError: dask is asked for and not installed.
-        LightFuseError: the address is none, or nobody answers there.
+        LightFuseError: the address is malformed, or no scheduler answers there.
     """
     if address is None:
-        here = at_once or 1
-        with ThreadPoolExecutor(here, thread_name_prefix="lightfuse-bracket") as pool:
-            yield Lane(pool, lambda: here, mortal=False)
+        workers = max_concurrent or 1
+        with ThreadPoolExecutor(workers, thread_name_prefix="lightfuse-bracket") as pool:
+            yield BatchExecutor(pool, lambda: workers, workers_may_die=False)
         return
-    host, colon, port = address.removeprefix(_SCHEME).rpartition(":")
-    if not address.startswith(_SCHEME) or not host or not colon or not port.isdecimal():
-        raise LightFuseError(f"{address!r} is no executor; give dask://HOST:PORT, or none for this machine's cores")
+    host, colon, port = address.removeprefix(_DASK_SCHEME).rpartition(":")
+    if not address.startswith(_DASK_SCHEME) or not host or not colon or not port.isdecimal():
+        raise LightFuseError(f"{address!r} is not an executor; give dask://HOST:PORT, or none for this machine's cores")
     try:
         distributed = import_module("distributed")
     except ModuleNotFoundError as error:
@@ -54,23 +70,64 @@ def open_lane(address: str | None, at_once: int | None) -> Iterator[Lane]:
             raise
         raise MissingExtraError("fusing on a dask cluster", "dask") from None
     try:
-        client = distributed.Client(f"tcp://{host}:{port}", timeout=_PATIENCE, set_as_default=False)
+        client = distributed.Client(f"tcp://{host}:{port}", timeout=_CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError):
         raise LightFuseError(f"no dask scheduler answers at {host}:{port}; check the address, or start one") from None
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # A lost scheduler gets one sentence, not two.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # A lost scheduler is reported once, by us.
     with client:
         executor = client.get_executor(pure=False)
-        yield Lane(executor, lambda: _slots_of(client, at_once), mortal=True)
+        yield BatchExecutor(executor, lambda: _dask_slots(client, max_concurrent), workers_may_die=True)
 
 
-def _slots_of(client: Any, at_once: int | None) -> int:
-    threads = _threads_of(client)
-    return at_once or _AHEAD * max(1, threads)
-
-
-def _threads_of(client: Any) -> int:
-    """Threads of all workers there are at this moment."""
+def _dask_slots(client: Any, max_concurrent: int | None) -> int:
     try:
-        return sum(client.nthreads().values())
-    except Exception:  # A scheduler that went shows as nearly any exception there is.
+        threads = sum(client.nthreads().values())
+    except Exception:  # A scheduler that is gone raises nearly any exception.
         raise LightFuseError("the dask scheduler is gone; run it again to go on") from None
+    return max_concurrent or _TASKS_PER_THREAD * max(1, threads)
+
+
+def choose_concurrency(jobs: Sequence[BracketJob]) -> int:
+    """One bracket a core and one more, or fewer where memory does not suffice or there are fewer brackets.
+
+    Reading and writing a picture use one core each, so concurrent brackets keep the cores busier than threads within
+    one bracket do; the one more has work ready while another waits for the disk.
+    """
+    wanted = min(usable_cores() + 1, len(jobs))
+    probed = jobs[:: max(1, len(jobs) // _BRACKETS_PROBED)]
+    available, largest = _available_memory(), max(map(_memory_for, probed), default=0)
+    affordable = int(_MEMORY_FRACTION * available / largest) if available is not None and largest else wanted
+    return max(1, min(wanted, affordable))
+
+
+def limit_malloc_arenas() -> None:
+    """Let all threads share two malloc arenas (glibc's M_ARENA_MAX); does nothing with other C libraries.
+
+    By default each thread gets its own arena, and over hundreds of brackets their fragmentation takes more memory than
+    the pictures do.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return
+    mallopt(_M_ARENA_MAX, _ARENAS)
+
+
+def _memory_for(job: BracketJob) -> int:
+    """Bytes needed to fuse a bracket, estimated from its first picture; 0 where that cannot be read."""
+    try:
+        header = probe_picture(job.inputs[0])
+    except PictureError:
+        return 0
+    picture = header.width * header.height * 3 * max(1, header.bit_depth // 8)
+    return picture * (len(job.inputs) + 1) * _COPIES
+
+
+def _available_memory() -> int | None:
+    """Bytes available without swapping; None where ``/proc/meminfo`` does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return found[0] if found else None

@@ -1,4 +1,4 @@
-"""What a batch did, one JSON record a bracket, so that the next run goes on where it ended."""
+"""The record of a batch, one JSON line a bracket, from which the next run resumes."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightfuse.errors import OutputError
-from lightfuse.system import display_name
+from lightfuse.system import cannot_write, display_name
 
 MANIFEST_NAME = "lightfuse-manifest.jsonl"
 DONE, FAILED = "done", "failed"
@@ -20,14 +20,14 @@ class Manifest:
     """The records of one output folder, by output; in the file, the last record of an output counts.
 
     A record has the keys ``scene``; ``output``, relative to the manifest's folder; ``inputs``, each with ``path``
-    (relative to the folder that was sorted), ``size`` (bytes) and ``mtime_ns``; ``status``, ``done`` or ``failed``;
-    ``error``, a sentence or null; ``seconds``; ``megapixels`` of the result; ``notes``; ``options``, a digest of all
-    that shapes the pixels; ``beside``, what else was written, each with ``output``, as above; and for a result that is
-    done ``output_size`` and ``output_mtime_ns``, or ``size`` and ``mtime_ns`` of what is beside it.
+    (relative to the folder that was grouped), ``size`` (bytes) and ``mtime_ns``; ``status``, ``done`` or ``failed``;
+    ``error``, a sentence or null; ``seconds``; ``megapixels`` of the result; ``notes``; ``options``, a digest of
+    everything that shapes the pixels; ``extra_outputs``, the other files written, each with ``output``, as above; and
+    for a result that is done ``output_size`` and ``output_mtime_ns``, or ``size`` and ``mtime_ns`` of extra outputs.
 
     Args:
         out: the folder results go to; it need not exist yet.
-        source: the folder that was sorted.
+        source: the folder that was grouped.
     """
 
     def __init__(self, out: Path, source: Path) -> None:
@@ -48,7 +48,7 @@ class Manifest:
                 and record.get("options") == digest
                 and record.get("inputs") == self.describe(inputs)
                 and (record.get("output_size"), record.get("output_mtime_ns")) == _size_and_time(output)
-                and record.get("beside", []) == [self._described(self._out / name) for name in _beside(record)]
+                and record.get("extra_outputs", []) == [self._described(self._out / n) for n in _extra_outputs(record)]
             )
         except OSError:
             return False
@@ -62,32 +62,33 @@ class Manifest:
         return described
 
     def open(self) -> None:
-        """Make the folder, and the file anew with one record an output.
+        """Create the folder, and rewrite the file with one record an output.
 
         Raises:
-            OutputError: the disk refuses.
+            OutputError: it cannot be written.
         """
         try:
             self._out.mkdir(parents=True, exist_ok=True)
             self._rewrite()
         except OSError as error:
-            raise self._refusal(error) from None
+            raise cannot_write(self.path, error) from None
 
-    def add(self, record: dict[str, Any], output: Path, beside: Sequence[Path] = ()) -> Record:
-        """Append the record of one bracket, completed by what the output is like, and what was written beside it.
+    def add(self, record: dict[str, Any], output: Path, extra_outputs: Sequence[Path] = ()) -> Record:
+        """Append the record of one bracket, completed by size and time of the output and its extra outputs.
 
         Raises:
-            OutputError: the disk refuses.
+            OutputError: it cannot be written.
         """
-        whole = record | {"output": self._name(output), "beside": [{"output": self._name(path)} for path in beside]}
+        extra = [{"output": self._name(path)} for path in extra_outputs]
+        whole = record | {"output": self._name(output), "extra_outputs": extra}
         try:
             if whole["status"] == DONE:
                 whole["output_size"], whole["output_mtime_ns"] = _size_and_time(output)
-                whole["beside"] = [self._described(path) for path in beside]
+                whole["extra_outputs"] = [self._described(path) for path in extra_outputs]
             with open(self.path, "ab", buffering=0) as file:
                 file.write(_line(whole))
         except OSError as error:
-            raise self._refusal(error) from None
+            raise cannot_write(self.path, error) from None
         self._records[whole["output"]] = whole
         return whole
 
@@ -106,27 +107,24 @@ class Manifest:
     def _name(self, output: Path) -> str:
         return output.relative_to(self._out).as_posix()
 
-    def _refusal(self, error: OSError) -> OutputError:
-        return OutputError(f"{display_name(self.path)} cannot be written: {error.strerror or error}")
-
 
 def results_below(folder: Path) -> frozenset[Path]:
-    """The results, as real paths, that manifests at or below a folder tell of."""
+    """The results, as real paths, that manifests at or below a folder list."""
     found = set()
     for place, _, names in os.walk(folder):
         if MANIFEST_NAME in names:
             for record in _read(Path(place) / MANIFEST_NAME):
-                written = (record["output"], *_beside(record))
+                written = (record["output"], *_extra_outputs(record))
                 found |= {Path(os.path.realpath(os.path.join(place, name))) for name in written}
     return frozenset(found)
 
 
-def _beside(record: Record) -> list[str]:
-    return [each["output"] for each in record.get("beside", [])]
+def _extra_outputs(record: Record) -> list[str]:
+    return [each["output"] for each in record.get("extra_outputs", [])]
 
 
 def _read(path: Path) -> Iterator[Record]:
-    """Records of a manifest; lines that are none (cut short by a crash) are passed over."""
+    """Records of a manifest; lines that are not records (torn by a crash) are skipped."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -143,7 +141,7 @@ def _read(path: Path) -> Iterator[Record]:
 
 
 def _line(record: Record) -> bytes:
-    return json.dumps(record).encode("ascii") + b"\n"  # Names that are no text survive as escapes.
+    return json.dumps(record).encode("ascii") + b"\n"  # Names that are not valid Unicode survive as escapes.
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

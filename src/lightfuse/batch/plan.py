@@ -1,4 +1,4 @@
-"""What a batch will do, settled before anything runs: which brackets become which files, and which are done."""
+"""The plan of a batch, made before anything runs: which brackets become which files, and which are up to date."""
 
 import os
 import string
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lightfuse.batch.manifest import Manifest
-from lightfuse.brackets.grouping import SortedBracket
+from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.images import format_of
 from lightfuse.options import compare_path, hdr_path
@@ -21,29 +21,29 @@ _EXAMPLE = {"scene": "kitchen", "first": "IMG_1", "last": "IMG_3", "count": 3, "
 
 @dataclass(frozen=True, slots=True)
 class BracketJob:
-    """One bracket to fuse into one file, and what else is written ``beside`` it."""
+    """One bracket to fuse into one file; ``extra_outputs`` are the other files written with it."""
 
     scene: str
     inputs: tuple[Path, ...]
     output: Path
-    beside: tuple[Path, ...] = ()
+    extra_outputs: tuple[Path, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All that is written."""
-        return self.output, *self.beside
+        """All files that are written."""
+        return self.output, *self.extra_outputs
 
 
 @dataclass(frozen=True)
 class NameSettings:
-    """How results are called.
+    """How results are named.
 
     Attributes:
         template: with the fields ``{scene}``, ``{first}`` and ``{last}`` (names of exposures without suffix),
             ``{count}`` (of exposures) and ``{number}`` (of the bracket in its folder, from 1).
         suffix: of the format, such as ``.jpg``.
-        compare: whether a comparison sheet is written beside each result.
-        hdr: suffix of the merged light written beside each result, such as ``.exr``; None for none.
+        compare: whether a comparison sheet is written with each result.
+        hdr: suffix of the merged HDR picture written with each result, such as ``.exr``; None for none.
     """
 
     template: str = "{scene}_fused"
@@ -62,25 +62,25 @@ class NameSettings:
             fields = [""]
         if not set(fields) <= _EXAMPLE.keys() or not self.template or "/" in self.template or os.sep in self.template:
             known = ", ".join(f"{{{name}}}" for name in _EXAMPLE)
-            raise OutputError(f"{self.template!r} is no template for file names; its fields may be {known}")
+            raise OutputError(f"{self.template!r} is not a template for file names; its fields may be {known}")
 
-    def beside(self, output: Path) -> tuple[Path, ...]:
-        """What is written beside an output."""
+    def extra_outputs(self, output: Path) -> tuple[Path, ...]:
+        """The other files written with an output."""
         sheet = (compare_path(output),) if self.compare else ()
         return sheet if self.hdr is None else (*sheet, hdr_path(output, self.hdr))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs to run, and those that need not run: done before and unchanged, or skipped because the file exists."""
+    """Jobs to run, and those not to run: up to date since an earlier run, or skipped because the file exists."""
 
     jobs: tuple[BracketJob, ...]
     unchanged: tuple[BracketJob, ...] = ()
     existing: tuple[BracketJob, ...] = ()
 
 
-def plan_jobs(brackets: Sequence[SortedBracket], out: Path, names: NameSettings = NameSettings()) -> list[BracketJob]:
-    """Give every bracket its output, below ``out`` as the bracket lies below the folder that was sorted.
+def plan_jobs(brackets: Sequence[GroupedBracket], out: Path, names: NameSettings = NameSettings()) -> list[BracketJob]:
+    """Give every bracket its output; folders below ``out`` mirror those below the folder that was grouped.
 
     Raises:
         OutputError: two brackets would write one file, or a result would replace an exposure.
@@ -88,19 +88,19 @@ def plan_jobs(brackets: Sequence[SortedBracket], out: Path, names: NameSettings 
     numbers: dict[Path, int] = {}
     jobs = []
     for bracket in brackets:
-        numbers[bracket.place] = numbers.get(bracket.place, 0) + 1
+        numbers[bracket.folder] = numbers.get(bracket.folder, 0) + 1
         name = names.template.format(
             scene=bracket.scene,
             first=bracket.shots[0].path.stem,
             last=bracket.shots[-1].path.stem,
             count=len(bracket.shots),
-            number=numbers[bracket.place],
+            number=numbers[bracket.folder],
         )
-        output = out / bracket.place / f"{name}{names.suffix}"
+        output = out / bracket.folder / f"{name}{names.suffix}"
         if ".." in output.relative_to(out).parts or name.startswith(("/", ".")):
-            raise OutputError(f"a result cannot be called {display_name(name)}; give another --name or --pattern")
+            raise OutputError(f"a result cannot be named {display_name(name)}; give another --name or --pattern")
         inputs = tuple(shot.path for shot in bracket.shots)
-        jobs.append(BracketJob(bracket.scene, inputs, output, names.beside(output)))
+        jobs.append(BracketJob(bracket.scene, inputs, output, names.extra_outputs(output)))
     _check_names(jobs)
     return jobs
 
@@ -108,17 +108,17 @@ def plan_jobs(brackets: Sequence[SortedBracket], out: Path, names: NameSettings 
 def plan_batch(
     jobs: Sequence[BracketJob], manifest: Manifest, digest: str, *, overwrite: bool = False, skip_existing: bool = False
 ) -> Plan:
-    """Tell jobs that must run from those whose result is there.
+    """Separate jobs that must run from those whose result exists.
 
     Args:
         jobs: every bracket.
         manifest: of the folder the results go to.
         digest: of the options; a result made with others is not up to date.
-        overwrite: replace results that are there and not up to date.
-        skip_existing: leave them alone.
+        overwrite: replace results that exist and are not up to date.
+        skip_existing: leave them as they are.
 
     Raises:
-        OutputError: results are there, not up to date, and neither option was given.
+        OutputError: results exist, are not up to date, and neither option was given.
     """
     if overwrite and skip_existing:
         raise OutputError("give --overwrite or --skip-existing, not both")
@@ -144,7 +144,7 @@ def _check_names(jobs: Sequence[BracketJob]) -> None:
     for owner, path in [(job, path) for job in jobs for path in job.files]:
         if os.path.realpath(path) in inputs:
             raise OutputError(f"{display_name(path)} is one of the exposures; give another --name or -o")
-        other = taken.setdefault(_as_the_disk_compares(path), owner)
+        other = taken.setdefault(_as_compared_by_disk(path), owner)
         if other is not owner:
             raise OutputError(
                 f"two brackets would be written to {display_name(path)}, that of {display_name(other.inputs[0])} "
@@ -152,6 +152,6 @@ def _check_names(jobs: Sequence[BracketJob]) -> None:
             )
 
 
-def _as_the_disk_compares(path: Path) -> str:
-    """File systems of macOS and Windows take two spellings of a name for one."""
+def _as_compared_by_disk(path: Path) -> str:
+    """A name as file systems compare it: those of macOS and Windows ignore case and Unicode normalisation."""
     return unicodedata.normalize("NFC", str(path)).casefold() if sys.platform in ("darwin", "win32") else str(path)

@@ -1,35 +1,48 @@
-"""A planned batch carried out: brackets side by side, each told of and recorded as it is done."""
+"""A planned batch carried out: brackets fused concurrently, each recorded and reported as it is finished."""
 
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from lightfuse.batch.capacity import choose_jobs, share_heaps
-from lightfuse.batch.coordinator import Coordinator, Outcome
-from lightfuse.batch.executors import open_lane
-from lightfuse.batch.manifest import Manifest
+from lightfuse.batch.executors import BatchExecutor, choose_concurrency, limit_malloc_arenas, open_executor
+from lightfuse.batch.manifest import DONE, FAILED, Manifest
 from lightfuse.batch.plan import BracketJob
-from lightfuse.batch.work import BatchSettings
-from lightfuse.fuser import usable_cores
+from lightfuse.batch.work import BatchSettings, JobResult, fuse_job
+from lightfuse.errors import LightFuseError
+from lightfuse.system import display_name, usable_cores
 
-_BLINK = 0.1  # Seconds: an interrupt that another thread received is noticed no later.
+_INTERRUPT_POLL = 0.1  # Seconds: an interrupt received by another thread is noticed no later.
+_EXECUTOR_POLL = 1.0  # Seconds: futures of a cluster that is gone may never end, so it is polled this often.
 
 
 @dataclass(frozen=True)
-class Running:
-    """How a batch runs.
+class RunSettings:
+    """How a batch is run.
 
     Attributes:
-        at_once: brackets under way at a time; None takes what suits the machine, or the cluster.
-        threads: that one bracket's fusing uses; None shares the cores out, and takes one on a cluster.
+        max_concurrent: brackets in progress at a time; None chooses what suits the machine, or the cluster.
+        threads: for fusing one bracket; None divides the cores among the brackets, and takes one on a cluster.
         executor: ``dask://HOST:PORT``, or None for this machine.
-        overwrite: replace files that are there.
+        overwrite: replace files that exist.
     """
 
-    at_once: int | None = None
+    max_concurrent: int | None = None
     threads: int | None = None
     executor: str | None = None
     overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of one bracket: the job, the result of its work, and its record in the manifest."""
+
+    job: BracketJob
+    result: JobResult
+    record: Mapping[str, Any]
 
 
 def run_batch(
@@ -37,43 +50,43 @@ def run_batch(
     settings: BatchSettings,
     manifest: Manifest,
     report: Callable[[Outcome], None],
-    running: Running = Running(),
+    running: RunSettings = RunSettings(),
 ) -> None:
-    """Fuse every bracket, some at a time, in whatever order they are done.
+    """Fuse every bracket, several at a time, in no particular order.
 
-    A bracket that fails is recorded and told like one that is done. When this is interrupted, or ``report`` raises, no
-    bracket is begun any more, and those under way are finished and recorded before the exception goes on.
+    A bracket that fails is recorded and reported like one that succeeds. If this is interrupted, or ``report`` raises,
+    no further bracket is started, and those in progress are finished and recorded before the exception propagates.
 
     Args:
         jobs: of a plan.
         settings: how each is fused.
-        manifest: gets a record a bracket.
-        report: called with every outcome, one at a time, on a thread of the batch's own.
+        manifest: gets one record a bracket.
+        report: called with every outcome, one at a time, on a thread of the batch.
         running: where, and how many at a time.
 
     Raises:
-        OutputError: the manifest cannot be written; what was under way is finished.
-        LightFuseError: the executor cannot be had.
+        OutputError: the manifest cannot be written; brackets in progress are finished first.
+        LightFuseError: the executor cannot be opened.
     """
     if not jobs:
         return
+    max_concurrent, threads = running.max_concurrent, running.threads or 1
     if running.executor is None:
-        share_heaps()
-        at_once: int | None = running.at_once or choose_jobs(jobs)
-        threads = running.threads or max(1, usable_cores() // (at_once or 1))
-    else:
-        at_once, threads = running.at_once, running.threads or 1
-    with open_lane(running.executor, at_once) as lane:
+        limit_malloc_arenas()
+        max_concurrent = max_concurrent or choose_concurrency(jobs)
+        threads = running.threads or max(1, usable_cores() // max_concurrent)
+    with open_executor(running.executor, max_concurrent) as executor:
         manifest.open()
-        _wait_for(Coordinator(jobs, settings, threads, manifest, lane, report, overwrite=running.overwrite))
+        coordinator = Coordinator(jobs, settings, threads, manifest, executor, report, overwrite=running.overwrite)
+        _run_to_end(coordinator)
 
 
-def _wait_for(coordinator: Coordinator) -> None:
-    # Not on this thread: an interrupt comes between any two of its steps, and the coordinator's must not be torn apart.
+def _run_to_end(coordinator: "Coordinator") -> None:
+    # On another thread: an interrupt is raised between any two instructions of the main thread.
     thread = threading.Thread(target=coordinator.run, name="lightfuse-batch")
     try:
         thread.start()
-        while not coordinator.ended.wait(_BLINK):
+        while not coordinator.ended.wait(_INTERRUPT_POLL):
             pass
     finally:
         coordinator.stop.set()
@@ -81,3 +94,123 @@ def _wait_for(coordinator: Coordinator) -> None:
             thread.join()
     if coordinator.error is not None:
         raise coordinator.error
+
+
+class Coordinator:
+    """Submits brackets, waits for them, records and reports them, until there are no more or ``stop`` is set.
+
+    Attributes:
+        ended: set when everything is finished.
+        error: the exception that ended the batch, if any.
+        stop: once set, no further bracket is started.
+    """
+
+    def __init__(
+        self,
+        jobs: Iterable[BracketJob],
+        settings: BatchSettings,
+        threads: int,
+        manifest: Manifest,
+        executor: BatchExecutor,
+        report: Callable[[Outcome], None],
+        *,
+        overwrite: bool,
+    ) -> None:
+        self.ended = threading.Event()
+        self.stop = threading.Event()
+        self.error: Exception | None = None
+        self._jobs, self._settings, self._threads = iter(jobs), settings, threads
+        self._manifest, self._executor, self._report, self._overwrite = manifest, executor, report, overwrite
+        self._in_progress: dict[Future[JobResult], tuple[BracketJob, list[dict[str, Any]]]] = {}
+        self._folders: set[Path] = set()
+
+    def run(self) -> None:
+        """Run the batch to its end; raises nothing, so that it can be the target of a thread."""
+        try:
+            self._submit_next()
+            while self._in_progress:
+                finished, _ = wait(self._in_progress, _EXECUTOR_POLL, FIRST_COMPLETED)
+                for future in finished:
+                    self._finish(*self._in_progress.pop(future), _result_of(future))
+                self._submit_next()
+        except Exception as error:  # Raised again by the waiting thread.
+            self._fail(error)
+            self._wait_for_rest()
+        finally:
+            if self._executor.workers_may_die:
+                _remove_temporary_files(self._folders)
+            self.ended.set()
+
+    def _wait_for_rest(self) -> None:
+        """Wait for brackets in progress, unless the executor is gone."""
+        while wait(self._in_progress, _EXECUTOR_POLL).not_done:
+            try:
+                self._executor.slots()
+            except LightFuseError:
+                return
+
+    def _submit_next(self) -> None:
+        slots = self._executor.slots()
+        while len(self._in_progress) < slots and not self.stop.is_set():
+            job = next(self._jobs, None)
+            if job is None:
+                return
+            self._submit(job)
+
+    def _submit(self, job: BracketJob) -> None:
+        try:
+            inputs = self._manifest.describe(job.inputs)
+            job.output.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(job.output.parent)
+            taken = [path for path in job.files if os.path.lexists(path)]
+            if taken and not self._overwrite:
+                raise FileExistsError(0, "it was created after the batch began", str(taken[0]))
+        except OSError as error:
+            name = display_name(os.fsdecode(error.filename or job.inputs[0]))
+            self._finish(job, [], JobResult(f"{name} cannot be used: {error.strerror}", 0.0))
+            return
+        # A worker that dies may leave its result; the next worker to run the task must be free to replace it.
+        overwrite = self._overwrite or self._executor.workers_may_die
+        paths = tuple(path.absolute() for path in job.inputs)
+        future = self._executor.executor.submit(
+            fuse_job, paths, job.output.absolute(), self._settings, self._threads, overwrite=overwrite
+        )
+        self._in_progress[future] = job, inputs
+
+    def _finish(self, job: BracketJob, inputs: list[dict[str, Any]], result: JobResult) -> None:
+        record = {
+            "scene": job.scene,
+            "status": FAILED if result.error else DONE,
+            "error": result.error,
+            "inputs": inputs,
+            "seconds": round(result.seconds, 3),
+            "megapixels": round(result.megapixels, 3),
+            "notes": list(result.notes),
+            "options": self._settings.digest,
+        }
+        outcome = Outcome(job, result, self._manifest.add(record, job.output, job.extra_outputs))
+        try:
+            self._report(outcome)
+        except Exception as error:  # Brackets in progress are still to be recorded.
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.error = self.error or error
+        self.stop.set()
+
+
+def _result_of(future: Future[JobResult]) -> JobResult:
+    """The result of a task; a bracket that killed its worker, or was lost by the cluster, has failed."""
+    try:
+        return future.result()
+    except CancelledError:
+        return JobResult("the cluster has lost it; run again to try once more", 0.0)
+    except Exception as error:
+        return JobResult(f"the cluster has failed at it ({type(error).__name__}: {error})", 0.0)
+
+
+def _remove_temporary_files(folders: Iterable[Path]) -> None:
+    """Remove the temporary files of workers that were killed while writing."""
+    for folder in folders:
+        for part in folder.glob(".lightfuse-*.part"):
+            part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The work of one bracket, as a function that can travel: in this process, or in a worker of a cluster."""
+"""The work on one bracket, as a picklable function: run in this process, or by a worker of a cluster."""
 
 import dataclasses
 import hashlib
@@ -20,13 +20,13 @@ _WITHOUT_EFFECT = ("overwrite", "stdout_suffix", "hdr", "max_pixels")
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How every bracket of a batch is fused: all but the files.
+    """How every bracket of a batch is fused: everything but the files.
 
     Attributes:
         weights: of the model.
         options: of every bracket; ``overwrite`` and ``hdr`` have no effect.
-        hdr: suffix of the merged light written beside each result; None for none.
-        digest: of all that shapes the result; made, not given.
+        hdr: suffix of the merged HDR picture written in addition to each result; None for none.
+        digest: of everything that shapes the result; computed, not given.
     """
 
     weights: Weights
@@ -39,8 +39,8 @@ class BatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Fused:
-    """What became of one bracket: done if there is no error; size of the result in megapixels, seconds it took."""
+class JobResult:
+    """The result of one bracket's work: the error or None, seconds taken, megapixels of the result, notes."""
 
     error: str | None
     seconds: float
@@ -50,8 +50,8 @@ class Fused:
 
 def fuse_job(
     inputs: tuple[Path, ...], output: Path, settings: BatchSettings, threads: int, *, overwrite: bool
-) -> Fused:
-    """Fuse one bracket's files into one; whatever goes wrong is told, not raised, and is this bracket's alone."""
+) -> JobResult:
+    """Fuse one bracket's files into one; errors are returned, not raised, so that they cost this bracket only."""
     start = time.perf_counter()
     try:
         hdr = None if settings.hdr is None else hdr_path(output, settings.hdr)
@@ -59,26 +59,29 @@ def fuse_job(
         fuser = _fuser(settings, threads)
         report = fuse_files(inputs, output, fuser, options)
     except LightFuseError as error:
-        return Fused(str(error), time.perf_counter() - start)
+        return JobResult(str(error), time.perf_counter() - start)
     except MemoryError:
-        return Fused("there is not enough memory for it; give fewer --jobs", time.perf_counter() - start)
-    except Exception as error:  # A hundred brackets must not be lost to a picture nobody thought of.
+        return JobResult("there is not enough memory for it; give fewer --jobs", time.perf_counter() - start)
+    except Exception as error:  # An unforeseen fault must not end the whole batch.
         first = display_name(inputs[0])
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return Fused(f"the bracket of {first} met a fault in LightFuse ({reason})", time.perf_counter() - start)
-    return Fused(None, time.perf_counter() - start, report.width * report.height / 1e6, tuple(report.notes))
+        return JobResult(
+            f"{first} could not be fused: a fault in LightFuse ({reason})",
+            time.perf_counter() - start,
+        )
+    return JobResult(None, time.perf_counter() - start, report.width * report.height / 1e6, tuple(report.notes))
 
 
 _fusers: dict[tuple[str, int], Fuser] = {}
-_making = threading.Lock()
+_fusers_lock = threading.Lock()
 
 
 def _fuser(settings: BatchSettings, threads: int) -> Fuser:
-    """The process's one Fuser, made when the first bracket asks."""
+    """The one Fuser of this process, made on first use."""
     key = settings.digest, threads
-    with _making:
+    with _fusers_lock:
         if key not in _fusers:
-            _fusers.clear()  # A worker outlives many batches.
+            _fusers.clear()  # A worker process may serve many batches.
             _fusers[key] = Fuser(settings.weights, threads)
         return _fusers[key]
 
@@ -89,8 +92,8 @@ def _digest(settings: BatchSettings) -> str:
     weights = settings.weights
     options = dataclasses.asdict(settings.options)
     effective = {name: value for name, value in options.items() if name not in _WITHOUT_EFFECT}
-    words = [__version__, weights.model, repr(weights.config), effective, settings.hdr]
-    digest = hashlib.sha256(json.dumps(words, sort_keys=True, default=repr).encode())
+    facts = [__version__, weights.model, repr(weights.config), effective, settings.hdr]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode())
     for name, tensor in sorted(weights.tensors.items()):
         digest.update(f"{name}{tensor.shape}".encode())
         digest.update(tensor.tobytes())

@@ -1,0 +1,1 @@
+"""Brackets: the exposures of one scene, found in folders, ordered from dark to bright, and selected for fusing."""

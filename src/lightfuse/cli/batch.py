@@ -127,7 +127,7 @@ def batch(
     manifest = room.Manifest(output, folder)
     plan = room.plan_batch(planned, manifest, settings.digest, overwrite=overwrite, skip_existing=skip_existing)
     with BatchReport(grouping, plan, output, quiet=quiet, as_json=json) as report:
-        running = room.Running(jobs, threads, executor, overwrite)
+        running = room.RunSettings(jobs, threads, executor, overwrite)
         room.run_batch(plan.jobs, settings, manifest, report, running)
     report.print_summary()
     if report.is_imperfect:

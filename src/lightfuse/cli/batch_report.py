@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from lightfuse.batch import BracketJob, Outcome, Plan
-from lightfuse.brackets.grouping import Grouping, LeftOut
+from lightfuse.brackets.files import LeftOut
+from lightfuse.brackets.grouping import Grouping
 from lightfuse.cli.printing import show
 from lightfuse.errors import DataError
 from lightfuse.system import display_name
@@ -64,7 +65,7 @@ class BatchReport:
     @property
     def is_imperfect(self) -> bool:
         """Whether a bracket failed or a picture could not be read."""
-        return bool(self._failed) or any(left.bad for left in self._left_out)
+        return bool(self._failed) or any(left.unreadable for left in self._left_out)
 
     def __enter__(self) -> "BatchReport":
         self._print_left_out()
@@ -80,12 +81,12 @@ class BatchReport:
     def __call__(self, outcome: Outcome) -> None:
         """Tell of one bracket."""
         self._done += 1
-        self._megapixels += outcome.fused.megapixels
-        if outcome.fused.error is not None:
+        self._megapixels += outcome.result.megapixels
+        if outcome.result.error is not None:
             self._failed.append(display_name(outcome.job.output.relative_to(self._out)))
-            self._say(f"{display_name(outcome.job.output)} was not made: {outcome.fused.error}")
+            self._say(f"{display_name(outcome.job.output)} was not made: {outcome.result.error}")
         if not self._quiet:
-            for note in outcome.fused.notes:
+            for note in outcome.result.notes:
                 self._say(f"note on {display_name(outcome.job.output)}: {note}")
         if self._as_json:
             paths = {"output": str(outcome.job.output), "inputs": [str(path) for path in outcome.job.inputs]}
@@ -113,7 +114,7 @@ class BatchReport:
     def _summary(self) -> str:
         seconds = time.monotonic() - self._start
         unbegun = len(self._plan.jobs) - self._done
-        unread = sum(left.bad for left in self._left_out)
+        unread = sum(left.unreadable for left in self._left_out)
         parts = [f"{_many(self._done - len(self._failed), 'bracket')} fused"]
         parts += [f"{len(self._failed)} failed ({_some(self._failed)})"] if self._failed else []
         parts += [f"{_many(unread, 'picture')} unreadable"] if unread else []
@@ -126,9 +127,9 @@ class BatchReport:
 
     def _print_left_out(self) -> None:
         for left in self._left_out:
-            if left.bad:
+            if left.unreadable:
                 self._say(_sentence(left))
-        others = [left for left in self._left_out if not left.bad]
+        others = [left for left in self._left_out if not left.unreadable]
         if not self._quiet:
             for left in others[:_NAMED]:
                 self._say(f"left out {_sentence(left)}")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.discover import FoundBracket, find_brackets
-from lightfuse.brackets.order import brightness, darkest_first
-from lightfuse.brackets.recipe import best_recipe, fuse_by
+from lightfuse.brackets.bracket import brightness, darkest_first
+from lightfuse.brackets.files import BracketFolder, find_brackets
+from lightfuse.brackets.selection import fuse_selection, select_exposures
 from lightfuse.errors import DataError, PictureError
 from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, mertens
 from lightfuse.evaluation.tables import ScoreTable, markdown_table
@@ -229,7 +229,7 @@ def report(table: ScoreTable) -> str:
     return f"{table.to_markdown(per_scene=True)}\n{markdown_table(heading, rows)}"
 
 
-def read_scene(bracket: FoundBracket, protocol: Protocol = DEFAULT_PROTOCOL) -> Scene:
+def read_scene(bracket: BracketFolder, protocol: Protocol = DEFAULT_PROTOCOL) -> Scene:
     """Read a bracket's exposures and reference and treat them as the protocol says.
 
     Raises:
@@ -252,13 +252,15 @@ def read_scene(bracket: FoundBracket, protocol: Protocol = DEFAULT_PROTOCOL) -> 
 
 
 def model_methods(fusers: Mapping[str, Fuser], *, whole_bracket: bool) -> dict[str, Method]:
-    """Models on the pair and, where whole brackets are measured, on these too (see `lightfuse.brackets.recipe`)."""
+    """Models on the pair and, where whole brackets are measured, on these too (see `lightfuse.brackets.selection`)."""
 
     def on_pair(fuser: Fuser) -> Method:
         return Method(lambda pair: as_unit(fuser(*pair)))
 
     def on_bracket(fuser: Fuser) -> Method:
-        return Method(lambda exposures: as_unit(fuse_by(best_recipe(exposures, fuser), exposures, fuser)), True)
+        return Method(
+            lambda exposures: as_unit(fuse_selection(select_exposures(exposures, fuser), exposures, fuser)), True
+        )
 
     methods = {name: on_pair(fuser) for name, fuser in fusers.items()}
     if whole_bracket:

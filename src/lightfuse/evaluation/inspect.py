@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightfuse.brackets.order import brightness, darkest_first
+from lightfuse.brackets.bracket import brightness, darkest_first
 from lightfuse.images import encode_picture, read_picture
 from lightfuse.metrics.pictures import Floats, Picture, as_unit, require_same_size
 from lightfuse.models import ContextConfig, ContextModel, PaperModel, Weights, from_weights

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.discover import find_brackets
+from lightfuse.brackets.files import find_brackets
 from lightfuse.errors import DataError
 from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.pictures import to_eight_bits

@@ -1,8 +1,8 @@
-"""High dynamic range: a bracket's merged light, and the files that hold it or glow by it."""
+"""High dynamic range: the merged exposures of a bracket, gain maps, and the files that hold them."""
 
-from lightfuse.hdr.files import GAIN_MAP_SUFFIXES, RADIANCE_SUFFIXES, check_hdr_output, write_hdr, write_radiance
+from lightfuse.hdr.files import GAIN_MAP_SUFFIXES, RADIANCE_SUFFIXES, check_hdr_output, write_hdr
 from lightfuse.hdr.gain_map import MAX_STOPS, GainMap, gain_map
-from lightfuse.hdr.merge import Radiance, merge_light
+from lightfuse.hdr.merge import Radiance, merge_radiance
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "check_hdr_output",
     "encode_gain_map_jpeg",
     "gain_map",
-    "merge_light",
+    "merge_radiance",
     "write_hdr",
-    "write_radiance",
 ]

@@ -1,4 +1,11 @@
-"""A bracket's exposures merged into the light they recorded."""
+"""Merge the exposures of a bracket into one linear HDR picture (a radiance map), by the camera's response curve.
+
+Cameras depart from the sRGB curve, most of all near white. Two exposures of one scene show how: where one has a value,
+the other, a known number of stops away, has another (the intensity mapping of Grossberg and Nayar, "Determining the
+Camera Response from Images: What Is Knowable?", PAMI 2003). The curve is fitted as in Debevec and Malik, "Recovering
+High Dynamic Range Radiance Maps from Photographs", SIGGRAPH 1997: least squares on log exposure with a penalty on the
+second difference; but as a smooth departure from sRGB, to which it falls back where the exposures say little.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,103 +13,111 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lightfuse.colorspace import rgb_problem, srgb_to_linear
 from lightfuse.errors import PictureError
-from lightfuse.hdr.response import Mapping, mapping_of, response_of, stops_between
-from lightfuse.hdr.transfer import Array, Floats, Light, look_up, steps_of
+
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
+Values = NDArray[np.float64]
 
 _ROWS_AT_ONCE = 64
 # A frame counts fully up to the first of these values (of its largest channel), and not at all from the second.
 _FULL, _CLIPPED = 0.72, 0.97
 
+# Of the intensity mapping:
+_SAMPLES = 300_000
+_BINS = 256
+_MIN_IN_BIN = 40
+_LOWEST, _HIGHEST = 6 / 255, 245 / 255  # of the brighter frame: above the noise, below clipping
+_LOWEST_DARK = 2.5 / 255  # of the darker frame: below, rounding to black biases means
+_MIN_BINS = 8
+
+# Of the response curve:
+_KNOTS = 33
+_STIFFNESS = 2.0  # weight of the second difference
+_PRIOR_WEIGHT = 0.03  # pull towards sRGB
+_MAX_DEPARTURE = 2.0  # stops
+
 
 @dataclass(frozen=True)
 class Radiance:
-    """The light of a scene.
+    """A scene in linear light.
 
     Attributes:
-        light: H×W×3 float32, linear, in the frames' primaries, ≥ 0, in the base exposure's unit: its middle grey is
+        pixels: H×W×3 float32, linear, in the frames' primaries, ≥ 0, in the base exposure's unit: its middle grey is
             0.21 (sRGB's 0.5), its white about 1.0.
-        stops: each frame's exposure against the base's, in stops, in the order the frames were given.
+        relative_ev: each frame's exposure relative to the base's, in stops, in the order the frames were given.
     """
 
-    light: Light
-    stops: tuple[float, ...]
+    pixels: Floats
+    relative_ev: tuple[float, ...]
 
 
-def merge_light(frames: Sequence[Array], stops: Sequence[float] | None = None, *, base: int | None = None) -> Radiance:
-    """Merge two or more aligned exposures of one still scene.
+def merge_radiance(
+    frames: Sequence[Array], relative_ev: Sequence[float] | None = None, *, base: int | None = None
+) -> Radiance:
+    """Merge two or more aligned exposures of one static scene.
 
-    Each frame's values become light by the response curve all of them share (see `response`). From the darkest frame
-    to the brightest, each takes over where it is not clipped, by the light it gathered: the weights that are best for
-    photon noise (its variance is as the light gathered), faded out from 72 to 97 % of white so that no seam shows.
+    Each frame's values become linear by the response curve that all of them share. From the darkest frame to the
+    brightest, each is blended in where it is not clipped, with its exposure as its weight: optimal for photon noise,
+    whose variance is proportional to the exposure. The weight fades out from 72 to 97 % of white, so no seam shows.
 
     Args:
         frames: RGB, H×W×3, of one shape and dtype: uint8, uint16 or float32 in [0, 1], encoded (sRGB or a like curve).
-        stops: the frames' exposures in stops, more is brighter (from EXIF); only differences count. None estimates
-            them from the pictures.
-        base: the frame whose unit the light is in; None takes the one whose mean is nearest the middle.
+        relative_ev: the frames' exposures in stops, more is brighter (from EXIF); only differences count. None
+            estimates them from the pictures.
+        base: the frame whose unit the result is in; None takes the one whose mean is nearest to mid-grey.
 
     Raises:
-        PictureError: fewer than two frames, frames that differ in shape or dtype, or the stops are too few or
-            not finite; or they are not given and two neighbours in exposure have no tones in common.
+        PictureError: fewer than two frames; frames that differ in shape or dtype; exposures that are too few or
+            not finite; or none are given and two neighbours in exposure have no tones in common.
     """
-    _check(frames, stops)
+    _check(frames, relative_ev)
     brightness = [_mean(frame) for frame in frames]
-    order = sorted(range(len(frames)), key=lambda i: brightness[i] if stops is None else stops[i])
+    order = sorted(range(len(frames)), key=lambda i: brightness[i] if relative_ev is None else relative_ev[i])
     neighbours = list(pairwise(order))
-    mappings = [mapping_of(frames[dark], frames[bright]) for dark, bright in neighbours]
+    mappings = [_intensity_mapping(frames[dark], frames[bright]) for dark, bright in neighbours]
     between = [
-        _estimated(mapping) if stops is None else stops[bright] - stops[dark]
+        _estimated_stops(mapping) if relative_ev is None else relative_ev[bright] - relative_ev[dark]
         for mapping, (dark, bright) in zip(mappings, neighbours, strict=True)
     ]
-    response = response_of(mappings, between, frames[0].dtype)
+    response = _response(mappings, between, frames[0].dtype)
     above_darkest = dict(zip(order, np.cumsum([0.0, *between]).tolist(), strict=True))
     if base is None:
         base = min(range(len(frames)), key=lambda i: abs(brightness[i] - 0.5))
-    relative = tuple(above_darkest[i] - above_darkest[base] for i in range(len(frames)))
-    return Radiance(_merged([frames[i] for i in order], [relative[i] for i in order], response), relative)
+    stops = tuple(above_darkest[i] - above_darkest[base] for i in range(len(frames)))
+    return Radiance(_merge([frames[i] for i in order], [stops[i] for i in order], response), stops)
 
 
-def _estimated(mapping: Mapping | None) -> float:
-    if mapping is None:
-        raise PictureError(
-            "two neighbouring exposures have no tones in common, so how far they are apart cannot be told; "
-            "give an exposure between them, or frames with EXIF"
-        )
-    return max(0.0, stops_between(mapping))
+def table_size(dtype: np.dtype[Any]) -> int:
+    """How many values a table for pictures of a dtype has: 256 for uint8, 65,536 for uint16 and float32."""
+    return 256 if dtype == np.uint8 else 65536
 
 
-def _merged(frames: Sequence[Array], stops: Sequence[float], response: Floats) -> Light:
-    """The light of frames from dark to bright, band by band."""
-    light: Light = np.empty(frames[0].shape, np.float32)
-    trust = _trust(frames[0].dtype)
-    for top in range(0, light.shape[0], _ROWS_AT_ONCE):
-        rows = slice(top, top + _ROWS_AT_ONCE)
-        bands = [np.ascontiguousarray(frame[rows]) for frame in frames]
-        light[rows] = _merged_band(bands, [2.0**stop for stop in stops], response, trust)
-    return light
+def look_up(picture: Array, table: Floats) -> Floats:
+    """The table's entries at a picture's values (uint8; uint16, or float32 in [0, 1] rounded to it): same shape."""
+    if picture.dtype == np.uint8:
+        import cv2
+
+        found: Floats = cv2.LUT(picture, table)
+        return found
+    if picture.dtype != np.uint16:
+        picture = np.rint(np.clip(picture, 0, 1) * np.float32(65535)).astype(np.uint16)
+    return np.take(table, picture, mode="clip")
 
 
-def _merged_band(bands: Sequence[Array], gathered: Sequence[float], response: Floats, trust: Floats) -> Light:
-    import cv2
-
-    light = look_up(bands[0], response * np.float32(1 / gathered[0]))
-    known = np.full(light.shape[:2], gathered[0], np.float32)
-    for band, exposure in zip(bands[1:], gathered[1:], strict=True):
-        first, second, third = cv2.split(band)
-        trusted = look_up(cv2.max(first, cv2.max(second, third)), trust)
-        share = trusted * (np.float32(exposure) / (known + np.float32(exposure)))
-        newer = look_up(band, response * np.float32(1 / exposure))
-        light += share[..., None] * (newer - light)
-        known += trusted * np.float32(exposure)
-    return light
-
-
-def _trust(dtype: np.dtype[Any]) -> Floats:
-    """How far each value of a frame's largest channel is trusted: 1, falling smoothly to 0 where it clips."""
-    place = np.clip((_CLIPPED - np.linspace(0, 1, steps_of(dtype))) / (_CLIPPED - _FULL), 0, 1)
-    return np.asarray(place * place * (3 - 2 * place), np.float32)
+def _check(frames: Sequence[Array], relative_ev: Sequence[float] | None) -> None:
+    if len(frames) < 2:
+        raise PictureError("merging to HDR takes two exposures or more")
+    for frame in frames:
+        if problem := rgb_problem(frame):
+            raise PictureError(f"a frame {problem}")
+        if frame.shape != frames[0].shape or frame.dtype != frames[0].dtype:
+            raise PictureError("the frames of a bracket must be of one size and type to be merged to HDR")
+    if relative_ev is not None and (len(relative_ev) != len(frames) or not np.isfinite(relative_ev).all()):
+        raise PictureError(f"{len(frames)} frames need as many exposures in stops, all of them finite numbers")
 
 
 def _mean(frame: Array) -> float:
@@ -110,15 +125,141 @@ def _mean(frame: Array) -> float:
     return mean if frame.dtype.kind == "f" else mean / float(np.iinfo(frame.dtype).max)
 
 
-def _check(frames: Sequence[Array], stops: Sequence[float] | None) -> None:
-    if len(frames) < 2:
-        raise PictureError("merging light takes two exposures or more")
-    for frame in frames:
-        if frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
-            raise PictureError(f"a frame must be RGB of shape height × width × 3, not {frame.shape}")
-        if frame.dtype not in (np.uint8, np.uint16, np.float32):
-            raise PictureError(f"a frame must be uint8, uint16 or float32, not {frame.dtype}")
-        if frame.shape != frames[0].shape or frame.dtype != frames[0].dtype:
-            raise PictureError("the frames of a bracket must be of one size and type to merge their light")
-    if stops is not None and (len(stops) != len(frames) or not np.isfinite(stops).all()):
-        raise PictureError(f"{len(frames)} frames need as many exposures in stops, all of them finite numbers")
+def _merge(frames: Sequence[Array], stops: Sequence[float], response: Floats) -> Floats:
+    """The linear picture of frames from dark to bright, band by band."""
+    merged: Floats = np.empty(frames[0].shape, np.float32)
+    weights = _clipping_weights(frames[0].dtype)
+    for top in range(0, merged.shape[0], _ROWS_AT_ONCE):
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        bands = [np.ascontiguousarray(frame[rows]) for frame in frames]
+        merged[rows] = _merge_band(bands, [2.0**stop for stop in stops], response, weights)
+    return merged
+
+
+def _merge_band(bands: Sequence[Array], exposures: Sequence[float], response: Floats, weights: Floats) -> Floats:
+    import cv2
+
+    merged = look_up(bands[0], response * np.float32(1 / exposures[0]))
+    total = np.full(merged.shape[:2], exposures[0], np.float32)
+    for band, exposure in zip(bands[1:], exposures[1:], strict=True):
+        first, second, third = cv2.split(band)
+        weight = look_up(cv2.max(first, cv2.max(second, third)), weights)
+        share = weight * (np.float32(exposure) / (total + np.float32(exposure)))
+        linear = look_up(band, response * np.float32(1 / exposure))
+        merged += share[..., None] * (linear - merged)
+        total += weight * np.float32(exposure)
+    return merged
+
+
+def _clipping_weights(dtype: np.dtype[Any]) -> Floats:
+    """The weight of each value of a frame's largest channel: 1, falling smoothly to 0 where it clips."""
+    place = np.clip((_CLIPPED - np.linspace(0, 1, table_size(dtype))) / (_CLIPPED - _FULL), 0, 1)
+    return np.asarray(place * place * (3 - 2 * place), np.float32)
+
+
+@dataclass(frozen=True)
+class _Mapping:
+    """The intensity mapping of two exposures: for values of the brighter, those of the darker; all in [0, 1].
+
+    ``weights`` grow with the number of pixels and with how finely stops are resolved at those values.
+    """
+
+    darker: Values
+    brighter: Values
+    weights: Values
+
+
+def _intensity_mapping(darker: Array, brighter: Array) -> _Mapping | None:
+    """The intensity mapping of two pictures (H×W×3, one shape and dtype), of all channels together.
+
+    For each value of the brighter picture, the less noisy one, the mean of the middle half of the darker one's values
+    there, which leaves out what moved or clipped. None where hardly a value was recorded by both.
+    """
+    dark, bright = _samples(darker), _samples(brighter)
+    order = np.argsort(bright, kind="stable")
+    dark, bright = dark[order], bright[order]
+    edges = np.searchsorted(bright, (np.arange(_BINS + 1) - 0.5) / (_BINS - 1))
+    pairs = []
+    for first, last in pairwise(edges):
+        if last - first < _MIN_IN_BIN:
+            continue
+        inside = np.sort(dark[first:last])
+        middle = inside[inside.size // 4 : inside.size - inside.size // 4]
+        pairs.append((float(middle.mean()), float(bright[first:last].mean()), float(inside.size)))
+    usable = [(d, b, n) for d, b, n in pairs if d >= _LOWEST_DARK and _LOWEST <= b <= _HIGHEST]
+    if len(usable) < _MIN_BINS:
+        return None
+    dark_values, bright_values, counts = (np.array(column) for column in zip(*usable, strict=True))
+    resolution = 1 / (_log_slope(dark_values) ** 2 + _log_slope(bright_values) ** 2)
+    return _Mapping(dark_values, bright_values, np.minimum(counts, 1000) * resolution)
+
+
+def _samples(picture: Array) -> Floats:
+    """Some hundred thousand of its values, all channels, in [0, 1]; the same places in every picture of one size."""
+    step = max(1, round((picture.size / _SAMPLES) ** 0.5))
+    taken: Floats = picture[step // 2 :: step, step // 2 :: step].reshape(-1).astype(np.float32)
+    return taken if picture.dtype.kind == "f" else taken / np.float32(np.iinfo(picture.dtype).max)
+
+
+def _log_slope(values: Values) -> Values:
+    """Stops of light per unit of value, under sRGB."""
+    step = 1e-4
+    slope: Values = np.log2(srgb_to_linear(values + step) / srgb_to_linear(values - step)) / (2 * step)
+    return slope
+
+
+def _estimated_stops(mapping: _Mapping | None) -> float:
+    """Stops between two exposures, if both are sRGB: the weighted median over the mapping's values; at least 0."""
+    if mapping is None:
+        raise PictureError(
+            "two neighbouring exposures have no tones in common, so how far they are apart cannot be told; "
+            "give an exposure between them, or frames with EXIF"
+        )
+    stops = _srgb_stops(mapping)
+    order = np.argsort(stops)
+    cumulated = np.cumsum(mapping.weights[order])
+    return max(0.0, float(stops[order][np.searchsorted(cumulated, cumulated[-1] / 2)]))
+
+
+def _srgb_stops(mapping: _Mapping) -> Values:
+    stops: Values = np.log2(srgb_to_linear(mapping.brighter) / srgb_to_linear(mapping.darker))
+    return stops
+
+
+def _response(mappings: Sequence[_Mapping | None], stops: Sequence[float], dtype: np.dtype[Any]) -> Floats:
+    """The camera's response: linear light for each value of a picture of ``dtype``, rising from 0.
+
+    At the middle value it equals sRGB, so that white is about 1.0, or above where the camera compresses highlights.
+
+    Args:
+        mappings: of pairs of exposures; None where a pair says nothing.
+        stops: between the two of each pair.
+        dtype: the table has `table_size` entries.
+    """
+    departure = _departure(mappings, stops)
+    values = np.linspace(0, 1, table_size(dtype))
+    bend = np.interp(values, np.linspace(0, 1, _KNOTS), departure - departure[_KNOTS // 2])
+    return np.asarray(np.maximum.accumulate(srgb_to_linear(values) * np.exp2(bend)), np.float32)
+
+
+def _departure(mappings: Sequence[_Mapping | None], stops: Sequence[float]) -> Values:
+    """Stops by which the response departs from sRGB at each knot: the least-squares solution."""
+    second = np.diff(np.eye(_KNOTS), n=2, axis=0)
+    normal = _STIFFNESS**2 * second.T @ second + _PRIOR_WEIGHT**2 * np.eye(_KNOTS)
+    right = np.zeros(_KNOTS)
+    for mapping, between in zip(mappings, stops, strict=True):
+        if mapping is None:
+            continue
+        rows = _knot_weights(mapping.brighter) - _knot_weights(mapping.darker)
+        weighted = rows * (mapping.weights / mapping.weights.sum())[:, None]
+        normal += weighted.T @ rows
+        right += weighted.T @ (between - _srgb_stops(mapping))
+    departure: Values = np.clip(np.linalg.solve(normal, right), -_MAX_DEPARTURE, _MAX_DEPARTURE)
+    return departure
+
+
+def _knot_weights(values: Values) -> Values:
+    """Weights (N×knots) that interpolate linearly between knots."""
+    place = values * (_KNOTS - 1)
+    weights: Values = np.maximum(1 - np.abs(place[:, None] - np.arange(_KNOTS)), 0)
+    return weights

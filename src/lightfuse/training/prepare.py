@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.discover import FoundBracket, find_brackets
+from lightfuse.brackets.files import BracketFolder, find_brackets
 from lightfuse.errors import DataError, PictureError
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
@@ -204,7 +204,7 @@ def _make_folder(out: Path) -> None:
 
 
 def _prepare_scene(
-    bracket: FoundBracket, split: str, out: Path, settings: PrepareSettings, skipped: list[Skipped]
+    bracket: BracketFolder, split: str, out: Path, settings: PrepareSettings, skipped: list[Skipped]
 ) -> Scene:
     exposures: list[tuple[float, str, NDArray[np.uint8]]] = []
     for path in bracket.exposures:

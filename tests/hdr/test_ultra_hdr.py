@@ -9,28 +9,28 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from lightfuse.colorspace import LUMINANCE_WEIGHTS, srgb_to_linear
 from lightfuse.errors import PictureError
-from lightfuse.hdr import encode_gain_map_jpeg, gain_map, merge_light
+from lightfuse.hdr import encode_gain_map_jpeg, gain_map, merge_radiance
 from lightfuse.images import Metadata, encode_picture, read_picture
 from tools.synthetic import Camera, Scene, tone_mapped
 
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+LUMINANCE = np.array(LUMINANCE_WEIGHTS)
 XMP_NAMES, ISO_NAME = b"hdrgm:", b"urn:iso:std:iso:ts:21496:-1"
 CONTAINER = "{http://ns.google.com/photos/1.0/container/}"
 ITEM = "{http://ns.google.com/photos/1.0/container/item/}"
 
 
 def linear(picture):
-    values = picture.astype(np.float64) / 255
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return srgb_to_linear(picture.astype(np.float64) / 255)
 
 
 @pytest.fixture(scope="module")
 def scene():
-    """A well fused picture, 8 bits, and the light behind it as three exposures recorded it."""
+    """A tone-mapped picture, 8 bits, and the radiance merged from three exposures."""
     light, evs = Scene(0).render(480, 320), (-3.0, 0.0, 3.0)
     frames = [Camera().photograph(light, ev, seed=i) for i, ev in enumerate(evs)]
-    return np.round(tone_mapped(light) * 255).astype(np.uint8), merge_light(frames, evs).light
+    return np.round(tone_mapped(light) * 255).astype(np.uint8), merge_radiance(frames, evs).pixels
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def jpeg(scene):
     return encode_gain_map_jpeg(*scene)
 
 
-def bright_rendering(jpeg):
-    """What a screen with all the headroom shows, as libultrahdr has it: linear, 1.0 is the base picture's white."""
+def hdr_rendition(jpeg):
+    """What a screen with full headroom shows, decoded by libultrahdr: linear, 1.0 is the base picture's white."""
     decoded = imagecodecs.ultrahdr_decode(jpeg)
     assert decoded.dtype == np.float16
     return decoded[..., :3].astype(np.float64)
@@ -70,16 +70,16 @@ def appended(jpeg):
     return jpeg[header + offset :][:size]
 
 
-def test_every_reader_sees_the_fused_picture(scene, jpeg):
+def test_ordinary_readers_show_the_fused_picture(scene, jpeg):
     plain = imagecodecs.jpeg8_decode(encode_picture(scene[0], ".jpg"))
     assert (imagecodecs.jpeg8_decode(jpeg) == plain).all()
     assert (np.asarray(Image.open(BytesIO(jpeg)).convert("RGB")) == plain).mean() > 0.99
     assert (read_picture(jpeg).pixels == plain).all()
 
 
-def test_highlights_come_back_in_their_true_relation(scene, jpeg):
+def test_gain_restores_highlights(scene, jpeg):
     fused, light = scene
-    shown, true = bright_rendering(jpeg) @ LUMINANCE, light @ LUMINANCE
+    shown, true = hdr_rendition(jpeg) @ LUMINANCE, light @ LUMINANCE
     middle = (linear(fused) @ LUMINANCE > 0.05) & (linear(fused) @ LUMINANCE < 0.4)
     level = np.median(np.log2(linear(fused)[middle] @ LUMINANCE) - np.log2(true[middle]))
     wanted = np.log2(true) + level - np.log2(linear(fused) @ LUMINANCE + 1e-6)
@@ -90,11 +90,11 @@ def test_highlights_come_back_in_their_true_relation(scene, jpeg):
     assert np.percentile(np.abs(off), 75) < 0.35
 
 
-def test_shadows_and_middle_tones_stay(scene, jpeg):
-    """Where the light is below what the fused picture shows as mid-grey, the bright rendering is the picture."""
+def test_shadows_and_mid_tones_get_no_gain(scene, jpeg):
+    """Where the light is below what the fused picture shows as mid-grey, the HDR rendition is the picture."""
     base = linear(imagecodecs.jpeg8_decode(jpeg)) @ LUMINANCE
     dark = scene[1] @ LUMINANCE < 0.05 * np.median(scene[1] @ LUMINANCE[:, None])
-    gain = np.log2((bright_rendering(jpeg) @ LUMINANCE + 1 / 64) / (base + 1 / 64))
+    gain = np.log2((hdr_rendition(jpeg) @ LUMINANCE + 1 / 64) / (base + 1 / 64))
     assert dark.mean() > 0.02
     assert np.percentile(np.abs(gain[dark]), 99) < 0.05
     assert (gain < 0.05).mean() > 0.4
@@ -102,13 +102,13 @@ def test_shadows_and_middle_tones_stay(scene, jpeg):
     assert gain.max() > 1.5
 
 
-def test_a_fused_picture_that_compresses_nothing_gets_no_gain():
+def test_uncompressed_picture_gets_no_gain():
     values = np.linspace(10, 240, 64 * 96).reshape(64, 96, 1)
     picture = np.round(np.repeat(values, 3, axis=2)).astype(np.uint8)
     assert gain_map(picture, linear(picture).astype(np.float32) * 5).levels.max() == 0
 
 
-def test_the_gain_rises_with_the_light_and_ends_below_the_largest():
+def test_gain_rises_with_radiance_up_to_max_stops():
     fused = np.full((64, 400, 3), 160, np.uint8)
     stops = np.where(np.arange(400) < 240, 0, (np.arange(400) - 240) / 20)
     light = (linear(fused) * np.exp2(stops)[None, :, None]).astype(np.float32)
@@ -121,8 +121,8 @@ def test_the_gain_rises_with_the_light_and_ends_below_the_largest():
     assert np.abs(row[exact] - stops[2::4][exact]).max() < 0.1
 
 
-def test_what_the_picture_shows_darker_than_the_light_gains_only_if_it_is_bright():
-    """A dark corner that the picture closes stays closed; a bright wall of the same ratio gains."""
+def test_only_highlights_gain():
+    """Where radiance exceeds the picture by the same ratio, a dark corner stays as it is and a bright wall gains."""
     fused = np.full((64, 240, 3), 150, np.uint8)
     fused[:, 120:180] = 12
     light = linear(fused).astype(np.float32)
@@ -135,7 +135,7 @@ def test_what_the_picture_shows_darker_than_the_light_gains_only_if_it_is_bright
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (4, 4), (257, 130), (64, 1)])
-def test_any_size_of_picture_is_written(shape):
+def test_any_size_is_written(shape):
     fused = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     light = linear(fused).astype(np.float32) ** 2 * 30
     gain = gain_map(fused, light)
@@ -146,7 +146,7 @@ def test_any_size_of_picture_is_written(shape):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_deeper_pictures_get_the_same_gain(scene, dtype):
+def test_16_bit_and_float_pictures_get_the_same_gain(scene, dtype):
     fused, light = scene
     deep = fused.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else fused.astype(np.float32) / 255
     shallow = gain_map(fused, light).levels.astype(int)
@@ -154,20 +154,20 @@ def test_deeper_pictures_get_the_same_gain(scene, dtype):
 
 
 @pytest.mark.parametrize("kept", ["ISO 21496-1", "XMP"])
-def test_either_form_of_metadata_is_enough(jpeg, kept):
+def test_xmp_or_iso_21496_alone_is_enough(jpeg, kept):
     name = XMP_NAMES if kept == "ISO 21496-1" else ISO_NAME
     assert jpeg.count(name) >= 2
     alone = jpeg.replace(name, b"x" * len(name))
-    assert np.abs(bright_rendering(alone) - bright_rendering(jpeg)).max() < 0.02
+    assert np.abs(hdr_rendition(alone) - hdr_rendition(jpeg)).max() < 0.02
 
 
-def test_without_either_form_there_is_no_gain(jpeg):
+def test_without_gain_metadata_it_is_no_ultra_hdr(jpeg):
     bare = jpeg.replace(XMP_NAMES, b"x" * len(XMP_NAMES)).replace(ISO_NAME, b"x" * len(ISO_NAME))
     with pytest.raises(imagecodecs.UltrahdrError):
         imagecodecs.ultrahdr_decode(bare)
 
 
-def test_the_index_and_the_directory_say_where_the_gain_map_is(jpeg):
+def test_mpf_index_and_xmp_directory_locate_the_gain_map(jpeg):
     gain = appended(jpeg)
     assert gain.startswith(b"\xff\xd8")
     assert gain.endswith(b"\xff\xd9")
@@ -177,7 +177,7 @@ def test_the_index_and_the_directory_say_where_the_gain_map_is(jpeg):
     assert items[1].get(f"{ITEM}Length") == str(len(gain))
 
 
-def test_exif_and_profile_of_the_base_are_kept(scene):
+def test_exif_and_icc_profile_are_kept(scene):
     exif = Image.Exif()
     exif[0x010F] = "Maker"
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -196,11 +196,11 @@ XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="a
 
 def written_xmp(scene, packet):
     data = encode_gain_map_jpeg(*scene, Metadata(xmp=packet))
-    assert bright_rendering(data).max() > 2
+    assert hdr_rendition(data).max() > 2
     return data, xmp_of(data)
 
 
-def test_the_bases_own_xmp_is_kept_but_what_it_said_of_a_gain_map_goes(scene):
+def test_xmp_is_kept_without_its_stale_gain_map(scene):
     stale = "<Container:Directory><Container:Item/></Container:Directory><xmp:Label>Küche</xmp:Label>"
     data, packet = written_xmp(scene, XMP.format(inside=stale).encode() + b"\n" * 50 + b"\0")
     root = ElementTree.fromstring(packet)
@@ -224,13 +224,13 @@ def test_the_bases_own_xmp_is_kept_but_what_it_said_of_a_gain_map_goes(scene):
     ],
     ids=["no XML", "broken", "no RDF", "entities", "too long"],
 )
-def test_xmp_that_cannot_be_kept_is_replaced(scene, packet):
+def test_unusable_xmp_is_replaced(scene, packet):
     _, written = written_xmp(scene, packet)
     assert b"Label" not in written
     assert b"GainMap" in written
 
 
-def test_a_picture_and_light_of_different_sizes_are_refused(scene):
+def test_picture_and_radiance_of_different_sizes_are_refused(scene):
     fused, light = scene
     with pytest.raises(PictureError, match=r"479×320 pixels, the fused picture 480×320"):
         encode_gain_map_jpeg(fused, np.ascontiguousarray(light[:, 1:]))

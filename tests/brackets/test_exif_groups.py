@@ -1,12 +1,11 @@
-"""Shots of one folder sorted into brackets by what EXIF says."""
+"""Shots of one folder grouped into brackets by EXIF."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from lightfuse.brackets.grouping.by_exif import group_by_exif
-from lightfuse.brackets.grouping.shots import Shot
+from lightfuse.brackets.exif_groups import Shot, group_by_exif, repeated_exposures, split_by_exposure
 from lightfuse.images import ShotInfo
 
 NOON = datetime(2026, 6, 21, 12)
@@ -32,68 +31,68 @@ def left(found):
     return {int(out.path.stem[-4:]): out.reason for out in found.left_out}
 
 
-def test_pauses_part_brackets_whose_exposures_all_differ():
+def test_long_gaps_separate_brackets():
     evs = [0, -2, 2, 4, 2.5, 6.5]
     found = group_by_exif(shots(evs, [0, 0.5, 1, 9, 9.5, 10]))
     assert names(found.groups) == [[1, 2, 3], [4, 5, 6]]
-    assert (left(found), found.told) == ({}, 6)
+    assert (left(found), found.with_exposure) == ({}, 6)
 
 
-def test_without_a_pause_the_pattern_parts_them():
+def test_repeating_exposures_separate_brackets_without_gaps():
     found = group_by_exif(shots([0, -2, 2] * 3, [0.5 * i for i in range(9)]))
     assert names(found.groups) == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
 
-def test_an_even_beat_of_slow_shots_is_no_row_of_pauses():
+def test_evenly_slow_shots_are_not_separated_by_time():
     found = group_by_exif(shots([0, -2, 2] * 3, [8 * i for i in range(9)]))
     assert names(found.groups) == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
 
-def test_long_exposures_are_no_pauses():
+def test_exposure_time_is_not_part_of_the_gap():
     evs = [0, 10.9, 5]  # The second takes 32 s.
     assert names(group_by_exif(shots(evs, [0, 0.5, 33])).groups) == [[1, 2, 3]]
 
 
-def test_the_longest_pause_is_a_setting():
+def test_longest_gap_can_be_set():
     two = shots([0, -2], [0, 20])
     assert names(group_by_exif(two).groups) == [[1, 2]]
     assert names(group_by_exif(two, max_gap=10).groups) == []
 
 
-def test_time_stamps_of_whole_seconds_are_enough():
+def test_time_stamps_in_whole_seconds_suffice():
     found = group_by_exif(shots([0, -2, 2, 1, -1, 3], [0, 0, 1, 12, 13, 13]))
     assert names(found.groups) == [[1, 2, 3], [4, 5, 6]]
 
 
-def test_time_counts_not_the_name():
+def test_shots_are_ordered_by_time_not_name():
     found = group_by_exif(shots([0, -2, 2, 0.5, -1.5, 2.5], [100, 101, 102, 0, 1, 2]))
     assert names(found.groups) == [[4, 5, 6], [1, 2, 3]]
 
 
-def test_without_times_names_and_pattern_count():
+def test_shots_without_time_are_ordered_by_name():
     found = group_by_exif(shots([0, -2, 2] * 2))
     assert names(found.groups) == [[1, 2, 3], [4, 5, 6]]
 
 
-def test_compensation_repeats_where_the_metered_exposure_wanders():
+def test_exposure_compensation_groups_brackets_while_metering_varies():
     evs = [0, -2, 2, 3.4, 1.4, 5.4]
     found = group_by_exif(shots(evs, [0, 1, 2, 3, 4, 5], exposure_bias=[0.0, -2.0, 2.0] * 2, exposure_mode=2))
     assert names(found.groups) == [[1, 2, 3], [4, 5, 6]]
 
 
-def test_two_cameras_in_one_folder_are_kept_apart():
+def test_shots_of_two_cameras_are_not_mixed():
     evs, seconds = [0, -2, 2], [0, 1, 2]
     mixed = shots(evs, seconds, model="A", serial="1") + shots([-2, 2], [0.5, 1.5], first=4, model="A", serial="2")
     assert sorted(names(group_by_exif(mixed).groups)) == [[1, 2, 3], [4, 5]]
 
 
-def test_a_picture_not_tagged_as_bracketing_stays_out():
+def test_a_shot_not_tagged_as_bracketing_is_left_out():
     found = group_by_exif(shots([1, 0, -2, 2], [0, 1, 1.5, 2], exposure_mode=[0, 2, 2, 2]))
     assert names(found.groups) == [[2, 3, 4]]
     assert left(found) == {1: "there is no second exposure of its scene"}
 
 
-def test_pictures_metered_one_by_one_are_no_bracket():
+def test_separately_metered_pictures_are_not_a_bracket():
     found = group_by_exif(shots([0, 1, -1], [0, 5, 10], exposure_bias=0.0, exposure_mode=0))
     assert found.groups == []
     assert all("metered" in reason for reason in left(found).values())
@@ -101,38 +100,95 @@ def test_pictures_metered_one_by_one_are_no_bracket():
 
 
 @pytest.mark.parametrize("evs", [[0, 0, 0], [0, 0.33, 0.33]])
-def test_a_burst_is_no_bracket(evs):
+def test_a_burst_is_not_a_bracket(evs):
     found = group_by_exif(shots(evs, [0, 0.2, 0.4]))
     assert found.groups == []
     assert sorted(left(found)) == [1, 2, 3]
 
 
-def test_an_exposure_shot_twice_counts_once():
+def test_a_repeated_exposure_is_left_out():
     found = group_by_exif(shots([-2, 0, 0, 2], [0, 1, 2, 3]))
     assert names(found.groups) == [[1, 2, 4]]
     assert left(found) == {3: "it repeats the exposure of IMG_0002.jpg"}
 
 
-def test_a_shot_without_exposure_is_told_and_the_others_are_sorted():
+def test_a_shot_without_exposure_is_left_out_and_the_others_grouped():
     some = shots([0, -2, 2], [0, 1, 2])
     some.insert(1, Shot(Path("IMG_0009.jpg")))
     found = group_by_exif(some)
     assert names(found.groups) == [[1, 2, 3]]
     assert left(found) == {9: "its EXIF tells no exposure"}
-    assert found.told == 3
+    assert found.with_exposure == 3
 
 
-def test_compensation_alone_is_enough():
+def test_exposure_compensation_alone_suffices():
     bare = [
         Shot(Path(f"IMG_{i:04d}.jpg"), ShotInfo(exposure_bias=bias)) for i, bias in enumerate([0.0, -1.0, 1.0] * 2, 1)
     ]
     assert names(group_by_exif(bare).groups) == [[1, 2, 3], [4, 5, 6]]
 
 
-def test_aperture_and_iso_are_exposure_too():
+def test_brackets_by_aperture_and_by_iso():
     info = {"exposure_time": 1 / 60, "taken": NOON}
     by_iso = [Shot(Path(f"IMG_{i:04d}.jpg"), ShotInfo(iso=iso, **info)) for i, iso in enumerate([100.0, 400.0], 1)]
     by_stop = [Shot(Path(f"IMG_{i:04d}.jpg"), ShotInfo(f_number=n, **info)) for i, n in enumerate([4.0, 8.0], 1)]
     for pair, difference in ((by_iso, 2), (by_stop, -2)):
         assert pair[1].ev - pair[0].ev == pytest.approx(difference)
         assert names(group_by_exif(pair).groups) == [[1, 2]]
+
+
+# ---- Division by exposure --------------------------------------------------------------------------------------------
+
+
+def lengths(evs):
+    groups = split_by_exposure(evs)
+    assert [i for group in groups for i in group] == list(range(len(evs)))
+    return [len(group) for group in groups]
+
+
+@pytest.mark.parametrize(
+    ("evs", "expected"),
+    [
+        ([], []),
+        ([1], [1]),
+        ([0, -2, 2], [3]),
+        ([0, -2, 2] * 4, [3, 3, 3, 3]),
+        ([-3, 3] * 3, [2, 2, 2]),
+        ([0, -1, 1, -2, 2, -3, 3] * 2, [7, 7]),
+        ([-4, -2, 0, 2, 4, 6], [6]),
+        ([0, -2, 2, 0, -2], [3, 2]),
+        ([0, -2, 2, 0], [3, 1]),
+        ([0, 0, 0], [3]),
+        ([0, -2, 2, 0.05, -2.1, 1.95], [3, 3]),
+    ],
+    ids=str,
+)
+def test_a_repeating_pattern_is_divided_at_each_start(evs, expected):
+    assert lengths(evs) == expected
+
+
+def test_drifting_light_does_not_hide_the_pattern():
+    evs = [step + drift for drift in (0, 0.5, 1, 0.4, -0.3) for step in (0, -2, 2)]
+    assert lengths(evs) == [3] * 5
+
+
+def test_a_ramp_is_one_bracket():
+    assert lengths([-3, -2, -1, 0, 1, 2, 3]) == [7]
+
+
+def test_rising_then_falling_exposures_are_two_brackets():
+    assert lengths([-2, 0, 2, 2, 0, -2]) == [3, 3]
+
+
+def test_a_repeated_exposure_stays_in_its_bracket():
+    assert lengths([-2, 0, 0, 2]) == [4]
+    assert repeated_exposures([-2, 0, 0, 2]) == {2: 1}
+    assert lengths([0, 0, -2, 2, 0, -2, 2]) == [4, 3]
+
+
+def test_brackets_of_different_length_are_divided_at_repeated_exposures():
+    assert lengths([0, -1, 1, 0, -2, 2, -4, 4]) == [3, 5]
+
+
+def test_a_third_of_a_stop_is_a_different_exposure():
+    assert repeated_exposures([0, 1 / 3, -1 / 3]) == {}

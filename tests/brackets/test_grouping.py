@@ -1,4 +1,4 @@
-"""A folder on disk sorted into brackets: what is found, what is passed over, what is refused."""
+"""Folders grouped into brackets: what is found, ignored, left out and refused."""
 
 import os
 
@@ -14,9 +14,9 @@ def group(folder, **settings):
 
 
 def brackets(grouping, folder):
-    """Scenes below their place, and the files in each, relative to the folder."""
+    """Scenes below their folder, and the files in each, relative to the folder."""
     return {
-        (b.place / b.scene).as_posix(): [shot.path.relative_to(folder).as_posix() for shot in b.shots]
+        (b.folder / b.scene).as_posix(): [shot.path.relative_to(folder).as_posix() for shot in b.shots]
         for b in grouping.brackets
     }
 
@@ -28,7 +28,7 @@ def left_out(grouping):
 # ---- Which method ----------------------------------------------------------------------------------------------------
 
 
-def test_a_flat_folder_is_sorted_by_exif(tmp_path):
+def test_a_flat_folder_is_grouped_by_exif(tmp_path):
     write_brackets(tmp_path, 3)
     found = group(tmp_path)
     assert found.method == "exif"
@@ -54,7 +54,7 @@ def test_folders_that_hold_one_bracket_each_are_brackets(tmp_path):
     }
 
 
-def test_nested_folders_of_several_brackets_are_sorted_by_exif_each(tmp_path):
+def test_nested_folders_of_several_brackets_are_each_grouped_by_exif(tmp_path):
     write_brackets(tmp_path / "a", 2)
     write_brackets(tmp_path / "b", 1, start=50)
     write_plain(tmp_path / "c" / "x.png", 20)
@@ -64,7 +64,7 @@ def test_nested_folders_of_several_brackets_are_sorted_by_exif_each(tmp_path):
     assert list(brackets(found, tmp_path)) == ["c", "a/IMG_0001", "a/IMG_0004", "b/IMG_0050"]
 
 
-def test_a_flat_pile_without_exif_is_refused_with_what_to_give(tmp_path):
+def test_many_pictures_without_exif_are_refused_with_advice(tmp_path):
     for i in range(6):
         write_plain(tmp_path / f"{i}.png")
     with pytest.raises(DataError, match=r"the 6 pictures in .* no EXIF .* give --count N, --pattern .* or --by folder"):
@@ -80,7 +80,7 @@ def test_a_flat_folder_of_two_is_one_bracket(tmp_path):
     assert brackets(group(folder), folder) == {"attic": ["a.png", "b.png"]}
 
 
-def test_by_count_goes_by_natural_name_order_in_each_folder(tmp_path):
+def test_count_takes_natural_name_order_in_each_folder(tmp_path):
     for name in ("2.png", "10.png", "1.png", "9.png", "sub/7.png", "sub/8.png"):
         write_plain(tmp_path / name)
     assert brackets(group(tmp_path, count=2), tmp_path) == {
@@ -90,15 +90,15 @@ def test_by_count_goes_by_natural_name_order_in_each_folder(tmp_path):
     }
 
 
-def test_a_count_that_does_not_fit_is_refused_before_everything_shifts(tmp_path):
+def test_a_count_that_does_not_divide_is_refused(tmp_path):
     for i in range(7):
         write_plain(tmp_path / "in" / f"{i}.png")
-    with pytest.raises(DataError, match=r"the 7 pictures in .*in cannot be shared out to brackets of 3"):
+    with pytest.raises(DataError, match=r"the 7 pictures in .*in cannot be divided into brackets of 3"):
         group(tmp_path, count=3)
 
 
 @pytest.mark.parametrize("pattern", ["{scene}_{ev}", r"(?P<scene>.+)_[-+\w]+"])
-def test_by_pattern_names_say_the_scene(tmp_path, pattern):
+def test_pattern_groups_by_scene_in_names(tmp_path, pattern):
     for name in ("living_room_-2.png", "living_room_+2.png", "été_0.png", "été_under.png", "sub/été_1.png"):
         write_plain(tmp_path / name)
     write_plain(tmp_path / "notes.png")
@@ -123,8 +123,8 @@ def test_a_pattern_with_a_slash_joins_folders(tmp_path):
     ("settings", "says"),
     [
         ({"pattern": "(.*)_x"}, "does not say which part is the scene"),
-        ({"pattern": "(?P<scene>"}, "is no regular expression"),
-        ({"pattern": "{scene}_{scene}"}, "is no regular expression: redefinition"),
+        ({"pattern": "(?P<scene>"}, "is not a regular expression"),
+        ({"pattern": "{scene}_{scene}"}, "is not a regular expression: redefinition"),
         ({"pattern": "{scene}!"}, "no picture's name matches the pattern .* a name here is 'a'"),
         ({"count": 1}, "two exposures or more, not 1"),
         ({"count": 2, "pattern": "{scene}"}, "give one way to sort"),
@@ -133,7 +133,7 @@ def test_a_pattern_with_a_slash_joins_folders(tmp_path):
         ({"by": "magic"}, "no method 'magic' .* auto, exif, count, pattern, folder"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(tmp_path, settings, says):
+def test_contradictory_settings_are_refused(tmp_path, settings, says):
     write_plain(tmp_path / "a.png")
     with pytest.raises(DataError, match=says):
         group(tmp_path, **settings)
@@ -142,7 +142,7 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, settings, says):
 # ---- What is in the folder -------------------------------------------------------------------------------------------
 
 
-def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
+def test_hidden_and_other_files_are_ignored(tmp_path):
     write_brackets(tmp_path, 1)
     (tmp_path / "readme.txt").write_text("hello")
     (tmp_path / "Thumbs.db").write_bytes(bytes(10))
@@ -153,7 +153,7 @@ def test_other_files_and_hidden_ones_are_passed_over(tmp_path):
     assert found.left_out == ()
 
 
-def test_references_are_no_exposures(tmp_path):
+def test_reference_pictures_are_left_out(tmp_path):
     for scene in ("1", "2"):
         write_brackets(tmp_path / scene, 1)
         write_plain(tmp_path / "Label" / f"{scene}.png")
@@ -173,7 +173,7 @@ def test_a_raw_and_its_jpeg_are_one_shot(tmp_path, raw, kept, twin):
     assert left_out(found)[f"IMG_0001.{twin}"] == f"it is the shot of IMG_0001.{kept}"
 
 
-def test_results_and_their_folder_are_no_exposures(tmp_path):
+def test_results_and_their_folder_are_not_exposures(tmp_path):
     write_brackets(tmp_path, 1)
     write_plain(tmp_path / "fused.jpg")
     write_brackets(tmp_path / "out", 1)
@@ -187,7 +187,7 @@ def test_results_may_go_to_the_folder_itself(tmp_path):
     assert len(group_folder(tmp_path, without=tmp_path).brackets) == 1
 
 
-def test_links_in_circles_end(tmp_path):
+def test_circular_links_terminate(tmp_path):
     write_brackets(tmp_path / "a", 1)
     (tmp_path / "a" / "up").symlink_to("..")
     (tmp_path / "again").symlink_to("a")
@@ -198,24 +198,24 @@ def test_links_in_circles_end(tmp_path):
     assert left_out(found) == dict.fromkeys(["loop.jpg", "gone.jpg"], "it is not a file, or a link that leads nowhere")
 
 
-def test_a_folder_only_a_link_leads_to_is_visited(tmp_path):
+def test_a_folder_reached_only_by_a_link_is_visited(tmp_path):
     write_brackets(tmp_path / "elsewhere", 1)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
     assert list(brackets(group(tmp_path / "in"), tmp_path / "in")) == ["linked"]
 
 
-def test_a_broken_file_is_named_and_costs_no_other_bracket(tmp_path):
+def test_an_unreadable_file_is_named_and_affects_its_bracket_only(tmp_path):
     write_brackets(tmp_path, 3)
     (tmp_path / "IMG_0005.jpg").write_bytes(b"\xff\xd8\xff no more")
     found = group(tmp_path)
     assert [len(b.shots) for b in found.brackets] == [3, 2, 3]
     (bad,) = found.left_out
-    assert (bad.path.name, bad.bad) == ("IMG_0005.jpg", True)
+    assert (bad.path.name, bad.unreadable) == ("IMG_0005.jpg", True)
     assert bad.reason.startswith("it is truncated")
 
 
-def test_lone_pictures_are_told(tmp_path):
+def test_single_pictures_are_left_out_with_a_reason(tmp_path):
     write_brackets(tmp_path, 1)
     write_shot(tmp_path / "IMG_0099.jpg", 0, 5000)
     assert left_out(group(tmp_path)) == {"IMG_0099.jpg": "there is no second exposure of its scene"}
@@ -223,7 +223,7 @@ def test_lone_pictures_are_told(tmp_path):
     assert left_out(group(tmp_path, by="folder")) == {"only.png": "it is the only exposure in its folder"}
 
 
-def test_strange_names_are_kept(tmp_path):
+def test_unusual_names_are_kept(tmp_path):
     strange = tmp_path / 'two words "quoted"\nand broken \udce9'
     try:
         write_brackets(os.fsdecode(os.fsencode(strange)), 1)

@@ -1,0 +1,260 @@
+"""A bracket: the frames of one scene at one depth, ordered from dark to bright, with their relative exposures (EV)."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import PictureError
+from lightfuse.images import Metadata, ShotInfo, UnreadableError, convert_profile
+
+Array = NDArray[Any]
+OrderedBy = Literal["exif", "brightness, EXIF missing", "brightness, EXIF contradicted"]
+
+MIDDLE_GREY = 0.5
+_DEPTHS = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1, np.dtype(np.float32): 2}
+_ROWS_MEASURED = 256
+_LEVEL = 1 / 255
+_SAME_EXPOSURE = 0.05  # EV. EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
+_TOLERATED_DROP = 2 * _LEVEL  # Brightness by which a longer exposure may be darker before EXIF is disbelieved.
+_DIFFERENT_BRIGHTNESS = 5 * _LEVEL  # Two frames this far apart cannot have had the same exposure.
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One exposure of a bracket.
+
+    Attributes:
+        pixels: RGB, H×W×3, uint8, uint16 or float32 in [0, 1].
+        name: the file name, or what else identifies the frame in messages.
+        metadata: EXIF, ICC profile and the like, as read.
+        shot: shutter time, aperture, ISO and so on, from EXIF.
+    """
+
+    pixels: Array
+    name: str
+    metadata: Metadata = field(default_factory=Metadata)
+    shot: ShotInfo = field(default_factory=ShotInfo)
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Frames of one size and depth, from dark to bright.
+
+    Attributes:
+        frames: two or more.
+        given: index of each frame among the frames given to `make_bracket`.
+        base: index of the base exposure in ``frames``.
+        relative_ev: exposure of each frame in EV above the darkest; None where EXIF does not say.
+        notes: remarks for the user, one sentence each.
+    """
+
+    frames: tuple[Frame, ...]
+    given: tuple[int, ...]
+    base: int
+    relative_ev: tuple[float, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> list[Array]:
+        """The pixels of each frame."""
+        return [frame.pixels for frame in self.frames]
+
+    @property
+    def base_frame(self) -> Frame:
+        """The base exposure: the others are aligned to it, and its metadata goes into the result."""
+        return self.frames[self.base]
+
+    def with_pixels(self, pixels: Sequence[Array], *notes: str) -> "Bracket":
+        """The same bracket with other pixels, one array per frame, and additional notes."""
+        frames = tuple(replace(frame, pixels=new) for frame, new in zip(self.frames, pixels, strict=True))
+        return replace(self, frames=frames, notes=(*self.notes, *notes))
+
+
+def make_bracket(frames: Sequence[Frame]) -> Bracket:
+    """Convert frames to one depth (the deepest among them) and order them from dark to bright.
+
+    Raises:
+        PictureError: the frames differ in size, or there are fewer than two.
+    """
+    if len(frames) < 2:
+        raise PictureError(f"fusing takes two or more exposures of one scene; {len(frames)} given")
+    _check_sizes(frames)
+    deep = same_depth([frame.pixels for frame in frames])
+    levels = [brightness(_sample_rows(picture)) for picture in deep]
+    order = exposure_order(levels, [frame.shot for frame in frames])
+    ordered = tuple(replace(frames[i], pixels=deep[i]) for i in order.positions)
+    rising = [levels[i] for i in order.positions]
+    notes = (*_camera_notes(ordered), *_order_notes(order.by, len(frames)), *_duplicate_notes(ordered, rising))
+    return Bracket(ordered, order.positions, base_exposure(rising), order.relative_ev, notes)
+
+
+def in_one_profile(bracket: Bracket) -> Bracket:
+    """Convert every frame to the base exposure's ICC colour profile (no profile means sRGB).
+
+    Raises:
+        PictureError: a profile cannot be used.
+    """
+    base = bracket.base_frame
+    if all(frame.metadata.icc == base.metadata.icc for frame in bracket.frames):
+        return bracket
+    pixels = [_in_profile(frame, base.metadata.icc) for frame in bracket.frames]
+    converted = [f.name for f, new in zip(bracket.frames, pixels, strict=True) if new is not f.pixels]
+    if not converted:
+        return bracket
+    return bracket.with_pixels(pixels, f"{', '.join(converted)}: converted to the colour profile of {base.name}")
+
+
+def same_depth(pictures: Sequence[Array]) -> list[Array]:
+    """Convert pictures to the deepest of their dtypes: uint8 to uint16, integers to float32."""
+    dtypes = {picture.dtype for picture in pictures}
+    if len(dtypes) == 1 or not dtypes <= _DEPTHS.keys():
+        return list(pictures)
+    target = max(dtypes, key=lambda dtype: _DEPTHS[dtype])
+    return [_deepen(picture, target) for picture in pictures]
+
+
+# ---- Order and exposure ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ExposureOrder:
+    """The order of a bracket's exposures, from dark to bright.
+
+    Attributes:
+        positions: index of each exposure, darkest first, among those given.
+        relative_ev: exposure of each in EV above the darkest, in the same order; None where EXIF does not say.
+        by: the criterion: EXIF, or brightness where EXIF is missing or contradicted by brightness.
+    """
+
+    positions: tuple[int, ...]
+    relative_ev: tuple[float, ...] | None = None
+    by: OrderedBy = "exif"
+
+
+def exposure_order(brightnesses: Sequence[float], shots: Sequence[ShotInfo]) -> ExposureOrder:
+    """Order exposures by EXIF where brightness does not contradict it, otherwise by brightness.
+
+    Args:
+        brightnesses: mean value of each exposure, in [0, 1].
+        shots: EXIF of each exposure.
+    """
+    by_brightness = tuple(darkest_first(brightnesses))
+    evs = relative_exposures(shots)
+    if evs is None:
+        return ExposureOrder(by_brightness, by="brightness, EXIF missing")
+    by_exif = sorted(range(len(evs)), key=lambda i: (evs[i], brightnesses[i]))
+    if _contradicted(by_exif, evs, brightnesses):
+        return ExposureOrder(by_brightness, by="brightness, EXIF contradicted")
+    return ExposureOrder(tuple(by_exif), tuple(evs[i] - evs[by_exif[0]] for i in by_exif))
+
+
+def relative_exposure(shot: ShotInfo) -> float | None:
+    """Relative exposure log2(t · ISO / N²) in EV, larger for brighter; None without a shutter time.
+
+    A missing ISO counts as 100 and a missing aperture as f/1 (a lens without contacts, a phone): only differences
+    within a bracket matter.
+    """
+    if shot.exposure_time is None:
+        return None
+    return math.log2(shot.exposure_time * (shot.iso or 100.0) / (shot.f_number or 1.0) ** 2)
+
+
+def relative_exposures(shots: Sequence[ShotInfo]) -> list[float] | None:
+    """Relative exposure of each shot in EV.
+
+    None where a shutter time is missing, or ISO or aperture is given for some of the shots only.
+    """
+    for given in ([shot.iso for shot in shots], [shot.f_number for shot in shots]):
+        if None in given and any(value is not None for value in given):
+            return None
+    evs = [ev for shot in shots if (ev := relative_exposure(shot)) is not None]
+    return evs if len(evs) == len(shots) else None
+
+
+def brightness(picture: Array) -> float:
+    """Mean of all values of an H×W×3 uint8, uint16 or float32 picture, in [0, 1]."""
+    from lightfuse import core
+
+    _, _, mean, _ = core.measure(picture, threads=1)
+    return mean / {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(picture.dtype, 1.0)
+
+
+def darkest_first(brightnesses: Sequence[float]) -> list[int]:
+    """Indices that sort exposures from dark to bright by mean pixel value, as the paper does."""
+    return sorted(range(len(brightnesses)), key=lambda i: brightnesses[i])
+
+
+def base_exposure(brightnesses: Sequence[float]) -> int:
+    """Index of the base exposure: the one whose mean brightness is nearest to middle grey."""
+    return min(range(len(brightnesses)), key=lambda i: abs(brightnesses[i] - MIDDLE_GREY))
+
+
+def _contradicted(order: Sequence[int], evs: Sequence[float], brightnesses: Sequence[float]) -> bool:
+    for darker, brighter in itertools.pairwise(order):
+        rise = brightnesses[brighter] - brightnesses[darker]
+        if rise < -_TOLERATED_DROP:
+            return True
+        if evs[brighter] - evs[darker] < _SAME_EXPOSURE and rise > _DIFFERENT_BRIGHTNESS:
+            return True
+    return False
+
+
+# ---- Checks and notes ------------------------------------------------------------------------------------------------
+
+
+def _deepen(picture: Array, target: np.dtype[Any]) -> Array:
+    if picture.dtype == target:
+        return picture
+    if target == np.uint16:
+        return picture.astype(np.uint16) * np.uint16(257)
+    return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+
+
+def _in_profile(frame: Frame, icc: bytes | None) -> Array:
+    try:
+        return convert_profile(frame.pixels, frame.metadata.icc, icc)
+    except UnreadableError as error:
+        raise PictureError(f"{frame.name} {error}") from None
+
+
+def _sample_rows(picture: Array) -> Array:
+    """Evenly spaced rows of a large picture, enough to measure its brightness to a fraction of a level."""
+    return picture[:: max(1, picture.shape[0] // _ROWS_MEASURED)]
+
+
+def _check_sizes(frames: Sequence[Frame]) -> None:
+    first = frames[0]
+    for other in frames[1:]:
+        if other.pixels.shape != first.pixels.shape:
+            sizes = [f"{f.name} is {f.pixels.shape[1]}×{f.pixels.shape[0]}" for f in (first, other)]
+            raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give exposures of one size")
+
+
+def _order_notes(by: OrderedBy, count: int) -> list[str]:
+    if by == "brightness, EXIF contradicted":
+        return ["EXIF and brightness disagree about the exposures; they were put in order by brightness"]
+    if by == "brightness, EXIF missing" and count > 2:  # Of two, the darker is under by definition.
+        return ["EXIF does not say how every exposure was made; they were put in order by brightness"]
+    return []
+
+
+def _duplicate_notes(frames: Sequence[Frame], levels: Sequence[float]) -> list[str]:
+    """A note for each pair of neighbours with the same pixels, such as a copy under another name."""
+    pairs = zip(itertools.pairwise(frames), itertools.pairwise(levels), strict=True)
+    equal = [pair for pair, (low, high) in pairs if low == high]  # Whole pictures are compared only where means agree.
+    return [f"{a.name} and {b.name} are the same picture" for a, b in equal if np.array_equal(a.pixels, b.pixels)]
+
+
+def _camera_notes(frames: Sequence[Frame]) -> list[str]:
+    cameras = {(f.shot.make, f.shot.model, f.shot.serial): f.name for f in frames if f.shot.model}
+    if len(cameras) < 2:
+        return []
+    (_, first, _), (_, second, _) = list(cameras)[:2]
+    a, b = list(cameras.values())[:2]
+    described = f"{a} with {first}, {b} with {second}" if first != second else f"{a} and {b} with two of {first}"
+    return [f"the exposures come from different cameras: {described}"]

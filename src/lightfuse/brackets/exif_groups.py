@@ -1,0 +1,239 @@
+"""Brackets by EXIF: shots of one camera, close in time, divided where their exposures start to repeat."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from lightfuse.brackets.bracket import relative_exposure
+from lightfuse.brackets.files import LeftOut, natural_key
+from lightfuse.images import ShotInfo
+from lightfuse.system import display_name
+
+AUTOMATIC, BRACKETING = 0, 2  # EXIF ExposureMode.
+_SAME_EV = 0.2  # Less than the third of a stop cameras step by, more than the rounding of 1/60 s.
+_MAX_DRIFT = 0.5  # Change of light from one bracket to the next, as a fraction of the bracket's EV range.
+_BURST_GAP = 2.0  # Seconds between shots of a burst, as seen through time stamps of whole seconds.
+_GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket.
+_MIN_EV_RANGE = 0.6  # From darkest to brightest: three exposures a third of a stop apart.
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One exposure: its file, and its EXIF."""
+
+    path: Path
+    info: ShotInfo = field(default_factory=ShotInfo)
+
+    @property
+    def camera(self) -> tuple[str, str, str]:
+        """Make, model and serial number, each empty where EXIF does not say."""
+        return self.info.make or "", self.info.model or "", self.info.serial or ""
+
+    @property
+    def ev(self) -> float | None:
+        """Relative exposure in EV, larger for brighter; None without a shutter time."""
+        return relative_exposure(self.info)
+
+
+@dataclass
+class ExifGroups:
+    """The brackets of one folder according to EXIF.
+
+    Attributes:
+        groups: the shots of each bracket, two or more, in order of time.
+        left_out: shots that belong to no bracket.
+        with_exposure: number of shots whose EXIF gives an exposure.
+    """
+
+    groups: list[tuple[Shot, ...]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    with_exposure: int = 0
+
+
+def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
+    """Group the shots of one folder into brackets by camera, time, bracketing tags and exposure.
+
+    Shots without a time are taken in name order, as if shot in one burst.
+
+    Args:
+        shots: in natural name order.
+        max_gap: seconds between the end of one shot and the start of the next that always end a bracket.
+    """
+    found = ExifGroups()
+    cameras: dict[tuple[str, str, str], list[Shot]] = {}
+    for shot in shots:
+        if shot.ev is None and shot.info.exposure_bias is None:
+            found.left_out.append(LeftOut(shot.path, "its EXIF tells no exposure"))
+        else:
+            found.with_exposure += 1
+            cameras.setdefault(shot.camera, []).append(shot)
+    for of_one_camera in cameras.values():
+        for cluster in _clusters(of_one_camera, max_gap):
+            _group_cluster(cluster, found)
+    found.groups.sort(key=lambda group: _by_time(group[0]))
+    return found
+
+
+def _by_time(shot: Shot) -> tuple[datetime, list[tuple[int, int, str]]]:
+    return shot.info.taken or datetime.max, natural_key(shot.path.name)
+
+
+# ---- Clusters in time ------------------------------------------------------------------------------------------------
+
+
+def _clusters(shots: Sequence[Shot], max_gap: float) -> Iterator[list[Shot]]:
+    """Runs of shots without a long gap, and either all or none of them tagged as auto exposure bracketing."""
+    timed = sorted((shot for shot in shots if shot.info.taken), key=_by_time)
+    limit = _longest_gap_within([_gap(a, b) for a, b in pairwise(timed)], max_gap)
+    for run in (timed, [shot for shot in shots if not shot.info.taken]):
+        cluster: list[Shot] = []
+        for shot in run:
+            if cluster and (_gap(cluster[-1], shot) > limit or _is_bracketing(cluster[-1]) != _is_bracketing(shot)):
+                yield cluster
+                cluster = []
+            cluster.append(shot)
+        if cluster:
+            yield cluster
+
+
+def _gap(before: Shot, after: Shot) -> float:
+    """Seconds from the end of one exposure to the start of the next; 0 where a time is missing."""
+    if before.info.taken is None or after.info.taken is None:
+        return 0.0
+    return max(0.0, (after.info.taken - before.info.taken).total_seconds() - (before.info.exposure_time or 0.0))
+
+
+def _longest_gap_within(gaps: Sequence[float], max_gap: float) -> float:
+    """The longest gap that may still lie within a bracket: a multiple of the lower quartile of all gaps.
+
+    In a series of brackets of n shots, n − 1 of n gaps lie within brackets: at least half of them.
+    """
+    short = sorted(gap for gap in gaps if gap <= max_gap)
+    if not short:
+        return max_gap
+    return min(max_gap, max(_BURST_GAP, _GAP_FACTOR * short[(len(short) - 1) // 4]))
+
+
+def _is_bracketing(shot: Shot) -> bool:
+    return shot.info.exposure_mode == BRACKETING
+
+
+def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:
+    steps = _exposure_steps(cluster)
+    for group in split_by_exposure(steps):
+        again = repeated_exposures([steps[i] for i in group])
+        shots = [cluster[i] for i in group]
+        kept = tuple(shot for i, shot in enumerate(shots) if i not in again)
+        ev_range = max(steps[i] for i in group) - min(steps[i] for i in group)
+        if ev_range < _MIN_EV_RANGE or _is_metered_anew(kept):
+            found.left_out += [LeftOut(shot.path, _reason_for_no_bracket(shots)) for shot in shots]
+            continue
+        found.groups.append(kept)
+        found.left_out += [
+            LeftOut(shots[i].path, f"it repeats the exposure of {display_name(shots[first].path.name)}")
+            for i, first in again.items()
+        ]
+
+
+def _exposure_steps(cluster: Sequence[Shot]) -> list[float]:
+    """The steps of a bracket in EV: exposure compensation where it varies, otherwise relative exposure.
+
+    With automatic exposure, compensation repeats from bracket to bracket while relative exposure follows the light.
+    """
+    biases = [shot.info.exposure_bias for shot in cluster]
+    evs = [shot.ev for shot in cluster]
+    known = [bias for bias in biases if bias is not None]
+    if None in evs or (len(known) == len(cluster) and max(known) - min(known) > _SAME_EV):
+        return [bias or 0.0 for bias in biases]
+    return [ev or 0.0 for ev in evs]
+
+
+def _is_metered_anew(shots: Sequence[Shot]) -> bool:
+    """Whether the exposures differ only because the camera metered each of some separate pictures."""
+    automatic = all(shot.info.exposure_mode == AUTOMATIC for shot in shots)
+    biases = {shot.info.exposure_bias or 0.0 for shot in shots}
+    return automatic and len(biases) == 1 and any(_gap(a, b) > _BURST_GAP for a, b in pairwise(shots))
+
+
+def _reason_for_no_bracket(shots: Sequence[Shot]) -> str:
+    if len(shots) == 1:
+        return "there is no second exposure of its scene"
+    return "it has the exposure of the pictures around it, or the camera metered each anew: no bracket"
+
+
+# ---- Division by exposure --------------------------------------------------------------------------------------------
+
+
+def split_by_exposure(evs: Sequence[float]) -> list[range]:
+    """Divide consecutive shots into brackets; returns ranges of indices that cover them all, in order.
+
+    Tried in turn: a repeating pattern (0 −2 +2, 0 −2 +2), also while the light drifts, and possibly cut short at the
+    end; groups of the same exposures in any order (−2 0 +2, +2 0 −2); one bracket with an exposure shot twice
+    (−2 0 0 +2); otherwise a new bracket wherever an exposure comes back.
+
+    Args:
+        evs: of each shot, in EV.
+    """
+    count = len(evs)
+    if count == 0:
+        return []
+    period = _period(evs)
+    if period:
+        return [range(start, min(start + period, count)) for start in range(0, count, period)]
+    greedy = _split_at_repeats(evs)
+    if len(greedy) == 1 or _have_same_exposures(evs, greedy):
+        return greedy
+    unrepeated = [0] + [here for before, here in pairwise(range(count)) if not _is_same(evs[before], evs[here])]
+    if len(unrepeated) == count:
+        return greedy
+    starts = [unrepeated[group.start] for group in split_by_exposure([evs[i] for i in unrepeated])]
+    return [range(a, b) for a, b in pairwise([*starts, count])]
+
+
+def repeated_exposures(evs: Sequence[float]) -> dict[int, int]:
+    """Indices of shots that repeat the exposure of an earlier one, each with the index of the first such shot."""
+    found: dict[int, int] = {}
+    for here, ev in enumerate(evs):
+        first = next((i for i in range(here) if _is_same(evs[i], ev)), here)
+        if first != here:
+            found[here] = first
+    return found
+
+
+def _period(evs: Sequence[float]) -> int | None:
+    """The smallest number of different exposures, at least two, that all shots repeat periodically."""
+    for period in range(2, len(evs)):
+        if repeated_exposures(evs[:period]):
+            return None  # As in every longer pattern.
+        if all(_continues(evs, start, period) for start in range(period, len(evs), period)):
+            return period
+    return None
+
+
+def _continues(evs: Sequence[float], start: int, period: int) -> bool:
+    """Whether the bracket from ``start`` has the steps of the one before it, and nearly the same light."""
+    before, here = evs[start - period : start], evs[start : start + period]
+    drift = here[0] - before[0]
+    conclusive = len(here) == period or start > period  # One bracket and a part of another prove no drift.
+    allowed = _MAX_DRIFT * (max(before) - min(before)) if conclusive else _SAME_EV
+    return abs(drift) <= allowed and all(_is_same(h - drift, b) for h, b in zip(here, before, strict=False))
+
+
+def _split_at_repeats(evs: Sequence[float]) -> list[range]:
+    starts = [0]
+    for i in range(1, len(evs)):
+        if any(_is_same(evs[j], evs[i]) for j in range(starts[-1], i)):
+            starts.append(i)
+    return [range(a, b) for a, b in pairwise([*starts, len(evs)])]
+
+
+def _have_same_exposures(evs: Sequence[float], groups: Sequence[range]) -> bool:
+    """Whether all groups hold the same exposures, two or more, in any order."""
+    first, *others = (sorted(evs[i] for i in group) for group in groups)
+    return len(first) >= 2 and all(len(other) == len(first) and all(map(_is_same, first, other)) for other in others)
+
+
+def _is_same(a: float, b: float) -> bool:
+    return abs(a - b) < _SAME_EV

@@ -1,0 +1,279 @@
+"""The pictures of a folder grouped into brackets: by EXIF, by number, by name or by folder."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightfuse.brackets.exif_groups import ExifGroups, Shot, group_by_exif
+from lightfuse.brackets.files import LeftOut, Listing, list_exposures
+from lightfuse.errors import DataError, PictureError
+from lightfuse.images import ShotInfo, probe_picture
+from lightfuse.system import display_name
+
+METHODS = ("auto", "exif", "count", "pattern", "folder")
+
+_ADVICE = "give --count N, --pattern '{scene}_{ev}' or --by folder"
+_MOST_IN_A_FOLDER = 20  # More pictures without EXIF are hardly one bracket.
+_MOST_IN_TOP_FOLDER = 3
+_READERS = 8
+
+_SCENE = "scene"
+_FIELDS = {
+    _SCENE: "(?P<scene>.+?)",
+    "ev": r"[+-]?[^\W_]+(?:[.,]\d+)?",  # -2, +0.7, 0ev, under
+    "n": r"\d+",
+}
+_ANY_TEXT = "[^/]*?"
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """How a folder is grouped.
+
+    Attributes:
+        by: one of `METHODS`; ``count`` and ``pattern`` imply their method.
+        count: number of exposures in a bracket, taken in natural name order in each folder.
+        pattern: see `compile_pattern`.
+        max_gap: seconds between two shots that always end a bracket; for EXIF.
+        raw: prefer the RAW file of a shot stored as RAW and JPEG.
+    """
+
+    by: str = "auto"
+    count: int | None = None
+    pattern: str | None = None
+    max_gap: float = 30.0
+    raw: bool = False
+
+    def __post_init__(self) -> None:
+        implied = {"count": self.count, "pattern": self.pattern}
+        given = [name for name, value in implied.items() if value is not None]
+        if self.by not in METHODS:
+            raise DataError(f"there is no method {self.by!r} to sort by; use one of {', '.join(METHODS)}")
+        if len(given) > 1 or (given and self.by not in ("auto", given[0])):
+            raise DataError("give one way to sort: --by exif, --by folder, --count N or --pattern")
+        if self.by in implied and not given:
+            raise DataError(f"--by {self.by} needs --{self.by}")
+        if self.count is not None and self.count < 2:
+            raise DataError(f"a bracket has two exposures or more, not {self.count}")
+        object.__setattr__(self, "by", given[0] if given else self.by)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedBracket:
+    """The exposures of one scene.
+
+    Attributes:
+        scene: name of the bracket.
+        folder: where it lies, relative to the folder that was grouped; ``.`` is that folder itself.
+        shots: at least two, in the order of the method that found them.
+    """
+
+    scene: str
+    folder: Path
+    shots: tuple[Shot, ...]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The brackets of a folder: each picture is in exactly one bracket or left out."""
+
+    method: str
+    brackets: tuple[GroupedBracket, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def group_folder(
+    folder: Path,
+    settings: GroupSettings = GroupSettings(),
+    *,
+    without: Path | None = None,
+    results: frozenset[Path] = frozenset(),
+) -> Grouping:
+    """Group the pictures at and below a folder; a bracket spans folders only if a pattern says so.
+
+    Args:
+        folder: where the pictures are.
+        settings: the method and its parameters.
+        without: a folder to ignore.
+        results: real paths of files that are results of earlier runs.
+
+    Raises:
+        DataError: the folder is missing, holds no pictures, or cannot be grouped as asked.
+    """
+    pattern = compile_pattern(settings.pattern) if settings.pattern is not None else None
+    listing = list_exposures(folder, without=without, results=results, raw=settings.raw)
+    if not listing.folders:
+        raise DataError(f"{display_name(folder)} holds no pictures to fuse; give another folder")
+    if pattern is not None:
+        method, (brackets, left_out) = "pattern", _group_by_name(folder, listing.pictures, pattern)
+    elif settings.count is not None:
+        method, (brackets, left_out) = "count", (_group_by_count(folder, listing, settings.count), list[LeftOut]())
+    elif settings.by == "folder":
+        method, (brackets, left_out) = "folder", _group_by_folder(folder, listing.folders)
+    else:
+        guess = settings.by == "auto"
+        method, brackets, left_out = _group_by_shots(folder, listing.folders, settings.max_gap, guess=guess)
+    return Grouping(method, tuple(brackets), (*listing.left_out, *left_out))
+
+
+# ---- By EXIF, or automatically ---------------------------------------------------------------------------------------
+
+
+def _group_by_shots(
+    top: Path, folders: Mapping[Path, Sequence[Path]], max_gap: float, *, guess: bool
+) -> tuple[str, list[GroupedBracket], list[LeftOut]]:
+    """Group the pictures of each folder by EXIF.
+
+    With ``guess``, group by folder instead if every folder is one bracket, and do so for small folders without EXIF.
+
+    Returns:
+        The method, ``"exif"`` or ``"folder"``; the brackets; the pictures left out.
+
+    Raises:
+        DataError: EXIF does not give the exposures.
+    """
+    shots, unreadable = _read_shots([path for paths in folders.values() for path in paths])
+    found = {
+        place: group_by_exif([shots[path] for path in paths if path in shots], max_gap)
+        for place, paths in folders.items()
+    }
+    without_exif: dict[Path, Sequence[Path]] = {}
+    if guess:
+        single = {place for place, paths in folders.items() if _is_one_bracket(found[place], len(paths), place == top)}
+        if len(single) == len(folders):
+            return "folder", *_group_by_folder(top, folders)
+        without_exif = {place: paths for place, paths in folders.items() if found[place].with_exposure < 2}
+        for place in [place for place in without_exif if place not in single]:
+            pictures = f"the {len(folders[place])} pictures in {display_name(place)}"
+            raise DataError(f"{pictures} carry no EXIF to tell brackets by; {_ADVICE}")
+    elif not any(groups.with_exposure for groups in found.values()):
+        raise DataError(f"no picture in {display_name(top)} carries EXIF that tells its exposure; {_ADVICE}")
+    brackets, left_out = _group_by_folder(top, without_exif)
+    for place in [place for place in folders if place not in without_exif]:
+        brackets += [GroupedBracket(shots[0].path.stem, place.relative_to(top), shots) for shots in found[place].groups]
+        left_out += found[place].left_out
+    return "exif", brackets, left_out + [left for left in unreadable if left.path.parent not in without_exif]
+
+
+def _read_shots(paths: Sequence[Path]) -> tuple[dict[Path, Shot], list[LeftOut]]:
+    """Read the headers of many files, several at a time because most of the time is spent waiting for the disk."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        infos = list(pool.map(_shot_info, paths))
+    shots, unreadable = {}, []
+    for path, info in zip(paths, infos, strict=True):
+        if isinstance(info, ShotInfo):
+            shots[path] = Shot(path, info)
+        else:
+            unreadable.append(LeftOut(path, info, unreadable=True))
+    return shots, unreadable
+
+
+def _shot_info(path: Path) -> ShotInfo | str:
+    """The EXIF of a picture, or why it cannot be read."""
+    try:
+        return probe_picture(path).shot
+    except PictureError as error:
+        return f"it {str(error).removeprefix(display_name(path)).lstrip()}"
+
+
+def _is_one_bracket(found: ExifGroups, count: int, is_top: bool) -> bool:
+    """Whether a folder of ``count`` pictures is one bracket: by EXIF or, without EXIF, because it is small."""
+    if count > _MOST_IN_A_FOLDER:
+        return False
+    if found.with_exposure >= 2:
+        return len(found.groups) == 1 and len(found.groups[0]) == found.with_exposure
+    return count <= _MOST_IN_TOP_FOLDER or not is_top
+
+
+# ---- By folder and by number -----------------------------------------------------------------------------------------
+
+
+def _group_by_folder(top: Path, folders: Mapping[Path, Sequence[Path]]) -> tuple[list[GroupedBracket], list[LeftOut]]:
+    """Make the pictures of each folder one bracket, named like the folder and placed where the folder lies."""
+    brackets, left_out = [], []
+    for place, paths in folders.items():
+        if len(paths) < 2:
+            left_out.append(LeftOut(paths[0], "it is the only exposure in its folder"))
+            continue
+        scene = place.name if place != top else top.resolve().name or "bracket"
+        brackets.append(GroupedBracket(scene, place.relative_to(top).parent, tuple(Shot(path) for path in paths)))
+    return brackets, left_out
+
+
+def _group_by_count(folder: Path, listing: Listing, count: int) -> list[GroupedBracket]:
+    brackets = []
+    for place, paths in listing.folders.items():
+        if len(paths) % count:
+            raise DataError(
+                f"the {len(paths)} pictures in {display_name(place)} cannot be divided into brackets of {count}; "
+                "take out what is too many, or sort another way"
+            )
+        for i in range(0, len(paths), count):
+            shots = tuple(Shot(path) for path in paths[i : i + count])
+            brackets.append(GroupedBracket(shots[0].path.stem, place.relative_to(folder), shots))
+    return brackets
+
+
+# ---- By name ---------------------------------------------------------------------------------------------------------
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a template such as ``{scene}_{ev}``, or a regular expression with a group named ``scene``.
+
+    A template's fields are ``{scene}`` (any text), ``{ev}`` (a number with or without sign, or a word), ``{n}``
+    (digits); any other name stands for any text.
+
+    Raises:
+        DataError: it names no scene, names it twice, or is not a regular expression.
+    """
+    is_template = "{scene}" in pattern
+    try:
+        compiled = re.compile(_from_template(pattern) if is_template else pattern)
+    except re.error as error:
+        raise DataError(f"the pattern {pattern!r} is not a regular expression: {error}") from None
+    if _SCENE not in compiled.groupindex:
+        raise DataError(
+            f"the pattern {pattern!r} does not say which part is the scene; "
+            "give a template with {scene}, such as '{scene}_{ev}', or a regular expression with (?P<scene>...)"
+        )
+    return compiled
+
+
+def _from_template(template: str) -> str:
+    parts = re.split(r"\{(\w+)\}", template)
+    return "".join(_FIELDS.get(part, _ANY_TEXT) if i % 2 else re.escape(part) for i, part in enumerate(parts))
+
+
+def _group_by_name(
+    folder: Path, paths: Iterable[Path], pattern: re.Pattern[str]
+) -> tuple[list[GroupedBracket], list[LeftOut]]:
+    """Group pictures by the scene ``pattern`` finds in them; it must match the whole name without its suffix.
+
+    A pattern with a slash is matched against the path below ``folder``, so that the exposures of one scene may lie in
+    different folders (``{ev}/{scene}``); any other joins pictures of one folder only.
+
+    Raises:
+        DataError: no name matches.
+    """
+    across_folders = "/" in pattern.pattern
+    scenes: dict[tuple[Path, str], list[Shot]] = {}
+    left_out = []
+    for path in paths:
+        below = path.relative_to(folder)
+        match = pattern.fullmatch(below.with_suffix("").as_posix() if across_folders else path.stem)
+        if match is None or not match[_SCENE]:
+            left_out.append(LeftOut(path, f"its name does not match {pattern.pattern!r}"))
+        else:
+            scenes.setdefault((Path() if across_folders else below.parent, match[_SCENE]), []).append(Shot(path))
+    if not scenes:
+        example = left_out[0].path.stem if left_out else ""
+        raise DataError(f"no picture's name matches the pattern {pattern.pattern!r}; a name here is {example!r}")
+    brackets = []
+    for (place, scene), shots in scenes.items():
+        if len(shots) >= 2:
+            brackets.append(GroupedBracket(scene, place, tuple(shots)))
+        else:
+            left_out.append(LeftOut(shots[0].path, f"it is the only exposure of scene {scene!r}"))
+    return brackets, left_out

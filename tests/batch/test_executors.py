@@ -1,0 +1,44 @@
+"""Executors of a batch: how many brackets at a time."""
+
+import pytest
+from builders.photographs import write_plain
+
+from lightfuse.batch import BracketJob, executors
+
+
+@pytest.fixture
+def job(tmp_path):
+    for name in ("a.png", "b.png"):
+        write_plain(tmp_path / name, size=(1000, 500))
+    return BracketJob("x", (tmp_path / "a.png", tmp_path / "b.png"), tmp_path / "out.png")
+
+
+BRACKET_BYTES = 1000 * 500 * 3 * 3 * 5  # Pixels, channels, two exposures and a result, copies.
+
+
+@pytest.mark.parametrize(
+    ("cores", "brackets", "available", "expected"),
+    [
+        (4, 100, 1 << 40, 5),
+        (4, 3, 1 << 40, 3),
+        (4, 100, None, 5),
+        (16, 100, 7 * BRACKET_BYTES, 3),
+        (16, 100, BRACKET_BYTES, 1),
+    ],
+)
+def test_concurrency_is_limited_by_cores_brackets_and_memory(job, monkeypatch, cores, brackets, available, expected):
+    monkeypatch.setattr(executors, "usable_cores", lambda: cores)
+    monkeypatch.setattr(executors, "_available_memory", lambda: available)
+    assert executors.choose_concurrency([job] * brackets) == expected
+
+
+def test_unreadable_pictures_do_not_limit_concurrency(job, monkeypatch):
+    monkeypatch.setattr(executors, "usable_cores", lambda: 2)
+    monkeypatch.setattr(executors, "_available_memory", lambda: 1000)
+    job.inputs[0].write_bytes(b"no picture")
+    assert executors.choose_concurrency([job] * 9) == 3
+
+
+def test_available_memory_is_in_bytes():
+    available = executors._available_memory()
+    assert available is None or 1e6 < available < 1e15

@@ -1,0 +1,70 @@
+"""Exposure selection: which frames of a bracket are fused."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
+from lightfuse.fuser import Fuser
+from lightfuse.metrics import mef_ssim
+from tools.synthetic import sample_bracket
+
+Array = NDArray[np.uint8]
+
+
+def exposures(*evs: float, width: int = 240, height: int = 160) -> list[Array]:
+    return [frame.copy() for frame in sample_bracket(width, height, evs).pictures]
+
+
+@pytest.fixture(scope="module")
+def fuser() -> Fuser:
+    return Fuser(threads=1)
+
+
+def test_two_exposures_are_both_selected(fuser: Fuser) -> None:
+    assert select_exposures(exposures(-2, 2), fuser) == (0, 1)
+
+
+def test_black_and_white_extremes_are_not_selected_alone(fuser: Fuser) -> None:
+    """One frame black, one white: only the frames between hold the scene."""
+    frames = [np.zeros_like(exposures(0)[0]), *exposures(-1.5, 0, 1.5), np.full_like(exposures(0)[0], 255)]
+    selection = select_exposures(frames, fuser)
+    extremes = mef_ssim(fuser(frames[0], frames[-1]), frames)
+    assert set(selection) & {1, 2, 3}
+    assert mef_ssim(fuse_selection(selection, frames, fuser), frames) > extremes + 0.05
+
+
+@pytest.mark.parametrize("evs", [(-4, -2, 0, 2, 4), (-6, -3, 0, 3), (-2, 0, 2)])
+def test_selection_never_scores_below_the_extreme_pair(evs: tuple[float, ...], fuser: Fuser) -> None:
+    frames = exposures(*evs, width=480, height=320)
+    chosen, extremes = select_exposures(frames, fuser), extreme_pair(len(frames))
+    assert mef_ssim(fuse_selection(chosen, frames, fuser), frames) >= mef_ssim(
+        fuse_selection(extremes, frames, fuser), frames
+    )
+
+
+def test_selection_keeps_the_only_frame_that_holds_a_highlight(fuser: Fuser) -> None:
+    """A lamp clipped in all but the darkest exposure must not be given up for contrast elsewhere."""
+    frames = exposures(-2, 0, 2, 4)
+    for frame in frames[1:]:
+        frame[40:100, 60:160] = 255
+    frames[0][40:100, 60:160] = np.linspace(60, 200, 100, dtype=np.uint8)[None, :, None]
+    assert 0 in select_exposures(frames, fuser)
+
+
+def test_three_selected_exposures_are_fused_through_the_middle_one() -> None:
+    frames = [np.full((2, 2, 3), level, np.float32) for level in (0.1, 0.4, 0.8)]
+    joined = fuse_selection((0, 1, 2), frames, lambda a, b: a + 10 * b)
+    assert joined == pytest.approx((0.1 + 4.0) + 10 * (0.4 + 8.0))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_selection_does_not_depend_on_bit_depth(dtype: type, fuser: Fuser) -> None:
+    frames = exposures(-4, -2, 0, 2)
+    deep = [(f.astype(np.uint16) * 257 if dtype is np.uint16 else f / np.float32(255)) for f in frames]
+    assert select_exposures(deep, fuser) == select_exposures(frames, fuser)
+
+
+def test_pictures_too_narrow_for_mef_ssim_get_the_extreme_pair(fuser: Fuser) -> None:
+    frames = [f[:20] for f in exposures(-2, 0, 2)]
+    assert select_exposures(frames, fuser) == (0, 2)
