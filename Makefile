@@ -9,6 +9,9 @@ TORCH_VERSION := 2.13.0
 TORCH_INDEX ?=
 CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.[ch]* src/lightfuse/core/*/*.h)
 
+# A process for each core, so one thread for each: more would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+
 # An editable installation knows the modules that there were: it is made again when files are added, renamed or removed.
 MODULES := $(shell find src/lightfuse -name '*.py' | LC_ALL=C sort)
 
@@ -19,11 +22,11 @@ demo: $(VENV)/.installed ## Fuse a synthetic pair and show where the pictures ar
 
 check: $(VENV)/.installed-dev ## Style, types and the quick tests, in under a minute
 	$(CHECK_STYLE_AND_TYPES)
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test: $(VENV)/.installed-test ## Style, types and all tests
 	$(CHECK_STYLE_AND_TYPES)
-	$(BIN)/pytest -n auto --dist worksteal -rs
+	$(PYTEST) -rs
 
 define CHECK_STYLE_AND_TYPES
 	$(BIN)/ruff check
