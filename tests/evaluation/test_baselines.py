@@ -31,19 +31,19 @@ def test_the_same_exposures_in_another_dtype_fuse_alike(method, convert, exposur
 
 
 @pytest.mark.parametrize("method", [mertens, average])
-def test_the_answer_is_float32_in_unit_range(method, exposures: list[np.ndarray]) -> None:
+def test_baselines_return_float32_in_unit_range(method, exposures: list[np.ndarray]) -> None:
     fused = method(exposures)
     assert fused.shape == exposures[0].shape
     assert fused.dtype == np.float32
     assert 0 <= fused.min() < fused.max() <= 1
 
 
-def test_mertens_is_opencvs_on_eight_bits(exposures: list[np.ndarray]) -> None:
+def test_mertens_equals_opencv_on_eight_bits(exposures: list[np.ndarray]) -> None:
     expected = np.clip(cv2.createMergeMertens().process(exposures), 0, 1)
     np.testing.assert_allclose(mertens(exposures), expected, atol=1e-4)
 
 
-def test_average_is_the_mean_and_leaves_its_inputs_alone() -> None:
+def test_average_is_the_mean_and_does_not_change_its_inputs() -> None:
     pictures = [np.full((2, 2, 3), value, np.float32) for value in (0.0, 0.3, 0.9)]
     np.testing.assert_allclose(average(pictures), 0.4, atol=1e-6)
     assert [float(picture[0, 0, 0]) for picture in pictures] == [np.float32(v) for v in (0.0, 0.3, 0.9)]
@@ -86,7 +86,7 @@ def test_enfuse_gets_the_exposures_in_order_and_rgb_survives_the_files(
     np.testing.assert_allclose(enfuse(exposures), exposures[1] / 255, atol=1e-5)
 
 
-def test_a_failing_enfuse_is_quoted(
+def test_the_error_of_a_failing_enfuse_is_quoted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exposures: list[np.ndarray]
 ) -> None:
     install_enfuse(tmp_path, "echo starting >&2\necho 'enfuse: no blending today' >&2\nexit 3\n", monkeypatch)

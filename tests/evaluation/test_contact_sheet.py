@@ -65,7 +65,7 @@ def test_any_shape_of_picture_makes_a_sheet(shape: tuple[int, int]) -> None:
     assert sheet(make_scene(**size), results("ours", **size)).ndim == 3
 
 
-def test_the_figures_are_drawn() -> None:
+def test_scores_are_drawn() -> None:
     words = {"PSNR": 20.0}, {"PSNR": 21.0}
     first, second = (row_of([Cell(noise(1), "ours", (figure("PSNR", w["PSNR"]),))], 200) for w in words)
     assert first.shape == second.shape
@@ -90,7 +90,7 @@ def test_captions_wrap_inside_their_column() -> None:
         ("hue°", float("nan"), "hue° –"),
     ],
 )
-def test_a_figure_is_short(measure: str, score: float, text: str) -> None:
+def test_scores_are_written_briefly(measure: str, score: float, text: str) -> None:
     assert figure(measure, score) == text
 
 
@@ -142,7 +142,7 @@ def test_the_worst_scenes_have_a_sheet_for_each_method(tmp_path: Path) -> None:
     assert np.abs(shown.astype(int) - np.vstack(rows)).mean() < 3
 
 
-def test_a_sheet_replaces_nothing_unless_asked(tmp_path: Path) -> None:
+def test_sheets_are_not_replaced_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "scenes").mkdir()
     (tmp_path / "scenes" / "attic.jpg").write_text("old")
     with pytest.raises(OutputError, match="already exists"):
@@ -152,7 +152,7 @@ def test_a_sheet_replaces_nothing_unless_asked(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "scenes" / "attic.jpg").pixels.shape[1] > 90
 
 
-def test_letters_that_an_older_opencv_cannot_draw_are_spelt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_that_older_opencv_cannot_draw_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "__version__", "4.10.0")
     assert drawable("ΔE 4, hue° 7, Zürich") == "dE 4, hue deg 7, Z?rich"
     monkeypatch.setattr(cv2, "__version__", "5.0.0")

@@ -17,7 +17,7 @@ def table() -> ScoreTable:
     return table
 
 
-def test_a_mean_comes_with_students_interval(table: ScoreTable) -> None:
+def test_means_have_students_confidence_interval(table: ScoreTable) -> None:
     mean = table.mean("ours", "PSNR")
     low, high = stats.t.interval(0.95, 2, loc=23, scale=stats.sem([20, 22, 27]))
     assert mean.value == pytest.approx(23)
@@ -70,7 +70,7 @@ def test_markdown_per_scene_ends_with_the_means(table: ScoreTable) -> None:
     assert len(lines) == 2 + 6 + 2
 
 
-def test_a_bar_in_a_name_does_not_break_the_table() -> None:
+def test_bars_in_names_are_escaped() -> None:
     table = ScoreTable()
     table.add("a|b", "ours", {"PSNR": 1.0})
     assert "| a\\|b | ours |" in table.to_markdown(per_scene=True)
@@ -85,7 +85,7 @@ def test_csv_reads_back_at_full_precision(table: ScoreTable) -> None:
     assert float(rows[-1]["PSNR"]) == 1 / 3
 
 
-def test_a_score_entered_again_replaces_the_first(table: ScoreTable) -> None:
+def test_a_score_added_again_replaces_the_first(table: ScoreTable) -> None:
     table.add("dawn", "ours", {"PSNR": 23.0})
     assert table.mean("ours", "PSNR").value == pytest.approx(24)
     assert table.mean("ours", "SSIM").scenes == 3

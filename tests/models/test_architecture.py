@@ -21,12 +21,12 @@ def zeros(config):
 
 
 @pytest.mark.parametrize(("model", "parameters", "products"), [("small", 1574, 180), ("base", 6000, 450)])
-def test_models_keep_to_their_budgets(model, parameters, products):
+def test_models_are_within_their_budgets(model, parameters, products):
     assert cost(KNOWN_MODELS[model]).parameters <= parameters
     assert cost(KNOWN_MODELS[model]).multiply_adds <= products
 
 
-def test_the_papers_cost_is_the_published_one():
+def test_cost_of_the_paper_model_is_the_published_one():
     assert (cost(KNOWN_MODELS["paper"]).parameters, cost(KNOWN_MODELS["paper"]).multiply_adds) == (1574, 1330)
     assert cost(KNOWN_MODELS["paper-wide"]).parameters == 18630
 
@@ -41,7 +41,7 @@ def test_cost_of_a_context_model_counted_by_hand():
 
 
 @pytest.mark.parametrize("config", [*KNOWN_MODELS.values(), ODD])
-def test_a_file_carries_its_configuration_whatever_its_name(tmp_path, config):
+def test_weights_files_store_their_configuration(tmp_path, config):
     path = tmp_path / "w.safetensors"
     save_weights(path, Weights("my-variation", zeros(config), {"by": "a test"}, config))
     again = read_weights(path)
@@ -49,14 +49,14 @@ def test_a_file_carries_its_configuration_whatever_its_name(tmp_path, config):
     assert again.parameters == cost(config).parameters
 
 
-def test_a_file_without_a_configuration_is_the_known_model_of_its_name(tmp_path):
+def test_weights_files_without_configuration_are_known_models(tmp_path):
     path = tmp_path / "w.safetensors"
     header = {"lightfuse": json.dumps({"model": "paper-wide", "notes": {}})}
     path.write_bytes(save(zeros(KNOWN_MODELS["paper-wide"]), metadata=header))
     assert read_weights(path).config == PaperConfig((256, 64))
 
 
-def test_tensors_are_checked_against_the_files_own_configuration(tmp_path):
+def test_tensors_are_checked_against_the_stored_configuration(tmp_path):
     path = tmp_path / "w.safetensors"
     with pytest.raises(WeightsError, match=r"has shape .* needs"):
         save_weights(path, Weights("small", zeros(KNOWN_MODELS["small"]), {}, ContextConfig(channels=13)))
@@ -94,7 +94,7 @@ def test_weights_without_a_configuration_need_a_known_name():
         ({"family": "paper", "hidden": [32]}, "'hidden' of the paper architecture"),
     ],
 )
-def test_a_senseless_configuration_is_refused_in_a_sentence(tmp_path, config, sentence):
+def test_invalid_configurations_are_refused_with_a_sentence(tmp_path, config, sentence):
     path = tmp_path / "w.safetensors"
     header = json.dumps({"model": "small", "config": config, "notes": {}})
     path.write_bytes(save(zeros(KNOWN_MODELS["small"]), metadata={"lightfuse": header}))
@@ -104,12 +104,12 @@ def test_a_senseless_configuration_is_refused_in_a_sentence(tmp_path, config, se
     assert "\n" not in str(refused.value)
 
 
-def test_json_and_back():
+def test_configurations_round_trip_through_json():
     for config in (*KNOWN_MODELS.values(), ODD):
         assert config_from_json(json.loads(json.dumps(config_to_json(config)))) == config
 
 
-def test_fields_are_varied_from_text_and_from_numbers():
+def test_fields_are_changed_by_text_and_by_numbers():
     assert vary(ODD, {"hidden": "14,12", "shared": "true", "channels": "7"}) == replace(
         ODD, hidden=(14, 12), shared=True, channels=7
     )
@@ -127,5 +127,5 @@ def test_fields_are_varied_from_text_and_from_numbers():
         ((1, 5000), (16, 1536)),
     ],
 )
-def test_thumbnails_keep_the_shape_in_multiples_of_the_coarsest_cell(size, thumbnail):
+def test_thumbnails_keep_the_aspect_ratio_in_multiples_of_the_coarsest_cell(size, thumbnail):
     assert config_of("small").thumbnail_size(*size) == thumbnail

@@ -70,7 +70,7 @@ def test_gamut_mapping_leaves_colours_inside_the_gamut_alone():
 @torch.no_grad()
 @pytest.mark.parametrize("model", ["small", "base"])
 @pytest.mark.parametrize("border", [0.04, 0.15, 0.4])
-def test_a_black_border_hardly_changes_the_inside(model, border, pair):
+def test_a_black_border_changes_the_inside_little(model, border, pair):
     """A frame of a share ``border`` on every side; without it the whole is fused as it is."""
     module = bounded(model)
     height, width = pair[0].shape[-2:]
@@ -81,7 +81,7 @@ def test_a_black_border_hardly_changes_the_inside(model, border, pair):
     assert luma(module(*framed)[..., :top, :]).max() == 0
 
 
-def test_a_scene_without_black_or_white_is_seen_unchanged(pair):
+def test_thumbnails_without_black_or_white_are_unchanged(pair):
     thumbnail = torch.nn.functional.adaptive_avg_pool2d(torch.cat(pair, 1).clamp(0.1, 0.9), (128, 192))
     weights = scene_weights(thumbnail)
     assert weights.min() == 1
@@ -97,12 +97,12 @@ def test_empty_cells_are_filled_from_their_surroundings():
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
-def test_a_picture_of_nothing_counts_as_a_whole(level):
+def test_wholly_black_or_white_pictures_have_full_weight(level):
     weights = scene_weights(torch.full((1, 6, 16, 32), level))
     assert torch.equal(weights, torch.ones_like(weights))
 
 
-def test_a_small_scene_in_black_counts_alone():
+def test_only_the_scene_within_a_black_border_has_weight():
     thumbnail = torch.zeros(1, 6, 64, 96)
     thumbnail[..., :8, :8] = 0.5
     assert thumbnail[:, :1].gt(0).float().mean() > SMALLEST_SCENE

@@ -54,7 +54,7 @@ def luma(picture):
 
 
 @torch.no_grad()
-def test_a_picture_by_hand():
+def test_fusion_matches_hand_computation():
     under, over = pair()
     fused = silent(TINY, weight=3.0, gain=0.2, offset=-0.1, saturation=0.5)(under, over)
     mixture = (under + over) / 2  # sigmoid(3 − 3)
@@ -63,7 +63,7 @@ def test_a_picture_by_hand():
 
 
 @torch.no_grad()
-def test_a_highlight_keeps_its_hue_and_the_rest_its_values():
+def test_highlights_keep_their_hue_and_other_pixels_their_values():
     under, over = pair()
     fused = silent(TINY, weight=3.0, gain=0.9)(under, over)
     expected = (under + over) / 2 + 0.9 * luma((under + over) / 2)
@@ -73,7 +73,7 @@ def test_a_highlight_keeps_its_hue_and_the_rest_its_values():
 
 
 @torch.no_grad()
-def test_chroma_with_a_weight_of_its_own_and_in_ratio_by_hand():
+def test_separate_chroma_weight_and_ratio_match_hand_computation():
     under, over = pair()
     config = ContextConfig(thumbnail_cells=400, channels=4, levels=2, hidden=(3,), outputs=5, ratio=True)
     model = silent(config, weight=3.0, gain=0.2, saturation=0.5, chroma_weight=3 + math.log(3))
@@ -95,13 +95,13 @@ def test_the_context_enters_before_the_first_activation():
 
 
 @pytest.mark.parametrize("config", VARIATIONS)
-def test_tensors_are_those_the_shapes_say(config):
+def test_tensors_have_the_shapes_of_their_configuration(config):
     state = build(config).state_dict()
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == parameter_shapes(config)
 
 
 @pytest.mark.parametrize("config", VARIATIONS)
-def test_weights_bring_the_module_back(tmp_path, config):
+def test_modules_round_trip_through_weights(tmp_path, config):
     module = build(config).eval()
     save_weights(tmp_path / "w.safetensors", to_weights(module, "variation", {}))
     under, over = pair()
@@ -112,7 +112,7 @@ def test_weights_bring_the_module_back(tmp_path, config):
 
 @pytest.mark.parametrize("config", VARIATIONS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (33, 65)])
-def test_any_size_is_fused_within_bounds(config, size):
+def test_pictures_of_any_size_are_fused_within_range(config, size):
     torch.manual_seed(2)
     under, over = torch.rand(2, 1, 3, *size)
     with torch.no_grad():
@@ -123,7 +123,7 @@ def test_any_size_is_fused_within_bounds(config, size):
 
 @pytest.mark.parametrize("config", VARIATIONS)
 @torch.no_grad()
-def test_the_same_picture_twice_comes_back(config):
+def test_two_equal_exposures_are_returned_unchanged(config):
     torch.manual_seed(3)
     model = build(config)
     for parameter in model.parameters():

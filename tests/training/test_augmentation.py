@@ -20,14 +20,14 @@ def change(sample, words, labelled=True, seed=1):
     return augmented(*sample, OFF.override(words), np.random.default_rng(seed), labelled=labelled)
 
 
-def test_without_any_chance_a_sample_is_only_scaled(sample):
+def test_without_augmentation_samples_are_only_scaled(sample):
     thumb, planes = change(sample, [])
     np.testing.assert_allclose(thumb, sample[0].transpose(2, 0, 1) / 255, atol=1e-6)
     np.testing.assert_allclose(planes[:9], sample[1].transpose(2, 0, 1) / 255, atol=1e-6)
     assert not planes[9:].any()
 
 
-def test_jpeg_changes_both_exposures_and_neither_reference_nor_thumbnail(sample):
+def test_jpeg_changes_both_exposures_but_not_reference_and_thumbnail(sample):
     before, after = change(sample, []), change(sample, ["jpeg=1"])
     np.testing.assert_array_equal(after[0], before[0])
     np.testing.assert_array_equal(after[1][6:], before[1][6:])
@@ -35,13 +35,13 @@ def test_jpeg_changes_both_exposures_and_neither_reference_nor_thumbnail(sample)
         assert 0.005 < np.abs(after[1][exposure] - before[1][exposure]).mean() < 0.3
 
 
-def test_noise_is_in_the_dark_exposure_alone(sample):
+def test_noise_is_added_to_the_dark_exposure_only(sample):
     before, after = change(sample, [])[1], change(sample, ["noise=1"])[1]
     np.testing.assert_array_equal(after[3:], before[3:])
     assert 0.001 < (after[:3] - before[:3]).std() < 0.03
 
 
-def test_white_balance_keeps_exposures_and_reference_in_step(sample):
+def test_white_balance_is_the_same_in_exposures_and_reference(sample):
     before, after = change(sample, []), change(sample, ["white_balance=1"])
     gains = (after[1][:3] / before[1][:3]).mean(axis=(1, 2), keepdims=True)
     assert np.ptp(gains) > 1e-3
@@ -51,7 +51,7 @@ def test_white_balance_keeps_exposures_and_reference_in_step(sample):
     assert (gains <= 1 + 1e-6).all()
 
 
-def test_a_dim_scene_is_dark_in_both_exposures_and_half_as_dark_in_its_reference(sample):
+def test_dimming_darkens_exposures_fully_and_reference_by_half(sample):
     before, after = change(sample, []), change(sample, ["dim=1"])
     gain = (after[0] / before[0]).mean()
     assert 2 ** (-4 / 2.2) <= gain < 0.95

@@ -35,7 +35,7 @@ def pictures():
     return under, over, [(under + over) / 2, under, over, 0.3 * under + 0.7 * over, 255 - over]
 
 
-def test_mef_ssim_loss_follows_the_measure(pictures):
+def test_mef_ssim_loss_agrees_with_the_metric(pictures):
     """Within 0.02 though it samples windows sparsely and weighs them otherwise; the order of methods is the same."""
     under, over, results = pictures
     under, over = (np.round(picture).astype(np.uint8) for picture in (under, over))
@@ -64,7 +64,7 @@ def test_mef_ssim_loss_is_finite_on_flat_pictures_and_pulls_the_right_way(pictur
     assert torch.isfinite(grey.grad).all()
 
 
-def test_sparse_ssim_stays_near_the_measure(pictures):
+def test_sparse_ssim_agrees_with_the_metric(pictures):
     under, over, _ = pictures
     expected = measured_ssim(under.astype(np.uint8), over.astype(np.uint8))
     a, b = planes(under.astype(np.uint8)), planes(over.astype(np.uint8))
@@ -72,7 +72,7 @@ def test_sparse_ssim_stays_near_the_measure(pictures):
     assert ssim(a, b, stride=2).item() == pytest.approx(expected, abs=0.005)
 
 
-def test_window_means_take_every_so_manieth_window():
+def test_window_means_with_a_stride():
     x = torch.rand(2, 3, 30, 25)
     every = window_means(x)
     assert every.shape == (2, 3, 20, 15)
@@ -80,7 +80,7 @@ def test_window_means_take_every_so_manieth_window():
     torch.testing.assert_close(window_means(torch.ones_like(x)), torch.ones_like(every))
 
 
-def test_colour_losses_by_hand():
+def test_colour_losses_match_hand_computation():
     red, darker_red, green, grey = flat(0.8, 0.2, 0.2), flat(0.7, 0.1, 0.1), flat(0.2, 0.8, 0.2), flat(0.5, 0.5, 0.5)
     assert chroma_loss(red, darker_red).item() == pytest.approx(0, abs=1e-6)  # luma alone differs
     # Red minus luma: 0.6·(1 − 0.299) against 0; blue minus luma: −0.6·0.299 against 0.
@@ -96,14 +96,14 @@ def test_colour_losses_by_hand():
     assert saturation_loss(red, grey).item() > 0.4
 
 
-def test_better_exposed_is_the_one_nearer_the_middle():
+def test_better_exposed_is_nearer_mid_grey():
     dark, middle, bright = flat(0.1, 0.1, 0.1), flat(0.4, 0.4, 0.4), flat(0.95, 0.95, 0.95)
     for clipped_last in (False, True):
         assert torch.equal(better_exposed(dark, middle, clipped_last=clipped_last), middle)
         assert torch.equal(better_exposed(middle, bright, clipped_last=clipped_last), middle)
 
 
-def test_clipped_pixels_are_better_exposed_only_beside_others_as_clipped():
+def test_clipped_pixels_are_chosen_only_where_both_exposures_clip():
     dark, orange, black = flat(0.3, 0.1, 0.05), flat(1.0, 0.5, 0.2), flat(0.0, 0.0, 0.0)
     assert torch.equal(better_exposed(dark, orange, clipped_last=False), orange)
     assert torch.equal(better_exposed(dark, orange, clipped_last=True), dark)
@@ -111,7 +111,7 @@ def test_clipped_pixels_are_better_exposed_only_beside_others_as_clipped():
     assert torch.equal(better_exposed(black, orange, clipped_last=True), orange)
 
 
-def test_unknown_is_where_under_is_black_and_over_white():
+def test_unknown_pixels_are_black_in_under_and_white_in_over():
     black, white, middle = flat(0.02, 0.02, 0.02), flat(1.0, 1.0, 0.95), flat(0.5, 0.5, 0.5)
     assert unknown(black, white).item() == 1
     assert unknown(middle, white).item() == 0
@@ -120,7 +120,7 @@ def test_unknown_is_where_under_is_black_and_over_white():
     assert unknown(black, half).item() == pytest.approx(0.5)
 
 
-def test_tone_loss_sees_brightness_but_no_detail():
+def test_tone_loss_depends_on_brightness_but_not_on_detail():
     grey = torch.full((2, 3, 32, 32), 0.5)
     stripes = grey.clone()
     stripes[..., ::2] += 0.2

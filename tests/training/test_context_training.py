@@ -29,7 +29,7 @@ TINY_SAMPLES = ["batch=2", "batch_unlabelled=2", "patch=48"]
 TINY_RUN = ["steps=6", "warmup=1", "validate_every=2", "log_every=1", "threads=1"]
 TINY_WORDS = ["model=small", *TINY_ARCHITECTURE, *TINY_SAMPLES, *TINY_RUN]
 TINY = choose_settings(None, TINY_WORDS)
-STILL = ["white_balance=0", "exposure_gap=0", "noise=0", "jpeg=0"]
+NO_AUGMENTATION = ["white_balance=0", "exposure_gap=0", "noise=0", "jpeg=0"]
 SIZES = [(112, 168), (168, 112), (112, 280), (96, 150), (112, 168), (120, 180)]
 
 
@@ -75,7 +75,7 @@ def ramps(tmp_path_factory):
     return ramps_in(tmp_path_factory.mktemp("ramps"), reference=False)
 
 
-def test_soft_references_are_of_all_exposures_and_flagged(data):
+def test_soft_references_and_best_colours_are_stored_and_flagged(data):
     dataset = load_dataset(data[1])
     scene = dataset.scenes[0]
     assert (scene.has_reference, scene.has_soft_reference) == (False, True)
@@ -85,13 +85,13 @@ def test_soft_references_are_of_all_exposures_and_flagged(data):
     assert not any(scene.has_soft_reference for scene in load_dataset(data[0]).scenes)
 
 
-def test_data_sets_from_before_soft_references_are_still_read(data, tmp_path):
+def test_data_sets_without_soft_reference_fields_are_read(data, tmp_path):
     text = (data[0] / "dataset.json").read_text()
     (tmp_path / "dataset.json").write_text(text.replace('"soft_references": true', '"seed": 0'))
     assert load_dataset(tmp_path).scenes == load_dataset(data[0]).scenes
 
 
-def test_several_data_sets_are_one(data):
+def test_several_data_sets_are_combined(data):
     both = load_datasets(data)
     assert len(both.scenes) == 2 * len(SIZES)
     assert {scene.name.split("/")[0] for scene in both.scenes} == {"labelled", "brackets"}
@@ -102,7 +102,7 @@ def test_several_data_sets_are_one(data):
 
 @pytest.mark.parametrize(("stride", "windowed"), [(1, True), (1, False), (2, False)])
 @pytest.mark.parametrize("start", [0, 111, 372])
-def test_interpolation_is_the_models(stride, windowed, start):
+def test_interpolation_matches_the_model(stride, windowed, start):
     """Weights from a window's cells give what enlarging the whole context gives there."""
     cells, side, pixels = 192, 500, 128
     context = torch.rand(1, 1, 4, cells // stride)
@@ -114,9 +114,11 @@ def test_interpolation_is_the_models(stride, windowed, start):
 
 
 @pytest.mark.parametrize("architecture", [[], ["architecture.context_stride=2"], ["architecture.thumbnail_cells=2400"]])
-def test_a_crop_lies_where_its_interpolation_says(ramps, architecture):
+def test_interpolation_places_the_crop_in_the_thumbnail(ramps, architecture):
     """On ramps, the thumbnail interpolated to the crop's pixels is the crop itself, however cut, shrunk or flipped."""
-    settings = choose_settings(None, ["model=small", "patch=48", "batch_unlabelled=20", *STILL, *architecture])
+    settings = choose_settings(
+        None, ["model=small", "patch=48", "batch_unlabelled=20", *NO_AUGMENTATION, *architecture]
+    )
     stride = settings.config.context_stride
     slopes = set()
     for sample in ContextSampler(ramps, settings, settings.config, SINGLE_PROCESS, labelled=False).samples(0):
@@ -133,12 +135,20 @@ def test_a_crop_lies_where_its_interpolation_says(ramps, architecture):
 
 
 @pytest.mark.parametrize(("labelled", "name"), [(False, "shrink"), (True, "shrink_labelled")])
-def test_samples_are_shrunk_as_often_as_asked_for(tmp_path, labelled, name):
+def test_samples_are_shrunk_with_the_given_probability(tmp_path, labelled, name):
     """On ramps, a crop's two sides differ by as much as it is pixels of the scene wide."""
     ramps = ramps_in(tmp_path, reference=labelled)
 
     def widths(chance):
-        words = ["batch=20", "batch_unlabelled=20", "patch=48", "zoom=0", "shrink=0.5", "shrink_labelled=0.5", *STILL]
+        words = [
+            "batch=20",
+            "batch_unlabelled=20",
+            "patch=48",
+            "zoom=0",
+            "shrink=0.5",
+            "shrink_labelled=0.5",
+            *NO_AUGMENTATION,
+        ]
         settings = choose_settings(
             None, ["model=small", "architecture.thumbnail_cells=2400", *words, f"{name}={chance}"]
         )
@@ -151,7 +161,7 @@ def test_samples_are_shrunk_as_often_as_asked_for(tmp_path, labelled, name):
     assert np.mean(always > 1.1) > 0.7
 
 
-def test_every_scene_is_drawn_before_any_again(data):
+def test_every_scene_is_used_before_any_is_used_again(data):
     sampler = ContextSampler(load_dataset(data[0]), TINY, TINY.config, SINGLE_PROCESS, labelled=True)
     drawn = list(chain.from_iterable(sampler.samples(step) for step in range(5)))
     sums = {round(float(sample.crop.sum()), 3) for sample in drawn}
@@ -168,7 +178,7 @@ def test_a_process_group_draws_what_one_process_would_draw(data):
     assert torch.equal(torch.cat([batch.thumbnails[2:] for batch in pair]), alone.thumbnails[4:])
 
 
-def test_pairs_stay_in_order():
+def test_chosen_pairs_are_ordered_by_exposure():
     random = np.random.default_rng(0)
     assert {choose_pair(5, 0.0, random, any_two=True) for _ in range(9)} == {(0, 4)}
     any_two = {choose_pair(4, 1.0, random, any_two=True) for _ in range(200)}
@@ -178,7 +188,7 @@ def test_pairs_stay_in_order():
         assert all(0 <= under < over < exposures for under, over in drawn)
 
 
-def test_each_kind_of_scene_asks_for_its_own_losses(data):
+def test_labelled_and_unlabelled_scenes_have_their_own_losses(data):
     objective = ContextObjective(TINY, load_datasets(data), SINGLE_PROCESS)
     names = set(objective.losses(build(TINY.config), objective.batch(0)))
     assert names == {
@@ -191,7 +201,7 @@ def test_each_kind_of_scene_asks_for_its_own_losses(data):
     assert set(alone.losses(build(TINY.config), alone.batch(0))) == {"out_of_range", "unlabelled_mef_ssim"}
 
 
-def test_scenes_too_small_for_a_crop_are_left_out_and_none_at_all_is_an_error(data):
+def test_scenes_too_small_for_a_crop_are_left_out(data):
     sampler = ContextSampler(
         load_dataset(data[0]), TINY.override(["patch=112"]), TINY.config, SINGLE_PROCESS, labelled=True
     )
@@ -202,14 +212,14 @@ def test_scenes_too_small_for_a_crop_are_left_out_and_none_at_all_is_an_error(da
         ContextObjective(TINY.override(["patch=40"]), load_datasets(data), SINGLE_PROCESS)
 
 
-def test_training_learns(data, tmp_path):
+def test_training_reduces_the_loss(data, tmp_path):
     losses = []
     settings = TINY.override(["steps=60", "validate_every=60", "learning_rate=0.01"])
     train(data, tmp_path / "run", settings, report=lambda progress: losses.append(progress.loss))
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
-def test_a_resumed_run_ends_exactly_where_an_unbroken_one_does(data, tmp_path):
+def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
     train(data, tmp_path / "unbroken", TINY)
 
     class StoppedError(Exception):
@@ -232,7 +242,7 @@ def test_a_resumed_run_ends_exactly_where_an_unbroken_one_does(data, tmp_path):
     assert len(logs[0]) == 1 + TINY.steps
 
 
-def test_a_run_starts_from_the_weights_it_is_given(data, tmp_path):
+def test_a_run_starts_from_given_weights(data, tmp_path):
     """With no step of any size, it ends at them; of another shape, or missing, they are refused."""
     first = build(TINY.config)
     path = tmp_path / "first.safetensors"
@@ -248,7 +258,7 @@ def test_a_run_starts_from_the_weights_it_is_given(data, tmp_path):
         train(data, tmp_path / "none", TINY.override(["initial=nowhere"]))
 
 
-def test_weights_carry_the_trained_variation_and_its_figures(data, tmp_path):
+def test_weights_store_their_configuration_and_validation_scores(data, tmp_path):
     train(data, tmp_path / "run", TINY)
     last = read_weights(tmp_path / "run" / "last.safetensors")
     assert (last.model, last.config) == ("small", TINY.config)
@@ -259,7 +269,7 @@ def test_weights_carry_the_trained_variation_and_its_figures(data, tmp_path):
     assert figures["score"] == pytest.approx(score, abs=0.02)
 
 
-def test_the_average_is_what_is_kept(data, tmp_path):
+def test_averaged_weights_are_saved(data, tmp_path):
     """Without one, that is the newest weights."""
     for average, newest in (("0", True), ("0.9", False)):
         train(data, tmp_path / average, TINY.override([f"average={average}"]))
@@ -271,7 +281,7 @@ def test_the_average_is_what_is_kept(data, tmp_path):
         assert all(same) == newest
 
 
-def test_the_average_by_hand():
+def test_average_matches_hand_computation():
     model = build(TINY.config)
     averaged = AveragedModel(model, 0.998)
     start = model.combining.layers[0].weight.detach().clone()
@@ -283,7 +293,7 @@ def test_the_average_by_hand():
     torch.testing.assert_close(averaged.model.combining.layers[0].weight, start + 1 - 0.1 * 0.998)
 
 
-def test_score_counts_what_was_measured():
+def test_validation_score_is_of_what_was_measured():
     assert combined(20.0, 0.9, 0.97).score == pytest.approx(20 + 45 + 194)
     assert combined(None, None, 0.97).score == pytest.approx(194)
 
@@ -303,7 +313,7 @@ def test_prefetching_keeps_order_and_passes_errors_on():
 
 @pytest.mark.network
 @pytest.mark.slow
-def test_two_processes_take_the_steps_of_one_with_twice_the_batch(data, tmp_path):
+def test_two_processes_equal_one_with_twice_the_batch(data, tmp_path):
     words = [*TINY_WORDS, "steps=3", "validate_every=3"]
     train(data, tmp_path / "alone", choose_settings(None, [*words, "batch=4", "batch_unlabelled=4"]))
     with socket.socket() as free:
@@ -327,14 +337,14 @@ def test_two_processes_take_the_steps_of_one_with_twice_the_batch(data, tmp_path
         np.testing.assert_allclose(together[name], tensor, atol=1e-4)
 
 
-def test_the_command_trains_on_several_data_sets(data, tmp_path, lightfuse_program):
+def test_train_command_accepts_several_data_sets(data, tmp_path, lightfuse_program):
     ended = lightfuse_program("train", *data, "-o", tmp_path / "run", *TINY_WORDS, "steps=2")
     assert ended.code == 0, ended.err
     assert "MEF-SSIM" in ended.err
     assert read_weights(tmp_path / "run" / "best.safetensors").config == TINY.config
 
 
-def test_settings_follow_the_model_unless_they_are_given(tmp_path):
+def test_settings_default_to_those_of_the_model(tmp_path):
     assert choose_settings(None, ["model=small"]).patch == 128
     assert choose_settings(None, ["model=small", "patch=96"]).patch == 96
     assert choose_settings().patch == 256
@@ -360,6 +370,6 @@ def test_settings_follow_the_model_unless_they_are_given(tmp_path):
         ("mef_ssim_unknown=1.5", "mef_ssim_unknown must be at most 1"),
     ],
 )
-def test_wrong_settings_are_named(word, sentence):
+def test_invalid_settings_are_refused_by_name(word, sentence):
     with pytest.raises(DataError, match=sentence):
         choose_settings(None, ["model=small", word])

@@ -16,7 +16,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_column_is_read_where_it_has_numbers(tmp_path: Path) -> None:
+def test_columns_with_numbers_are_read(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", HEADING + "20,0.5,1e-3,,\n40,0.25,9e-4,21.5,\n")
     assert read_curves(log) == {
         "loss": [(20, 0.5), (40, 0.25)],
@@ -25,13 +25,13 @@ def test_a_column_is_read_where_it_has_numbers(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_no_number_is_left_out(tmp_path: Path) -> None:
+def test_cells_that_are_not_numbers_are_left_out(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", "step,a,b\n1,nan,1\n2,inf,2\nx,3,3\n4,word,4\n5\n6,7,8,9\n7,1.5")
     assert read_curves(log) == {"a": [(6, 7), (7, 1.5)], "b": [(1, 1), (2, 2), (4, 4), (6, 8)]}
 
 
 @pytest.mark.parametrize("text", [None, "", HEADING, "loss\n0.5\n", "step\n1\n"])
-def test_a_log_without_curves_is_a_picture_all_the_same(tmp_path: Path, text: str | None) -> None:
+def test_an_empty_log_is_drawn(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         write(tmp_path / "log.csv", text)
     assert read_curves(tmp_path / "log.csv") == {}
@@ -39,7 +39,7 @@ def test_a_log_without_curves_is_a_picture_all_the_same(tmp_path: Path, text: st
     assert (read_picture(tmp_path / "curves.png").pixels < 128).any()
 
 
-def test_more_columns_are_more_panels(tmp_path: Path) -> None:
+def test_every_column_has_a_panel(tmp_path: Path) -> None:
     sizes = []
     for columns in (1, 2, 4):
         names = ["step", *(f"losses/{i}" for i in range(columns))]
@@ -63,7 +63,7 @@ def column_of(picture: np.ndarray, colour: str) -> float:
     return float(there.mean()) / picture.shape[1] if there.size else float("nan")
 
 
-def test_the_best_validation_is_marked_highest_for_measures_lowest_for_losses(tmp_path: Path) -> None:
+def test_the_best_validation_is_marked(tmp_path: Path) -> None:
     values = [1.0, 9.0, 5.0, 5.0, 5.0, 5.0, 5.0, 0.0, 5.0]
     highest = column_of(drawn(tmp_path, "validation_psnr", values), run_folder._BEST)
     lowest = column_of(drawn(tmp_path, "validation_loss", values), run_folder._BEST)
@@ -72,7 +72,7 @@ def test_the_best_validation_is_marked_highest_for_measures_lowest_for_losses(tm
     assert np.isnan(column_of(drawn(tmp_path, "loss", values), run_folder._BEST))
 
 
-def test_a_running_mean_keeps_a_line_and_calms_noise() -> None:
+def test_running_mean_keeps_lines_and_reduces_noise() -> None:
     line = np.arange(500.0)
     np.testing.assert_allclose(run_folder._running_mean(list(line))[20:-20], line[20:-20])
     noise = np.random.default_rng(1).normal(size=500)
@@ -88,13 +88,13 @@ def test_a_long_loss_is_drawn_with_its_running_mean(tmp_path: Path) -> None:
     assert np.isnan(column_of(drawn(tmp_path, "loss", values[:20]), run_folder._RAW))
 
 
-def test_the_picture_is_replaced_whole_and_nothing_else_stays(tmp_path: Path) -> None:
+def test_curves_are_written_atomically(tmp_path: Path) -> None:
     (tmp_path / "curves.png").write_text("old")
     draw_curves(write(tmp_path / "log.csv", HEADING + "1,2,3,4,5\n"), tmp_path / "curves.png")
     assert read_picture(tmp_path / "curves.png").pixels.ndim == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "log.csv"]
 
 
-def test_a_picture_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+def test_curves_that_cannot_be_written_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         draw_curves(tmp_path / "log.csv", tmp_path / "nowhere" / "curves.png")

@@ -126,7 +126,7 @@ def test_folders_that_are_something_else_are_left_alone(tmp_path):
     precious = tmp_path / "out"
     precious.mkdir()
     (precious / "thesis.txt").write_text("dear")
-    with pytest.raises(DataError, match="is no data set"):
+    with pytest.raises(DataError, match="is not a data set"):
         prepare(tmp_path / "in", precious, SMALL)
     assert [path.name for path in precious.iterdir()] == ["thesis.txt"]
 
@@ -149,7 +149,7 @@ def test_missing_empty_and_damaged_data_are_refused_in_a_sentence(tmp_path):
     [
         (PrepareSettings(patch=4), "patch must be"),
         (PrepareSettings(stride=0), "stride at least 1"),
-        (PrepareSettings(validation=1.5), "validation share"),
+        (PrepareSettings(validation=1.5), "validation fraction"),
         (PrepareSettings(validation=0.2, fold=5), "past the last scene"),
     ],
 )

@@ -38,7 +38,7 @@ def data(tmp_path_factory):
     return root / "out"
 
 
-def test_a_step_draws_the_same_batch_again_and_another_step_another(data):
+def test_batches_depend_on_the_step_only(data):
     sampler = PatchSampler(load_dataset(data), "train", TINY)
     first, again, other = sampler.batch(3), sampler.batch(3), sampler.batch(4)
     assert torch.equal(first.pair, again.pair)
@@ -46,7 +46,7 @@ def test_a_step_draws_the_same_batch_again_and_another_step_another(data):
     assert not torch.equal(first.pair, other.pair)
 
 
-def test_patches_are_cut_from_the_normalised_pair_and_its_reference_alike(data):
+def test_patches_are_cut_at_one_place_from_pair_and_reference(data):
     dataset = load_dataset(data)
     still = TINY.override(["jitter=false", "flips=false", "channel_swaps=false", "batch=1"])
     batch = PatchSampler(dataset, "train", still).batch(0)
@@ -65,7 +65,7 @@ def test_patches_are_cut_from_the_normalised_pair_and_its_reference_alike(data):
     pytest.fail("the reference patch is none of the prepared ones")
 
 
-def test_turned_and_swapped_patches_keep_pair_and_reference_together(data):
+def test_augmented_patches_keep_pair_and_reference_together(data):
     """Scene by scene, over = 16 × under where neither clips: true after any turn if all are turned alike."""
     sampler = PatchSampler(load_dataset(data), "train", TINY)
     for step in range(8):
@@ -74,7 +74,7 @@ def test_turned_and_swapped_patches_keep_pair_and_reference_together(data):
         assert correlation > 0.7
 
 
-def test_pairs_stay_ordered_and_span_the_bracket():
+def test_chosen_pairs_span_the_bracket():
     random = np.random.default_rng(0)
     drawn = {choose_pair(9, 0.5, random) for _ in range(500)}
     assert (0, 8) in drawn
@@ -83,7 +83,7 @@ def test_pairs_stay_ordered_and_span_the_bracket():
     assert {choose_pair(2, 1.0, random) for _ in range(50)} == {(0, 1)}
 
 
-def test_loss_ssim_agrees_with_the_measure():
+def test_loss_ssim_agrees_with_the_metric():
     random = np.random.default_rng(1)
     a = random.random((40, 50, 3)).astype(np.float32)
     b = np.clip(a + random.normal(0, 0.1, a.shape), 0, 1).astype(np.float32)
@@ -112,14 +112,14 @@ def test_learning_rate_rises_then_falls_to_zero():
     assert all(a >= b for a, b in pairwise(rates[100:]))
 
 
-def test_training_learns(data, tmp_path):
+def test_training_reduces_the_loss(data, tmp_path):
     losses = []
     settings = TINY.override(["steps=60", "validate_every=60"])
     train(data, tmp_path / "run", settings, report=lambda progress: losses.append(progress.loss))
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
-def test_a_resumed_run_ends_exactly_where_an_unbroken_one_does(data, tmp_path):
+def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
     unbroken = train(data, tmp_path / "unbroken", TINY)
 
     class StoppedError(Exception):
@@ -139,7 +139,7 @@ def test_a_resumed_run_ends_exactly_where_an_unbroken_one_does(data, tmp_path):
     assert len(logs[0]) == 1 + TINY.steps
 
 
-def test_best_weights_say_where_they_come_from(data, tmp_path):
+def test_best_weights_store_their_validation_scores(data, tmp_path):
     best = read_weights(train(data, tmp_path / "run", TINY))
     assert best.model == "paper"
     assert float(best.notes["validation_psnr"]) > 0
@@ -147,7 +147,7 @@ def test_best_weights_say_where_they_come_from(data, tmp_path):
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
-def test_two_runs_are_not_mixed(data, tmp_path):
+def test_a_folder_holds_one_run_only(data, tmp_path):
     train(data, tmp_path / "run", TINY)
     with pytest.raises(DataError, match="already holds a run"):
         train(data, tmp_path / "run", TINY)
@@ -168,7 +168,7 @@ def test_two_runs_are_not_mixed(data, tmp_path):
         ("flips=perhaps", "it is of type bool"),
     ],
 )
-def test_wrong_settings_are_named(word, sentence):
+def test_invalid_settings_are_refused_by_name(word, sentence):
     with pytest.raises(DataError, match=sentence):
         TINY.override([word])
 
@@ -184,7 +184,7 @@ def test_settings_from_a_file(tmp_path):
         read_settings(path)
 
 
-def test_data_without_references_cannot_train_this_model(tmp_path):
+def test_paper_model_needs_references(tmp_path):
     folder = tmp_path / "in" / "a"
     folder.mkdir(parents=True)
     for level in (40, 200):

@@ -15,8 +15,8 @@ def prepare(
     long_side: Annotated[int, typer.Option(help="Shrink pictures to this long side in pixels; 0 keeps them.")] = 1536,
     patch: options.Patch = 256,
     stride: Annotated[int, typer.Option(min=1, help="Pixels from one patch to the next.")] = 256,
-    validation: Annotated[float, typer.Option(help="Share of the scenes kept for validation.")] = 0.2,
-    fold: Annotated[int, typer.Option(min=0, help="Which share of them: for cross-validation, 0, 1, 2 and so on.")] = 0,
+    validation: Annotated[float, typer.Option(help="Fraction of the scenes kept for validation.")] = 0.2,
+    fold: Annotated[int, typer.Option(min=0, help="Which of them, for cross-validation: 0, 1, 2 and so on.")] = 0,
     seed: Annotated[int, typer.Option(help="Chooses which scenes are kept.")] = 0,
     soft_references: Annotated[
         bool, typer.Option("--soft-references", help="Make references from whole brackets where there are none.")

@@ -1,4 +1,4 @@
-"""What LightFuse is measured against: OpenCV's Mertens, the plain average, and enfuse where it is installed."""
+"""Baselines that results are compared with: OpenCV's Mertens, the plain average, and enfuse where it is installed."""
 
 import shutil
 import subprocess
@@ -19,19 +19,19 @@ Method = Callable[[Sequence[Picture]], Floats]
 def mertens(exposures: Sequence[Picture]) -> Floats:
     """Fuse with OpenCV's MergeMertens (Mertens, Kautz, Van Reeth, "Exposure Fusion", 2007) at its default weights.
 
-    The exposures are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one size; the answer is clipped to [0, 1].
+    The exposures are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one size; the result is clipped to [0, 1].
     Raises PictureError for anything else.
     """
     import cv2
 
-    # MergeMertens divides every dtype by 255, so levels up to 255 are what it must be given.
+    # MergeMertens divides every dtype by 255, so that it needs levels up to 255.
     levels = [picture * np.float32(255) for picture in _checked(exposures)]
     fused: Floats = cv2.createMergeMertens().process(levels)
     return np.clip(fused, 0, 1)
 
 
 def average(exposures: Sequence[Picture]) -> Floats:
-    """Fuse by the plain mean of the exposures, the least a method must beat; pictures and errors as in `mertens`."""
+    """Fuse by the plain mean of the exposures; pictures and errors as in `mertens`."""
     pictures = _checked(exposures)
     total = pictures[0].copy()
     for picture in pictures[1:]:
@@ -40,7 +40,7 @@ def average(exposures: Sequence[Picture]) -> Floats:
 
 
 def enfuse_available() -> bool:
-    """Whether the enfuse program is on the PATH."""
+    """Return whether the enfuse program is on the PATH."""
     return shutil.which("enfuse") is not None
 
 
@@ -62,8 +62,8 @@ def enfuse(exposures: Sequence[Picture]) -> Floats:
             [program, f"--output={fused}", *map(str, inputs)], capture_output=True, text=True, check=False, cwd=folder
         )
         if run.returncode != 0 or not fused.exists():
-            last_words = (run.stderr.strip().splitlines() or ["no message"])[-1]
-            raise LightFuseError(f"enfuse failed (exit code {run.returncode}): {last_words}")
+            last_line = (run.stderr.strip().splitlines() or ["no message"])[-1]
+            raise LightFuseError(f"enfuse failed (exit code {run.returncode}): {last_line}")
         return _read_unit(fused)
 
 
@@ -94,5 +94,5 @@ def _read_unit(path: Path) -> Floats:
 
     blue_first = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if blue_first is None:
-        raise LightFuseError(f"{path}: what enfuse wrote cannot be read.")
+        raise LightFuseError(f"{path}: the output of enfuse cannot be read.")
     return as_unit(blue_first[..., ::-1], "picture from enfuse")

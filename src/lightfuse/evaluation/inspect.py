@@ -179,7 +179,7 @@ def _layer(weights: Weights, name: str) -> Panel:
     inputs, outputs = _inputs_of(name, matrix.shape[1]), _outputs_of(weights, name, matrix.shape[0])
     if bias is not None:
         matrix, inputs = np.column_stack([matrix, bias]), [*inputs, "bias"]
-    return Panel(title, matrix, ("columns:", *inputs, "rows:", *outputs))
+    return Panel(title, matrix, (*_labels("columns", inputs), *_labels("rows", outputs)))
 
 
 def _kernels(title: str, kernels: Values, names: Sequence[str], bias: Values | None) -> Panel:
@@ -190,7 +190,14 @@ def _kernels(title: str, kernels: Values, names: Sequence[str], bias: Values | N
         row, column = 4 * (i // across), 4 * (i % across)
         tiled[row : row + 3, column : column + 3] = kernel
     labels = names if bias is None else [f"{name}, bias {b:.2g}" for name, b in zip(names, bias, strict=True)]
-    return Panel(title, tiled, ("kernels:", *labels))
+    return Panel(title, tiled, _labels("kernels", labels))
+
+
+def _labels(kind: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Names after what they name; numbers, which are all but perhaps the last, as a range."""
+    numbers = [name for name in names if name.isdecimal()]
+    shown = [f"0 to {len(numbers) - 1}", *names[len(numbers) :]] if numbers else names
+    return (f"{kind}:", *shown)
 
 
 def _inputs_of(layer: str, count: int) -> list[str]:

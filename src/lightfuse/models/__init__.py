@@ -1,8 +1,8 @@
-"""The models: their configurations and trained weights, and, with the extra ``train``, their torch modules.
+"""The models: configurations, trained weights, and, with the extra ``train``, torch modules.
 
-Each family has a CombiningNet and a FilteringNet of its own (`lightfuse.models.paper`, `lightfuse.models.context`); in
-every model they are the attributes ``combining`` and ``filtering``. The torch modules are imported when first asked
-for, so that fusing never imports torch.
+Each family has its own CombiningNet and FilteringNet (`lightfuse.models.paper`, `lightfuse.models.context`), the
+attributes ``combining`` and ``filtering`` of a model. The torch modules are imported on first use, so that fusing
+never imports torch.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a torch module or function when it is first asked for."""
+    """Import a torch module or function on first use."""
     if name in _TORCH_MODULES:
         from importlib import import_module
 

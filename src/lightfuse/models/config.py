@@ -1,4 +1,4 @@
-"""The two families' configurations and the known models; tensor shapes and cost of a configuration. Without torch."""
+"""Configurations of both model families, the known models, and a configuration's tensor shapes and cost (no torch)."""
 
 import dataclasses
 import itertools
@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 from lightfuse.errors import WeightsError
 
-_WIDEST = 1024  # channels of any layer; wider is a damaged header, not a model
+_MAX_CHANNELS = 1024  # of any layer: a larger number means a damaged header
 
 
 def _is_width(width: int) -> bool:
-    return 1 <= width <= _WIDEST
+    return 1 <= width <= _MAX_CHANNELS
 
 
 def _require(holds: bool, config: "Config", name: str) -> None:
@@ -38,13 +38,13 @@ class PaperConfig:
 class ContextConfig:
     """A FilteringNet on a thumbnail that hands a smooth context to a CombiningNet per pixel.
 
-    The defaults are also what a weights file means that does not name a field, so they never change.
+    A weights file that lacks a field means its default, so the defaults never change.
 
     Attributes:
-        thumbnail_cells: pixels of the thumbnail, about, whatever the picture's shape.
-        channels: width of the FilteringNet.
-        levels: how often the FilteringNet halves the thumbnail.
-        shared: one set of weights for all levels instead of one each.
+        thumbnail_cells: approximate number of pixels of the thumbnail, for pictures of any shape.
+        channels: channels of every FilteringNet layer.
+        levels: how many times the FilteringNet halves the thumbnail.
+        shared: all levels use one set of weights.
         hidden: widths of the CombiningNet's hidden layers; the context enters the first of them, and the output.
         outputs: numbers a pixel is given: mixing weight, luma gain, luma offset, chroma gain and, when 5, a mixing
             weight for chroma alone.
@@ -76,18 +76,18 @@ class ContextConfig:
 
     @property
     def context_channels(self) -> int:
-        """Numbers a context cell holds: what is added to the first hidden layer, then what is added to the output."""
+        """Channels of the context: those added to the first hidden layer, then those added to the output."""
         return self.hidden[0] + self.outputs
 
     @property
     def first_level(self) -> int:
-        """The finest level that is decoded; the context's cells are 2 to its power thumbnail cells wide."""
+        """The finest level that is decoded: a context cell spans 2^level thumbnail cells along a side."""
         return self.context_stride.bit_length() - 1
 
     def thumbnail_size(self, height: int, width: int) -> tuple[int, int]:
-        """(rows, columns) of a picture's thumbnail: its shape kept, both multiples of 2 to the power ``levels``.
+        """(rows, columns) of a height×width picture's thumbnail: of its aspect ratio, multiples of 2^``levels``.
 
-        A side is no longer than a thumbnail of the least height is wide: a strip of 1×100,000 pixels is squeezed.
+        No side is longer than ``thumbnail_cells`` / 2^``levels``: extreme panoramas lose their aspect ratio.
         """
         multiple = 2**self.levels
         scale = math.sqrt(self.thumbnail_cells / (height * width))
@@ -107,7 +107,7 @@ KNOWN_MODELS: Mapping[str, Config] = MappingProxyType(
         "base": ContextConfig(channels=20, shared=False, hidden=(8, 8), outputs=5, ratio=True),
     }
 )
-"""The models that have a name, and what each is made of."""
+"""The configurations of the models that have a name."""
 
 _FAMILIES: Mapping[str, type[PaperConfig] | type[ContextConfig]] = {
     kind.family: kind for kind in (PaperConfig, ContextConfig)
@@ -115,7 +115,7 @@ _FAMILIES: Mapping[str, type[PaperConfig] | type[ContextConfig]] = {
 
 
 def config_of(model: str) -> Config:
-    """What a known model is made of.
+    """Return the configuration of a known model.
 
     Raises:
         WeightsError: for an unknown model.
@@ -126,7 +126,7 @@ def config_of(model: str) -> Config:
 
 
 def vary(config: Config, changes: Mapping[str, Any]) -> Config:
-    """A copy with some fields changed, each given as its own type or as text (``hidden`` as ``8,6``).
+    """Return a copy with some fields changed, each given as its own type or as text (``hidden`` as ``8,6``).
 
     Raises:
         WeightsError: a field does not exist or cannot have that value.
@@ -143,15 +143,15 @@ def vary(config: Config, changes: Mapping[str, Any]) -> Config:
 
 
 def config_to_json(config: Config) -> dict[str, Any]:
-    """The configuration as a weights file carries it."""
+    """Return the configuration as it is stored in a weights file."""
     return {"family": config.family, **dataclasses.asdict(config)}
 
 
 def config_from_json(fields: Mapping[str, Any]) -> Config:
-    """What :func:`config_to_json` wrote; fields it lacks have their defaults.
+    """Return the configuration that :func:`config_to_json` wrote; missing fields have their defaults.
 
     Raises:
-        WeightsError: the family or a field is unknown, or a value makes no sense.
+        WeightsError: the family or a field is unknown, or a value is out of range.
     """
     changes = dict(fields)
     family = changes.pop("family", None)
@@ -166,20 +166,22 @@ def _converted(name: str, value: Any, like: Any, family: str) -> Any:
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
         if isinstance(like, tuple):
             parts = value.split(",") if isinstance(value, str) else value
-            return tuple(_whole(part) for part in parts)
-        return _whole(value)
+            return tuple(_integer(part) for part in parts)
+        return _integer(value)
     except (KeyError, ValueError, TypeError, OverflowError):
         raise WeightsError(f"field {name!r} of the {family} architecture cannot be {value!r}") from None
 
 
-def _whole(value: Any) -> int:
+def _integer(value: Any) -> int:
     if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
         raise ValueError(value)
     return int(value)
 
 
 def parameter_shapes(model: str | Config) -> dict[str, Shape]:
-    """Tensor names, as in torch's state dict, and their shapes; for a known model's name or a configuration.
+    """Return the shapes of a model's tensors by name, as in torch's state dict.
+
+    ``model`` is a known model's name or a configuration.
 
     Raises:
         WeightsError: for an unknown model.
@@ -224,20 +226,19 @@ def _convolution(name: str, shape: Shape, *, bias: bool = True) -> dict[str, Sha
 
 @dataclass(frozen=True)
 class Cost:
-    """Numbers learned, and multiply-adds for each pixel at full resolution."""
+    """Learned parameters, and multiply-adds per pixel at full resolution."""
 
     parameters: int
     multiply_adds: int
 
 
 def cost(config: Config) -> Cost:
-    """The cost of a model.
+    """Return the cost of a model.
 
-    ``paper``: every layer counted at the resolution it works at, rounded. ``context``: what is done at full resolution;
-    the thumbnail's share does not grow with the picture. That is the CombiningNet's products, 2 for each context
-    channel (one bilinear step along the row; the step between rows is shared by the row's pixels), and the composing
-    of the answer: 3 mixing, 3 luma, 2 gain and offset, 3 chroma; 6 more for a chroma weight of its own, 2 for
-    ``ratio``.
+    ``paper``: every layer is counted at its own resolution, rounded. ``context``: only the work at full resolution is
+    counted, as that on the thumbnail does not grow with the picture. It consists of the CombiningNet's layers, 2 per
+    context channel (bilinear interpolation along the row; that between rows is done once per row), and applying the
+    output: 3 mixing, 3 luma, 2 gain and offset, 3 chroma; 6 more for a separate chroma weight, 2 for ``ratio``.
     """
     parameters = sum(math.prod(shape) for shape in parameter_shapes(config).values())
     products = _paper_products(config) if isinstance(config, PaperConfig) else _context_products(config)

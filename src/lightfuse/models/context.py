@@ -1,4 +1,4 @@
-"""The context models: a FilteringNet on a thumbnail of fixed size gives a CombiningNet, per pixel, a smooth context."""
+"""The context models: a FilteringNet on a thumbnail of fixed size, a CombiningNet on every pixel with its context."""
 
 import itertools
 from collections.abc import Sequence
@@ -17,25 +17,25 @@ WINDOW = 64
 """Side, in thumbnail cells, of the part that can be decoded by itself while training."""
 
 SMALLEST_SCENE = 1 / 1024
-"""Mean scene weight below which the rest of the picture counts, too: there is hardly anything else."""
+"""Mean scene weight below which empty cells count, too, because hardly any others are left."""
 
-_MIXING_BIAS = -3.0  # answers near 0 mean: take over; a bright pixel pushes them up, towards under
+_MIXING_BIAS = -3.0  # outputs near 0 select over; bright pixels raise them, towards under
 _OFFSET_SCALE = 0.5
-_RATIO_FLOOR = 0.02  # added to both lumas of a ratio, so that black has one
+_RATIO_FLOOR = 0.02  # added to both lumas of a ratio, which is then defined for black
 _LARGEST_CHROMA_GAIN = 8.0
 _NEARLY_ZERO = 1e-6  # in place of a divisor of 0
 _MARGIN = 4  # cells of the half-size level decoded around a window
-# Mean absolute difference of the thumbnails: up to the first they are one picture, from the second on a bracket.
+# Mean absolute difference of the thumbnails: up to the first they count as one picture, from the second as a bracket.
 _SAME_PICTURE, _BRACKET = 0.03, 0.12
-# A cell counts from where the brightest channel of over rises above the first of _BLACK, in full from the second on;
-# likewise where the darkest channel of under falls below white. Borders of scans are a few levels above black.
+# The weight of a cell rises from 0 to 1 as the brightest channel of over rises between the limits of _BLACK, and falls
+# as the darkest channel of under rises between those of _WHITE. Borders of scans are a few levels above black.
 _BLACK, _WHITE = (0.02, 0.06), (0.94, 0.98)
 
 Place = tuple[int, int]
 
 
 class ContextModel(nn.Module):
-    """FilteringNet on a thumbnail of fixed size, CombiningNet on every pixel; `small` and `base` are sizes of it."""
+    """FilteringNet on a thumbnail of fixed size, CombiningNet on every pixel: `small` and `base`."""
 
     def __init__(self, config: ContextConfig) -> None:
         super().__init__()
@@ -57,7 +57,10 @@ class ContextModel(nn.Module):
         return F.adaptive_avg_pool2d(torch.cat([under, over], dim=1), size)
 
     def context(self, thumbnail: Tensor, windows: Sequence[Place] | None = None) -> tuple[Tensor, Tensor]:
-        """The context grid (see :class:`FilteringNet`) and how much of a bracket the pair is, N×1×1×1 in [0, 1]."""
+        """The context grid (see :class:`FilteringNet`) and the strength of the correction, N×1×1×1 in [0, 1].
+
+        The strength is 0 where both exposures are one picture, which is then returned unchanged.
+        """
         weights = scene_weights(thumbnail) if self.config.bounded else torch.ones_like(thumbnail[:, :1])
         difference = (thumbnail[:, 3:] - thumbnail[:, :3]).abs().mean(dim=1, keepdim=True)
         difference = (difference * weights).mean(dim=(2, 3), keepdim=True) / weights.mean(dim=(2, 3), keepdim=True)
@@ -67,7 +70,7 @@ class ContextModel(nn.Module):
 
 
 class CombiningNet(nn.Module):
-    """Pointwise layers with ReLU between them, the context added to the first and the last in place of a bias."""
+    """Pointwise layers with ReLU between them; the context is added to the first and the last in place of a bias."""
 
     def __init__(self, config: ContextConfig) -> None:
         super().__init__()
@@ -88,7 +91,7 @@ class CombiningNet(nn.Module):
         return compose(under, over, answer, strength, ratio=config.ratio, bounded=config.bounded)
 
     def answer(self, under: Tensor, over: Tensor, context: Tensor) -> Tensor:
-        """The numbers each pixel is given, N×``outputs``×H×W, as `compose` reads them."""
+        """Compute the output of the layers, N×``outputs``×H×W, which `compose` applies to the exposures."""
         n_first = self.config.hidden[0]
         into_first, into_last = context[:, :n_first], context[:, n_first:]
         first, *middle, last = self.layers
@@ -99,7 +102,7 @@ class CombiningNet(nn.Module):
         return answered
 
     def _start_as_exposure_fusion(self) -> None:
-        """Let the first hidden channel be the luma of over, and take under where that is bright."""
+        """Initialise: the first hidden channel is the luma of over; where that is bright, under is selected."""
         first, *middle, last = (layer.weight.detach() for layer in self.layers)  # type: ignore[operator]
         last.mul_(0.3)
         last[0, 0] = 3.0
@@ -112,10 +115,10 @@ class CombiningNet(nn.Module):
 def compose(
     under: Tensor, over: Tensor, answer: Tensor, strength: Tensor, *, ratio: bool, bounded: bool = True
 ) -> Tensor:
-    """The picture that answers describe: a mixture, its luma lifted or lowered, its chroma strengthened or weakened.
+    """Fuse N×3×H×W exposures as answers say: mix them, change the luma by gain and offset, the chroma by a gain.
 
     ``answer`` is N×4×H×W or N×5×H×W: mixing weight of under (before the sigmoid), luma gain, luma offset, chroma gain
-    and, if there, a mixing weight for chroma alone. The gains and the offset count ``strength`` times. Where
+    and, if there are 5, a separate mixing weight for chroma. Gains and offset are multiplied by ``strength``. Where
     ``bounded``, the luma of the result lies between the lumas of the two exposures, and its channels in [0, 1].
     """
     lowest, highest = luma_bounds(under, over)
@@ -134,19 +137,19 @@ def compose(
 
 
 def luma_bounds(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
-    """The smaller and the larger luma of both exposures at each pixel, N×1×H×W each."""
+    """Return the smaller and the larger luma of both exposures at each pixel, N×1×H×W each."""
     of_under, of_over = luma_of(under), luma_of(over)
     return of_under.minimum(of_over), of_under.maximum(of_over)
 
 
 def proposed_luma(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> Tensor:
-    """The luma that answers describe before it is limited to `luma_bounds`: N×1×H×W."""
+    """Return the luma of the fused picture before it is limited to `luma_bounds`: N×1×H×W."""
     adjustment = adjustments(answer, strength)
     return luma_of(_mix(under, over, adjustment.mixing)) * adjustment.luma_gain + adjustment.luma_offset
 
 
 class Adjustments(NamedTuple):
-    """What an answer does to each pixel, N×1×H×W each: weights of under in [0, 1], factors, and what is added."""
+    """The meaning of an answer, N×1×H×W each: weights of under in [0, 1], gains (factors), and an offset of luma."""
 
     mixing: Tensor
     luma_gain: Tensor
@@ -156,7 +159,7 @@ class Adjustments(NamedTuple):
 
 
 def adjustments(answer: Tensor, strength: Tensor) -> Adjustments:
-    """Decode answers, N×4×H×W or N×5×H×W, as `compose` applies them; chroma is mixed as luma is where 4 are given."""
+    """Decode answers, N×4×H×W or N×5×H×W, as `compose` applies them; with 4, chroma is mixed as luma is."""
     mixing = torch.sigmoid(answer[:, :1] + _MIXING_BIAS)
     return Adjustments(
         mixing=mixing,
@@ -168,10 +171,10 @@ def adjustments(answer: Tensor, strength: Tensor) -> Adjustments:
 
 
 def into_gamut(luma: Tensor, chroma: Tensor, lowest: Tensor) -> Tensor:
-    """luma + chroma as RGB in [0, 1], N×3×H×W, of the same hue; a pixel inside already stays as it is.
+    """Return luma + chroma as RGB in [0, 1], N×3×H×W, with the hue kept; pixels within the gamut are unchanged.
 
-    A pixel with a channel above 1 is divided by its largest, which keeps its saturation, but its luma is not lowered
-    below ``lowest``; what is still outside, above 1 or below 0, loses chroma at the same luma.
+    A pixel with a channel above 1 is divided by its largest channel, which keeps its saturation, but only down to the
+    luma ``lowest``; what is still above 1 or below 0 is desaturated at constant luma.
 
     Args:
         luma: N×1×H×W in [0, 1].
@@ -187,12 +190,12 @@ def into_gamut(luma: Tensor, chroma: Tensor, lowest: Tensor) -> Tensor:
 
 
 def keep_hue(fused: Tensor) -> Tensor:
-    """N×3×H×W where a pixel with a channel above 1 is divided by its largest: clipped, a highlight would change hue."""
+    """Divide pixels of N×3×H×W with a channel above 1 by their largest channel, as clipping would change their hue."""
     return fused / fused.amax(dim=1, keepdim=True).clamp(min=1)
 
 
 def luma_of(picture: Tensor) -> Tensor:
-    """Luma (ITU-R BT.601) of N×3×H×W: N×1×H×W."""
+    """Return the luma (ITU-R BT.601) of N×3×H×W: N×1×H×W."""
     return (picture * picture.new_tensor(LUMA_WEIGHTS)[None, :, None, None]).sum(dim=1, keepdim=True)
 
 
@@ -216,7 +219,7 @@ class SeparableBlock(nn.Module):
 
 
 class FilteringNet(nn.Module):
-    """A small pyramid: down to a summary of the whole scene, and up again with the detail met on the way down."""
+    """A small U-Net: down to a summary of the whole scene, and up again with skip connections."""
 
     def __init__(self, config: ContextConfig) -> None:
         super().__init__()
@@ -239,8 +242,8 @@ class FilteringNet(nn.Module):
 
         The N×1×h×w ``weights`` say how much each cell counts in the summary of the scene (see `scene_weights`).
 
-        With ``windows``, the even (row, column) of one `WINDOW` a sample, the finest level is decoded there alone,
-        which saves training most of the work; a cell at a window's edge may differ from what the whole would give.
+        With ``windows``, one even (row, column) per sample, the finest level is decoded in one `WINDOW` of each sample
+        only, which makes training faster; cells at a window's edge may differ from those of the whole.
         """
         thumbnail = thumbnail - 0.5
         skips = self._down(thumbnail)
@@ -259,7 +262,7 @@ class FilteringNet(nn.Module):
         return context
 
     def _down(self, thumbnail: Tensor) -> list[Tensor]:
-        """What each level holds, the half-size one first."""
+        """The features of each level, the half-size one first."""
         x = torch.relu(self.first_pw(self.first_dw(thumbnail)))
         levels = [x]
         for level in range(self.config.levels - 1):
@@ -268,9 +271,9 @@ class FilteringNet(nn.Module):
         return levels
 
     def _summary(self, coarsest: Tensor, weights: Tensor) -> Tensor:
-        """What the mean and the maximum of every channel say of the whole scene, N×C×1×1.
+        """A summary of the whole scene from the mean and the maximum of every channel, N×C×1×1.
 
-        A cell of ``weights`` from a quarter on counts in full for the maximum; channels are at least 0.
+        For the maximum, cells of a weight of 0.25 or more count in full; channels are at least 0.
         """
         mean = (coarsest * weights).sum(dim=(2, 3)) / weights.sum(dim=(2, 3))
         largest = (coarsest * (4 * weights).clamp(max=1)).amax(dim=(2, 3))
@@ -281,7 +284,7 @@ class FilteringNet(nn.Module):
 
 @dataclass(frozen=True)
 class _Cut:
-    """One square of every sample at some level: its side and its places."""
+    """One square of every sample at some level: its side, and its place in each sample."""
 
     side: int
     places: Sequence[Place]
@@ -293,7 +296,7 @@ class _Cut:
 
 
 def _cuts(windows: Sequence[Place], half_size: Sequence[int]) -> dict[int, _Cut]:
-    """What to decode at the two finest levels: the windows, and what they need of the half-size level."""
+    """The parts to decode at the two finest levels: the windows, and what they need of the half-size level."""
     cuts = {0: _Cut(WINDOW, windows)}
     side = WINDOW // 2 + 2 * _MARGIN
     last = [edge - side for edge in half_size]
@@ -304,9 +307,10 @@ def _cuts(windows: Sequence[Place], half_size: Sequence[int]) -> dict[int, _Cut]
 
 
 def _enlarged_cut(x: Tensor, held: _Cut | None, wanted: _Cut, size: Sequence[int]) -> Tensor:
-    """``wanted`` of a level of ``size``, twice as fine as ``x``, which is all of its level or ``held`` of it.
+    """Enlarge ``x`` twice and cut out ``wanted``; ``size`` is that of the whole enlarged level.
 
-    Bilinear, as `F.interpolate` does it, but as products with banded matrices, which on a CPU are faster.
+    ``x`` is the whole coarser level, or the part ``held`` of it. Bilinear as `F.interpolate`, but computed as products
+    with banded matrices, which is faster on a CPU.
     """
     sides = []
     for axis in (0, 1):
@@ -322,13 +326,16 @@ def _enlarged_cut(x: Tensor, held: _Cut | None, wanted: _Cut, size: Sequence[int
 
 @lru_cache(maxsize=16)
 def _doubling(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The matrix, 2·side×side, that enlarges a line twice."""
+    """The 2·side×side matrix of bilinear enlargement by 2 along one axis."""
     unit = torch.eye(side, dtype=dtype, device=device)
     return F.interpolate(unit[None], scale_factor=2, mode="linear", align_corners=False)[0].T.contiguous()
 
 
 def scene_weights(thumbnail: Tensor) -> Tensor:
-    """How much each cell of an N×6×h×w thumbnail (under and over) shows of the scene: N×1×h×w in [0, 1]."""
+    """Return the weight of each cell of an N×6×h×w thumbnail (under and over): N×1×h×w in [0, 1].
+
+    0 where both exposures are black or both are white, such as in a border, else 1, with smooth transitions.
+    """
     brightest = thumbnail[:, 3:].amax(dim=1, keepdim=True)
     darkest = thumbnail[:, :3].amin(dim=1, keepdim=True)
     above_black = ((brightest - _BLACK[0]) / (_BLACK[1] - _BLACK[0])).clamp(0, 1)
@@ -339,16 +346,16 @@ def scene_weights(thumbnail: Tensor) -> Tensor:
 
 
 def fill_empty(thumbnail: Tensor, weights: Tensor, levels: int) -> Tensor:
-    """The thumbnail with cells of weight 0 filled from those around them, so that the scene seems to go on there.
+    """Return the thumbnail with cells of weight 0 filled from their surroundings, as if the scene continued there.
 
     A pyramid of weighted means ("push-pull", Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4): each cell
-    is mixed with the coarser level as far as its weight falls short of 1, the coarsest with the mean of the scene.
+    is mixed with the coarser level by 1 minus its weight, the coarsest with the mean of the scene.
     Where all weights are 1 the thumbnail is returned unchanged.
 
     Args:
         thumbnail: N×6×h×w, sides multiples of 2 to the power ``levels``.
         weights: N×1×h×w in [0, 1], not all 0.
-        levels: how often the pyramid halves.
+        levels: number of times the pyramid halves the thumbnail.
     """
     pyramid = [(thumbnail, weights)]
     for _ in range(levels):

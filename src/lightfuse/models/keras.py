@@ -17,11 +17,11 @@ _SEPARABLE = "separable_conv2d/separable_conv2d"
 
 
 def read_keras(path: Path) -> Weights:
-    """The authors' ``.h5`` file as weights of ``paper`` or ``paper-wide``, whichever its sizes say.
+    """Read the authors' ``.h5`` file as weights of ``paper`` or ``paper-wide``, depending on its layer sizes.
 
     Raises:
         MissingExtraError: h5py is not installed.
-        WeightsError: the file is missing, no HDF5, or not of the paper's network.
+        WeightsError: the file is missing, is not HDF5, or does not hold the paper's network.
     """
     try:
         import h5py
@@ -34,7 +34,7 @@ def read_keras(path: Path) -> Weights:
             tensors = _translate(file)
     except OSError:
         raise WeightsError(f"{str(path)!r} is not a readable HDF5 file; give the authors' .h5 weights") from None
-    except (KeyError, ValueError, TypeError) as error:  # A tensor is not there, of other axes, or no tensor at all.
+    except (KeyError, ValueError, TypeError) as error:  # A tensor is missing or of another shape.
         reason = " ".join(str(error.args[0]).split())
         raise WeightsError(f"{str(path)!r} is not of the paper's network: {reason}") from None
     weights = Weights(_model_of(tensors, path), tensors, notes={"origin": f"imported from Keras file {path.name}"})

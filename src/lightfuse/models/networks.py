@@ -1,4 +1,4 @@
-"""From a model's name or weights to a torch module, and back."""
+"""Torch modules of all models: built untrained, loaded from weights, and converted back to weights."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -62,7 +62,7 @@ class PaperModel(nn.Module):
         self.filtering = FilteringNet()
 
     def respond(self, x: Tensor) -> Tensor:
-        """The bare network: stacked pictures N×6×H×W in [-1, 1] to a picture N×3×H×W in (-1, 1)."""
+        """The network itself: stacked pictures N×6×H×W in [-1, 1] to a picture N×3×H×W in (-1, 1)."""
         height, width = x.shape[-2:]
         context = F.interpolate(self.filtering(pad_to_stride(x)), scale_factor=STRIDE, mode="nearest")
         return torch.tanh(self.combining(x) + context[..., :height, :width])

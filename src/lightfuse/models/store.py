@@ -1,4 +1,4 @@
-"""Weights files: safetensors that carry their model's name and configuration inside."""
+"""Weights files: safetensors with the model's name and configuration in their header."""
 
 import json
 import os
@@ -19,9 +19,9 @@ _METADATA_KEY = "lightfuse"
 
 @dataclass(frozen=True, init=False)
 class Weights:
-    """A model's name, its tensors (float32, named as in torch), free notes, and what the model is made of.
+    """A model's name, its tensors (float32, named as in torch), notes, and its configuration.
 
-    Without ``config`` it is the known model of that name; with one, the name may be any.
+    Without ``config`` it is the known model of that name; with one, the name is free.
 
     Raises:
         WeightsError: there is no ``config`` and the model is unknown.
@@ -45,21 +45,21 @@ class Weights:
 
     @property
     def parameters(self) -> int:
-        """How many numbers were learned."""
+        """Number of learned parameters."""
         return sum(tensor.size for tensor in self.tensors.values())
 
 
 def shipped_models() -> list[str]:
-    """The names of the models whose weights come with LightFuse."""
+    """Return the names of the models whose weights are part of the package."""
     folder = resources.files("lightfuse.models") / "weights"
     return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".safetensors"))
 
 
 def load_weights(model: str | Path) -> Weights:
-    """Weights by the name of a shipped model or by the path of a ``.safetensors`` file.
+    """Load weights by the name of a shipped model or by the path of a ``.safetensors`` file.
 
     Raises:
-        WeightsError: no such model or file, a corrupt file, or tensors that do not fit the model it names.
+        WeightsError: there is no such model or file, the file is damaged, or its tensors do not fit its model.
     """
     if isinstance(model, str) and model in shipped_models():
         with resources.as_file(resources.files("lightfuse.models") / "weights" / f"{model}.safetensors") as path:
@@ -83,14 +83,14 @@ def read_weights(path: Path) -> Weights:
         with safe_open(path, framework="numpy") as file:
             header = (file.metadata() or {}).get(_METADATA_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        if any(tensor.dtype.kind == "V" for tensor in tensors.values()):  # A format that some package taught numpy.
+        if any(tensor.dtype.kind == "V" for tensor in tensors.values()):  # Such as bfloat16.
             raise TypeError
     except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(
             f"{str(path)!r} is not a readable weights file ({reason}); export or train it again"
         ) from None
-    except (TypeError, AttributeError):  # How safetensors meets a number format that numpy has not.
+    except (TypeError, AttributeError):  # What safetensors raises for types that numpy lacks.
         raise WeightsError(f"{str(path)!r} holds numbers that are not float32; train or export it again") from None
     if header is None:
         raise WeightsError(f"{str(path)!r} does not say which model it belongs to; was it written by LightFuse?")
@@ -102,7 +102,7 @@ def read_weights(path: Path) -> Weights:
 def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> Weights:
     try:
         fields = json.loads(header)
-        # Files of before configurations were written name a known model.
+        # Older files have no configuration, but the name of a known model.
         config = config_from_json(dict(fields["config"])) if "config" in fields else None
         return Weights(str(fields["model"]), tensors, dict(fields.get("notes", {})), config)
     except WeightsError as error:
@@ -112,7 +112,7 @@ def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> 
 
 
 def check_shapes(weights: Weights, name: str) -> None:
-    """Refuse tensors that are missing, unexpected, of another shape, not float32, or not finite."""
+    """Raise WeightsError for tensors that are missing, unexpected, of a wrong shape or type, or not finite."""
     expected = parameter_shapes(weights.config)
     for key in sorted(expected.keys() | weights.tensors.keys()):
         if key not in expected or key not in weights.tensors:
@@ -130,7 +130,7 @@ def check_shapes(weights: Weights, name: str) -> None:
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write a weights file: to a temporary name first, then moved into place.
+    """Write a weights file atomically.
 
     Raises:
         WeightsError: the tensors do not fit the model.

@@ -1,4 +1,4 @@
-"""What other cameras would have made of a sample: other white balance, wider exposure, noise, compression."""
+"""Augmentation of training samples: white balance, exposure, noise, JPEG compression, borders."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,14 +9,14 @@ from lightfuse.training.settings import TrainSettings
 
 Floats = NDArray[np.float32]
 Mask = Callable[[Floats, Floats], NDArray[np.bool_]]
-"""From rows and columns, as shares of the picture's sides, to where the scene is shown."""
+"""From rows and columns, as fractions of the picture's sides, to where the scene is shown."""
 
-_GAMMA = 2.2  # an exposure value is a factor of 2 in light, of 2 ** (1 / 2.2) in pixels
+_GAMMA = 2.2  # one EV is a factor of 2 in light, of 2 ** (1 / 2.2) in pixel values
 _BALANCE_SPREAD = 0.08  # of the logarithms of red and blue
-_DARKEST, _BRIGHTEST, _BRIGHTEST_LABELLED = 1.5, 1.2, 0.6  # exposure values
-_DIMMEST = 4.0  # exposure values
+_DARKEST, _BRIGHTEST, _BRIGHTEST_LABELLED = 1.5, 1.2, 0.6  # EV
+_DIMMEST = 4.0  # EV
 _QUALITIES = (40, 96)  # of JPEG
-_BORDERS = (0.04, 0.4)  # of a frame, as shares of a side
+_BORDERS = (0.04, 0.4)  # of a frame, as fractions of a side
 _WHITE_FRAMES = 0.2
 _BLACKEST_SCAN = 0.03  # of a border in over
 _NIGHTS = 0.4  # of all dark borders
@@ -32,10 +32,10 @@ def augmented(
     *,
     labelled: bool,
 ) -> tuple[Floats, Floats]:
-    """A sample's thumbnail (h×w×6) and crop in [0, 1], planes first, changed at random.
+    """Augment a sample's thumbnail (h×w×6) and crop at random; returns them in [0, 1], planes first.
 
-    The exposures of labelled samples are changed a third as often: their reference was made from what they are.
-    The crop is P×P×6, ×9 with a reference, ×12 with the best colours, too; as planes it has 12 always, the rest zeros.
+    The exposures of labelled samples are changed a third as often, because their reference was made from them.
+    The crop is P×P×6, ×9 with a reference, ×12 with the best colours, too; the returned one has 12 planes, the rest 0.
     """
     thumb = _planes(thumbnail)
     planes = np.zeros((12, *crop.shape[:2]), np.float32)
@@ -58,7 +58,7 @@ def _planes(pixels: NDArray[np.uint8]) -> Floats:
 
 
 def _shift_colours(thumb: Floats, planes: Floats, random: np.random.Generator) -> None:
-    """Multiply red and blue, in both exposures and the reference alike; nothing gets brighter, so nothing clips."""
+    """Multiply red and blue by gains of at most 1, which never clip, equal in both exposures and the reference."""
     red, blue = random.normal(0, _BALANCE_SPREAD, 2)
     gains = np.exp(np.array([red, 0, blue], np.float32))
     gains = (gains / gains.max())[:, None, None]
@@ -79,7 +79,7 @@ def _widen_gap(thumb: Floats, planes: Floats, random: np.random.Generator, brigh
 
 
 def _dim(thumb: Floats, planes: Floats, stops: float) -> None:
-    """Darken both exposures, and the reference by half as much: night is to stay night, if easier to see."""
+    """Darken both exposures, and the reference by half as much, so that night scenes stay dark."""
     gain = np.float32(2 ** (-stops / _GAMMA))
     thumb *= gain
     planes[:6] *= gain
@@ -87,14 +87,14 @@ def _dim(thumb: Floats, planes: Floats, stops: float) -> None:
 
 
 def _add_noise(under: Floats, random: np.random.Generator) -> None:
-    """Sensor noise, strongest in black, in steps of 8 bits."""
+    """Add sensor noise, strongest in black, and round to 8 bits."""
     spread = np.float32(random.uniform(*_NOISE_LEVELS) / 255)
     noise = random.standard_normal(under.shape, np.float32) * spread * (1 - np.float32(0.7) * under)
     under[:] = np.round(np.clip(under + noise, 0, 1) * 255) / 255
 
 
 def _compress(exposures: Floats, quality: int) -> None:
-    """Through JPEG and back, each exposure by itself; the reference stays clean."""
+    """Compress each exposure as JPEG and decode it again; the reference is not changed."""
     import imagecodecs
 
     for picture in np.split(exposures, 2):
@@ -110,8 +110,8 @@ def with_border(
     Args:
         thumb: 6×h×w thumbnail.
         planes: 12×P×P crop.
-        places: start and extent of the crop in the picture, as shares of its height and its width.
-        random: the source of the draws.
+        places: start and extent of the crop in the picture, as fractions of its height and its width.
+        random: the random number generator.
 
     Returns:
         The places in the new picture.
@@ -160,7 +160,7 @@ def _frame(
 
 
 def _border_level(random: np.random.Generator) -> tuple[float, float]:
-    """How dark a border is in under and over: black, a few levels of a scanner's or stray light, or a night sky."""
+    """Levels of a border in under and over: black, a few levels above it (scanners, stray light), or a night sky."""
     kind = random.random()
     if kind < _NIGHTS:
         return float(random.uniform(0, _NIGHT_SKY[0])), float(random.uniform(*_NIGHT_SKY))
@@ -175,6 +175,6 @@ def _bars(random: np.random.Generator) -> Mask:
 
 
 def _disc(aspect: float, random: np.random.Generator) -> Mask:
-    """A round picture, as of an eyepiece."""
+    """A round picture, such as that of an eyepiece."""
     radius = 0.55 * random.uniform(0.2, 1)
     return lambda y, x: np.hypot(y - 0.5, (x - 0.5) * aspect) < radius

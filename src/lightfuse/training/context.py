@@ -1,4 +1,4 @@
-"""Training a context model: scenes with a reference and brackets without one, side by side in every step."""
+"""Training a context model: every step has scenes with a reference and brackets without one."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ class ContextBatch:
 
 
 class ContextObjective:
-    """Draws both kinds of samples, compares each with what is known of it, validates on whole pairs."""
+    """Samples with and without reference, the losses of each kind, and validation on whole pairs."""
 
     def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
         if not isinstance(settings.config, ContextConfig):
@@ -70,7 +70,7 @@ class ContextObjective:
         self._validation = [_shrunk(dataset, scene, settings) for scene in dataset.split("valid")]
 
     def batch(self, step: int) -> ContextBatch:
-        """The samples of one step."""
+        """Return the samples of one step."""
         labelled, unlabelled = (sampler.samples(step) for sampler in self._samplers)
         samples = labelled + unlabelled
         windows = [sample.window for sample in samples if sample.window is not None]
@@ -89,7 +89,7 @@ class ContextObjective:
         )
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
-        """What each kind of sample asks for, and that no pixel leaves [0, 1]."""
+        """Compute the losses of each kind of sample, and the penalty for values out of range."""
         fused, excess = _fuse(model, batch)
         n = batch.labelled
         losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
@@ -158,7 +158,7 @@ class ContextObjective:
 
 
 def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
-    """The crops, fused with the context of their thumbnails, and how far each was from what it was limited to."""
+    """Fuse the crops with the context of their thumbnails; returns them and by how much values were limited."""
     grid, strength = model.context(batch.thumbnails, batch.windows)
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
     under, over = batch.crops[:, :3], batch.crops[:, 3:6]

@@ -1,4 +1,4 @@
-"""The training loop: draw, fuse, compare, step; validate and keep the best; stop and resume anywhere."""
+"""The training loop: sample, fuse, compute losses, step; validate and keep the best weights; resume at any step."""
 
 import copy
 import math
@@ -26,7 +26,7 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands, for whoever shows it; ``best`` is the best validation score so far."""
+    """The progress of a run; ``best`` is the best validation score so far."""
 
     step: int
     steps: int
@@ -45,7 +45,7 @@ def train(
 ) -> Path:
     """Train a model on prepared data sets; returns the path of the best weights.
 
-    Started by ``torchrun``, the processes share every step: each draws a batch of its own, the first one writes.
+    Started by ``torchrun``, the processes train in parallel: each has its own part of a batch, the first one writes.
 
     Raises:
         DataError: a data set cannot be used, ``out`` holds a run and ``resume`` is off, the settings differ, or the
@@ -99,7 +99,7 @@ def train(
 
 
 def _starting_model(settings: TrainSettings) -> Model:
-    """Weights to go on from, where the settings name some, else random ones."""
+    """The weights to start from that the settings name, else random ones."""
     if not settings.initial:
         return build(settings.config)
     try:
@@ -107,7 +107,7 @@ def _starting_model(settings: TrainSettings) -> Model:
     except WeightsError as error:
         raise DataError(f"setting initial: {error}") from None
     if model.config != settings.config:
-        raise DataError(f"setting initial: {settings.initial!r} is of another architecture than {settings.model!r}")
+        raise DataError(f"setting initial: {settings.initial!r} has another architecture than {settings.model!r}")
     return model.train()
 
 
@@ -146,7 +146,7 @@ class AveragedModel:
 
 
 def prefetched(draw: Callable[[int], Batch], steps: range) -> Iterator[tuple[int, Batch]]:
-    """Each step with its batch, drawn one step ahead by one thread; the batches are those `draw` gives, in order."""
+    """Yield each step and its batch, which a thread prepares one step ahead; in order, the same as `draw` returns."""
     with ThreadPoolExecutor(1, "draw") as thread:
         ahead = deque(thread.submit(draw, step) for step in steps[:1])
         for done, step in enumerate(steps, start=1):

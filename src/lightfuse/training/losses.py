@@ -25,17 +25,17 @@ SMALLEST_SIDE = WINDOW * 2 ** (len(_SCALE_WEIGHTS) - 1)
 
 _STABILITY = 0.03**2
 _STRIDE = 2
-# In float32, smaller floors let flat patches blow up: rounding errors of their variances count as structure.
+# With smaller floors, in float32, the rounding errors of variances in flat patches would count as structure.
 _VARIANCE_FLOOR = 1e-6
 _NORM_FLOOR = 1e-2
 _LARGEST_EXPONENT = 10.0
 _LARGEST_AGREEMENT = 0.999
 _LOWEST_SCORE = 0.05  # its logarithm must exist
 _NO_CHROMA = 1e-4  # added to squares, so that grey has a gradient
-_GREY = 0.1  # chroma from which on a hue counts in full
-_WHITE, _BLACK = 0.98, 0.03  # a channel from there on is clipped
+_GREY = 0.1  # chroma from which a hue counts in full
+_WHITE, _BLACK = 0.98, 0.03  # channels beyond these are clipped
 _WHITE_FROM = (0.955, 0.975)
-_SMALLEST_SHARE = 0.05  # of a picture: smaller highlights count less
+_FULL_WEIGHT = 0.05  # fraction of a picture; smaller highlights count less
 _NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
 
 
@@ -69,7 +69,7 @@ class ReferenceLosses:
 def tone_loss(fused: Tensor, reference: Tensor) -> Tensor:
     """Mean absolute difference of 16×16 means of N×3×H×W pictures, sides at least 16: N.
 
-    It asks for the reference's brightness and colour and leaves detail finer than that to other losses.
+    It compares brightness and colour, not detail.
     """
     return (F.avg_pool2d(fused, _TONE_CELL) - F.avg_pool2d(reference, _TONE_CELL)).abs().mean(dim=(1, 2, 3))
 
@@ -120,7 +120,7 @@ def _quality(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
 
 
 def _desired_patch(variance_u: Tensor, variance_o: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What each mean-free patch is multiplied by in the desired one (eqs. 5 to 9), and that one's contrast."""
+    """Factors of the mean-free patches whose sum is the desired patch (eqs. 5 to 9), and its contrast."""
     spread_u, spread_o = (v.clamp_min(_VARIANCE_FLOOR).sqrt() for v in (variance_u, variance_o))
     contrast = torch.maximum(spread_u, spread_o)
     sum_spread = (spread_u**2 + spread_o**2 + 2 * covariance).clamp_min(0).sqrt()
@@ -172,7 +172,7 @@ def highlight_loss(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
     mask = mask * ((in_under - 12) / 5).clamp(0, 1) * ((92 - in_under) / 5).clamp(0, 1)
     wanted = (34 + 0.9 * in_under).clamp(max=96)
     difference = (_lightness(luma_of(fused)) - wanted).abs() / 100
-    return (mask * difference).sum(dim=(1, 2, 3)) / (mask.sum(dim=(1, 2, 3)) + _SMALLEST_SHARE * mask[0].numel())
+    return (mask * difference).sum(dim=(1, 2, 3)) / (mask.sum(dim=(1, 2, 3)) + _FULL_WEIGHT * mask[0].numel())
 
 
 def _lightness(grey: Tensor) -> Tensor:
@@ -183,8 +183,7 @@ def _lightness(grey: Tensor) -> Tensor:
 def better_exposed(under: Tensor, over: Tensor, *, clipped_last: bool) -> Tensor:
     """At each pixel of N×3×H×W pictures the exposure whose luma is nearer the middle.
 
-    With ``clipped_last``, one that is not clipped goes before one that is: where one channel is at its limit the hue
-    is not the scene's.
+    With ``clipped_last``, an exposure that is not clipped is preferred, because clipping a channel changes the hue.
     """
     distances = [(luma_of(exposure) - 0.5).abs() for exposure in (under, over)]
     if clipped_last:
@@ -204,7 +203,7 @@ def _clipped(exposure: Tensor) -> Tensor:
 
 
 def unknown(under: Tensor, over: Tensor) -> Tensor:
-    """The share of pixels of N×3×H×W pictures that neither exposure shows well, under black and over white: N."""
+    """The fraction of pixels of N×3×H×W pictures where under is nearly black and over nearly white: N."""
     return ((luma_of(under) < _NEARLY_BLACK) & (luma_of(over) > _NEARLY_WHITE)).float().mean(dim=(1, 2, 3))
 
 

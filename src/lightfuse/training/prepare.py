@@ -1,4 +1,4 @@
-"""From folders of brackets to a data set that training reads without decoding a file."""
+"""Data sets for training: brackets decoded, ordered by exposure, cut into patches and split, stored as arrays."""
 
 import hashlib
 import json
@@ -96,7 +96,7 @@ def prepare(
     """Read every bracket below ``source``, order it by mean pixel value, cut it into patches, split it by scene.
 
     Raises:
-        DataError: ``source`` holds no usable bracket, ``out`` already holds something else, or a setting is senseless.
+        DataError: ``source`` holds no usable bracket, ``out`` holds something else, or a setting is out of range.
     """
     check_settings(settings)
     brackets = find_brackets(source)
@@ -140,7 +140,7 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 def load_datasets(folders: Sequence[Path]) -> Dataset:
-    """Several data sets as one (see `load_dataset`); scenes of several are named by their data set's folder, too."""
+    """Load data sets as one (see `load_dataset`); of several, scene names start with their data set's folder."""
     datasets = [load_dataset(folder) for folder in folders]
     if len(datasets) == 1:
         return datasets[0]
@@ -154,7 +154,7 @@ def load_datasets(folders: Sequence[Path]) -> Dataset:
 
 
 def open_scene(dataset: Dataset, scene: Scene) -> NDArray[np.uint8]:
-    """The scene's pictures, mapped from disk and read only where touched: uint8 (N, height, width, 3)."""
+    """Memory-map the scene's pictures: uint8 (N, height, width, 3)."""
     path = dataset.folder / scene.file
     try:
         pictures: NDArray[np.uint8] = np.load(path, mmap_mode="r")
@@ -176,8 +176,8 @@ def patch_corners(height: int, width: int, patch: int = 256, stride: int = 256) 
 def split_by_scene(names: Iterable[str], validation: float, seed: int, fold: int = 0) -> dict[str, str]:
     """``train`` or ``valid`` for each scene: ``validation`` of them, chosen by a hash of seed and name.
 
-    Ranking hashes keeps a scene on its side when others join or leave, but for the few at the border. Each ``fold``
-    leaves out other scenes, until all have been: 5 folds, 0 to 4, of a ``validation`` of 0.2.
+    Scenes are ranked by hash, so that few of them change sides when others are added or removed. Each ``fold`` has
+    other validation scenes: with a ``validation`` of 0.2, the 5 folds 0 to 4 have every scene once.
     """
     ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
     first, last = (round(len(ranked) * validation * edge) for edge in (fold, fold + 1))
@@ -185,18 +185,20 @@ def split_by_scene(names: Iterable[str], validation: float, seed: int, fold: int
 
 
 def check_settings(settings: PrepareSettings) -> None:
-    """Raise DataError where a setting makes no sense."""
+    """Raise DataError where a setting is out of range."""
     if settings.patch < 8 or settings.stride < 1 or settings.long_side < 0:
         raise DataError("patch must be at least 8 pixels, stride at least 1, long side at least 0 (0 keeps the size)")
     if not 0 <= settings.validation <= 1:
-        raise DataError(f"the validation share must be from 0 to 1, not {settings.validation}")
+        raise DataError(f"the validation fraction must be from 0 to 1, not {settings.validation}")
     if settings.fold < 0 or (settings.fold and (settings.fold + 1) * settings.validation > 1 + 1e-9):
-        raise DataError(f"fold {settings.fold} of a validation share of {settings.validation} lies past the last scene")
+        raise DataError(
+            f"fold {settings.fold} of a validation fraction of {settings.validation} lies past the last scene"
+        )
 
 
 def _make_folder(out: Path) -> None:
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).exists())):
-        raise DataError(f"{str(out)!r} exists and is no data set; give another name, nothing was written")
+        raise DataError(f"{str(out)!r} exists and is not a data set; give another name, nothing was written")
     try:
         (out / "scenes").mkdir(parents=True, exist_ok=True)
     except OSError as error:

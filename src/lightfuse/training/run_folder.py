@@ -37,14 +37,14 @@ _SMOOTHED_POINTS = 50  # a loss of more points is smoothed to about as many
 
 @dataclass
 class Checkpoint:
-    """Where a run stands: steps done and the best validation score so far."""
+    """Steps done and the best validation score so far."""
 
     step: int
     best: float
 
 
 class RunFolder:
-    """The folder of one run; refuses to mix two runs. Of several processes only one ``writes``."""
+    """The folder of one run, refused if it holds another. In a process group only the main process ``writes``."""
 
     def __init__(self, path: Path, settings: TrainSettings, *, resume: bool, writes: bool = True) -> None:
         self.path = path
@@ -56,7 +56,7 @@ class RunFolder:
         if resume:
             self._check_same_settings()
         elif self._checkpoint.exists():
-            raise DataError(f"{str(path)!r} already holds a run; go on with --resume or give another folder")
+            raise DataError(f"{str(path)!r} already holds a run; continue it with --resume or give another folder")
         try:
             path.mkdir(parents=True, exist_ok=True)
             (path / "settings.json").write_text(settings.to_json(), encoding="utf-8")
@@ -113,7 +113,7 @@ class RunFolder:
 
     @contextmanager
     def logging(self, step: int) -> Iterator[None]:
-        """Open the CSV and TensorBoard logs, cut back to ``step`` where a resumed run had logged further."""
+        """Open the CSV and TensorBoard logs; rows that a resumed run had logged after ``step`` are removed."""
         if not self._writes:
             yield
             return

@@ -1,8 +1,8 @@
-"""Drawing samples for context models: the thumbnail of a scene, a crop of it at some size, and where the crop lies.
+"""Samples for context models: the thumbnail of a scene, a crop of it at a random scale, and the crop's position.
 
-A model in use sees a thumbnail of the whole picture. In training a 3:2 window of a scene stands for the picture: its
-thumbnail, and one crop of it, as if the picture had been shrunk before. Every draw depends on the seed, the step and
-the sample's number alone.
+At inference a model sees a thumbnail of the whole picture. In training a 3:2 window of a scene takes the place of the
+picture; a sample has its thumbnail and one crop of it, as if the picture had been shrunk before. Every sample depends
+on the seed, the step and the sample's number only.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
 
-cv2.setNumThreads(1)  # Samples are small; OpenCV's threads would only get in torch's way.
+cv2.setNumThreads(1)  # Samples are small, and torch needs the threads.
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 _ASPECT = 1.5
 _SMALLEST_WINDOW = 0.55  # of the scene's
-_OVERVIEW_LONG_SIDE = 384  # scenes are kept shrunk to about this for thumbnails, at least twice as fine as those
+_OVERVIEW_LONG_SIDE = 384  # scenes are kept in memory at about this size, at least twice that of thumbnails
 _MARGIN = 3  # thumbnail cells around a crop that are decoded with it
 
 
@@ -38,7 +38,7 @@ class Sample:
         crop: 12×P×P, under, over, the reference and the best colours (zeros where there is none).
         rows, columns: P×cells, the weights of bilinear interpolation from context cells to the crop's pixels.
         window: (row, column) of the part of the thumbnail to decode, a `WINDOW` wide; None for all of it.
-        soft: how much of a reference there is where none was given: 1 for a soft reference, else 0.
+        soft: 1 where the reference is a soft one, else 0.
     """
 
     thumbnail: Floats
@@ -66,11 +66,11 @@ class ContextSampler:
         self._scenes = [scene for scene in self._scenes if scene.full_width >= self._min_width]
 
     def __len__(self) -> int:
-        """How many scenes there are to draw from."""
+        """The number of scenes."""
         return len(self._scenes)
 
     def samples(self, step: int) -> list[Sample]:
-        """This process's samples of a step; all scenes are seen before any is seen again."""
+        """Return this process's samples of a step; every scene is used before any is used again."""
         if not self._scenes:
             return []
         start = step * self._batch * self._group.size
@@ -78,10 +78,10 @@ class ContextSampler:
 
     def _sample(self, step: int, number: int, drawn: int) -> Sample:
         seed = [self._settings.seed, int(self._labelled)]
-        lap, turn = divmod(drawn, len(self._scenes))
-        order = np.random.default_rng([*seed, 0, lap]).permutation(len(self._scenes))
+        epoch, index = divmod(drawn, len(self._scenes))
+        order = np.random.default_rng([*seed, 0, epoch]).permutation(len(self._scenes))
         random = np.random.default_rng([*seed, 1, step, number])
-        scene = self._scenes[order[turn]]
+        scene = self._scenes[order[index]]
         pair = choose_pair(scene.exposures, self._settings.near_pairs, random, any_two=not self._labelled)
         window, crop = self._place(scene, random)
         flips = tuple(random.random(2) < (0.2, 0.5)) if self._settings.flips else (False, False)
@@ -90,7 +90,7 @@ class ContextSampler:
         pixels = np.concatenate([scene.cut(index, crop, self._settings.patch) for index in pictures], axis=2)
         thumbnail, pixels = (_flipped(picture, flips) for picture in (thumbnail, pixels))
         thumb, planes = augmented(thumbnail, pixels, self._settings, random, labelled=self._labelled)
-        places = [_share(window, crop, axis, flipped=flips[axis]) for axis in (0, 1)]
+        places = [_relative_place(window, crop, axis, flipped=flips[axis]) for axis in (0, 1)]
         if random.random() < self._settings.border:
             places = with_border(thumb, planes, places, random)
         (row, rows), (column, columns) = (self._axis(place, axis) for axis, place in enumerate(places))
@@ -98,12 +98,12 @@ class ContextSampler:
         return Sample(thumb, planes, rows, columns, place, soft=float(scene.has_soft_reference))
 
     def _place(self, scene: "_Landscape", random: np.random.Generator) -> tuple["_Box", "_Box"]:
-        """The window that stands for a picture, and the square within it that the crop shows."""
+        """Choose the window that takes the place of a picture, and the square within it that the crop shows."""
         settings, unit = self._settings, scene.unit
-        share = 1.0
+        fraction = 1.0
         if random.random() < settings.zoom:
-            share = max(random.uniform(_SMALLEST_WINDOW, 1), min(1.0, self._min_width / scene.full_width))
-        width = int(scene.full_width * share / unit)
+            fraction = max(random.uniform(_SMALLEST_WINDOW, 1), min(1.0, self._min_width / scene.full_width))
+        width = int(scene.full_width * fraction / unit)
         height = int(width / _ASPECT)
         top = int(random.integers(scene.height // unit - height + 1))
         left = int(random.integers(scene.width // unit - width + 1))
@@ -123,8 +123,8 @@ class ContextSampler:
         )
 
 
-def _share(window: "_Box", crop: "_Box", axis: int, *, flipped: bool) -> tuple[float, float]:
-    """Where a crop starts along an axis of the window, and how far it extends, as shares of the window's side."""
+def _relative_place(window: "_Box", crop: "_Box", axis: int, *, flipped: bool) -> tuple[float, float]:
+    """Start and extent of a crop along an axis of the window, as fractions of the window's side."""
     size, start, side = (
         (window.height, crop.top - window.top, crop.height),
         (window.width, crop.left - window.left, crop.width),
@@ -133,7 +133,7 @@ def _share(window: "_Box", crop: "_Box", axis: int, *, flipped: bool) -> tuple[f
 
 
 def smallest_width(patch: int, cells: int, *, windowed: bool) -> int:
-    """Pixels a picture must be wide so that a crop, with its margin, fits the part of the thumbnail to decode."""
+    """Return the smallest width of a picture whose crop, with its margin, fits the decoded part of the thumbnail."""
     if not windowed:
         return int(np.ceil(patch * _ASPECT)) + 1
     return int(np.ceil(patch * cells / (WINDOW - 2 * _MARGIN - 5)))
@@ -144,7 +144,7 @@ def interpolation(
 ) -> tuple[int, Floats]:
     """First cell and pixels×cells bilinear weights (half-pixel centres, edges repeated) along one axis.
 
-    ``start`` and ``extent`` place the pixels in the picture, as shares of its side; ``cells`` is the thumbnail's side.
+    ``start`` and ``extent`` place the pixels in the picture, as fractions of its side of ``cells`` thumbnail cells.
     """
     count = cells // stride
     centres = (start + extent * (np.arange(pixels) + 0.5) / pixels) * count - 0.5
@@ -157,9 +157,9 @@ def interpolation(
 
 
 def choose_pair(exposures: int, near_pairs: float, random: np.random.Generator, *, any_two: bool) -> tuple[int, int]:
-    """Indices of an under and an over exposure: the extremes, or with chance ``near_pairs`` others.
+    """Choose indices of an under and an over exposure: the extremes, or with probability ``near_pairs`` others.
 
-    Those are any two, or one of the darkest and one of the brightest third.
+    Others are any two, or one of the darkest and one of the brightest third.
     """
     if random.random() >= near_pairs:
         return 0, exposures - 1
@@ -179,7 +179,7 @@ class _Box:
 
 
 class _Landscape:
-    """A scene's pictures with their long side across, on disk, and small overviews of them in memory."""
+    """A scene's pictures in landscape orientation, on disk, and small overviews of them in memory."""
 
     def __init__(self, dataset: Dataset, scene: Scene) -> None:
         pictures = open_scene(dataset, scene)

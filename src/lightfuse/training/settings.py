@@ -1,4 +1,4 @@
-"""Every setting of a training run, in one place: defaults here, overridden from a TOML file or ``name=value`` words."""
+"""The settings of a training run: defaults, overridden by a TOML file or by ``name=value`` arguments."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ from lightfuse.models.config import vary
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """What one run does; saved with the run as ``settings.json``.
+    """The settings of one run; saved with it as ``settings.json``.
 
     The defaults are the paper family's; `CONTEXT_SETTINGS` and `MODEL_SETTINGS` list where others differ.
 
@@ -27,33 +27,34 @@ class TrainSettings:
         steps: optimizer steps in all.
         batch: samples with a reference a step (per process).
         patch: side of a training crop in pixels, a multiple of 8.
-        learning_rate: of Adam at its peak; falls along a half cosine to ``learning_rate_floor``.
+        learning_rate: peak learning rate of Adam; falls along a half cosine to ``learning_rate_floor``.
         warmup: steps of linear growth to the peak.
         gradient_clip: largest norm of the gradient; 0 leaves it as it is.
         average: decay of the running average of weights that is validated and kept; 0 keeps the newest.
-        seed: of everything random; step ``n`` draws from ``(seed, n)`` alone, so a resumed run repeats exactly.
-        near_pairs: chance of a pair of exposures other than the extreme ones.
+        seed: of all random numbers; those of step ``n`` depend on ``(seed, n)`` only, so that runs resume exactly.
+        near_pairs: probability of a pair of exposures other than the extreme ones.
         flips: mirror samples (``paper``: and quarter-turn them) at random.
         jitter, channel_swaps: ``paper``: move patches off the prepared grid; permute red, green and blue.
-        batch_unlabelled: context models: samples without a reference a step, beside ``batch`` with one.
-        zoom: context models: chance that a sample's picture is a part of the scene.
-        shrink, shrink_labelled: context models: chance that a sample's picture is shrunk, without and with a reference.
-        white_balance, exposure_gap, noise: context models: chance that a sample's colours are shifted, that one
+        batch_unlabelled: context models: samples without a reference a step, in addition to ``batch`` with one.
+        zoom: context models: probability that a sample's picture is a part of the scene.
+        shrink, shrink_labelled: context models: probability that a sample's picture is shrunk (without, with a
+            reference).
+        white_balance, exposure_gap, noise: context models: probability that a sample's colours are shifted, that one
             exposure is darkened or brightened, that the dark one is given sensor noise.
-        dim: context models: chance that both exposures are darkened, up to 4 EV, and the reference half as much.
-        jpeg: context models: chance that both exposures go through JPEG of a random quality.
-        border: context models: chance that the picture is put into a frame, between bars or behind a round mask.
+        dim: context models: probability that both exposures are darkened, up to 4 EV, and the reference half as much.
+        jpeg: context models: probability that both exposures go through JPEG of a random quality.
+        border: context models: probability that the picture is put into a frame, between bars or behind a round mask.
         l1, mse, ssim: weights of the losses against the reference (mean absolute, mean squared error, 1 − SSIM).
         tone: weight of the mean absolute difference of 16×16 means from the reference.
         perceptual: weight of the distance between a backbone's features (the paper's loss) against the reference.
         backbone: ``squeezenet`` (extra ``perceptual``) or ``vgg16`` (torchvision, which downloads it).
         chroma: context models: weight of the mean absolute difference of chroma against the reference.
-        soft: context models: what the losses above count where the reference is a soft one.
-        mef_ssim, mef_ssim_labelled: context models: weight of 1 − MEF-SSIM without and beside a reference.
-        mef_ssim_unknown: context models: how much of both weights is taken off where neither exposure shows a pixel
-            well (under black, over white), in [0, 1]: MEF-SSIM asks for the low contrast that is left there.
+        soft: context models: factor of the losses above where the reference is a soft one.
+        mef_ssim, mef_ssim_labelled: context models: weight of 1 − MEF-SSIM without and with a reference.
+        mef_ssim_unknown: context models: by how much both weights are reduced where neither exposure shows a
+            pixel well (under black, over white), in [0, 1]: MEF-SSIM rewards keeping the low contrast there.
         hue, saturation: context models, without a reference: weights of the differences in hue and in mean chroma
-            from the better exposed input (for hue, clipped pixels are the worse exposed).
+            from the better exposed input (for hue, pixels that are not clipped are preferred).
         highlights: context models, without a reference: weight of `highlight_loss`.
         out_of_range: context models: weight of how far pixels leave [0, 1], or luma that of both exposures.
         validate_every, log_every: in steps; the checkpoint is written at every validation.
@@ -122,13 +123,13 @@ class TrainSettings:
             raise DataError(f"setting mef_ssim_unknown must be at most 1, not {self.mef_ssim_unknown}")
         if not self.l1 + self.mse + self.ssim + self.perceptual > 0:
             raise DataError("at least one of the loss weights l1, mse, ssim and perceptual must be above 0")
-        config = self.config  # Raises where there is no such model.
+        config = self.config  # Raises for an unknown model.
         normal = {name: getattr(config, name) for name in self.architecture}
         object.__setattr__(self, "architecture", normal)
 
     @property
     def config(self) -> Config:
-        """What the model to train is made of."""
+        """The configuration of the model to train."""
         try:
             return vary(config_of(self.model), self.architecture)
         except WeightsError as error:
@@ -175,7 +176,7 @@ CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
         "validate_every": 1000,
     }
 )
-"""What the context models set otherwise than `TrainSettings` does."""
+"""Defaults of the context models that differ from those of `TrainSettings`."""
 
 MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -191,11 +192,12 @@ MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         },
     }
 )
-"""What each model sets beyond its family; the shipped context models had a second run (examples/train-weights.sh)."""
+"""Defaults of each model that differ from its family's. The shipped context models had a second run with other settings
+(examples/train-weights.sh)."""
 
 
 def default_settings(model: str) -> TrainSettings:
-    """The settings a model is best trained with.
+    """Return the default settings of a model.
 
     Raises:
         DataError: for an unknown model.
@@ -206,7 +208,7 @@ def default_settings(model: str) -> TrainSettings:
 
 
 def choose_settings(path: Path | None = None, words: Sequence[str] = ()) -> TrainSettings:
-    """A file's settings, then words' on top; what neither names is as its model is best trained.
+    """Return the settings of a file, overridden by words; the others are the defaults of the model.
 
     The file is TOML (``name = value`` lines, an ``[architecture]`` table) or a run's ``settings.json``.
 
@@ -233,7 +235,7 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise DataError(f"settings {str(path)!r} are not valid {path.suffix or 'TOML'}: {error}") from None
     if not isinstance(changes, dict) or not isinstance(changes.get("architecture", {}), dict):
-        raise DataError(f"settings {str(path)!r} are no table of names and values")
+        raise DataError(f"settings {str(path)!r} are not a table of names and values")
     return changes
 
 
