@@ -1,13 +1,14 @@
 """A bracket: frames of one depth, ordered by EXIF where it can be trusted and otherwise by brightness."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lightfuse.brackets.bracket import Frame, exposure_order, make_bracket, relative_exposures
+from lightfuse.brackets.bracket import Frame, exposure_order, in_one_profile, make_bracket, relative_exposures
 from lightfuse.errors import PictureError
-from lightfuse.images import ShotInfo
+from lightfuse.images import Metadata, ShotInfo
 
 
 def frame(level: int, name: str, shot: ShotInfo | None = None, shape: tuple[int, int] = (4, 5)) -> Frame:
@@ -122,3 +123,12 @@ def test_one_raw_developed_at_several_exposures_is_ordered_by_brightness() -> No
 def test_rounded_shutter_times_count_as_one_exposure() -> None:
     order = exposure_order([0.301, 0.3], [shot(1 / 125), shot(1 / 128)])
     assert order.by == "exif"
+
+
+@pytest.mark.parametrize("bad", ["a", "b"])
+def test_an_unusable_profile_is_reported_for_the_frame_that_has_it(bad: str) -> None:
+    frames = [frame(10, "a"), frame(200, "b")]
+    unusable = Metadata(icc=bytes(16) + b"RGB " + bytes(200))
+    bracket = make_bracket([replace(f, metadata=unusable) if f.name == bad else f for f in frames])
+    with pytest.raises(PictureError, match=f"^{bad} has a colour profile that cannot be used"):
+        in_one_profile(bracket)

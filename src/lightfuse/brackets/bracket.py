@@ -102,6 +102,7 @@ def in_one_profile(bracket: Bracket) -> Bracket:
     base = bracket.base_frame
     if all(frame.metadata.icc == base.metadata.icc for frame in bracket.frames):
         return bracket
+    _in_profile(base, None, sample=True)  # Where its profile cannot be used, the base is to be named.
     pixels = [_in_profile(frame, base.metadata.icc) for frame in bracket.frames]
     converted = [f.name for f, new in zip(bracket.frames, pixels, strict=True) if new is not f.pixels]
     if not converted:
@@ -215,9 +216,10 @@ def _deepen(picture: Array, target: np.dtype[Any]) -> Array:
     return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
 
 
-def _in_profile(frame: Frame, icc: bytes | None) -> Array:
+def _in_profile(frame: Frame, icc: bytes | None, *, sample: bool = False) -> Array:
+    """Return a frame's pixels, or as a `sample` only the first, in an ICC profile."""
     try:
-        return convert_profile(frame.pixels, frame.metadata.icc, icc)
+        return convert_profile(frame.pixels[:1, :1] if sample else frame.pixels, frame.metadata.icc, icc)
     except UnreadableError as error:
         raise PictureError(f"{frame.name} {error}") from None
 

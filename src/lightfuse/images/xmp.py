@@ -68,7 +68,8 @@ class _Editor:
         self.edits: list[Edit] = []
         self._xmp, self._values, self._drop_stale = xmp, values, drop_stale
         self._depth = 0
-        self._dropped: tuple[int, int] | None = None  # Where the element being dropped starts, and its depth.
+        # Of the element being dropped: where it starts, where its start tag ends, and its depth.
+        self._dropped: tuple[int, int, int] | None = None
         self._valued: tuple[str, int, int] | None = None  # The property being read, where its text starts, its depth.
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
@@ -87,10 +88,11 @@ class _Editor:
         if self._dropped is not None:
             return
         if self._stale(name):
-            self._dropped = at, self._depth
+            self._dropped = at, self._tag_end(at), self._depth
             return
         if name in self._values:
-            self._valued = name, self._tag_end(at), self._depth
+            tag_end = self._tag_end(at)
+            self._valued = None if self._is_empty(tag_end) else (name, tag_end, self._depth)
         if any(key in self._values or self._stale(key) for key in attributes):
             for key, start, value_at, end in self._attributes(at):
                 if self._stale(key):
@@ -100,8 +102,9 @@ class _Editor:
 
     def _end(self, name: str) -> None:
         at = self.parser.CurrentByteIndex
-        if self._dropped is not None and self._dropped[1] == self._depth:
-            self.edits.append((self._dropped[0], self._tag_end(at), b""))
+        if self._dropped is not None and self._dropped[2] == self._depth:
+            start, tag_end, _ = self._dropped
+            self.edits.append((start, tag_end if self._is_empty(tag_end) else self._tag_end(at), b""))
             self._dropped = None
         elif self._valued is not None and self._valued[2] == self._depth:
             _, start, _ = self._valued
@@ -109,6 +112,9 @@ class _Editor:
                 self._replace(name, start, at)
             self._valued = None
         self._depth -= 1
+
+    def _is_empty(self, tag_end: int) -> bool:
+        return self._xmp[tag_end - 2 : tag_end] == b"/>"
 
     def _replace(self, name: str, start: int, end: int) -> None:
         replacement = self._values[name](self._xmp[start:end].decode("utf-8", "replace"))

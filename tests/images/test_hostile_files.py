@@ -1,0 +1,261 @@
+"""Files made to hang, exhaust or mislead a reader: each is read right or refused in one sentence, within a budget."""
+
+import io
+import shutil
+import struct
+import subprocess
+import zlib
+from contextlib import suppress
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from builders.dng import dng_bytes
+from builders.errors import read_error
+from builders.pictures import ICC, XMP_UPRIGHT, adobe_rgb, exif_block, photo, pillow_bytes, png_chunk
+
+from lightfuse.errors import MissingExtraError, OutputError, PictureError
+from lightfuse.images import EncodeOptions, Metadata, check_output, encode_picture, read_picture, with_software
+
+CORRUPT_XMP = "its XMP is corrupt and was left out"
+TOO_MUCH = "holds more metadata than 64 MB or 256 items; save it again without its metadata"
+
+
+def box(kind, body):
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+def png_with(*chunks, pixels=None):
+    data = encode_picture(photo() if pixels is None else pixels, ".png")
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+def jxl_with(*boxes):
+    pytest.importorskip("pyjpegxl")
+    head = b"\0\0\0\x0cJXL \r\n\x87\n" + box(b"ftyp", b"jxl \0\0\0\0jxl ")
+    codestream = encode_picture(photo(), ".jxl", None, EncodeOptions(lossless=True))
+    return head + b"".join(boxes) + box(b"jxlc", codestream)
+
+
+@pytest.mark.parametrize(
+    "xmp",
+    [
+        b"<a " + b"hdrgm:x=" * 100_000,
+        b"<xmp:Thumbnails>" * 60_000,
+        b"<hdrgm:a>" * 100_000 + b"</hdrgm:b>",
+        b'<a tiff:Orientation="' + b" " * 1_000_000,
+        b"\xff" * 1_000_000,
+        b"<a>" * 300_000,
+        b'<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;">]><a>&c;</a>',
+        XMP_UPRIGHT.decode().encode("utf-16"),
+        b"<a>" + b" " * (9 << 20) + b"</a>",
+    ],
+    ids=["attributes", "thumbnails", "crossed", "spaces", "no-text", "nested", "entities", "utf-16", "9 MB"],
+)
+def test_xmp_that_is_not_sound_xml_is_left_out_and_noted(xmp):
+    chunk = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp))
+    picture = read_picture(png_with(chunk))
+    assert picture.metadata.xmp is None
+    assert picture.notes == (CORRUPT_XMP,)
+    np.testing.assert_array_equal(picture.pixels, photo())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"<a tiff:Orientation = '3' b=\">\"/>", b"<a tiff:Orientation = '1' b=\">\"/>"),
+        (b"<a b=\"tiff:Orientation='3'\"/>", b"<a b=\"tiff:Orientation='3'\"/>"),
+        (b"<a><!-- tiff:Orientation='3' --></a>", b"<a><!-- tiff:Orientation='3' --></a>"),
+        (
+            b"<a><tiff:Orientation x='>'> 6 </tiff:Orientation></a>",
+            b"<a><tiff:Orientation x='>'>1</tiff:Orientation></a>",
+        ),
+        (b"<a><tiff:Orientation/><xmp:CreatorTool/></a>", b"<a><tiff:Orientation/><xmp:CreatorTool/></a>"),
+        (b"<a><hdrgm:Version/><b hdrgm:x='1'\n/></a>", b"<a><b\n/></a>"),
+        (b"<a><xmp:Thumbnails><xmp:Thumbnails/></xmp:Thumbnails>\xc3\xa9</a>\0\0", b"<a>\xc3\xa9</a>"),
+    ],
+)
+def test_only_the_properties_meant_change_in_xmp(before, after):
+    assert read_picture(encode_picture(photo(), ".png", Metadata(xmp=before))).metadata.xmp == after
+
+
+def test_the_creator_tool_of_unsound_xmp_is_left_alone():
+    assert with_software(Metadata(xmp=b"<a"), "LightFuse 1.0").xmp == b"<a"
+
+
+def test_packed_text_that_unpacks_to_more_than_the_budget_is_refused():
+    text = b"\niptc\n8\n" + b"00" * (40 << 20)
+    chunk = png_chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(text, 1))
+    assert TOO_MUCH in read_error(png_with(chunk))
+
+
+def test_a_large_text_of_blanks_takes_no_memory_beyond_its_size():
+    chunk = png_chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(b"0 " * (20 << 20), 1))
+    assert read_picture(png_with(chunk)).metadata == Metadata()
+
+
+def test_more_than_256_metadata_items_are_refused():
+    assert TOO_MUCH in read_error(png_with(*[png_chunk(b"tEXt", b"Comment\0a")] * 257))
+    assert read_picture(png_with(*[png_chunk(b"tEXt", b"Comment\0a")] * 256)).notes == ()
+
+
+def test_a_jpeg_of_endless_segments_is_refused():
+    data = encode_picture(photo(), ".jpg")
+    segment = b"\xff\xe5\xff\xff" + bytes(0xFFFD)
+    assert TOO_MUCH in read_error(data[:20] + segment * 1100 + data[20:])
+    assert "more than 4,096 segments" in read_error(data[:20] + b"\xff\xe5\0\x02" * 5000 + data[20:])
+
+
+@pytest.mark.parametrize("kind", [b"xml ", b"Exif"])
+def test_brotli_that_unpacks_without_end_is_left_out_and_noted(kind):
+    packed = box(b"brob", kind + imagecodecs.brotli_encode(bytes(100 << 20), level=1))
+    picture = read_picture(jxl_with(packed, packed))
+    assert picture.metadata == Metadata()
+    assert picture.notes == ("its compressed metadata is damaged or too large and was left out",)
+
+
+def test_boxes_of_metadata_beyond_the_budget_are_refused():
+    assert TOO_MUCH in read_error(jxl_with(box(b"xml ", bytes(65 << 20))))
+
+
+def heif_items(locations, information=b""):
+    meta = box(b"pitm", bytes(4) + b"\0\1") + box(b"iinf", bytes(6) + information) + box(b"iloc", locations)
+    return box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", bytes(4) + meta)
+
+
+def test_item_locations_that_take_no_room_are_refused():
+    extents_of_no_size = struct.pack(">HHH", 1, 0, 65535) * 1000
+    data = heif_items(struct.pack(">IBBH", 0, 0, 0, 1000) + extents_of_no_size)
+    assert "its items are in implausibly many pieces" in read_error(data)
+
+
+def test_a_table_of_items_beyond_reason_is_refused():
+    assert "the list of its items is implausibly long" in read_error(heif_items(bytes(2 << 20)))
+
+
+def test_boxes_without_end_are_refused():
+    data = encode_picture(photo(), ".avif")
+    assert "implausibly many boxes" in read_error(data + box(b"free", b"") * 70_000)
+
+
+def test_an_animated_avif_is_refused_before_it_is_decoded(monkeypatch):
+    data = imagecodecs.avif_encode(np.stack([photo(), 255 - photo()]), level=90, speed=9)
+    monkeypatch.setattr(imagecodecs, "avif_decode", None)
+    assert read_error(data).endswith("is an animated AVIF, which cannot be fused; give a still picture")
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_profile_that_cannot_be_used_stops_a_jpeg_xl_in_a_sentence(lossless):
+    pytest.importorskip("pyjpegxl")
+    with pytest.raises(OutputError, match="cannot hold this picture's colour profile"):
+        encode_picture(photo(), ".jxl", Metadata(icc=ICC), EncodeOptions(lossless=lossless))
+
+
+def test_without_the_extra_a_jpeg_xl_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(__import__("sys").modules, "pyjpegxl", None)
+    assert read_error(b"\xff\x0a" + bytes(40)).endswith(
+        "is a JPEG XL, which needs an extra: pip install 'lightfuse[jxl]'"
+    )
+    for write in (lambda: encode_picture(photo(), ".jxl"), lambda: check_output(tmp_path / "a.jxl", overwrite=False)):
+        with pytest.raises(MissingExtraError, match=r"writing JPEG XL needs an extra: pip install 'lightfuse\[jxl\]'"):
+            write()
+
+
+def cjxl(tmp_path, pixels, icc, distance):
+    pytest.importorskip("pyjpegxl")
+    if shutil.which("cjxl") is None:
+        pytest.skip("cjxl (Debian's libjxl-tools) is not installed")
+    (tmp_path / "a.png").write_bytes(pillow_bytes(pixels, "PNG", icc_profile=icc))
+    subprocess.run(["cjxl", "a.png", "a.jxl", "-d", distance], cwd=tmp_path, check=True, capture_output=True)
+    return read_picture(tmp_path / "a.jxl")
+
+
+@pytest.mark.parametrize("distance", ["0", "0.5"], ids=["lossless", "xyb"])
+def test_a_jpeg_xl_with_a_profile_and_opaque_alpha_has_its_colours(tmp_path, distance):
+    muted = (photo(64, 96) * 0.4 + 80).astype(np.uint8)
+    picture = cjxl(tmp_path, np.dstack([muted, np.full(muted.shape[:2], 255, np.uint8)]), adobe_rgb(), distance)
+    assert picture.metadata.icc == adobe_rgb()
+    assert np.abs(picture.pixels.astype(int) - muted).mean() < (2 if distance != "0" else 1e-9)
+
+
+@pytest.mark.parametrize("distance", ["0", "0.5"], ids=["lossless", "xyb"])
+def test_a_grey_jpeg_xl_of_linear_light_becomes_srgb(tmp_path, distance):
+    linear = bytes(imagecodecs.cms_profile("gray", whitepoint=[0.3127, 0.329, 1], gamma=1.0))
+    picture = cjxl(tmp_path, np.full((32, 32), 128, np.uint8), linear, distance)
+    assert picture.metadata.icc is None
+    assert np.abs(picture.pixels.astype(int) - 188).max() <= 1  # The sRGB value of half the light.
+
+
+def test_a_palette_tiff_of_two_samples_is_refused():
+    stream = io.BytesIO()
+    palette = np.zeros((3, 256), np.uint16)
+    tifffile.imwrite(stream, photo()[:, :, 0], photometric="palette", colormap=palette, metadata=None)
+    data = bytearray(stream.getvalue())
+    at = data.index(struct.pack("<HHI", 277, 3, 1)) + 8
+    data[at] = 2
+    assert "has a palette, but 2 samples per pixel" in read_error(bytes(data))
+
+
+def test_a_tiff_that_points_beyond_all_bounds_is_damaged_and_says_no_more():
+    assert read_error(b"II+\0\x08\0\0\0" + b"\x81" * 8) == "the given data is damaged: its header cannot be read"
+
+
+def test_a_negative_without_most_of_its_tiles_is_refused():
+    pytest.importorskip("rawpy")
+    data = bytearray(dng_bytes(np.full((48, 64), 0.5)))
+    at = data.index(struct.pack("<H", 278), 8) + 8  # Rows per strip.
+    data[at : at + 2] = struct.pack("<H", 8)  # Six strips are needed, one is there.
+    assert "is truncated" in read_error(bytes(data))
+
+
+def test_a_panasonic_file_without_its_pixels_is_refused():
+    pytest.importorskip("rawpy")
+    from lightfuse.images.metadata import UnreadableError
+    from lightfuse.images.raw import check_complete
+
+    entries = [(2, 3, 4000), (3, 3, 3000), (0x2D, 3, 4), (0x118, 4, 100)]
+    table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    head = b"IIU\0\x08\0\0\0" + struct.pack("<H", len(entries)) + table + bytes(4)
+    with pytest.raises(UnreadableError, match="is truncated"):
+        check_complete(io.BytesIO(head + bytes(1000)))
+    check_complete(io.BytesIO(head + bytes(4000 * 3000 * 16 // 14 + 100)))
+
+
+@pytest.mark.parametrize("keyword", [b"exif", b"APP1"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_orientation_in_a_raw_profile_of_a_png_counts(keyword, packed):
+    block = b"Exif\0\0" + exif_block(orientation=3)
+    text = b"\nexif\n%8d\n%b\n" % (len(block), block.hex().encode())
+    keyword = b"Raw profile type " + keyword
+    chunk = (
+        png_chunk(b"zTXt", keyword + b"\0\0" + zlib.compress(text))
+        if packed
+        else png_chunk(b"tEXt", keyword + b"\0" + text)
+    )
+    picture = read_picture(png_with(chunk))
+    np.testing.assert_array_equal(picture.pixels, photo()[::-1, ::-1])
+    assert picture.metadata.exif
+    upright = png_chunk(b"eXIf", exif_block(orientation=1))
+    np.testing.assert_array_equal(
+        read_picture(png_with(chunk, upright)).pixels, photo()
+    )  # The standard's own chunk wins.
+
+
+def test_decoders_write_nothing_to_the_terminal(capfd):
+    read_picture(png_with(png_chunk(b"acTL", bytes(8)), png_chunk(b"iCCP", b"a\0\0junk"), png_chunk(b"sRGB", b"\x09")))
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP"):
+        data = pillow_bytes(photo(), kind)
+        for at in range(30, len(data), max(1, len(data) // 40)):
+            damaged = bytearray(data)
+            damaged[at] ^= 0xFF
+            with suppress(PictureError):
+                read_picture(bytes(damaged), max_pixels=100_000)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_decoder_says_of_garbage_is_not_repeated():
+    data = bytearray(encode_picture(photo(), ".png"))
+    at = data.index(b"IDAT")
+    data[at : at + 4] = b"\x88\x89\x8aT"
+    assert read_error(bytes(data)) == "the given data is damaged: its pixels cannot be decoded"
