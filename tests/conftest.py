@@ -17,6 +17,17 @@ from lightfuse.cli.app import main
 from lightfuse.models import save_weights
 from tools.synthetic import sample_pair
 
+HERE = Path(__file__).parent
+# They run compilers, emulators, a browser, engines, a whole training.
+SLOW_FOLDERS = {HERE / "examples", HERE / "export", HERE / "web"}
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the tests of whole folders as slow."""
+    for item in items:
+        if SLOW_FOLDERS.intersection(item.path.parents):
+            item.add_marker(pytest.mark.slow)
+
 
 @dataclass(frozen=True)
 class Ended:
