@@ -1,4 +1,4 @@
-"""Fuser: one result whatever the order, threads, instruction set or memory layout, and a clear no to anything else."""
+"""Fuser: one result for any order, number of threads, instruction set and memory layout, and clear errors."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,7 +21,7 @@ def as_dtype(picture, dtype):
     return picture if dtype == np.uint8 else picture.astype(np.float32) / np.float32(255)
 
 
-def rough_pair(height, width, dtype=np.uint8, seed=0):
+def noise_pair(height, width, dtype=np.uint8, seed=0):
     """A dark and a bright picture of noise: every pixel counts."""
     random = np.random.default_rng(seed)
     under = random.integers(0, 120, (height, width, 3), dtype=np.uint8)
@@ -45,7 +45,7 @@ def fuser(model):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_fused_picture_is_neither_of_its_inputs(fuser, pair, dtype):
+def test_fused_picture_differs_from_both_inputs(fuser, pair, dtype):
     under, over = (as_dtype(picture, dtype) for picture in pair)
     fused = fuser(under, over)
     assert (fused.dtype, fused.shape) == (dtype, under.shape)
@@ -55,13 +55,13 @@ def test_a_fused_picture_is_neither_of_its_inputs(fuser, pair, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", SIZES)
-def test_the_order_of_the_pictures_does_not_matter(fuser, size, dtype):
-    under, over = rough_pair(*size, dtype)
+def test_order_of_the_pictures_does_not_matter(fuser, size, dtype):
+    under, over = noise_pair(*size, dtype)
     assert same(fuser(under, over), fuser(over, under))
 
 
-def test_the_order_of_pictures_of_equal_mean_does_not_matter(fuser):
-    first = rough_pair(20, 30)[0]
+def test_order_of_pictures_of_equal_mean_does_not_matter(fuser):
+    first = noise_pair(20, 30)[0]
     second = first.copy()
     second[3, 4], second[10, 11] = first[10, 11], first[3, 4]
     assert first.mean() == second.mean()
@@ -70,33 +70,33 @@ def test_the_order_of_pictures_of_equal_mean_does_not_matter(fuser):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("size", [(67, 131), (321, 37), (1, 300), (129, 129)])
-def test_any_number_of_threads_gives_the_same_pixels(model, size, dtype):
-    under, over = rough_pair(*size, dtype)
+def test_number_of_threads_does_not_change_pixels(model, size, dtype):
+    under, over = noise_pair(*size, dtype)
     alone = Fuser(model, threads=1)(under, over)
     for threads in (2, 3, 7):
         assert same(Fuser(model, threads=threads)(under, over), alone)
 
 
-def test_a_wide_model_gives_the_same_pixels_on_any_number_of_threads():
-    weights, (under, over) = make_weights("paper-wide"), rough_pair(131, 33)
+def test_number_of_threads_does_not_change_pixels_of_a_wide_model():
+    weights, (under, over) = make_weights("paper-wide"), noise_pair(131, 33)
     alone = Fuser(weights, threads=1)(under, over)
     assert all(same(Fuser(weights, threads=threads)(under, over), alone) for threads in (2, 3, 7))
 
 
 @pytest.mark.parametrize("isa", core.instruction_sets())
 @pytest.mark.parametrize("size", SIZES)
-def test_every_instruction_set_agrees(isa, size):
+def test_instruction_sets_agree(isa, size):
     for model in ("paper", make_weights("paper"), make_weights("paper-wide")):
         here, there = Fuser(model, threads=1, isa=isa), Fuser(model, threads=1)
         for dtype, tolerance in ((np.uint8, 1), (np.uint16, 7), (np.float32, 1e-4)):
-            pictures = rough_pair(*size, dtype)
+            pictures = noise_pair(*size, dtype)
             difference = here(*pictures).astype(np.float64) - there(*pictures)
             assert np.abs(difference).max() <= tolerance
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_depths_agree(fuser, size):
-    eight, sixteen, floats = (fuser(*rough_pair(*size, dtype)) for dtype in DTYPES)
+def test_dtypes_agree(fuser, size):
+    eight, sixteen, floats = (fuser(*noise_pair(*size, dtype)) for dtype in DTYPES)
     assert np.abs(sixteen / 257.0 - eight).max() < 1.5  # Eight bits may be fused in half precision: one level.
     assert np.abs(floats * 255.0 - eight).max() < 1.5
     assert np.abs(floats * 65535.0 - sixteen).max() < 1.5
@@ -116,28 +116,28 @@ VIEWS = {
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
-def test_the_layout_in_memory_does_not_matter(fuser, view, dtype):
-    under, over = rough_pair(33, 65, dtype)
+def test_memory_layout_does_not_matter(fuser, view, dtype):
+    under, over = noise_pair(33, 65, dtype)
     assert np.array_equal(view(under), under)
     assert same(fuser(view(under), view(over)), fuser(under, over))
 
 
 def test_broadcast_rows_are_read(fuser):
-    under, over = rough_pair(1, 40)
+    under, over = noise_pair(1, 40)
     tall = [np.broadcast_to(picture, (20, 40, 3)) for picture in (under, over)]
     assert same(fuser(*tall), fuser(*(picture.copy() for picture in tall)))
 
 
-def test_floats_not_aligned_to_their_size_are_read(fuser):
-    under, over = rough_pair(9, 10, np.float32)
+def test_unaligned_floats_are_read(fuser):
+    under, over = noise_pair(9, 10, np.float32)
     raw = np.zeros(under.nbytes + 1, np.uint8)
     raw[1:] = np.frombuffer(under.tobytes(), np.uint8)
     shifted = raw[1:].view(np.float32).reshape(under.shape)
     assert same(fuser(shifted, over), fuser(under, over))
 
 
-def test_read_only_pictures_are_read_and_left_alone(fuser):
-    under, over = rough_pair(33, 65)
+def test_read_only_pictures_are_not_changed(fuser):
+    under, over = noise_pair(33, 65)
     fused, kept = fuser(under, over), under.copy()
     under.flags.writeable = over.flags.writeable = False
     assert same(fuser(under, over), fused)
@@ -146,7 +146,7 @@ def test_read_only_pictures_are_read_and_left_alone(fuser):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_out_is_filled_and_returned(fuser, dtype):
-    under, over = rough_pair(33, 65, dtype)
+    under, over = noise_pair(33, 65, dtype)
     canvas = np.zeros((33, 80, 3), dtype)
     out = canvas[:, 10:75]
     assert fuser(under, over, out) is out
@@ -159,7 +159,7 @@ def test_out_is_filled_and_returned(fuser, dtype):
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_out_may_be_an_input(model, which, threads, dtype):
-    pictures = rough_pair(150, 65, dtype)
+    pictures = noise_pair(150, 65, dtype)
     expected = Fuser(model, threads=1)(*pictures)
     assert same(Fuser(model, threads=threads)(*pictures, out=pictures[which]), expected)
     assert same(pictures[which], expected)
@@ -167,7 +167,7 @@ def test_out_may_be_an_input(model, which, threads, dtype):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_out_may_overlap_an_input(model, threads):
-    under, over = rough_pair(150, 65)
+    under, over = noise_pair(150, 65)
     expected = Fuser(model, threads=1)(under, over)
     buffer = np.concatenate([under, under[:1]])
     assert same(Fuser(model, threads=threads)(buffer[:-1], over, buffer[1:]), expected)
@@ -186,20 +186,20 @@ def test_out_may_overlap_an_input(model, threads):
     ],
     ids=["size", "dtype", "columns", "order", "list"],
 )
-def test_an_out_that_cannot_hold_the_result_is_refused(fuser, out):
+def test_unsuitable_out_is_refused(fuser, out):
     with pytest.raises(PictureError, match="out must be"):
-        fuser(*rough_pair(33, 65), out)
+        fuser(*noise_pair(33, 65), out)
 
 
 def test_a_read_only_out_is_refused(fuser):
     out = np.zeros((33, 65, 3), np.uint8)
     out.flags.writeable = False
     with pytest.raises(PictureError, match="writeable"):
-        fuser(*rough_pair(33, 65), out)
+        fuser(*noise_pair(33, 65), out)
 
 
 @pytest.mark.parametrize("levels", [(0, 0), (0, 255), (77, 77), (10, 200), (255, 255)])
-def test_flat_pictures_give_numbers(fuser, levels):
+def test_flat_pictures_give_finite_values(fuser, levels):
     for dtype in DTYPES:
         under, over = (as_dtype(np.full((20, 31, 3), level, np.uint8), dtype) for level in levels)
         fused = fuser(under, over)
@@ -213,7 +213,7 @@ def test_flat_pictures_give_numbers(fuser, levels):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_one_array_may_be_both_pictures(fuser, dtype):
-    picture = rough_pair(33, 65, dtype)[0]
+    picture = noise_pair(33, 65, dtype)[0]
     kept = picture.copy()
     assert same(fuser(picture, picture), fuser(kept, kept.copy()))
     assert same(picture, kept)
@@ -222,8 +222,8 @@ def test_one_array_may_be_both_pictures(fuser, dtype):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("place", [(0, 0, 0), (16, 40, 1), (32, 64, 2)])
-def test_values_that_are_no_numbers_are_refused(fuser, value, which, place):
-    pictures = rough_pair(33, 65, np.float32)
+def test_nan_and_infinity_are_refused(fuser, value, which, place):
+    pictures = noise_pair(33, 65, np.float32)
     pictures[which][place] = value
     with pytest.raises(PictureError, match=f"the {['first', 'second'][which]} picture holds NaN or infinite values"):
         fuser(*pictures)
@@ -231,14 +231,14 @@ def test_values_that_are_no_numbers_are_refused(fuser, value, which, place):
 
 @pytest.mark.parametrize(("value", "shown"), [(255.0, "255"), (-0.5, "-0.5"), (1.01, "1.01"), (3e38, "3e.38")])
 def test_floats_out_of_range_are_refused(fuser, value, shown):
-    under, over = rough_pair(33, 65, np.float32)
+    under, over = noise_pair(33, 65, np.float32)
     over[5, 6, 1] = value
     with pytest.raises(PictureError, match=rf"second .*{shown}.*must lie in \[0, 1\]"):
         fuser(under, over)
 
 
-def test_a_hair_out_of_range_is_no_reason_to_refuse(fuser):
-    under, over = rough_pair(33, 65, np.float32)
+def test_floats_slightly_out_of_range_are_clipped(fuser):
+    under, over = noise_pair(33, 65, np.float32)
     over[0, 0, 0], under[0, 0, 0] = 1 + 1e-6, -1e-6
     fused = fuser(under, over)
     assert fused.min() >= 0
@@ -251,7 +251,7 @@ GOOD = np.zeros((4, 5, 3), np.uint8)
 @pytest.mark.parametrize(
     ("under", "over", "says"),
     [
-        (GOOD[:, :, 0], GOOD, r"height × width × 3, not uint8 of shape \(4, 5\)"),
+        (GOOD[:, :, 0], GOOD, r"height × width × 3, not an array of shape \(4, 5\)"),
         (GOOD, np.zeros((4, 5, 4), np.uint8), r"\(4, 5, 4\)"),
         (np.zeros((0, 5, 3), np.uint8), GOOD, r"\(0, 5, 3\)"),
         (np.zeros((1, 4, 5, 3), np.uint8), GOOD, r"\(1, 4, 5, 3\)"),
@@ -266,14 +266,14 @@ GOOD = np.zeros((4, 5, 3), np.uint8)
         (GOOD, GOOD.astype(np.uint16), "differ in type: uint8 and uint16"),
     ],
 )
-def test_what_is_no_pair_of_pictures_is_refused(fuser, under, over, says):
+def test_invalid_pairs_are_refused(fuser, under, over, says):
     with pytest.raises(PictureError, match=says):
         fuser(under, over)
 
 
 def test_one_fuser_serves_many_threads(model):
     fuser = Fuser(model, threads=2)
-    pairs = [rough_pair(70 + i, 90 - i, seed=i) for i in range(12)]
+    pairs = [noise_pair(70 + i, 90 - i, seed=i) for i in range(12)]
     expected = [fuser(*pictures) for pictures in pairs]
     with ThreadPoolExecutor(4) as pool:
         fused = list(pool.map(lambda pictures: fuser(*pictures), pairs * 3))
@@ -281,18 +281,18 @@ def test_one_fuser_serves_many_threads(model):
 
 
 @pytest.mark.parametrize("threads", [0, -1, 10**12, 2.5])
-def test_an_impossible_number_of_threads_is_refused(threads):
-    with pytest.raises(LightFuseError, match="threads must be a whole number from 1 to"):
+def test_invalid_number_of_threads_is_refused(threads):
+    with pytest.raises(LightFuseError, match="threads must be an integer from 1 to"):
         Fuser(threads=threads)
 
 
-def test_an_unknown_instruction_set_is_refused():
+def test_unknown_instruction_set_is_refused():
     with pytest.raises(LightFuseError, match=r"'mmx' is not one of .*baseline"):
         Fuser(isa="mmx")
 
 
 def test_the_model_may_be_a_name_a_path_or_weights(random_weights):
-    pictures = rough_pair(20, 30)
+    pictures = noise_pair(20, 30)
     by_name, by_weights = Fuser("paper")(*pictures), Fuser(load_weights("paper"))(*pictures)
     assert same(by_name, by_weights)
     by_path, by_text = Fuser(random_weights)(*pictures), Fuser(str(random_weights))(*pictures)
@@ -300,7 +300,7 @@ def test_the_model_may_be_a_name_a_path_or_weights(random_weights):
     assert not same(by_name, by_path)
 
 
-def test_an_unknown_model_is_refused_with_the_known_ones():
+def test_unknown_model_is_refused_and_known_ones_listed():
     with pytest.raises(WeightsError, match=r"'ppaer' is neither a model \(.*paper.*\) nor a weights file"):
         Fuser("ppaer")
 
@@ -316,7 +316,7 @@ def test_weights_of_wrong_shapes_never_reach_the_core():
         Fuser(Weights("paper-wide", good.tensors, {}))
 
 
-def test_weights_that_are_not_contiguous_are_understood():
-    good, pictures = make_weights(), rough_pair(20, 30)
+def test_non_contiguous_weights_are_read():
+    good, pictures = make_weights(), noise_pair(20, 30)
     spread = {name: np.repeat(tensor, 2, axis=0)[::2] for name, tensor in good.tensors.items()}
     assert same(Fuser(Weights("paper", spread, {}))(*pictures), Fuser(good)(*pictures))

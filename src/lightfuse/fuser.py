@@ -1,6 +1,9 @@
-"""Fuser: a model's weights and the compiled core, from two arrays to one. No torch but for other devices."""
+"""Fuser: a model's weights, and the compiled core or a torch device that fuses pairs and streams of pictures.
 
-import os
+Torch is imported only where a device other than the processor is asked for.
+"""
+
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import rgb_problem
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
 from lightfuse.models import PaperConfig, Weights, check_shapes, load_weights
+from lightfuse.system import usable_cores
 
 if TYPE_CHECKING:
     from lightfuse import core
@@ -17,9 +22,8 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "base"
 
 Array = NDArray[Any]
-_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
-# Rounding in a resize or a colour conversion may leave float pictures a hair outside [0, 1].
-_FLOAT_SLACK = 1e-3
+# Rounding in a resize or a colour conversion may leave float pictures slightly outside [0, 1].
+_FLOAT_TOLERANCE = 1e-3
 _MAX_THREADS = 1024
 
 
@@ -30,14 +34,14 @@ class Fuser:
         model: the name of a shipped model, the path of a weights file, or weights already read.
         threads: how many threads share the rows; None takes every core this process may use.
         isa: one of :func:`lightfuse.core.instruction_sets` instead of the best this processor has.
-        device: ``"cpu"`` is the core. Anything else is a device of torch's, such as ``"cuda"`` or ``"cuda:1"``, which
-            the extra ``train`` brings; ``threads`` and ``isa`` mean nothing there.
+        device: ``"cpu"`` for the core, or any device of torch's, such as ``"cuda"`` or ``"cuda:1"`` (extra ``train``),
+            where ``threads`` and ``isa`` have no effect.
 
     Raises:
         WeightsError: the model is unknown, or its file is corrupt or of another shape.
         MissingExtraError: ``device`` is not ``"cpu"`` and torch is not installed.
-        LightFuseError: ``threads`` is not a whole number from 1 to 1024, ``isa`` is not to be had here, or torch has no
-            such device here.
+        LightFuseError: ``threads`` is not an integer from 1 to 1024, this processor lacks ``isa``, or torch finds no
+            such device.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class Fuser:
         from lightfuse import core
 
         if threads is not None and (not isinstance(threads, int) or not 1 <= threads <= _MAX_THREADS):
-            raise LightFuseError(f"threads must be a whole number from 1 to {_MAX_THREADS}, not {threads}")
+            raise LightFuseError(f"threads must be an integer from 1 to {_MAX_THREADS}, not {threads}")
         if isa is not None and isa not in core.instruction_sets():
             raise LightFuseError(f"instruction set {isa!r} is not one of {', '.join(core.instruction_sets())}")
         self.weights = model if isinstance(model, Weights) else load_weights(model)
@@ -59,10 +63,10 @@ class Fuser:
         self.threads = threads or min(usable_cores(), _MAX_THREADS)
         self.isa = isa or core.instruction_sets()[0]
         self.device = device
-        self._fuse_into = self._on_core() if device == "cpu" else _on_device(self.weights, device)
+        self._fuse_into = self._on_core() if device == "cpu" else _on_torch(self.weights, device)
 
     def __call__(self, under: Array, over: Array, out: Array | None = None) -> Array:
-        """Fuse two pictures of one scene; the darker by mean value is taken as under, whichever comes first.
+        """Fuse two pictures of one scene, in either order: the darker by mean value is taken as under.
 
         Args:
             under, over: RGB, H×W×3, both uint8, both uint16, or both float32 in [0, 1]; any size from 1×1 up.
@@ -72,7 +76,7 @@ class Fuser:
             ``out``, or a new array: same shape and dtype. The pixels do not depend on the number of threads.
 
         Raises:
-            PictureError: the arrays differ in shape or dtype, are no such pictures, or hold NaN or values outside
+            PictureError: the arrays differ in shape or dtype, are not such pictures, or hold NaN or values outside
                 [0, 1].
         """
         check_pair(under, over)
@@ -90,20 +94,36 @@ class Fuser:
     def stream(self, pairs: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
         """Fuse many pairs, such as the frames of two videos, one after the other as they come; see `__call__`.
 
+        No state is carried from one pair to the next, so a cut leaves no trace. A static scene does not flicker all the
+        same: what a model knows of the whole scene comes from a thumbnail, whose cells average the noise.
+
         Args:
-            pairs: (under, over), in either order; a generator will do. A pair is asked for when its result is, and is
-                not kept. For a video of alternating exposures give ``itertools.pairwise(frames)``.
+            pairs: (under, over), in either order, from any iterable. A pair is requested only when its result is, and
+                is not kept. For a video of alternating exposures pass ``itertools.pairwise(frames)``.
 
         Yields:
-            The results, in order. Each is yours to keep and to change; the memory of one that nobody refers to any
-            more is used again, so in a loop that keeps none, memory does not grow.
+            The results, in order. Each is the caller's, to keep or to change; the memory of a result that nothing
+            refers to any more is reused, so in a loop that keeps none, memory does not grow.
 
         Raises:
-            PictureError: as `__call__` does, naming the pair by its number from 1.
+            PictureError: as `__call__` does, with the pair's number, counted from 1.
         """
-        from lightfuse.streaming import fuse_stream
+        buffers, number = _ResultBuffers(), 0
+        for pair in pairs:
+            number += 1  # noqa: SIM113 (enumerate would keep each pair until the next one is made)
+            fused = self._fuse_pair(pair, number, buffers)
+            del pair
+            yield fused
+            del fused
 
-        return fuse_stream(self, pairs)
+    def _fuse_pair(self, pair: tuple[Array, Array], number: int, buffers: "_ResultBuffers") -> Array:
+        try:
+            if len(pair) != 2:
+                raise PictureError(f"a pair is two pictures, not {len(pair)}")
+            under, over = pair
+            return self(under, over, buffers.like(under) if isinstance(under, np.ndarray) else None)
+        except PictureError as error:
+            raise PictureError(f"pair {number} of the stream: {error}") from None
 
     def _on_core(self) -> Callable[[Array, Array, Array], None]:
         model = _core_model(self.weights)
@@ -115,16 +135,45 @@ class Fuser:
         low, high, _, finite = core.measure(picture, self.threads, self.isa)
         if not finite:
             raise PictureError(f"the {which} picture holds NaN or infinite values; replace them before fusing")
-        if low < -_FLOAT_SLACK or high > 1 + _FLOAT_SLACK:
+        if low < -_FLOAT_TOLERANCE or high > 1 + _FLOAT_TOLERANCE:
             raise PictureError(
                 f"the {which} picture holds values from {low:.4g} to {high:.4g}; float pictures must lie in [0, 1]"
             )
 
 
-def _on_device(weights: Weights, device: str) -> Callable[[Array, Array, Array], None]:
-    from lightfuse.on_device import DeviceModel
+class _ResultBuffers:
+    """Arrays for results; one that was handed out and that nothing refers to any more is reused.
 
-    return DeviceModel(weights, device).fuse
+    New memory is expensive: the system clears each page when it is first touched. An array is reused only if this
+    object holds the last reference to it; its views, and whatever else shares its memory in Python, refer to it too.
+    """
+
+    _MAX = 2  # One that a loop still holds while it asks for the next, and that next one.
+
+    def __init__(self) -> None:
+        self._arrays: list[Array] = []
+        self._references_if_free = 0
+
+    def like(self, picture: Array) -> Array:
+        """An array of a picture's shape and dtype, with arbitrary content."""
+        fitting = [array for array in self._arrays if (array.shape, array.dtype) == (picture.shape, picture.dtype)]
+        self._arrays = fitting[-self._MAX :]
+        del fitting
+        for index in range(len(self._arrays)):
+            if self._references(index) == self._references_if_free:
+                return self._arrays[index]
+        self._arrays = [*self._arrays[1 - self._MAX :], np.empty(picture.shape, picture.dtype)]
+        self._references_if_free = self._references(-1)
+        return self._arrays[-1]
+
+    def _references(self, index: int) -> int:
+        return sys.getrefcount(self._arrays[index])
+
+
+def _on_torch(weights: Weights, device: str) -> Callable[[Array, Array, Array], None]:
+    from lightfuse.torch_device import TorchModel
+
+    return TorchModel(weights, device).fuse
 
 
 def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
@@ -156,36 +205,27 @@ def check_pair(under: Array, over: Array) -> None:
 
 def check_picture(picture: Array) -> None:
     """Raise PictureError unless it is an RGB picture of a supported dtype."""
-    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise PictureError(f"a picture must be an RGB array of shape height × width × 3, not {_kind(picture)}")
-    if picture.dtype not in _DTYPES:
-        raise PictureError(f"a picture must be uint8, uint16 or float32, not {picture.dtype}; convert it first")
-
-
-def usable_cores() -> int:
-    """How many cores this process may use (its affinity where the system has such a thing)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    if problem := rgb_problem(picture):
+        raise PictureError(f"a picture {problem}")
 
 
 def _check_out(out: Array, like: Array) -> None:
     if not isinstance(out, np.ndarray) or out.shape != like.shape or out.dtype != like.dtype:
         raise PictureError(f"out must be a picture like the inputs, {_kind(like)}, not {_kind(out)}")
-    if not _rows_are_whole(out) or not out.flags.writeable:
-        raise PictureError("out must be writeable and its rows whole in memory; give a plain array")
+    if not _rows_are_contiguous(out) or not out.flags.writeable:
+        raise PictureError("out must be writeable and each of its rows contiguous; pass a plain array")
 
 
-def _rows_are_whole(picture: Array) -> bool:
+def _rows_are_contiguous(picture: Array) -> bool:
     itemsize = picture.itemsize
     return picture.strides[1:] == (3 * itemsize, itemsize) and picture.flags.aligned
 
 
 def _readable(picture: Array, out: Array) -> Array:
-    """The picture itself where the core can read it while it writes ``out``, else a copy."""
+    """The picture itself if the core can read it while writing ``out``, else a copy."""
     in_place = picture.ctypes.data == out.ctypes.data and picture.strides == out.strides
     safe = in_place or not np.may_share_memory(picture, out)
-    if safe and _rows_are_whole(picture):
+    if safe and _rows_are_contiguous(picture):
         return picture
     return np.array(picture, order="C")
 

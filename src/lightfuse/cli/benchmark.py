@@ -30,7 +30,7 @@ def benchmark(
     from lightfuse.benchmarking import Setup, available_methods, measure_all
     from lightfuse.benchmarking.pictures import three_by_two
     from lightfuse.cli.printing import show
-    from lightfuse.fuser import usable_cores
+    from lightfuse.system import usable_cores
 
     methods = available_methods(_chosen(model))
     setup = Setup(*three_by_two(size), threads or usable_cores())

@@ -1,4 +1,4 @@
-"""Fuser.stream: the same pictures as one by one, in order, steady, and in memory that does not grow."""
+"""Fuser.stream: the same results as pair by pair, in order, without flicker, in constant memory."""
 
 import itertools
 import weakref
@@ -25,8 +25,8 @@ def fuser():
     return Fuser("small", threads=1)
 
 
-def test_each_result_is_that_of_its_pair_alone_and_stays_so(fuser):
-    """Kept, every one of them: memory in use is never written again. Nothing is carried over a cut, either."""
+def test_stream_gives_the_result_of_each_pair(fuser):
+    """All results are kept here: memory in use is never reused. Nor is any state carried over."""
     pairs = [noise_pair(seed) for seed in range(7)]
     fused = list(fuser.stream(pairs))
     assert len(fused) == len(pairs)
@@ -34,7 +34,7 @@ def test_each_result_is_that_of_its_pair_alone_and_stays_so(fuser):
         assert np.array_equal(result, fuser(*pair))
 
 
-def test_a_view_or_a_buffer_keeps_its_memory(fuser):
+def test_views_and_buffers_keep_their_memory(fuser):
     pairs = [noise_pair(seed) for seed in range(6)]
     rows = [memoryview(frame) if number % 2 else frame[3:5] for number, frame in enumerate(fuser.stream(pairs))]
     for number, (pair, kept) in enumerate(zip(pairs, rows, strict=True)):
@@ -42,12 +42,12 @@ def test_a_view_or_a_buffer_keeps_its_memory(fuser):
         assert np.array_equal(np.asarray(kept), alone if number % 2 else alone[3:5])
 
 
-def test_memory_that_nobody_holds_is_written_again(fuser):
+def test_released_memory_is_reused(fuser):
     addresses = [frame.ctypes.data for frame in fuser.stream(noise_pair(seed) for seed in range(20))]
     assert len(set(addresses)) == 2
 
 
-def test_memory_is_written_again_after_some_results_were_kept(fuser):
+def test_memory_is_reused_after_some_results_were_kept(fuser):
     kept, addresses = [], []
     for number, frame in enumerate(fuser.stream(noise_pair(seed) for seed in range(20))):
         if number < 5:
@@ -58,7 +58,7 @@ def test_memory_is_written_again_after_some_results_were_kept(fuser):
     assert all(np.array_equal(frame, fuser(*noise_pair(seed))) for seed, frame in enumerate(kept))
 
 
-def test_size_and_type_may_change_on_the_way(fuser):
+def test_size_and_dtype_may_change(fuser):
     kinds = [*[(24, 40, np.uint8)] * 3, *[(24, 40, np.uint16)] * 3, *[(9, 7, np.uint16)] * 3, (24, 40, np.uint8)]
     pairs = [noise_pair(seed, *kind) for seed, kind in enumerate(kinds)]
     for pair, frame in zip(pairs, fuser.stream(pairs), strict=True):
@@ -66,7 +66,7 @@ def test_size_and_type_may_change_on_the_way(fuser):
         assert frame.dtype == pair[0].dtype
 
 
-def test_a_pair_is_asked_for_when_its_result_is_and_is_let_go(fuser):
+def test_pairs_are_requested_lazily_and_released(fuser):
     asked, alive = [], []
 
     def pairs():
@@ -84,7 +84,7 @@ def test_a_pair_is_asked_for_when_its_result_is_and_is_let_go(fuser):
         assert asked == list(range(number + 1))
 
 
-def test_alternating_exposures_are_their_neighbours_fused(fuser):
+def test_alternating_exposures_are_fused_pairwise(fuser):
     frames = [noise_pair(seed)[seed % 2] for seed in range(5)]
     fused = list(fuser.stream(itertools.pairwise(frames)))
     assert len(fused) == 4
@@ -92,7 +92,7 @@ def test_alternating_exposures_are_their_neighbours_fused(fuser):
 
 
 @pytest.mark.parametrize("model", shipped_models())
-def test_a_still_scene_does_not_flicker(model):
+def test_static_scene_does_not_flicker(model):
     """The mean over the picture varies by less than 0.1 levels RMS under the noise of the samples' camera."""
     camera, light = Camera(), Scene(1).render(320, 180)
     pairs = (
@@ -103,7 +103,7 @@ def test_a_still_scene_does_not_flicker(model):
     assert 0 < np.std(means) < 0.1
 
 
-def test_a_bad_pair_is_named_by_its_number(fuser):
+def test_invalid_pair_is_named_by_its_number(fuser):
     good = noise_pair(0)
     with pytest.raises(PictureError, match=r"pair 3 of the stream: the two pictures differ in size"):
         list(fuser.stream([good, good, (good[0], good[1][1:])]))
@@ -113,7 +113,7 @@ def test_a_bad_pair_is_named_by_its_number(fuser):
         list(fuser.stream([good, ("under", "over")]))
 
 
-def test_an_error_of_the_source_comes_through_as_it_is(fuser):
+def test_errors_of_the_source_are_passed_on(fuser):
     def pairs():
         yield noise_pair(0)
         raise OSError("the camera is gone")

@@ -1,4 +1,4 @@
-"""Fusing by torch: the same pictures as the core's, types and order and all, and a clear no where it cannot be."""
+"""Fusing by torch: the same results as the core's for every type and order, and clear errors."""
 
 import subprocess
 import sys
@@ -13,25 +13,23 @@ from lightfuse.models import load_weights, shipped_models
 
 torch = pytest.importorskip("torch")
 
-from lightfuse.on_device import DeviceModel  # noqa: E402
+from lightfuse.torch_device import TorchModel  # noqa: E402
 
 
-@pytest.fixture
-def on_torch(monkeypatch):
+def on_torch(model):
     """Fuser with torch doing the work, on the processor: what a graphics card does, where there is none."""
-    monkeypatch.setattr("lightfuse.fuser._on_device", lambda weights, device: DeviceModel(weights, "cpu").fuse)
-    return lambda model: Fuser(model, device="a stand-in")
+    return Fuser(model, device="cpu:0")
 
 
 @pytest.mark.parametrize("model", shipped_models())
-def test_it_makes_the_golden_pictures(on_torch, model):
+def test_torch_reproduces_the_golden_pictures(model):
     compared = check("core", model, on_torch(model), load_golden())
     assert [one for one in compared if not one.passed] == []
     assert {one.dtype for one in compared} == {"uint8", "uint16", "float32"}
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_the_order_of_the_pictures_does_not_matter(on_torch, pair, dtype):
+def test_order_of_the_pictures_does_not_matter(pair, dtype):
     top = 1 / 255 if dtype == np.float32 else np.iinfo(dtype).max // 255
     under, over = (picture.astype(dtype) * dtype(top) for picture in pair)
     fuser = on_torch("small")
@@ -42,7 +40,7 @@ def test_the_order_of_the_pictures_does_not_matter(on_torch, pair, dtype):
     assert np.array_equal(fuser(under, mirrored), fuser(mirrored, under))
 
 
-def test_out_may_be_an_input_and_a_view(on_torch, pair):
+def test_out_may_be_an_input_and_a_view(pair):
     under, over = (picture.copy() for picture in pair)
     fuser = on_torch("small")
     expected = fuser(under, over)
@@ -54,14 +52,14 @@ def test_out_may_be_an_input_and_a_view(on_torch, pair):
     assert np.array_equal(over, expected)
 
 
-def test_a_stream_gives_each_pairs_own_result(on_torch, pair):
+def test_stream_gives_the_result_of_each_pair(pair):
     pairs = [pair, (pair[0], pair[1][::-1]), pair]
     fuser = on_torch("small")
     for one, fused in zip(pairs, list(fuser.stream(pairs)), strict=True):
         assert np.array_equal(fused, fuser(*one))
 
 
-def test_pictures_that_cannot_be_fused_are_refused_as_ever(on_torch, pair):
+def test_invalid_pictures_are_refused(pair):
     with pytest.raises(PictureError, match="differ in size"):
         on_torch("small")(pair[0], pair[1][1:])
     bad = np.full((4, 4, 3), np.nan, np.float32)
@@ -70,14 +68,14 @@ def test_pictures_that_cannot_be_fused_are_refused_as_ever(on_torch, pair):
 
 
 @pytest.mark.parametrize("device", ["cuda:77", "warp", "meta", ""])
-def test_a_device_that_is_not_there_is_told_in_a_sentence(device):
+def test_missing_device_is_reported_in_one_sentence(device):
     with pytest.raises(LightFuseError, match=f"^there is no device '{device}' that torch can use here: ") as told:
         Fuser("small", device=device)
     assert "\n" not in str(told.value)
 
 
-def test_too_little_memory_is_told(monkeypatch, pair):
-    model = DeviceModel(load_weights("small"), "cpu")
+def test_out_of_memory_is_reported(monkeypatch, pair):
+    model = TorchModel(load_weights("small"), "cpu")
 
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -108,6 +106,6 @@ def test_without_torch_the_core_works_and_a_device_names_the_extra():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @pytest.mark.parametrize("model", shipped_models())
-def test_cuda_makes_the_golden_pictures(model):
+def test_cuda_reproduces_the_golden_pictures(model):
     compared = check("core", model, Fuser(model, device="cuda"), load_golden())
     assert [one for one in compared if not one.passed] == []

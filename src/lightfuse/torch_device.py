@@ -1,4 +1,4 @@
-"""A model on a device of torch's, such as a graphics card: the reference itself, unchanged (extra: train)."""
+"""Run a model on a torch device, such as a graphics card: the reference implementation itself (extra: train)."""
 
 from typing import Any
 
@@ -21,19 +21,19 @@ except ModuleNotFoundError as error:
 Array = NDArray[Any]
 
 
-class DeviceModel:
-    """Fuses pairs of pictures on one device, whole: every layer of a picture must fit its memory.
+class TorchModel:
+    """Fuses pairs of pictures on one device, each as a whole: every layer of a picture must fit its memory.
 
     Args:
         weights: of any model.
         device: as torch names it: ``cuda``, ``cuda:1``, ``mps``, …
 
     Raises:
-        LightFuseError: there is no such device here.
+        LightFuseError: torch finds no such device.
     """
 
     def __init__(self, weights: Weights, device: str) -> None:
-        self._device = _found(device)
+        self._device = _find_device(device)
         self._module = from_weights(weights).to(self._device)
 
     def fuse(self, first: Array, second: Array, out: Array) -> None:
@@ -45,10 +45,10 @@ class DeviceModel:
         try:
             with (
                 torch.inference_mode(),
-                torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-            ):  # TF32: 10 bits.
-                pair = [self._moved(picture) for picture in (first, second)]
-                if _comes_after(*pair):
+                torch.backends.cudnn.flags(enabled=True, allow_tf32=False),  # TF32 has 10 bits only.
+            ):
+                pair = [self._to_device(picture) for picture in (first, second)]
+                if _is_brighter(*pair):
                     pair.reverse()
                 under, over = (_as_planes(picture, first.dtype) for picture in pair)
                 out[:] = _as_picture(self._module(under, over)[0], first.dtype)
@@ -58,15 +58,15 @@ class DeviceModel:
                 f"device '{self._device}' has too little memory for {width}×{height}; fuse on the processor instead"
             ) from None
 
-    def _moved(self, picture: Array) -> Tensor:
+    def _to_device(self, picture: Array) -> Tensor:
         """The same numbers on the device: uint16 as int32, for which torch has arithmetic."""
-        plain = np.ascontiguousarray(picture)
-        if plain.dtype == np.uint16:
-            return torch.from_numpy(plain.view(np.int16)).to(self._device).int() & 0xFFFF
-        return torch.from_numpy(plain).to(self._device)
+        contiguous = np.ascontiguousarray(picture)
+        if contiguous.dtype == np.uint16:
+            return torch.from_numpy(contiguous.view(np.int16)).to(self._device).int() & 0xFFFF
+        return torch.from_numpy(contiguous).to(self._device)
 
 
-def _found(name: str) -> torch.device:
+def _find_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).cpu()
@@ -76,8 +76,8 @@ def _found(name: str) -> torch.device:
     return device
 
 
-def _comes_after(first: Tensor, second: Tensor) -> bool:
-    """Whether the first picture is the brighter one; of two alike, the one that is larger where they first differ."""
+def _is_brighter(first: Tensor, second: Tensor) -> bool:
+    """Whether the first picture is brighter; at equal means, whether it is larger where the two first differ."""
     kind = torch.float32 if first.is_floating_point() else torch.int64
     brightness, other = (picture.sum(dtype=kind).item() for picture in (first, second))
     if brightness != other:
