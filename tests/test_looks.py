@@ -1,4 +1,4 @@
-"""Looks: small, without clipping, without turning hues, the same for every depth and number of threads."""
+"""Looks: moderate, without clipping or hue shifts, the same for every dtype and number of threads."""
 
 from itertools import pairwise
 
@@ -33,30 +33,30 @@ def turned(before, after):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_no_strength_is_no_change(look, pair):
+def test_zero_strength_changes_nothing(look, pair):
     assert (apply_look(pair[1], look, 0.0) == pair[1]).all()
 
 
-def test_natural_is_the_picture_itself(pair):
+def test_natural_changes_nothing(pair):
     assert (apply_look(pair[1], "natural", 1.0) == pair[1]).all()
 
 
 @pytest.mark.parametrize("look", CHANGING)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_a_look_keeps_shape_and_type_and_leaves_its_input_alone(look, dtype):
+def test_look_keeps_shape_and_dtype_and_its_input(look, dtype):
     top = 1 if dtype == np.float32 else np.iinfo(dtype).max
     picture = (all_colours(9) * top).astype(dtype)
     before = picture.copy()
-    painted = apply_look(picture, look)
-    assert painted.shape == picture.shape
-    assert painted.dtype == dtype
+    result = apply_look(picture, look)
+    assert result.shape == picture.shape
+    assert result.dtype == dtype
     assert (picture == before).all()
-    assert (painted != picture).any()
+    assert (result != picture).any()
 
 
 @pytest.mark.parametrize("look", CHANGING)
 @pytest.mark.parametrize("strength", [0.4, 1.0])
-def test_the_depths_agree(look, strength):
+def test_dtypes_agree(look, strength):
     levels = np.round(all_colours(52) * 255).astype(np.uint8)
     exact = apply_look((levels / np.float32(255)).astype(np.float32), look, strength)
     assert np.abs(apply_look(levels, look, strength) / 255.0 - exact).max() < 2.0 / 255
@@ -67,9 +67,9 @@ def test_the_depths_agree(look, strength):
 @pytest.mark.parametrize("look", CHANGING)
 def test_nothing_is_clipped(look):
     """Colours that differ still differ: no two of a fine ramp to white, or to a pure colour, fall together."""
-    painted = apply_look(all_colours(), look)
-    assert painted.min() >= 0
-    assert painted.max() <= 1
+    result = apply_look(all_colours(), look)
+    assert result.min() >= 0
+    assert result.max() <= 1
     ramp = np.linspace(0.7, 1, 200, dtype=np.float32)
     for towards in ((1, 1, 1), (1, 0.4, 0.2), (0.2, 0.4, 1)):
         line = apply_look((ramp[:, None] * np.array(towards, np.float32))[None], look)[0]
@@ -77,15 +77,15 @@ def test_nothing_is_clipped(look):
 
 
 @pytest.mark.parametrize("look", CHANGING)
-def test_black_white_and_grey_stay_colourless(look):
-    painted = apply_look(greys(), look)
-    assert (painted[..., 0] == painted[..., 1]).all()
-    assert (painted[..., 1] == painted[..., 2]).all()
-    assert painted[0, 0, 0] == 0
-    assert painted[0, -1, 0] == 1
+def test_greys_stay_neutral(look):
+    result = apply_look(greys(), look)
+    assert (result[..., 0] == result[..., 1]).all()
+    assert (result[..., 1] == result[..., 2]).all()
+    assert result[0, 0, 0] == 0
+    assert result[0, -1, 0] == 1
 
 
-def test_a_16_bit_ramp_stays_smooth_under_bright():
+def test_bright_keeps_a_16_bit_ramp_smooth():
     """No bands: from one level to the next of 65,536 the result never falls and never jumps."""
     levels = np.repeat(np.arange(65536, dtype=np.uint16)[None, :, None], 3, axis=2)
     steps = np.diff(apply_look(levels, "bright")[0, :, 0].astype(int))
@@ -93,7 +93,7 @@ def test_a_16_bit_ramp_stays_smooth_under_bright():
     assert steps.max() <= 2
 
 
-def test_a_16_bit_gradient_of_hues_stays_smooth_under_vivid():
+def test_vivid_keeps_a_16_bit_hue_gradient_smooth():
     place = np.linspace(0, 1, 20_000)[None, :, None]
     ends = np.array([0.8, 0.45, 0.3]), np.array([0.35, 0.5, 0.8])  # from skin to sky
     gradient = np.round((ends[0] + (ends[1] - ends[0]) * place) * 65535).astype(np.uint16)
@@ -101,7 +101,7 @@ def test_a_16_bit_gradient_of_hues_stays_smooth_under_vivid():
     assert after <= 3 * before + 2
 
 
-def test_bright_lifts_the_middle_most():
+def test_bright_lifts_mid_tones_most():
     v = np.linspace(0, 1, 256, dtype=np.float32)
     lift = apply_look(np.repeat(v[None, :, None], 3, axis=2), "bright")[0, :, 0] - v
     assert 0.06 < lift[128] < 0.12
@@ -109,7 +109,7 @@ def test_bright_lifts_the_middle_most():
     assert lift[10] < 0.01
 
 
-def test_vivid_strengthens_pale_colours_more_than_full_ones_and_skin_least():
+def test_vivid_favours_pale_colours_and_protects_skin():
     colours = {
         "leaf": (0.45, 0.55, 0.38),
         "full green": (0.1, 0.9, 0.1),
@@ -127,7 +127,7 @@ def test_vivid_strengthens_pale_colours_more_than_full_ones_and_skin_least():
 
 
 @pytest.mark.parametrize("look", CHANGING)
-def test_hues_stay(look):
+def test_hues_are_preserved(look):
     before = all_colours()
     chroma, hue = chroma_and_hue(before)
     coloured = chroma > 10
@@ -137,7 +137,7 @@ def test_hues_stay(look):
 
 
 @pytest.mark.parametrize("look", CHANGING)
-def test_more_strength_is_more_change_the_same_way(look):
+def test_effect_grows_with_strength(look):
     before = all_colours(17)
     changes = [apply_look(before, look, strength) - before for strength in (0.25, 0.5, 1.0)]
     for less, more in pairwise(changes):
@@ -148,7 +148,7 @@ def test_more_strength_is_more_change_the_same_way(look):
 
 @pytest.mark.parametrize("look", CHANGING)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_pixels_do_not_depend_on_threads_or_on_their_neighbours(look, dtype):
+def test_pixels_depend_on_neither_threads_nor_neighbours(look, dtype):
     noise = np.random.default_rng(1).random((300, 1000, 3), np.float32)
     picture = noise if dtype == np.float32 else (noise * np.iinfo(dtype).max).astype(dtype)
     whole = apply_look(picture, look, threads=1)
@@ -157,23 +157,23 @@ def test_pixels_do_not_depend_on_threads_or_on_their_neighbours(look, dtype):
 
 
 @pytest.mark.parametrize("look", CHANGING)
-def test_values_a_hair_outside_the_range_do_no_harm(look):
+def test_values_slightly_out_of_range_stay_finite(look):
     picture = np.array([[[-1e-4, 0.5, 1.0001], [-1e-4, -1e-4, -1e-4]]], np.float32)
     assert np.isfinite(apply_look(picture, look)).all()
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
-def test_a_strength_outside_the_range_is_refused(strength, pair):
+def test_strength_out_of_range_is_refused(strength, pair):
     with pytest.raises(LightFuseError, match="between 0 and 1"):
         apply_look(pair[0], "bright", strength)
 
 
-def test_an_unknown_look_is_refused_by_name(pair):
+def test_unknown_look_is_refused_by_name(pair):
     with pytest.raises(LightFuseError, match="no look 'sepia'; use one of natural, bright, vivid"):
         apply_look(pair[0], "sepia")
 
 
 @pytest.mark.parametrize("picture", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.int32)])
-def test_what_is_no_picture_is_refused(picture):
-    with pytest.raises(PictureError, match="a look needs RGB"):
+def test_invalid_pictures_are_refused(picture):
+    with pytest.raises(PictureError, match="the picture must be"):
         apply_look(picture, "bright")

@@ -1,4 +1,4 @@
-"""Sheets of captioned pictures laid out in rows, among them the comparison of a bracket with its fused picture."""
+"""Contact sheets: captioned pictures in rows, such as the comparison of a bracket with its fused picture."""
 
 import math
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ _LINE_SPACING = 1.5
 _LETTER = 0.55  # OpenCV's font scale: capitals about 12 pixels high
 # Of the comparison sheet:
 _SHEET_WIDTH = 2400
-_NARROWEST_COLUMN = 240  # so that names have room below small pictures
-_TALLEST = 1.5  # a picture's height at most, in columns' widths
+_NARROWEST_COLUMN = 240  # room for labels below small pictures
+_TALLEST = 1.5  # the largest height of a picture, in column widths
 _ROW_GAP = 16
 _LARGE_LETTER = 0.95
-_WIDE_COLUMN = 500  # from which letters are large
+_WIDE_COLUMN = 500  # pixels; from here on letters are large
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture with a title and, below it, words that are never broken across lines."""
+    """A picture with a title and, below it, words, which wrap at spaces between them, never inside."""
 
     picture: Pixels
     title: str
@@ -59,16 +59,16 @@ def row_of(cells: Sequence[Cell], width: int, letter: float = _LETTER) -> Pixels
         title = _lines(cell.title.split(" "), " ", width, _BRIGHT, letter)
         words = _lines(cell.words, "   ", width, _DIM, letter)
         columns.append(stack([picture, _strip(6, width), title, words]))
-    return beside(columns, gap=_GAP)
+    return side_by_side(columns, gap=_GAP)
 
 
 def heading(text: str, width: int, letter: float = 1.4 * _LETTER) -> Pixels:
-    """Large letters, in as many lines as the width asks for."""
+    """A heading in large letters, wrapped to the width."""
     return _lines(text.split(" "), " ", width, _BRIGHT, letter)
 
 
 def column_width(width: int, columns: int) -> int:
-    """How wide columns may be for as many of them, in a row and framed, to fill ``width`` pixels."""
+    """The width of each column when a framed row of so many fills ``width`` pixels."""
     return (width - (columns + 1) * _GAP) // columns
 
 
@@ -84,18 +84,18 @@ def colour_bar(colours: Pixels, low: str, high: str) -> Pixels:
     bar = np.repeat(colours[None], 14, axis=0)
     parts = [_lines([text], "", 10_000, _DIM, _LETTER) for text in (low, high)]
     height = max(part.shape[0] for part in parts)
-    return beside([parts[0], _centred(bar, bar.shape[1], height), parts[1]], gap=_GAP)
+    return side_by_side([parts[0], _centred(bar, bar.shape[1], height), parts[1]], gap=_GAP)
 
 
 def stack(parts: Sequence[Pixels], gap: int = 0) -> Pixels:
-    """Parts below each other, from the left, ``gap`` pixels apart."""
+    """Parts below each other, left-aligned, ``gap`` pixels apart."""
     width = max(part.shape[1] for part in parts)
     spaced = [part for each in parts for part in (_strip(gap, width), each)]
     return np.vstack([_padded(part, part.shape[0], width) for part in spaced[1:]])
 
 
-def beside(parts: Sequence[Pixels], gap: int = 0) -> Pixels:
-    """Parts beside each other, from the top, ``gap`` pixels apart."""
+def side_by_side(parts: Sequence[Pixels], gap: int = 0) -> Pixels:
+    """Parts side by side, top-aligned, ``gap`` pixels apart."""
     height = max(part.shape[0] for part in parts)
     spaced = [part for each in parts for part in (_strip(height, gap), each)]
     return np.hstack([_padded(part, height, part.shape[1]) for part in spaced[1:]])
@@ -112,7 +112,7 @@ def comparison_sheet(
     """Lay a bracket's frames, in the order given, and the fused picture last, in a grid of equal columns.
 
     A pair makes one row of three; more frames as many columns as rows, or one more. Pictures are shrunk to their
-    column, never enlarged, and the sheet is no wider than it needs to be.
+    column, never enlarged, and the sheet is no wider than necessary.
 
     Args:
         frames: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], of any size each.
@@ -146,7 +146,7 @@ def _small(picture: Array, width: int) -> Pixels:
 
 
 def _lines(words: Sequence[str], between: str, width: int, colour: tuple[int, int, int], letter: float) -> Pixels:
-    """Words set in as many lines as the width asks for; a word wider than that is cut off."""
+    """Words wrapped to the width; a word wider than that is cut off."""
     lines: list[str] = []
     for word in map(drawable, filter(None, words)):
         longer = f"{lines[-1]}{between}{word}" if lines else word
@@ -181,7 +181,7 @@ def _stroke(letter: float) -> int:
 
 
 def drawable(text: str) -> str:
-    """The text in letters that OpenCV has: before version 5 those of ASCII alone."""
+    """The text in characters that OpenCV can draw: before version 5 only ASCII."""
     import cv2
 
     if int(cv2.__version__.split(".")[0]) >= 5:

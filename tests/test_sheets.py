@@ -1,4 +1,4 @@
-"""The comparison sheet: every picture on it, in order, named, and no wider than asked."""
+"""The comparison sheet: every picture on it, in order, labelled, and no wider than requested."""
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ def place_of(part, whole):
     return (int(y), int(x)) if found else None
 
 
-def test_a_pair_and_its_fusion_stand_in_one_row_in_order():
+def test_pair_and_fused_picture_are_one_row():
     sheet = comparison_sheet([noise(1), noise(2)], noise(3), ["under", "over"])
     places = [place_of(noise(seed), sheet) for seed in (1, 2, 3)]
     assert None not in places
@@ -30,7 +30,7 @@ def test_a_pair_and_its_fusion_stand_in_one_row_in_order():
 
 
 @pytest.mark.parametrize(("frames", "columns"), [(1, 2), (3, 2), (4, 3), (7, 3), (9, 4)])
-def test_more_frames_stand_in_rows_and_the_fused_picture_is_last(frames, columns):
+def test_brackets_fill_a_grid_with_the_fused_picture_last(frames, columns):
     pictures = [noise(seed) for seed in range(frames)]
     sheet = comparison_sheet(pictures, noise(99), [str(i) for i in range(frames)])
     places = [place_of(picture, sheet) for picture in [*pictures, noise(99)]]
@@ -39,7 +39,7 @@ def test_more_frames_stand_in_rows_and_the_fused_picture_is_last(frames, columns
 
 
 @pytest.mark.parametrize("shape", [(400, 1000), (1000, 400), (1, 2000), (2000, 1), (1, 1)])
-def test_the_sheet_is_no_wider_than_asked_whatever_the_shape(shape):
+def test_sheet_is_no_wider_than_requested(shape):
     pictures = [noise(seed, *shape) for seed in range(3)]
     sheet = comparison_sheet(pictures[:2], pictures[2], ["under", "over"], width=1200)
     assert sheet.dtype == np.uint8
@@ -49,7 +49,7 @@ def test_the_sheet_is_no_wider_than_asked_whatever_the_shape(shape):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_deeper_pictures_show_as_bytes_do(dtype):
+def test_16_bit_and_float_pictures_look_the_same(dtype):
     def deep(picture):
         return picture.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else picture.astype(np.float32) / 255
 
@@ -61,7 +61,7 @@ def test_deeper_pictures_show_as_bytes_do(dtype):
     ).all()
 
 
-def test_every_label_is_drawn():
+def test_labels_are_drawn():
     pictures = [noise(seed) for seed in range(3)]
 
     def drawn(*labels):
@@ -74,7 +74,7 @@ def test_every_label_is_drawn():
         assert (other != plain).any()
 
 
-def test_long_names_wrap_inside_their_column():
+def test_long_labels_wrap_within_their_column():
     label = "a name of many words, each of them short, that does not fit into one line"
     short, long = (comparison_sheet([noise(1)], noise(2), [text]) for text in ("name", label))
     assert long.shape[1] == short.shape[1]
