@@ -5,7 +5,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lightfuse.errors import PictureError
-from lightfuse.metrics import psnr, ssim
+from lightfuse.metrics import psnr, psnr_after_gain_and_gamma, ssim
 
 
 def noisy_pair(shape: tuple[int, int] = (37, 52)) -> tuple[np.ndarray, np.ndarray]:
@@ -26,6 +26,23 @@ def test_psnr_averages_the_error_over_channels_before_the_logarithm() -> None:
 def test_psnr_of_equal_pictures_is_infinite() -> None:
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     assert psnr(picture, picture.copy()) == math.inf
+
+
+def test_psnr_fitted_ignores_gain_and_gamma() -> None:
+    """The error of rounding to 8 bits remains, enlarged where the picture was darkened."""
+    _, reference = noisy_pair()
+    darkened = 0.7 * reference**1.8
+    assert psnr(darkened, reference) < 14
+    assert psnr_after_gain_and_gamma(darkened, reference) > 44
+    assert psnr_after_gain_and_gamma(reference, reference) > 55
+
+
+def test_psnr_fitted_is_that_of_the_best_gain_of_flat_patches() -> None:
+    """One level, two reference values of equal area: no gain can do better than their mean."""
+    reference = np.concatenate([np.full((4, 4, 3), 0.4), np.full((4, 4, 3), 0.6)])
+    assert psnr_after_gain_and_gamma(np.full((8, 4, 3), 51, np.uint8), reference) == pytest.approx(20, abs=1e-3)
+    black = psnr_after_gain_and_gamma(np.zeros((8, 4, 3), np.uint8), reference)
+    assert black == pytest.approx(-10 * math.log10(0.26), abs=1e-3)
 
 
 def test_psnr_agrees_with_scikit_image() -> None:

@@ -27,7 +27,7 @@ from lightfuse.metrics.colour import (
 )
 from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.pictures import Floats, Picture, as_unit, to_eight_bits
-from lightfuse.metrics.psnr_ssim import psnr, ssim
+from lightfuse.metrics.psnr_ssim import psnr, psnr_after_gain_and_gamma, ssim
 from lightfuse.metrics.tone import (
     LARGEST_CHROMA_RATIO,
     border_change,
@@ -57,6 +57,7 @@ MEASURES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
         "PSNR": _higher,
         "SSIM": _higher,
+        "PSNR fitted": _higher,
         "ΔE": _lower,
         "hue°": _lower,
         "chroma": _near_one,
@@ -186,11 +187,11 @@ def evaluate(
 def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
     """Fuse a scene and take every measure it allows, by the names in `MEASURES`.
 
-    With a reference: PSNR (dB), SSIM, ΔE2000, hue error (degrees) and chroma ratio against it. Always: hue error and
-    chroma ratio against the better exposed input, MEF-SSIM against the pair (against the whole bracket where the
-    protocol asks for it), and the measures of `lightfuse.metrics.tone`: luma above the inputs (levels), spread, mean
-    (L*) and local contrast of the highlights that only under holds, pixels clipped though an exposure holds them (%),
-    and by how much a black border changes the picture inside it (levels).
+    With a reference: PSNR (dB), SSIM, PSNR after the best gain and gamma (dB), ΔE2000, hue error (degrees) and chroma
+    ratio against it. Always: hue error and chroma ratio against the better exposed input, MEF-SSIM against the pair
+    (against the whole bracket where the protocol asks for it), and the measures of `lightfuse.metrics.tone`: luma above
+    the inputs (levels), spread, mean (L*) and local contrast of the highlights that only under holds, pixels clipped
+    though an exposure holds them (%), and by how much a black border changes the picture inside it (levels).
 
     Raises:
         PictureError: the scene cannot be fused or is too small to be measured.
@@ -200,6 +201,7 @@ def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
     if scene.reference is not None:
         scores["PSNR"] = psnr(picture, scene.reference)
         scores["SSIM"] = ssim(picture, scene.reference)
+        scores["PSNR fitted"] = psnr_after_gain_and_gamma(picture, scene.reference)
         scores["ΔE"] = mean_delta_e(picture, scene.reference)
         scores["hue°"] = hue_error(picture, scene.reference)
         scores["chroma"] = chroma_ratio(picture, scene.reference)

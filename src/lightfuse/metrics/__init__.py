@@ -12,7 +12,7 @@ from lightfuse.metrics.colour import (
 )
 from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.pictures import to_eight_bits
-from lightfuse.metrics.psnr_ssim import psnr, ssim
+from lightfuse.metrics.psnr_ssim import psnr, psnr_after_gain_and_gamma, ssim
 from lightfuse.metrics.tone import border_change, clipped_though_held, highlight_separation, luma_above_inputs
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "mean_delta_e",
     "mef_ssim",
     "psnr",
+    "psnr_after_gain_and_gamma",
     "rgb_to_lab",
     "ssim",
     "to_eight_bits",
