@@ -68,7 +68,7 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
         if overwrite:
             os.replace(part, target)
         else:
-            _move_to_free_name(part, target)
+            move_to_free_name(part, target)
     except FileExistsError:
         raise already_exists(path) from None
     except OSError as error:
@@ -77,7 +77,7 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
         part.unlink(missing_ok=True)
 
 
-def _move_to_free_name(part: Path, target: Path) -> None:
+def move_to_free_name(part: Path, target: Path) -> None:
     """Give `part` the name `target`; raise FileExistsError if that name is taken, even since a moment ago."""
     try:
         os.link(part, target)

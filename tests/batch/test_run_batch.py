@@ -1,11 +1,11 @@
 """Running a batch: concurrency, failures, interrupts, executors that are lost."""
 
 import json
+import os
 import signal
 import threading
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 from builders.photographs import write_brackets
@@ -61,7 +61,13 @@ class Work:
 
 
 @pytest.fixture
-def work(monkeypatch):
+def threads(monkeypatch):
+    """Work that is not picklable runs on threads."""
+    monkeypatch.setattr("lightfuse.batch.executors.WorkerPool", ThreadPoolExecutor)
+
+
+@pytest.fixture
+def work(monkeypatch, threads):
     work = Work()
     monkeypatch.setattr(run, "fuse_job", work)
     return work
@@ -158,45 +164,58 @@ def test_a_failing_report_ends_the_batch_and_brackets_in_progress_are_recorded(
 def test_a_full_disk_ends_the_batch_with_a_message(tmp_path, jobs, manifest, settings, work, monkeypatch):
     add, added = manifest.add, []
 
-    def fill_up(record, output, beside):
+    def fill_up(record, output, extra_outputs, **more):
         added.append(output)
         if len(added) == 4:
             raise OutputError("the manifest cannot be written: No space left on device")
-        return add(record, output)
+        return add(record, output, extra_outputs, **more)
 
     monkeypatch.setattr(manifest, "add", fill_up)
     outcomes = []
     with pytest.raises(OutputError, match="No space left"):
         run_batch(jobs, settings, manifest, outcomes.append, RunSettings(1))
     assert [outcome.job.scene for outcome in outcomes] == ["0", "1", "2"]
-    assert len(list((tmp_path / "out").glob("*.jpg"))) == 4
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.jpg", "1.jpg", "2.jpg", MANIFEST_NAME]
 
 
-def test_where_workers_may_die_tasks_may_run_twice_and_temporary_files_are_removed(
-    tmp_path, jobs, manifest, settings, work, monkeypatch
-):
-    """A worker that was killed may leave its result or half of it, and the next does the task again."""
+def leave_files(inputs, output, settings, threads, *, overwrite):
+    """As a worker that was killed once: the result is there already, and half of another."""
+    assert overwrite
+    (output.parent / ".lightfuse-0123.part").write_bytes(b"half")
+    output.write_bytes(b"fused")
+    return JobResult(None, 0.0)
 
-    def half_done(inputs, output, settings, threads, *, overwrite):
-        assert overwrite
-        (output.parent / ".lightfuse-0123.part").write_bytes(b"half")
-        return JobResult(None, 0.0) if output.write_bytes(b"fused") else None
 
-    @contextmanager
-    def workers_may_die(_address, _at_once):
-        with ThreadPoolExecutor(1) as pool:
-            yield BatchExecutor(pool, lambda: 1, workers_may_die=True)
-
-    monkeypatch.setattr(run, "fuse_job", half_done)
-    monkeypatch.setattr(run, "open_executor", workers_may_die)
-    run_batch(jobs[:2], settings, manifest, lambda _: None, RunSettings(executor="dask://host:1"))
+def test_a_task_may_run_twice_and_temporary_files_are_removed(tmp_path, jobs, manifest, settings, threads, monkeypatch):
+    monkeypatch.setattr(run, "fuse_job", leave_files)
+    run_batch(jobs[:2], settings, manifest, lambda _: None)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"0.jpg", "1.jpg", MANIFEST_NAME}
     jobs[2].output.write_text("dear to someone")
-    run_batch(jobs[2:3], settings, manifest, lambda _: None, RunSettings(executor="dask://host:1"))
+    run_batch(jobs[2:3], settings, manifest, lambda _: None)
     assert jobs[2].output.read_text() == "dear to someone"
 
 
-def test_an_unforeseen_error_affects_one_bracket(jobs, manifest, settings, monkeypatch):
+def crash_on_three(inputs, output, settings, threads, *, overwrite):
+    """As a decoder that ends its process."""
+    if inputs[0].name.startswith("3"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    output.write_bytes(b"fused")
+    return JobResult(None, 0.0)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_affects_one_bracket_and_is_named(tmp_path, jobs, manifest, settings, monkeypatch):
+    monkeypatch.setattr(run, "fuse_job", crash_on_three)
+    outcomes = []
+    run_batch(jobs, settings, manifest, outcomes.append, RunSettings(2))
+    (error,) = [outcome.result.error for outcome in outcomes if outcome.result.error]
+    assert str(jobs[3].inputs[0]) in error
+    assert "SIGKILL" in error
+    assert len(list((tmp_path / "out").glob("*.jpg"))) == JOBS - 1
+    assert sorted(record["status"] for record in records(tmp_path).values()) == ["done"] * (JOBS - 1) + ["failed"]
+
+
+def test_an_unforeseen_error_affects_one_bracket(jobs, manifest, settings, monkeypatch, threads):
     def stumble(inputs, *_, **__):
         if "3" in inputs[0].name:
             raise KeyError("what")
@@ -252,7 +271,7 @@ def test_a_lost_executor_ends_the_batch_though_its_tasks_never_finish(tmp_path, 
     manifest = Manifest(tmp_path / "out", tmp_path / "in")
     manifest.open()
     settings, told = BatchSettings(load_weights("base")), []
-    executor = BatchExecutor(LostExecutor(), slots, workers_may_die=True)
+    executor = BatchExecutor(LostExecutor(), slots)
     coordinator = Coordinator(jobs, settings, 1, manifest, executor, told.append, overwrite=False)
     threading.Thread(target=coordinator.run, daemon=True).start()
     assert coordinator.ended.wait(30)

@@ -3,6 +3,7 @@
 from lightfuse.batch.manifest import MANIFEST_NAME, Manifest, results_below
 from lightfuse.batch.plan import BracketJob, NameSettings, Plan, plan_batch, plan_jobs
 from lightfuse.batch.run import Outcome, RunSettings, run_batch
+from lightfuse.batch.staging import lock_output, resume
 from lightfuse.batch.work import BatchSettings
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "Outcome",
     "Plan",
     "RunSettings",
+    "lock_output",
     "plan_batch",
     "plan_jobs",
     "results_below",
+    "resume",
     "run_batch",
 ]

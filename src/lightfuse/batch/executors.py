@@ -1,9 +1,8 @@
-"""Where brackets are fused: on threads of this process or on a dask cluster, and how many at a time."""
+"""Where brackets are fused: in worker processes here or on a dask cluster, and how many at a time."""
 
-import ctypes
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightfuse.batch.plan import BracketJob
+from lightfuse.batch.workers import WorkerPool
 from lightfuse.errors import LightFuseError, MissingExtraError, PictureError
 from lightfuse.images import probe_picture
 from lightfuse.system import usable_cores
@@ -20,7 +20,6 @@ _CONNECT_TIMEOUT = "15s"
 _TASKS_PER_THREAD = 2  # One being fused, and one ready when that is done.
 
 _BRACKETS_PROBED = 32
-_M_ARENA_MAX, _ARENAS = -8, 2  # malloc.h
 _COPIES = 5  # Of a bracket's pictures and its result: as read, turned, aligned, deghosted, and as encoded files.
 _MEMORY_FRACTION = 0.5  # Of the memory that is available.
 
@@ -33,19 +32,17 @@ class BatchExecutor:
         executor: runs the work of one bracket a task.
         slots: returns how many tasks may be submitted and unfinished at this moment; raises LightFuseError once the
             executor is gone.
-        workers_may_die: whether a task may be run again after its worker died half-way.
     """
 
     executor: Executor
     slots: Callable[[], int]
-    workers_may_die: bool
 
 
 @contextmanager
 def open_executor(address: str | None, max_concurrent: int | None) -> Iterator[BatchExecutor]:
-    """Open a dask cluster at an address ``dask://HOST:PORT``, or threads of this process if there is none.
+    """Open a dask cluster at an address ``dask://HOST:PORT``, or worker processes here if there is none.
 
-    Threads suffice: decoding, fusing and encoding release the interpreter's lock.
+    On either, a task may be run again after its worker died half-way, and leave files behind.
 
     Args:
         address: of a dask scheduler, or None.
@@ -57,8 +54,8 @@ def open_executor(address: str | None, max_concurrent: int | None) -> Iterator[B
     """
     if address is None:
         workers = max_concurrent or 1
-        with ThreadPoolExecutor(workers, thread_name_prefix="lightfuse-bracket") as pool:
-            yield BatchExecutor(pool, lambda: workers, workers_may_die=False)
+        with WorkerPool(workers) as pool:
+            yield BatchExecutor(pool, lambda: workers)
         return
     host, colon, port = address.removeprefix(_DASK_SCHEME).rpartition(":")
     if not address.startswith(_DASK_SCHEME) or not host or not colon or not port.isdecimal():
@@ -76,7 +73,7 @@ def open_executor(address: str | None, max_concurrent: int | None) -> Iterator[B
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # A lost scheduler is reported once, by us.
     with client:
         executor = client.get_executor(pure=False)
-        yield BatchExecutor(executor, lambda: _dask_slots(client, max_concurrent), workers_may_die=True)
+        yield BatchExecutor(executor, lambda: _dask_slots(client, max_concurrent))
 
 
 def _dask_slots(client: Any, max_concurrent: int | None) -> int:
@@ -98,19 +95,6 @@ def choose_concurrency(jobs: Sequence[BracketJob]) -> int:
     available, largest = _available_memory(), max(map(_memory_for, probed), default=0)
     affordable = int(_MEMORY_FRACTION * available / largest) if available is not None and largest else wanted
     return max(1, min(wanted, affordable))
-
-
-def limit_malloc_arenas() -> None:
-    """Let all threads share two malloc arenas (glibc's M_ARENA_MAX); does nothing with other C libraries.
-
-    By default each thread gets its own arena, and over hundreds of brackets their fragmentation takes more memory than
-    the pictures do.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):
-        return
-    mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _memory_for(job: BracketJob) -> int:

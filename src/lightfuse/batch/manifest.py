@@ -2,16 +2,18 @@
 
 import json
 import os
-import secrets
+import stat
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from lightfuse.errors import OutputError
 from lightfuse.system import cannot_write, display_name
 
 MANIFEST_NAME = "lightfuse-manifest.jsonl"
+STAGING_PREFIX = ".lightfuse-batch-"  # Of whatever a batch writes before it stands in its final place.
 DONE, FAILED = "done", "failed"
+_LONGEST_LINE = 1 << 24
 
 Record = Mapping[str, Any]
 
@@ -24,6 +26,8 @@ class Manifest:
     ``error``, a sentence or null; ``seconds``; ``megapixels`` of the result; ``notes``; ``options``, a digest of
     everything that shapes the pixels; ``extra_outputs``, the other files written, each with ``output``, as above; and
     for a result that is done ``output_size`` and ``output_mtime_ns``, or ``size`` and ``mtime_ns`` of extra outputs.
+    While the files of a result are staged, ``staging`` names the folder beside it that they are moved from, and
+    ``overwrite`` says whether they may replace others.
 
     Args:
         out: the folder results go to; it need not exist yet.
@@ -73,8 +77,23 @@ class Manifest:
         except OSError as error:
             raise cannot_write(self.path, error) from None
 
-    def add(self, record: dict[str, Any], output: Path, extra_outputs: Sequence[Path] = ()) -> Record:
+    def add(
+        self,
+        record: dict[str, Any],
+        output: Path,
+        extra_outputs: Sequence[Path] = (),
+        *,
+        staged: Path | None = None,
+        overwrite: bool = False,
+    ) -> Record:
         """Append the record of one bracket, completed by size and time of the output and its extra outputs.
+
+        Args:
+            record: the other keys.
+            output: the result's final place, below the manifest's folder.
+            extra_outputs: the other files' final places.
+            staged: the result before it is moved to its final place, with the other files beside it.
+            overwrite: whether it may then replace a file.
 
         Raises:
             OutputError: it cannot be written.
@@ -83,25 +102,47 @@ class Manifest:
         whole = record | {"output": self._name(output), "extra_outputs": extra}
         try:
             if whole["status"] == DONE:
-                whole["output_size"], whole["output_mtime_ns"] = _size_and_time(output)
-                whole["extra_outputs"] = [self._described(path) for path in extra_outputs]
+                whole["output_size"], whole["output_mtime_ns"] = _size_and_time(staged or output)
+                whole["extra_outputs"] = [
+                    self._described(path, staged and staged.with_name(path.name)) for path in extra_outputs
+                ]
+            kept = whole if staged is None else whole | {"staging": staged.parent.name, "overwrite": overwrite}
             with open(self.path, "ab", buffering=0) as file:
-                file.write(_line(whole))
+                file.write(_line(kept))
         except OSError as error:
             raise cannot_write(self.path, error) from None
         self._records[whole["output"]] = whole
         return whole
 
+    def outputs(self) -> list[Path]:
+        """The results on record."""
+        return [self._out / name for name in self._records]
+
+    def staged(self) -> Iterator[tuple[Path, Path, bool]]:
+        """Files that are recorded as done and still staged: the final place, the staged file, whether to overwrite."""
+        for name, record in self._records.items():
+            folder = record.get("staging")
+            if record.get("status") != DONE or not isinstance(folder, str) or not _is_name(folder):
+                continue
+            described = [(name, record.get("output_size"), record.get("output_mtime_ns"))]
+            described += [(e["output"], e.get("size"), e.get("mtime_ns")) for e in record.get("extra_outputs", [])]
+            for file, size, time in described:
+                place = self._out / file
+                staged = Path(os.path.realpath(place)).parent / folder / place.name
+                if folder.startswith(STAGING_PREFIX) and _is_like(staged, size, time):
+                    yield place, staged, record.get("overwrite") is True
+
     def _rewrite(self) -> None:
-        part = self.path.with_name(f".lightfuse-{secrets.token_hex(8)}.part")
+        part = self.path.with_name(f"{STAGING_PREFIX}manifest.part")
+        records = [{k: v for k, v in record.items() if k != "staging"} for record in self._records.values()]
         try:
-            part.write_bytes(b"".join(map(_line, self._records.values())))
+            part.write_bytes(b"".join(map(_line, records)))
             part.replace(self.path)
         finally:
             part.unlink(missing_ok=True)
 
-    def _described(self, output: Path) -> dict[str, Any]:
-        size, time = _size_and_time(output)
+    def _described(self, output: Path, place: Path | None = None) -> dict[str, Any]:
+        size, time = _size_and_time(place or output)
         return {"output": self._name(output), "size": size, "mtime_ns": time}
 
     def _name(self, output: Path) -> str:
@@ -124,9 +165,12 @@ def _extra_outputs(record: Record) -> list[str]:
 
 
 def _read(path: Path) -> Iterator[Record]:
-    """Records of a manifest; lines that are not records (torn by a crash) are skipped."""
+    """Records of a manifest; lines that are not records (torn by a crash, or written by others) are skipped."""
     try:
-        lines = path.read_bytes().splitlines()
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OutputError(f"{display_name(path)} is not a regular file; move it away, or give another folder")
+        with open(path, "rb") as file:
+            lines = [line for line in file if len(line) <= _LONGEST_LINE]
     except FileNotFoundError:
         return
     except OSError as error:
@@ -134,14 +178,39 @@ def _read(path: Path) -> Iterator[Record]:
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and isinstance(record.get("output"), str):
+        if _is_record(record):
             yield record
+
+
+def _is_record(record: Any) -> bool:
+    if not isinstance(record, dict) or not _is_name(record.get("output")):
+        return False
+    extra = record.get("extra_outputs", [])
+    return isinstance(extra, list) and all(isinstance(e, dict) and _is_name(e.get("output")) for e in extra)
+
+
+def _is_name(name: Any) -> bool:
+    """Whether a name is that of a file below the manifest's folder."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        return False
+    try:
+        path = PurePath(os.fsdecode(os.fsencode(name)))
+    except UnicodeError:
+        return False
+    return not path.is_absolute() and ".." not in path.parts and path.name != ""
 
 
 def _line(record: Record) -> bytes:
     return json.dumps(record).encode("ascii") + b"\n"  # Names that are not valid Unicode survive as escapes.
+
+
+def _is_like(path: Path, size: Any, time: Any) -> bool:
+    try:
+        return _size_and_time(path) == (size, time)
+    except (OSError, ValueError):
+        return False
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

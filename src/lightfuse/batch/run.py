@@ -1,5 +1,6 @@
 """A planned batch carried out: brackets fused concurrently, each recorded and reported as it is finished."""
 
+import dataclasses
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightfuse.batch.executors import BatchExecutor, choose_concurrency, limit_malloc_arenas, open_executor
+from lightfuse.batch.executors import BatchExecutor, choose_concurrency, open_executor
 from lightfuse.batch.manifest import DONE, FAILED, Manifest
 from lightfuse.batch.plan import BracketJob
+from lightfuse.batch.staging import discard, publish, stage
 from lightfuse.batch.work import BatchSettings, JobResult, fuse_job
+from lightfuse.batch.workers import WorkerDiedError
 from lightfuse.errors import LightFuseError
-from lightfuse.system import display_name, usable_cores
+from lightfuse.system import cannot_write, display_name, usable_cores
 
 _INTERRUPT_POLL = 0.1  # Seconds: an interrupt received by another thread is noticed no later.
+_CREATED_MEANWHILE = "it was created after the batch began"
 _EXECUTOR_POLL = 1.0  # Seconds: futures of a cluster that is gone may never end, so it is polled this often.
 
 
@@ -72,7 +76,6 @@ def run_batch(
         return
     max_concurrent, threads = running.max_concurrent, running.threads or 1
     if running.executor is None:
-        limit_malloc_arenas()
         max_concurrent = max_concurrent or choose_concurrency(jobs)
         threads = running.threads or max(1, usable_cores() // max_concurrent)
     with open_executor(running.executor, max_concurrent) as executor:
@@ -121,8 +124,7 @@ class Coordinator:
         self.error: Exception | None = None
         self._jobs, self._settings, self._threads = iter(jobs), settings, threads
         self._manifest, self._executor, self._report, self._overwrite = manifest, executor, report, overwrite
-        self._in_progress: dict[Future[JobResult], tuple[BracketJob, list[dict[str, Any]]]] = {}
-        self._folders: set[Path] = set()
+        self._in_progress: dict[Future[JobResult], tuple[BracketJob, list[dict[str, Any]], Path]] = {}
 
     def run(self) -> None:
         """Run the batch to its end; raises nothing, so that it can be the target of a thread."""
@@ -137,8 +139,8 @@ class Coordinator:
             self._fail(error)
             self._wait_for_rest()
         finally:
-            if self._executor.workers_may_die:
-                _remove_temporary_files(self._folders)
+            for _, _, staged in self._in_progress.values():
+                discard(staged)
             self.ended.set()
 
     def _wait_for_rest(self) -> None:
@@ -161,23 +163,51 @@ class Coordinator:
         try:
             inputs = self._manifest.describe(job.inputs)
             job.output.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.add(job.output.parent)
             taken = [path for path in job.files if os.path.lexists(path)]
             if taken and not self._overwrite:
-                raise FileExistsError(0, "it was created after the batch began", str(taken[0]))
+                raise FileExistsError(0, _CREATED_MEANWHILE, str(taken[0]))
+            staged = stage(job.output.absolute())
         except OSError as error:
             name = display_name(os.fsdecode(error.filename or job.inputs[0]))
-            self._finish(job, [], JobResult(f"{name} cannot be used: {error.strerror}", 0.0))
+            self._finish(job, [], None, JobResult(f"{name} cannot be used: {error.strerror}", 0.0))
             return
-        # A worker that dies may leave its result; the next worker to run the task must be free to replace it.
-        overwrite = self._overwrite or self._executor.workers_may_die
         paths = tuple(path.absolute() for path in job.inputs)
-        future = self._executor.executor.submit(
-            fuse_job, paths, job.output.absolute(), self._settings, self._threads, overwrite=overwrite
-        )
-        self._in_progress[future] = job, inputs
+        # A worker that dies may leave files behind; the next worker to run the task must be free to replace them.
+        future = self._executor.executor.submit(fuse_job, paths, staged, self._settings, self._threads, overwrite=True)
+        self._in_progress[future] = job, inputs, staged
 
-    def _finish(self, job: BracketJob, inputs: list[dict[str, Any]], result: JobResult) -> None:
+    def _finish(self, job: BracketJob, inputs: list[dict[str, Any]], staged: Path | None, result: JobResult) -> None:
+        try:
+            result, record = self._record(job, inputs, staged, result)
+        finally:
+            if staged is not None:
+                discard(staged)
+        try:
+            self._report(Outcome(job, result, record))
+        except Exception as error:  # Brackets in progress are still to be recorded.
+            self._fail(error)
+
+    def _record(
+        self, job: BracketJob, inputs: list[dict[str, Any]], staged: Path | None, result: JobResult
+    ) -> tuple[JobResult, Mapping[str, Any]]:
+        """Record a result, and move it to its final place; if that fails, the bracket has failed."""
+        if staged is not None and result.error is None:
+            try:
+                record = self._add(job, inputs, result, staged)
+                publish(staged, job.files, overwrite=self._overwrite)
+                return result, record
+            except FileExistsError:
+                error = f"{display_name(job.output)} cannot be used: {_CREATED_MEANWHILE}"
+            except OSError as reason:
+                error = str(cannot_write(job.output, reason))
+            result = JobResult(error, result.seconds)
+        elif staged is not None and result.error is not None:
+            result = dataclasses.replace(result, error=result.error.replace(f"{staged.parent.name}{os.sep}", ""))
+        return result, self._add(job, inputs, result, None)
+
+    def _add(
+        self, job: BracketJob, inputs: list[dict[str, Any]], result: JobResult, staged: Path | None
+    ) -> Mapping[str, Any]:
         record = {
             "scene": job.scene,
             "status": FAILED if result.error else DONE,
@@ -188,11 +218,7 @@ class Coordinator:
             "notes": list(result.notes),
             "options": self._settings.digest,
         }
-        outcome = Outcome(job, result, self._manifest.add(record, job.output, job.extra_outputs))
-        try:
-            self._report(outcome)
-        except Exception as error:  # Brackets in progress are still to be recorded.
-            self._fail(error)
+        return self._manifest.add(record, job.output, job.extra_outputs, staged=staged, overwrite=self._overwrite)
 
     def _fail(self, error: Exception) -> None:
         self.error = self.error or error
@@ -203,14 +229,9 @@ def _result_of(future: Future[JobResult]) -> JobResult:
     """The result of a task; a bracket that killed its worker, or was lost by the cluster, has failed."""
     try:
         return future.result()
+    except WorkerDiedError as error:
+        return JobResult(str(error), 0.0)
     except CancelledError:
         return JobResult("the cluster has lost it; run again to try once more", 0.0)
     except Exception as error:
         return JobResult(f"the cluster has failed at it ({type(error).__name__}: {error})", 0.0)
-
-
-def _remove_temporary_files(folders: Iterable[Path]) -> None:
-    """Remove the temporary files of workers that were killed while writing."""
-    for folder in folders:
-        for part in folder.glob(".lightfuse-*.part"):
-            part.unlink(missing_ok=True)

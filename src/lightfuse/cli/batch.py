@@ -124,11 +124,13 @@ def batch(
     check_brackets(grouping, folder)
     loaded = load_weights(options.chosen_model(chosen["model"], chosen["weights"]))
     settings = room.BatchSettings(loaded, options.fuse_options(chosen, compare=compare), hdr_suffix)
-    manifest = room.Manifest(output, folder)
-    plan = room.plan_batch(planned, manifest, settings.digest, overwrite=overwrite, skip_existing=skip_existing)
-    with BatchReport(grouping, plan, output, quiet=quiet, as_json=json) as report:
-        running = room.RunSettings(jobs, threads, executor, overwrite)
-        room.run_batch(plan.jobs, settings, manifest, report, running)
+    with room.lock_output(output):
+        manifest = room.Manifest(output, folder)
+        room.resume(manifest, [job.output for job in planned])
+        plan = room.plan_batch(planned, manifest, settings.digest, overwrite=overwrite, skip_existing=skip_existing)
+        with BatchReport(grouping, plan, output, quiet=quiet, as_json=json) as report:
+            running = room.RunSettings(jobs, threads, executor, overwrite)
+            room.run_batch(plan.jobs, settings, manifest, report, running)
     report.print_summary()
     if report.is_imperfect:
         raise typer.Exit(SOME_FAILED)
