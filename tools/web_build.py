@@ -14,8 +14,12 @@ from importlib import metadata
 from pathlib import Path
 
 from lightfuse.errors import LightFuseError, OutputError
+from lightfuse.export.c_weights import weights_header
+from lightfuse.models import load_weights
 from lightfuse.web.files import LIST_NAME, STATIC, listed_files
-from tools.web_weights_header import weights_header
+
+MODELS = ("small", "base")
+"""The models the page and the JavaScript package have, in the order of their numbers."""
 
 RECORD = "engine/build.json"
 """Which compiler made the WebAssembly, and a digest of what it was made from."""
@@ -25,8 +29,8 @@ BUILDS = {"engine/lightfuse-simd.wasm": "generic+simd128", _SCALAR: "generic"}
 """The two builds, and the processor features each may use."""
 
 # Vectors of four floats would be four scalars each, and the code four times as long.
-_VECTORS = "LF_LANES_f32 = 4, LF_VECS_f32 = 2, LF_OUTS_f32 = 5 };"
-_NO_VECTORS = "LF_LANES_f32 = 1, LF_VECS_f32 = 4, LF_OUTS_f32 = 5 };"
+_VECTORS = "LF_LANES = 4, LF_VECS = 2, LF_OUTS = 5 };"
+_NO_VECTORS = "LF_LANES = 1, LF_VECS = 4, LF_OUTS = 5 };"
 
 _PACKAGE = STATIC.parents[1]
 _SOURCE = Path(__file__).parent / "wasm" / "lightfuse_wasm.c"
@@ -66,7 +70,7 @@ def compiled(name: str) -> bytes:
         shutil.copytree(_PACKAGE / "core", made / "core", ignore=shutil.ignore_patterns("*.so", "*.py*"))
         if name == _SCALAR:
             _without_vectors(made / "core" / "parts" / "vectors.h")
-        (made / "weights.h").write_text(weights_header())
+        (made / "weights.h").write_text(_models_header())
         shutil.copy(_SOURCE, made)
         # Run in the folder itself, so that no path of this machine can get into the result.
         command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, f"-mcpu={BUILDS[name]}", "-I", "core"]
@@ -74,6 +78,14 @@ def compiled(name: str) -> bytes:
         if done.returncode:
             raise LightFuseError(f"zig could not compile the core: {done.stderr.strip()}")
         return (made / "out.wasm").read_bytes()
+
+
+def _models_header() -> str:
+    """``weights.h``: the weights of all `MODELS`, and ``lfw_models``, pointers to them."""
+    headers = [weights_header(load_weights(model)) for model in MODELS]
+    models = ", ".join(f"&lightfuse_{model}" for model in MODELS)
+    table = f"static const lf_context_model *const lfw_models[LFW_MODELS] = {{{models}}};\n"
+    return "\n".join([*headers, f"enum {{ LFW_MODELS = {len(MODELS)} }};", table])
 
 
 def _without_vectors(header: Path) -> None:
@@ -90,7 +102,7 @@ def sources_digest() -> str:
     hashed = hashlib.sha256()
     for path in (*headers, _SOURCE):
         hashed.update(f"{path.name} ".encode() + path.read_bytes())
-    hashed.update(weights_header().encode())
+    hashed.update(_models_header().encode())
     hashed.update(json.dumps([_FLAGS, BUILDS, _NO_VECTORS]).encode())
     return hashed.hexdigest()
 

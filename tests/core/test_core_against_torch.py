@@ -69,6 +69,9 @@ def test_core_agrees_with_torch(model, dtype, isa):
         {"outputs": 4, "ratio": True, "hidden": (9,)},
         {"shared": False, "channels": 5, "levels": 2, "hidden": (3, 17, 6)},
         {"thumbnail_cells": 900, "levels": 3, "hidden": (24, 1)},
+        {"bounded": True},
+        {"bounded": True, "channels": 20, "shared": False, "hidden": (8, 8), "outputs": 5, "ratio": True},
+        {"bounded": True, "outputs": 4, "levels": 2, "ratio": True},
     ],
 )
 def test_core_agrees_with_any_context_model(changes):
@@ -79,6 +82,23 @@ def test_core_agrees_with_any_context_model(changes):
     for height, width in SIZES:
         under, over = picture_pair(height, width, "float32")
         np.testing.assert_allclose(fuser(under, over), fused_by_torch(module, under, over), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("isa", core.instruction_sets())
+@pytest.mark.parametrize("dtype", list(TOPS))
+@pytest.mark.parametrize("border", [0, 255])
+def test_borders_are_left_out_as_in_torch(border, dtype, isa):
+    """Black or white around a bright scene, of which bounded models see nothing."""
+    config = vary(config_of("base"), {"bounded": True})
+    module = trained_like(config)
+    pictures = picture_pair(200, 260, dtype)
+    for picture in pictures:
+        for edge in (picture[:60], picture[-20:], picture[:, :50], picture[:, 130:]):
+            edge[...] = border / 255 * TOPS[dtype]
+    fused = Fuser(to_weights(module, "base", {}), isa=isa)(*pictures).astype(np.float64)
+    expected = fused_by_torch(module, *pictures) * TOPS[dtype]
+    rounding = 0 if dtype == "float32" else 0.5
+    assert np.abs(fused - expected).max() <= TOLERANCES[dtype] + rounding
 
 
 @pytest.mark.parametrize("isa", core.instruction_sets())

@@ -13,7 +13,7 @@ from lightfuse.golden import TOLERANCES, compare, load_golden
 from lightfuse.web.files import LIST_NAME, STATIC, listed_files
 from tools import web_build as build
 from tools.synthetic import sample_pair
-from tools.web_weights_header import MODELS
+from tools.web_build import MODELS
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "web"

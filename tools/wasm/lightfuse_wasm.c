@@ -16,9 +16,9 @@
 
 /* Strips made for each model are fast where there is SIMD; without it, the one for any model is small. */
 #if defined(__wasm_simd128__)
-#define LFW_STRIP (job.model == &lfw_models[0] ? lf_strip_small_u8_f32 : lf_strip_base_u8_f32)
+#define LFW_STRIP (job.model == lfw_models[0] ? lf_strip_small_u8 : lf_strip_base_u8)
 #else
-#define LFW_STRIP lf_strip_any_u8_f32
+#define LFW_STRIP lf_strip_any_u8
 #endif
 
 enum { PAGE = 65536, COMBINED_ROWS = 64, ALIGNMENT = 64 };
@@ -56,7 +56,7 @@ static int strip_rows(lf_size size, int height) {
 EXPORT(lfw_begin) int lfw_begin(int model, int width, int height) {
     if (model < 0 || model >= LFW_MODELS || width < 1 || height < 1) return 0;
     heap_end = ((uintptr_t)&__heap_base + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
-    job.model = &lfw_models[model];
+    job.model = lfw_models[model];
     job.width = width;
     job.height = height;
     job.size = lf_thumbnail_size(job.model, width, height);
@@ -143,7 +143,7 @@ EXPORT(lfw_swap) void lfw_swap(void) {
 }
 
 EXPORT(lfw_filter) void lfw_filter(void) {
-    job.strength = lf_context_strength(job.thumbnails, job.size);
+    job.strength = lf_context_prepare(job.model, job.thumbnails, job.size, job.scratch);
     lf_context_filter(job.model, job.thumbnails, job.size, job.grid, job.scratch);
 }
 
@@ -153,7 +153,7 @@ EXPORT(lfw_combine) void lfw_combine(int row, int rows) {
     drop_alpha(1, rows);
     const lf_picture under = picture_of(0, row), over = picture_of(1, row);
     /* What lf_context_combine_rows does for 8 bits, named outright so that the code for all else is left out. */
-    lf_context_rows_f32(job.model, &under, &over, job.grid, job.size, job.strength, &under, LF_U8, LFW_STRIP, row,
-                        row + rows, job.scratch);
+    lf_context_rows(job.model, &under, &over, job.grid, job.size, job.strength, &under, LF_U8, LFW_STRIP, row, row + rows,
+                    job.scratch);
     add_alpha(0, rows);
 }

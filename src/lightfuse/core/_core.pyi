@@ -24,6 +24,11 @@ class ContextModel:
     """A context model (small, base), ready to fuse."""
 
     def __init__(
-        self, tensors: Mapping[str, NDArray[np.float32]], thumbnail_cells: int, levels: int, ratio: bool
+        self,
+        tensors: Mapping[str, NDArray[np.float32]],
+        thumbnail_cells: int,
+        levels: int,
+        ratio: bool,
+        bounded: bool = False,
     ) -> None: ...
     def fuse(self, first: Picture, second: Picture, out: Picture, threads: int, isa: str = "") -> None: ...

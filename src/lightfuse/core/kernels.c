@@ -1,40 +1,29 @@
-/* One instruction set's build of lightfuse.h; LF_NAME (baseline, avx2, avx512, avx512fp16) comes from the build.
- * Where it has AMX, too, that is a second one: amx, all the same but for the paper's CombiningNet. */
+/* One instruction set's build of lightfuse.h; LF_NAME (baseline, avx2, avx512) comes from the build. */
 #include "kernels.h"
-#include "parts/paper_amx.h"
 
 #define LF_PASTE(a, b) a##b
 #define LF_TABLE(name) LF_PASTE(lf_kernels_, name)
 #define LF_TEXT(name) #name
 #define LF_STRING(name) LF_TEXT(name)
 
-#define LF_KERNELS(called, combine_rows, combine_scratch_floats)             \
-    {                                                                        \
-        .name = called,                                                      \
-        .measure_rows = lf_measure_rows,                                     \
-        .range_of = lf_range_of,                                             \
-        .paper_context_side = lf_paper_context_side,                         \
-        .paper_scratch_floats = lf_paper_scratch_floats,                     \
-        .paper_filter_rows = lf_paper_filter_rows,                           \
-        .paper_combine_rows = combine_rows,                                  \
-        .paper_combine_scratch_floats = combine_scratch_floats,              \
-        .thumbnail_size = lf_thumbnail_size,                                 \
-        .thumbnail_scratch_floats = lf_thumbnail_scratch_floats,             \
-        .thumbnail_rows = lf_thumbnail_rows,                                 \
-        .context_strength = lf_context_strength,                             \
-        .context_levels_floats = lf_context_levels_floats,                   \
-        .context_summarise = lf_context_summarise,                           \
-        .context_decode_scratch_floats = lf_context_decode_scratch_floats,   \
-        .context_decode_rows = lf_context_decode_rows,                       \
-        .context_combine_scratch_floats = lf_context_combine_scratch_floats, \
-        .context_combine_rows = lf_context_combine_rows,                     \
-    }
-
 extern const lf_kernels LF_TABLE(LF_NAME);
-const lf_kernels LF_TABLE(LF_NAME) =
-    LF_KERNELS(LF_STRING(LF_NAME), lf_paper_combine_rows, lf_paper_combine_scratch_floats);
-
-#if defined(LF_AMX)
-extern const lf_kernels lf_kernels_amx;
-const lf_kernels lf_kernels_amx = LF_KERNELS("amx", lf_amx_combine_rows, lf_amx_combine_scratch_floats);
-#endif
+const lf_kernels LF_TABLE(LF_NAME) = {
+    .name = LF_STRING(LF_NAME),
+    .measure_rows = lf_measure_rows,
+    .range_of = lf_range_of,
+    .paper_context_side = lf_paper_context_side,
+    .paper_scratch_floats = lf_paper_scratch_floats,
+    .paper_filter_rows = lf_paper_filter_rows,
+    .paper_combine_rows = lf_paper_combine_rows,
+    .paper_combine_scratch_floats = lf_paper_combine_scratch_floats,
+    .thumbnail_size = lf_thumbnail_size,
+    .thumbnail_scratch_floats = lf_thumbnail_scratch_floats,
+    .thumbnail_rows = lf_thumbnail_rows,
+    .context_prepare = lf_context_prepare,
+    .context_levels_floats = lf_context_levels_floats,
+    .context_summarise = lf_context_summarise,
+    .context_decode_scratch_floats = lf_context_decode_scratch_floats,
+    .context_decode_rows = lf_context_decode_rows,
+    .context_combine_scratch_floats = lf_context_combine_scratch_floats,
+    .context_combine_rows = lf_context_combine_rows,
+};

@@ -21,7 +21,7 @@ typedef struct {
     lf_size (*thumbnail_size)(const lf_context_model *, int, int);
     size_t (*thumbnail_scratch_floats)(int);
     void (*thumbnail_rows)(const lf_picture *, lf_size, int, int, float *, float *);
-    float (*context_strength)(const float *, lf_size);
+    float (*context_prepare)(const lf_context_model *, float *, lf_size, float *);
     size_t (*context_levels_floats)(const lf_context_model *, lf_size);
     void (*context_summarise)(const lf_context_model *, float *, lf_size, float *);
     size_t (*context_decode_scratch_floats)(const lf_context_model *, lf_size);

@@ -10,10 +10,11 @@
  *
  * The context models (small, base):
  *   1. lf_thumbnail_rows       both pictures: area averages, a few thousand cells whatever the size
- *   2. lf_context_filter       FilteringNet on the two thumbnails: the context grid. Or, to share it out to threads,
+ *   2. lf_context_prepare      the two thumbnails: how much of a bracket they are, and which part of them shows the scene
+ *   3. lf_context_filter       FilteringNet on the two thumbnails: the context grid. Or, to share it out to threads,
  *      lf_context_summarise    all of it but the finest level, and
  *      lf_context_decode_rows  that, any range of rows of the grid
- *   3. lf_context_combine_rows CombiningNet on every pixel, with the grid smoothly between, to the fused picture
+ *   4. lf_context_combine_rows CombiningNet on every pixel, with the grid smoothly between, to the fused picture
  *
  * Pictures are interleaved RGB. Licence: MIT.
  */
@@ -24,7 +25,6 @@
 #ifndef LF_TYPES_ONLY /* define it where only the types are wanted, as from C++ */
 #include "parts/measure.h"
 #include "parts/paper.h"
-#include "parts/thumbnail.h"
 #include "parts/context_filtering.h"
 #include "parts/context_combining.h"
 #endif

@@ -3,34 +3,18 @@
 #include <string>
 #include <vector>
 
-#if defined(LIGHTFUSE_AVX512FP16)
-#include <cpuid.h>
-#endif
-#if defined(LIGHTFUSE_AMX)
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "context_model.hpp"
-#include "paper_model.hpp"
-#include "measuring.hpp"
+#include "models.hpp"
 
 extern "C" {
 extern const lf_kernels lf_kernels_baseline;
 #if defined(LIGHTFUSE_X86)
 extern const lf_kernels lf_kernels_avx2, lf_kernels_avx512;
-#endif
-#if defined(LIGHTFUSE_AVX512FP16)
-extern const lf_kernels lf_kernels_avx512fp16;
-#endif
-#if defined(LIGHTFUSE_AMX)
-extern const lf_kernels lf_kernels_amx;
 #endif
 }
 
@@ -41,42 +25,11 @@ namespace {
 using Input = nb::ndarray<nb::ro, nb::device::cpu>;
 using Output = nb::ndarray<nb::device::cpu>;
 
-#if defined(LIGHTFUSE_AVX512FP16)
-// Not every compiler that can build for it can ask for it by name: leaf 7 of cpuid, EDX bit 23, and what goes with it.
-bool has_avx512fp16() {
-    unsigned eax, ebx, ecx, edx;
-    return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-           __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 23 & 1);
-}
-#endif
-
-#if defined(LIGHTFUSE_AMX)
-// Whether the processor has AMX with bf16 (leaf 7 of cpuid: EDX bits 22 and 24; AVX512-BF16: leaf 7.1, EAX bit 5) and Linux
-// allows this process its registers, which has to be asked for once.
-bool may_use_amx() {
-    static const bool may = [] {
-        unsigned eax, ebx, ecx, edx;
-        if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(edx >> 22 & 1) || !(edx >> 24 & 1)) return false;
-        if (!__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) || !(eax >> 5 & 1)) return false;
-        constexpr long ask_for_state = 0x1023, matrices = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-        return has_avx512fp16() && syscall(SYS_arch_prctl, ask_for_state, matrices) == 0;
-    }();
-    return may;
-}
-#endif
-
 // The instruction sets this processor can run, best first.
 std::vector<const lf_kernels *> available() {
     std::vector<const lf_kernels *> found;
 #if defined(LIGHTFUSE_X86)
     __builtin_cpu_init();
-#if defined(LIGHTFUSE_AMX)
-    if (may_use_amx()) found.push_back(&lf_kernels_amx);
-#endif
-#if defined(LIGHTFUSE_AVX512FP16)
-    if (has_avx512fp16()) found.push_back(&lf_kernels_avx512fp16);
-#endif
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl"))
         found.push_back(&lf_kernels_avx512);
@@ -151,8 +104,8 @@ NB_MODULE(_core, m) {
     auto paper = nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
                      .def(nb::init<const Tensors &>(), nb::arg("tensors"));
     auto context = nb::class_<ContextModel>(m, "ContextModel", "A context model (small, base), ready to fuse.")
-                       .def(nb::init<const Tensors &, int, int, bool>(), nb::arg("tensors"), nb::arg("thumbnail_cells"),
-                            nb::arg("levels"), nb::arg("ratio"));
+                       .def(nb::init<const Tensors &, int, int, bool, bool>(), nb::arg("tensors"), nb::arg("thumbnail_cells"),
+                            nb::arg("levels"), nb::arg("ratio"), nb::arg("bounded") = false);
     add_fuse(paper);
     add_fuse(context);
 }

@@ -51,3 +51,5 @@ def _check_fits_core(weights: Weights) -> None:
     config = weights.config
     if isinstance(config, ContextConfig) and config.context_stride != 1:
         raise WeightsError(f"C fuses with a context of stride 1 only, not {config.context_stride}")
+    if isinstance(config, ContextConfig) and config.bounded:
+        raise WeightsError("the C project does not fuse with bounded luma yet")

@@ -6,15 +6,12 @@ from lightfuse.models import Config, ContextConfig, PaperConfig
 
 PIXEL_BYTES = {"8 bit": 3, "16 bit": 6}
 _FLOAT = 4
-_STRIP, _LONGEST_STRIP = 256, 512  # columns whose context is spread out at once, in floats and in halves
+_STRIP = 256  # columns whose context is spread out at once
 _PAPER_BAND = 16  # rows of each picture that a row of context is made of
 
 
 def rows_bytes(config: Config, width: int, height: int, pixel_bytes: int) -> int:
-    """Bytes of working memory for a picture fused row by row, at most: what `lf_fuse_rows_bytes` counts in C.
-
-    Compiled for a processor with half precision, `paper` takes up to 13 kB more.
-    """
+    """Bytes of working memory for a picture fused row by row, at most: what `lf_fuse_rows_bytes` counts in C."""
     row = width * pixel_bytes
     if isinstance(config, PaperConfig):
         return 2 * _PAPER_BAND * row + (_paper_floats(width) + _paper_combining(config)) * _FLOAT
@@ -55,7 +52,7 @@ def _context_bytes(config: ContextConfig, rows: int, columns: int) -> int:
 def _combining(config: ContextConfig) -> int:
     """Two rows of context for a strip, every weight there may be, where columns lie; vectors of 16 floats at most."""
     weights = 4 * 32 * 33 + 2 * 48
-    places = (_LONGEST_STRIP + 16) + 1 + (_LONGEST_STRIP + 1) + _LONGEST_STRIP
+    places = (_STRIP + 16) + 1 + (_STRIP + 1) + _STRIP
     return _FLOAT * (2 * (config.context_channels * _STRIP + 16) + weights + places + 15)
 
 

@@ -33,11 +33,11 @@ class _Arrays:
         self._names: dict[str, str] = {}
         self.declared: list[str] = []
 
-    def kept(self, name: str) -> str:
-        """A bias, or depthwise kernels [channel][row][column], as they lie; NULL where there is none."""
+    def as_stored(self, name: str) -> str:
+        """A bias, or depthwise kernels [channel][row][column], as stored; NULL where there is none."""
         return self._declare(name, lambda tensor: tensor)
 
-    def turned(self, name: str) -> str:
+    def transposed(self, name: str) -> str:
         """A matrix of torch [out][in] as [in][out]."""
         return self._declare(name, lambda tensor: tensor.reshape(tensor.shape[:2]).T)
 
@@ -72,17 +72,18 @@ def _context_struct(config: ContextConfig, arrays: _Arrays) -> list[str]:
         f".outputs = {config.outputs}",
         f".contexts = {config.context_channels}",
         f".ratio = {int(config.ratio)}",
+        f".bounded = {int(config.bounded)}",
         f".widths = {braced(map(str, widths))}",
         f".first = {_separable(arrays, 'filtering.first_dw', 'filtering.first_pw')}",
-        f".stem = {{NULL, {arrays.turned('filtering.stem.weight')}, {arrays.kept('filtering.stem.bias')}}}",
+        f".stem = {{NULL, {arrays.transposed('filtering.stem.weight')}, {arrays.as_stored('filtering.stem.bias')}}}",
         f".down = {braced(_level(arrays, 'down', i) for i in range(config.levels))}",
         f".up = {braced(_level(arrays, 'up', i) for i in range(config.levels))}",
-        f".summary = {arrays.turned('filtering.summary.weight')}",
-        f".summary_bias = {arrays.kept('filtering.summary.bias')}",
-        f".head = {arrays.turned('filtering.head.weight')}",
-        f".head_bias = {arrays.kept('filtering.head.bias')}",
-        f".weights = {braced(arrays.turned(f'combining.layers.{i}.weight') for i in layers)}",
-        f".biases = {braced(arrays.kept(f'combining.layers.{i}.bias') for i in layers)}",
+        f".summary = {arrays.transposed('filtering.summary.weight')}",
+        f".summary_bias = {arrays.as_stored('filtering.summary.bias')}",
+        f".head = {arrays.transposed('filtering.head.weight')}",
+        f".head_bias = {arrays.as_stored('filtering.head.bias')}",
+        f".weights = {braced(arrays.transposed(f'combining.layers.{i}.weight') for i in layers)}",
+        f".biases = {braced(arrays.as_stored(f'combining.layers.{i}.bias') for i in layers)}",
     ]
 
 
@@ -95,21 +96,25 @@ def _level(arrays: _Arrays, kind: str, level: int) -> str:
 
 def _separable(arrays: _Arrays, depthwise: str, pointwise: str) -> str:
     return braced(
-        [arrays.kept(f"{depthwise}.weight"), arrays.turned(f"{pointwise}.weight"), arrays.kept(f"{pointwise}.bias")]
+        [
+            arrays.as_stored(f"{depthwise}.weight"),
+            arrays.transposed(f"{pointwise}.weight"),
+            arrays.as_stored(f"{pointwise}.bias"),
+        ]
     )
 
 
 def _paper_struct(config: PaperConfig, arrays: _Arrays) -> list[str]:
     fields = [f".hidden1 = {config.hidden[0]}", f".hidden2 = {config.hidden[1]}"]
     for i in range(3):
-        fields.append(f".w{i + 1} = {arrays.turned(f'combining.layers.{i}.weight')}")
-        fields.append(f".b{i + 1} = {arrays.kept(f'combining.layers.{i}.bias')}")
+        fields.append(f".w{i + 1} = {arrays.transposed(f'combining.layers.{i}.weight')}")
+        fields.append(f".b{i + 1} = {arrays.as_stored(f'combining.layers.{i}.bias')}")
     for layer in ("down1", "down2", "down3"):
-        fields.append(f".{layer} = {arrays.kept(f'filtering.{layer}.weight')}")
+        fields.append(f".{layer} = {arrays.as_stored(f'filtering.{layer}.weight')}")
         if layer != "down3":
-            fields.append(f".{layer}_bias = {arrays.kept(f'filtering.{layer}.bias')}")
+            fields.append(f".{layer}_bias = {arrays.as_stored(f'filtering.{layer}.bias')}")
     return [
         *fields,
-        f".mix = {arrays.turned('filtering.mix.weight')}",
-        f".mix_bias = {arrays.kept('filtering.mix.bias')}",
+        f".mix = {arrays.transposed('filtering.mix.weight')}",
+        f".mix_bias = {arrays.as_stored('filtering.mix.bias')}",
     ]

@@ -2,12 +2,12 @@
 #ifndef LIGHTFUSE_CONTEXT_FILTERING_H
 #define LIGHTFUSE_CONTEXT_FILTERING_H
 
-#include "thumbnail.h"
+#include "measure.h"
 
 LF_INLINE lf_size lf_halved(lf_size size, int times) { return (lf_size){size.rows >> times, size.columns >> times}; }
 
 /* Cells and channels whose sums lf_mix_planes keeps in registers. */
-enum { LF_MIX_VECS = LF_LANES_f32 == 16 ? 4 : 2, LF_MIX_CELLS = LF_MIX_VECS * LF_LANES_f32, LF_MIX_OUTS = 4 };
+enum { LF_MIX_VECS = LF_LANES == 16 ? 4 : 2, LF_MIX_CELLS = LF_MIX_VECS * LF_LANES, LF_MIX_OUTS = 4 };
 
 /* Planes of one channel each, `pitch` numbers from one to the next. */
 typedef struct {
@@ -19,16 +19,16 @@ LF_INLINE lf_planes lf_planes_of(float *at, lf_size size) { return (lf_planes){a
 /* LF_MIX_CELLS cells of `outs` (a constant) planes from o on; see lf_mix_planes. */
 LF_INLINE void lf_mix_block(lf_planes in, int n_in, lf_planes out, int n_out, size_t cell, int o, const int outs,
                             const float *w, const float *b, const int relu, const int add) {
-    lf_vec_f32 sum[LF_MIX_OUTS][LF_MIX_VECS];
+    lf_vec sum[LF_MIX_OUTS][LF_MIX_VECS];
     const float *from = in.at + cell;
     LF_UNROLL
     for (int j = 0; j < outs; j++)
         LF_UNROLL
-        for (int k = 0; k < LF_MIX_VECS; k++) sum[j][k] = lf_splat_f32(b[o + j]);
+        for (int k = 0; k < LF_MIX_VECS; k++) sum[j][k] = lf_splat(b[o + j]);
     for (int i = 0; i < n_in; i++, from += in.pitch)
         LF_UNROLL
         for (int k = 0; k < LF_MIX_VECS; k++) {
-            const lf_vec_f32 value = lf_load_f32(from + k * LF_LANES_f32);
+            const lf_vec value = lf_load(from + k * LF_LANES);
             LF_UNROLL
             for (int j = 0; j < outs; j++) sum[j][k] += value * w[i * n_out + o + j];
         }
@@ -36,11 +36,11 @@ LF_INLINE void lf_mix_block(lf_planes in, int n_in, lf_planes out, int n_out, si
     for (int j = 0; j < outs; j++)
         LF_UNROLL
         for (int k = 0; k < LF_MIX_VECS; k++) {
-            float *to = out.at + (size_t)(o + j) * out.pitch + cell + k * LF_LANES_f32;
-            lf_vec_f32 value = sum[j][k];
-            if (relu) value = lf_max_f32(value, lf_splat_f32(0.0f));
-            if (add) value += lf_load_f32(to);
-            lf_store_f32(to, value);
+            float *to = out.at + (size_t)(o + j) * out.pitch + cell + k * LF_LANES;
+            lf_vec value = sum[j][k];
+            if (relu) value = lf_max(value, lf_splat(0.0f));
+            if (add) value += lf_load(to);
+            lf_store(to, value);
         }
 }
 
@@ -144,18 +144,21 @@ LF_INLINE void lf_step_down(lf_planes in, int channels, lf_size size, const lf_s
             }
 }
 
-/* Add to the coarsest level, everywhere, what the means and maxima of its channels say together. */
-LF_INLINE void lf_add_summary(const lf_context_model *m, float *planes, size_t cells) {
+/* Add to the coarsest level, everywhere, what the means and maxima of its channels say together. Each cell counts as much as
+ * `weights` say; NULL for 1. For the maximum, a quarter counts in full. */
+LF_INLINE void lf_add_summary(const lf_context_model *m, float *planes, size_t cells, const float *weights) {
     const int n = m->channels;
-    float summary[2 * LF_MAX_WIDTH];
+    float summary[2 * LF_MAX_WIDTH], total = weights ? 0 : (float)cells;
+    for (size_t i = 0; weights && i < cells; i++) total += weights[i];
     for (int c = 0; c < n; c++) {
         const float *plane = planes + (size_t)c * cells;
-        float sum = 0, most = plane[0];
+        float sum = 0, most = 0; /* channels are at least 0 */
         for (size_t i = 0; i < cells; i++) {
-            sum += plane[i];
-            most = plane[i] > most ? plane[i] : most;
+            const float weight = weights ? weights[i] : 1.0f, full = 4 * weight < 1 ? 4 * weight : 1.0f;
+            sum += plane[i] * weight;
+            most = plane[i] * full > most ? plane[i] * full : most;
         }
-        summary[c] = sum / (float)cells;
+        summary[c] = sum / total;
         summary[n + c] = most;
     }
     for (int o = 0; o < n; o++) {
@@ -167,18 +170,126 @@ LF_INLINE void lf_add_summary(const lf_context_model *m, float *planes, size_t c
 
 /* Level i >= 1 of the pyramid in the memory of all of them, half-size first; past the coarsest, what is free. */
 LF_INLINE lf_planes lf_level(const lf_context_model *m, lf_size size, int i, float *levels) {
+    levels += lf_cells(lf_halved(size, m->levels)); /* the weights of the coarsest level's cells */
     for (int k = 1; k < i; k++) levels += (size_t)m->channels * lf_cells(lf_halved(size, k));
     return lf_planes_of(levels, lf_halved(size, i));
 }
 
+/* Cells of the coarsest level; how much each shows of the scene is kept at the beginning of the levels' memory. */
+LF_INLINE size_t lf_coarsest_cells(const lf_context_model *m, lf_size size) { return lf_cells(lf_halved(size, m->levels)); }
+
 /* Floats of the pyramid's levels but the finest (less than a third of the finest), and a spare one of half size. */
 LF_CODE size_t lf_context_levels_floats(const lf_context_model *m, lf_size size) {
     const size_t widest = (size_t)(m->channels > 6 ? m->channels : 6) * lf_cells(size);
-    return widest / 3 + widest / 4 + 2;
+    return lf_coarsest_cells(m, size) + widest / 3 + widest / 4 + 2;
 }
 
-/* FilteringNet but for its finest level: thumbnails [6][rows][columns] in [0, 1], under's planes before over's, to
- * lf_context_levels_floats(m, size) floats of levels. The thumbnails are left shifted to [-0.5, 0.5]. */
+/* ---- Which part of the thumbnails shows the scene: what is black or white in both exposures, such as a border, does not -- */
+
+/* Means of 2 x 2 cells of a plane of this size. */
+LF_INLINE void lf_halve_plane(const float *in, lf_size size, float *out) {
+    for (int y = 0; y < size.rows / 2; y++)
+        for (int x = 0; x < size.columns / 2; x++, out++) {
+            const float *cell = in + (size_t)2 * y * size.columns + 2 * x;
+            *out = 0.25f * (cell[0] + cell[1] + cell[size.columns] + cell[size.columns + 1]);
+        }
+}
+
+/* How much each cell of the thumbnails counts, 0 to 1; returns the sum. Borders of scans are a few levels above black. Where
+ * less than 1 / 1024 of the picture counts, the rest does, too. */
+LF_INLINE float lf_scene_weights(const float *thumbnails, lf_size size, float *weights) {
+    const size_t cells = lf_cells(size);
+    double sum = 0, total = 0;
+    for (size_t i = 0; i < cells; i++) {
+        const float *under = thumbnails + i, *over = under + 3 * cells;
+        float brightest = over[0], darkest = under[0];
+        for (int c = 1; c < 3; c++) {
+            brightest = over[c * cells] > brightest ? over[c * cells] : brightest;
+            darkest = under[c * cells] < darkest ? under[c * cells] : darkest;
+        }
+        const float above_black = (brightest - 0.02f) / 0.04f, below_white = (0.98f - darkest) / 0.04f;
+        weights[i] = (above_black < 0 ? 0 : above_black > 1 ? 1 : above_black) *
+                     (below_white < 0 ? 0 : below_white > 1 ? 1 : below_white);
+        sum += weights[i];
+    }
+    const float floor = (float)(1 - sum / (double)cells * 1024);
+    for (size_t i = 0; i < cells; i++) {
+        weights[i] = weights[i] < floor ? floor : weights[i];
+        total += weights[i];
+    }
+    return (float)total;
+}
+
+/* Cells of little weight filled from those around them, so that the scene seems to go on there: a pyramid of weighted means
+ * ("push-pull", Gortler et al., "The Lumigraph", 1996, section 3.4). Each cell is mixed with the coarser level as far as its
+ * weight falls short of 1, the coarsest with the mean of the scene. One plane, by the weights of its cells; spare holds four
+ * thirds of a plane, once more for the weights. */
+LF_INLINE void lf_fill_plane(float *plane, const float *weights, lf_size size, int levels, float total, float *spare) {
+    float *values[LF_MAX_LEVELS + 1] = {plane}, *counts[LF_MAX_LEVELS + 1] = {NULL}, mean = 0;
+    for (size_t i = 0; i < lf_cells(size); i++) mean += plane[i] * weights[i];
+    mean /= total;
+    for (int l = 1; l <= levels; l++) {
+        const lf_size finer = lf_halved(size, l - 1), here = lf_halved(size, l);
+        const float *w = l > 1 ? counts[l - 1] : weights;
+        values[l] = spare;
+        counts[l] = spare + lf_cells(here);
+        spare += 2 * lf_cells(here);
+        for (int y = 0; y < here.rows; y++)
+            for (int x = 0; x < here.columns; x++) {
+                const size_t at = (size_t)2 * y * finer.columns + 2 * x, below = at + finer.columns;
+                const float *v = values[l - 1];
+                const float sum = 0.25f * (w[at] + w[at + 1] + w[below] + w[below + 1]);
+                const float all = 0.25f * (v[at] * w[at] + v[at + 1] * w[at + 1] + v[below] * w[below] +
+                                           v[below + 1] * w[below + 1]);
+                values[l][y * here.columns + x] = all / (sum > 1e-6f ? sum : 1e-6f);
+                counts[l][y * here.columns + x] = 4 * sum < 1 ? 4 * sum : 1;
+            }
+    }
+    for (int l = levels; l >= 0; l--) {
+        const lf_size here = lf_halved(size, l);
+        const float *w = l > 0 ? counts[l] : weights;
+        for (int y = 0; y < here.rows; y++)
+            for (int x = 0; x < here.columns; x++) {
+                const size_t at = (size_t)y * here.columns + x;
+                const float coarser =
+                    l < levels ? values[l + 1][(size_t)(y / 2) * (here.columns / 2) + x / 2] : mean;
+                values[l][at] = values[l][at] * w[at] + coarser * (1 - w[at]);
+            }
+    }
+}
+
+/* From the thumbnails [6][rows][columns] in [0, 1], under's planes before over's: how far CombiningNet may go, 0 for two
+ * pictures whose mean difference is below 0.03, so that equal ones come back as they are, 1 for a bracket, from 0.12 on.
+ * Cells that show nothing of the scene are filled, and the coarsest level's weights left in `levels`, which holds
+ * lf_context_levels_floats(m, size) floats. */
+LF_CODE float lf_context_prepare(const lf_context_model *m, float *thumbnails, lf_size size, float *levels) {
+    const size_t cells = lf_cells(size);
+    float *weights = levels + lf_coarsest_cells(m, size), total = (float)cells;
+    if (m->bounded)
+        total = lf_scene_weights(thumbnails, size, weights);
+    else
+        for (size_t i = 0; i < cells; i++) weights[i] = 1;
+    double sums[3] = {0};
+    for (int c = 0; c < 3; c++)
+        for (size_t i = 0; i < cells; i++)
+            sums[c] += __builtin_fabsf(thumbnails[(3 + c) * cells + i] - thumbnails[c * cells + i]) * weights[i];
+    const double strength = ((sums[0] + sums[1] + sums[2]) / (3.0 * total) - 0.03) / 0.09;
+    float *halved = weights + cells;
+    for (int c = 0; c < 6 && total < (float)cells; c++)
+        lf_fill_plane(thumbnails + c * cells, weights, size, m->levels, total, halved);
+    for (int l = 0; l < m->levels; l++) { /* each level behind the last, the coarsest at the beginning */
+        float *to = l + 1 < m->levels ? halved : levels;
+        lf_halve_plane(weights, lf_halved(size, l), to);
+        weights = to;
+        halved = to + lf_cells(lf_halved(size, l + 1));
+    }
+    return (float)(strength < 0 ? 0 : strength > 1 ? 1 : strength);
+}
+
+/* ---- The passes -------------------------------------------------------------------------------------------------- */
+
+/* FilteringNet but for its finest level, from the thumbnails and the levels that lf_context_prepare left, to the levels. The
+ * thumbnails are left shifted to [-0.5, 0.5]. */
 LF_CODE void lf_context_summarise(const lf_context_model *m, float *thumbnails, lf_size size, float *levels) {
     const int n = m->channels, coarsest = m->levels;
     const size_t cells = lf_cells(size);
@@ -193,7 +304,7 @@ LF_CODE void lf_context_summarise(const lf_context_model *m, float *thumbnails, 
     for (int i = 1; i < coarsest; i++)
         lf_step_down(lf_level(m, size, i, levels), n, lf_halved(size, i), &m->down[i - 1], lf_level(m, size, i + 1, levels),
                      lf_planes_of(spare, lf_halved(size, i + 1)));
-    lf_add_summary(m, lf_level(m, size, coarsest, levels).at, lf_cells(lf_halved(size, coarsest)));
+    lf_add_summary(m, lf_level(m, size, coarsest, levels).at, lf_coarsest_cells(m, size), m->bounded ? levels : NULL);
     for (int i = coarsest - 1; i >= 1; i--) {
         const lf_size here = lf_halved(size, i);
         lf_step_up(lf_level(m, size, i + 1, levels), lf_level(m, size, i, levels), n, here, 0, here.rows, &m->up[i],
@@ -232,23 +343,10 @@ LF_CODE size_t lf_context_scratch_floats(const lf_context_model *m, lf_size size
     return lf_context_levels_floats(m, size) + lf_context_decode_scratch_floats(m, size);
 }
 
-/* FilteringNet in one go: thumbnails as lf_context_summarise takes and leaves them, to the whole grid. */
+/* FilteringNet in one go after lf_context_prepare, with the same scratch: thumbnails to the whole grid. */
 LF_CODE void lf_context_filter(const lf_context_model *m, float *thumbnails, lf_size size, float *grid, float *scratch) {
     lf_context_summarise(m, thumbnails, size, scratch);
     lf_context_decode_rows(m, thumbnails, size, scratch, grid, 0, size.rows, scratch + lf_context_levels_floats(m, size));
-}
-
-/* How far CombiningNet may go, from the thumbnails (not yet filtered): 0 for two pictures whose mean difference is below
- * 0.03, so that equal ones come back as they are, 1 for a bracket, from 0.12 on. */
-LF_CODE float lf_context_strength(const float *thumbnails, lf_size size) {
-    enum { LF_SUMS = 4 }; /* at once: one alone would wait for each of its additions */
-    const size_t n = 3 * lf_cells(size);
-    double sums[LF_SUMS] = {0}, sum = 0;
-    for (size_t i = 0; i < n; i += LF_SUMS) /* n is a multiple of 12: sides are even */
-        for (int k = 0; k < LF_SUMS; k++) sums[k] += __builtin_fabsf(thumbnails[n + i + k] - thumbnails[i + k]);
-    for (int k = 0; k < LF_SUMS; k++) sum += sums[k];
-    const double strength = (sum / (double)n - 0.03) / 0.09;
-    return (float)(strength < 0 ? 0 : strength > 1 ? 1 : strength);
 }
 
 #endif

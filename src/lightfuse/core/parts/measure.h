@@ -1,11 +1,11 @@
-/* A picture's extremes, sum and range. */
+/* What is measured of a picture: its extremes, its sum, and its thumbnail. */
 #ifndef LIGHTFUSE_MEASURE_H
 #define LIGHTFUSE_MEASURE_H
 
 #include "pixels.h"
 
 /* A vector of bytes, and of words that sum up two bytes each, LF_SUMMED_VECS times at most: 65280. */
-enum { LF_BYTES = 4 * LF_LANES_f32, LF_SUMMED_VECS = 128 };
+enum { LF_BYTES = 4 * LF_LANES, LF_SUMMED_VECS = 128 };
 typedef uint8_t lf_bytes __attribute__((vector_size(LF_BYTES), may_alias, aligned(1)));
 typedef uint16_t lf_byte_pairs __attribute__((vector_size(LF_BYTES), may_alias));
 
@@ -97,6 +97,175 @@ LF_CODE lf_range lf_range_of(double low, double high, lf_type type) {
     if (!(high > low)) return (lf_range){2.0f / top, -1.0f};
     const double scale = 2.0 / (high - low);
     return (lf_range){(float)scale, (float)(-low * scale - 1.0)};
+}
+
+/* ---- The thumbnail of the context models ------------------------------------------------------------------------- */
+
+LF_INLINE size_t lf_cells(lf_size size) { return (size_t)size.rows * size.columns; }
+
+LF_INLINE int lf_thumbnail_side(int side, int cells, int multiple, double scale) {
+    const int steps = (int)(side * scale / multiple + 0.5), most = cells / (multiple * multiple);
+    return multiple * (steps < 1 || most < 1 ? 1 : lf_min_int(steps, most));
+}
+
+/* The thumbnail of a picture: about m->thumbnail_cells cells of the picture's own aspect, in multiples of 2^levels. */
+LF_CODE lf_size lf_thumbnail_size(const lf_context_model *m, int width, int height) {
+    const double scale = __builtin_sqrt((double)m->thumbnail_cells / ((double)width * height));
+    const int multiple = 1 << m->levels;
+    return (lf_size){lf_thumbnail_side(height, m->thumbnail_cells, multiple, scale),
+                     lf_thumbnail_side(width, m->thumbnail_cells, multiple, scale)};
+}
+
+/* First and past-the-last pixel of cell i of `cells` along a side: cells cover the side, sharing a pixel at most. */
+LF_INLINE int lf_cell_start(int i, int side, int cells) { return (int)((int64_t)i * side / cells); }
+LF_INLINE int lf_cell_end(int i, int side, int cells) { return (int)(((int64_t)(i + 1) * side + cells - 1) / cells); }
+
+/* The same of one cell after the other, without a division for each: `at` is the first pixel of the present cell, exactly
+ * at + rest / cells. */
+typedef struct {
+    int at, rest, cells, whole, part;
+} lf_cell_steps;
+LF_INLINE lf_cell_steps lf_first_cell(int side, int cells) {
+    return (lf_cell_steps){0, 0, cells, side / cells, side % cells};
+}
+/* Go on to the next cell; what comes after the last pixel of the one before. */
+LF_INLINE int lf_next_cell(lf_cell_steps *step) {
+    step->at += step->whole;
+    step->rest += step->part;
+    if (step->rest >= step->cells) {
+        step->at++;
+        step->rest -= step->cells;
+    }
+    return step->at + (step->rest > 0);
+}
+
+/* Rows are summed up column by column, a vector of bytes at a time read as words of two neighbouring values: sums of the
+ * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of LF_SUMMED rows of 8 bits. */
+enum { LF_SUM_BYTES = 4 * LF_LANES, LF_SUMMED = 256 };
+enum { LF_AHEAD = 1024 }; /* bytes of a row to have brought into the cache before they are wanted */
+typedef uint16_t lf_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(2)));
+typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(4)));
+typedef uint32_t lf_total __attribute__((may_alias)); /* sums lie where floats go afterwards */
+
+/* Add `rows` (1 or 4, a constant) rows of `vectors` vectors, row_bytes apart, to sums, which start at 0 if fresh. */
+#define LF_SUM_ROWS(name, words, bits)                                                                                \
+    LF_INLINE void name(const char *at, ptrdiff_t row_bytes, const int rows, int vectors, words *sums, int fresh) {   \
+        for (int i = 0; i < vectors; i++, at += LF_SUM_BYTES, sums += 2) {                                            \
+            words lower = {0}, upper = {0};                                                                           \
+            LF_UNROLL                                                                                                 \
+            for (int y = 0; y < rows; y++) {                                                                          \
+                __builtin_prefetch((const void *)((uintptr_t)(at + y * row_bytes) + LF_AHEAD));                       \
+                const words both = *(const words *)(at + y * row_bytes);                                              \
+                lower += both & ((words){0} + ((1u << bits) - 1));                                                    \
+                upper += both >> bits;                                                                                \
+            }                                                                                                         \
+            if (!fresh) {                                                                                             \
+                lower += sums[0];                                                                                     \
+                upper += sums[1];                                                                                     \
+            }                                                                                                         \
+            sums[0] = lower;                                                                                          \
+            sums[1] = upper;                                                                                          \
+        }                                                                                                             \
+    }
+LF_SUM_ROWS(lf_sum_rows_u8, lf_words, 8)
+LF_SUM_ROWS(lf_sum_rows_u16, lf_double_words, 16)
+#undef LF_SUM_ROWS
+
+/* Totals of the n values of rows [y0, y1), at most LF_SUMMED of them, added to total unless first. */
+#define LF_TOTAL_ROWS(name, value, words, word, add)                                                                  \
+    LF_INLINE void name(const lf_picture *p, int y0, int y1, int n, lf_total *restrict total, words *restrict sums,   \
+                        int first) {                                                                                  \
+        const int wide = (int)(LF_SUM_BYTES / sizeof(value)), vectors = n / wide;                                     \
+        int y = y0;                                                                                                   \
+        for (; y + 4 <= y1; y += 4) add(lf_at(p, 0, y), p->row_bytes, 4, vectors, sums, y == y0);                     \
+        for (; y < y1; y++) add(lf_at(p, 0, y), p->row_bytes, 1, vectors, sums, y == y0);                             \
+        for (int i = 0; i < vectors; i++) {                                                                           \
+            const word *lower = (const word *)(sums + 2 * i), *upper = (const word *)(sums + 2 * i + 1);              \
+            lf_total *to = total + i * wide;                                                                          \
+            for (int j = 0; j < wide / 2; j++) {                                                                      \
+                to[2 * j] = (first ? 0 : to[2 * j]) + lower[j];                                                       \
+                to[2 * j + 1] = (first ? 0 : to[2 * j + 1]) + upper[j];                                               \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (int i = vectors * wide; i < n; i++) {                                                                    \
+            uint32_t sum = first ? 0 : total[i];                                                                      \
+            for (y = y0; y < y1; y++) sum += ((const value *)lf_at(p, 0, y))[i];                                      \
+            total[i] = sum;                                                                                           \
+        }                                                                                                             \
+    }
+LF_TOTAL_ROWS(lf_total_rows_u8, uint8_t, lf_words, uint16_t, lf_sum_rows_u8)
+LF_TOTAL_ROWS(lf_total_rows_u16, uint16_t, lf_double_words, uint32_t, lf_sum_rows_u16)
+#undef LF_TOTAL_ROWS
+
+LF_INLINE void lf_total_rows_f32(const lf_picture *p, int y0, int y1, int n, float *restrict total) {
+    for (int i = 0; i < n; i++) total[i] = 0;
+    for (int y = y0; y < y1; y++) {
+        const float *restrict v = (const float *)lf_at(p, 0, y);
+        for (int i = 0; i < n; i++) total[i] += v[i];
+    }
+}
+
+/* Means of a row of cells from the totals of their rows of the picture. Four pixels are three vectors of four values, whose
+ * lanes keep their colour from one four to the next; lanes of 32 bits hold the sums of LF_FEW pixels, larger cells and
+ * what four leaves go one by one. */
+enum { LF_FEW = 1 << 18 };
+typedef uint32_t lf_four_u32 __attribute__((vector_size(16), may_alias, aligned(4)));
+typedef float lf_four_f32 __attribute__((vector_size(16), may_alias, aligned(4)));
+#define LF_AVERAGE_COLUMNS(name, number, four, sum_type)                                                              \
+    LF_INLINE void name(const lf_picture *p, const number *total, lf_size size, int rows, float *to) {                \
+        lf_cell_steps step = lf_first_cell(p->width, size.columns);                                                   \
+        for (int x = 0; x < size.columns; x++, to++) {                                                                \
+            const int x0 = step.at, x1 = lf_next_cell(&step);                                                         \
+            const int fours = (int64_t)(x1 - x0) * rows > LF_FEW ? 0 : (x1 - x0) / 4;                                 \
+            const number *from = total + 3 * (size_t)x0;                                                              \
+            four a = {0}, b = {0}, c = {0};                                                                           \
+            for (int i = 0; i < fours; i++, from += 12) {                                                             \
+                a += *(const four *)from;                                                                             \
+                b += *(const four *)(from + 4);                                                                       \
+                c += *(const four *)(from + 8);                                                                       \
+            }                                                                                                         \
+            sum_type red = (sum_type)a[0] + a[3] + b[2] + c[1], green = (sum_type)a[1] + b[0] + b[3] + c[2];          \
+            sum_type blue = (sum_type)a[2] + b[1] + c[0] + c[3];                                                      \
+            for (int i = x0 + 4 * fours; i < x1; i++, from += 3) {                                                    \
+                red += from[0];                                                                                       \
+                green += from[1];                                                                                     \
+                blue += from[2];                                                                                      \
+            }                                                                                                         \
+            const float scale = 1.0f / (lf_top(p->type) * (float)(x1 - x0) * (float)rows);                            \
+            to[0] = (float)red * scale;                                                                               \
+            to[lf_cells(size)] = (float)green * scale;                                                                \
+            to[2 * lf_cells(size)] = (float)blue * scale;                                                             \
+        }                                                                                                             \
+    }
+LF_AVERAGE_COLUMNS(lf_average_columns, lf_total, lf_four_u32, uint64_t)
+LF_AVERAGE_COLUMNS(lf_average_columns_f32, float, lf_four_f32, float)
+#undef LF_AVERAGE_COLUMNS
+
+/* Scratch floats lf_thumbnail_rows needs: totals of a row of a picture, and sums twice as short or as long. */
+LF_CODE size_t lf_thumbnail_scratch_floats(int width) { return 6 * (size_t)width + LF_LANES; }
+
+/* Rows [row0, row1) of the thumbnail of a picture: means over cells, in [0, 1], as planes [3][size.rows][size.columns].
+ * scratch holds lf_thumbnail_scratch_floats(p->width) floats. */
+LF_CODE void lf_thumbnail_rows(const lf_picture *p, lf_size size, int row0, int row1, float *thumbnail, float *scratch) {
+    const int n = 3 * p->width;
+    lf_total *total = (lf_total *)scratch;
+    for (int row = row0; row < row1; row++) {
+        const int y0 = lf_cell_start(row, p->height, size.rows), y1 = lf_cell_end(row, p->height, size.rows);
+        float *to = thumbnail + (size_t)row * size.columns;
+        if (p->type == LF_F32) {
+            lf_total_rows_f32(p, y0, y1, n, scratch);
+            lf_average_columns_f32(p, scratch, size, y1 - y0, to);
+            continue;
+        }
+        for (int y = y0; y < y1; y += LF_SUMMED) {
+            const int end = lf_min_int(y + LF_SUMMED, y1);
+            if (p->type == LF_U8)
+                lf_total_rows_u8(p, y, end, n, total, (lf_words *)(scratch + n), y == y0);
+            else
+                lf_total_rows_u16(p, y, end, n, total, (lf_double_words *)(scratch + n), y == y0);
+        }
+        lf_average_columns(p, total, size, y1 - y0, to);
+    }
 }
 
 #endif

@@ -33,26 +33,26 @@ LF_INLINE void lf_copy(void *restrict to, const void *restrict from, int bytes) 
 
 /* The plain way, for every type and processor. */
 #define LF_READ_PLAIN(value)                                                                                          \
-    for (int i = 0; i < LF_LANES_f32; i++)                                                                                \
+    for (int i = 0; i < LF_LANES; i++)                                                                                \
         for (int c = 0; c < 3; c++) ((float *)&rgb[c])[i] = (float)((const value *)at)[3 * i + c]
 #define LF_WRITE_PLAIN(value)                                                                                         \
     for (int c = 0; c < 3; c++) {                                                                                     \
         const lf_ivec whole = lf_to_int(rgb[c]);                                                                      \
-        for (int i = 0; i < LF_LANES_f32; i++) ((value *)at)[3 * i + c] = (value)whole[i];                                \
+        for (int i = 0; i < LF_LANES; i++) ((value *)at)[3 * i + c] = (value)whole[i];                                \
     }
 
 #if defined(__AVX512BW__)
 /* 12 bytes, four pixels, in each 16-byte lane; then a byte shuffle takes one colour of them to four whole numbers. */
-LF_INLINE void lf_read_u8(const char *at, lf_vec_f32 rgb[3]) {
+LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) {
     const __m512i spread = _mm512_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11);
     const __m512i lanes = _mm512_permutexvar_epi32(spread, _mm512_maskz_loadu_epi32(0x0fff, at));
     for (int c = 0; c < 3; c++) {
         const __m512i pick = _mm512_broadcast_i32x4(
             _mm_setr_epi8(c, -1, -1, -1, c + 3, -1, -1, -1, c + 6, -1, -1, -1, c + 9, -1, -1, -1));
-        rgb[c] = (lf_vec_f32)_mm512_cvtepi32_ps(_mm512_shuffle_epi8(lanes, pick));
+        rgb[c] = (lf_vec)_mm512_cvtepi32_ps(_mm512_shuffle_epi8(lanes, pick));
     }
 }
-LF_INLINE void lf_write_u8(char *at, const lf_vec_f32 rgb[3]) {
+LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) {
     const __m512i r = (__m512i)lf_to_int(rgb[0]), g = (__m512i)lf_to_int(rgb[1]), b = (__m512i)lf_to_int(rgb[2]);
     const __m512i pixels =
         _mm512_or_si512(r, _mm512_or_si512(_mm512_slli_epi32(g, 8), _mm512_slli_epi32(b, 16)));
@@ -75,7 +75,7 @@ static const uint16_t lf_number_places[3][32] __attribute__((aligned(64), unused
 #define LF_AMONG(j) (j) / 12 * 8 + (j) / 3 % 4 + ((j) % 3 == 1 ? 4 : 0)
 static const uint16_t lf_among_places[64] __attribute__((aligned(64), unused)) = {LF_32(LF_AMONG, 0), LF_32(LF_AMONG, 32)};
 
-LF_INLINE void lf_read_u16(const char *at, lf_vec_f32 rgb[3]) {
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) {
     const __m512i low = _mm512_loadu_si512(at);
     const __m512i high = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(at + 64)));
     const __m512i *table = (const __m512i *)lf_number_places;
@@ -84,10 +84,10 @@ LF_INLINE void lf_read_u16(const char *at, lf_vec_f32 rgb[3]) {
         const __mmask32 first = c == 2 ? 0x55555u : 0x155555u, all = 0x55555555u;
         __m512i numbers = _mm512_maskz_permutexvar_epi16(first, table[c], low);
         numbers = _mm512_mask_permutexvar_epi16(numbers, all & ~first, table[c], high);
-        rgb[c] = (lf_vec_f32)_mm512_cvtepi32_ps(numbers);
+        rgb[c] = (lf_vec)_mm512_cvtepi32_ps(numbers);
     }
 }
-LF_INLINE void lf_write_u16(char *at, const lf_vec_f32 rgb[3]) {
+LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) {
     const __m512i r = (__m512i)lf_to_int(rgb[0]), g = (__m512i)lf_to_int(rgb[1]), b = (__m512i)lf_to_int(rgb[2]);
     const __m512i red_green = _mm512_packus_epi32(r, g), blue = _mm512_packus_epi32(b, b);
     const __m512i low = *(const __m512i *)lf_among_places, high = *(const __m512i *)(lf_among_places + 32);
@@ -98,17 +98,17 @@ LF_INLINE void lf_write_u16(char *at, const lf_vec_f32 rgb[3]) {
                                                                              0x9249u, high, blue)));
 }
 #elif defined(__AVX2__)
-LF_INLINE void lf_read_u8(const char *at, lf_vec_f32 rgb[3]) {
+LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) {
     const __m256i six = _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0);
     const __m256i lanes = _mm256_permutevar8x32_epi32(_mm256_maskload_epi32((const int *)at, six),
                                                       _mm256_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5));
     for (int c = 0; c < 3; c++) {
         const __m256i pick = _mm256_broadcastsi128_si256(
             _mm_setr_epi8(c, -1, -1, -1, c + 3, -1, -1, -1, c + 6, -1, -1, -1, c + 9, -1, -1, -1));
-        rgb[c] = (lf_vec_f32)_mm256_cvtepi32_ps(_mm256_shuffle_epi8(lanes, pick));
+        rgb[c] = (lf_vec)_mm256_cvtepi32_ps(_mm256_shuffle_epi8(lanes, pick));
     }
 }
-LF_INLINE void lf_write_u8(char *at, const lf_vec_f32 rgb[3]) {
+LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) {
     const __m256i r = (__m256i)lf_to_int(rgb[0]), g = (__m256i)lf_to_int(rgb[1]), b = (__m256i)lf_to_int(rgb[2]);
     const __m256i pixels = _mm256_or_si256(r, _mm256_or_si256(_mm256_slli_epi32(g, 8), _mm256_slli_epi32(b, 16)));
     const __m256i pack =
@@ -117,18 +117,18 @@ LF_INLINE void lf_write_u8(char *at, const lf_vec_f32 rgb[3]) {
                                                        _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7));
     _mm256_maskstore_epi32((int *)at, _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0), packed);
 }
-LF_INLINE void lf_read_u16(const char *at, lf_vec_f32 rgb[3]) { LF_READ_PLAIN(uint16_t); }
-LF_INLINE void lf_write_u16(char *at, const lf_vec_f32 rgb[3]) { LF_WRITE_PLAIN(uint16_t) }
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint16_t); }
+LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint16_t) }
 #else
-LF_INLINE void lf_read_u8(const char *at, lf_vec_f32 rgb[3]) { LF_READ_PLAIN(uint8_t); }
-LF_INLINE void lf_write_u8(char *at, const lf_vec_f32 rgb[3]) { LF_WRITE_PLAIN(uint8_t) }
-LF_INLINE void lf_read_u16(const char *at, lf_vec_f32 rgb[3]) { LF_READ_PLAIN(uint16_t); }
-LF_INLINE void lf_write_u16(char *at, const lf_vec_f32 rgb[3]) { LF_WRITE_PLAIN(uint16_t) }
+LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint8_t); }
+LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint8_t) }
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint16_t); }
+LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint16_t) }
 #endif
 
-LF_INLINE void lf_read_f32(const char *at, lf_vec_f32 rgb[3]) { LF_READ_PLAIN(float); }
-LF_INLINE void lf_write_f32(char *at, const lf_vec_f32 rgb[3]) {
-    for (int i = 0; i < LF_LANES_f32; i++)
+LF_INLINE void lf_read_f32(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(float); }
+LF_INLINE void lf_write_f32(char *at, const lf_vec rgb[3]) {
+    for (int i = 0; i < LF_LANES; i++)
         for (int c = 0; c < 3; c++) ((float *)at)[3 * i + c] = rgb[c][i];
 }
 #undef LF_READ_PLAIN
@@ -136,21 +136,21 @@ LF_INLINE void lf_write_f32(char *at, const lf_vec_f32 rgb[3]) {
 
 /* ---- A tile of pixels ------------------------------------------------------------------------------------------- */
 
-/* Pixels x .. x+LF_TILE_f32-1 of a row as three planes of raw numbers; past the count that exist the last is repeated.
+/* Pixels x .. x+LF_TILE-1 of a row as three planes of raw numbers; past the count that exist the last is repeated.
  * type is p->type, a constant where speed matters. */
-LF_INLINE void lf_read_tile_f32(const lf_picture *p, const lf_type type, int x, int y, int count,
-                                lf_plane_f32 *restrict planes) {
+LF_INLINE void lf_read_tile(const lf_picture *p, const lf_type type, int x, int y, int count,
+                                lf_plane *restrict planes) {
     const int bytes = lf_pixel_bytes(type);
     const char *at = lf_at(p, x, y);
-    char copy[12 * LF_TILE_f32];
-    if (count < LF_TILE_f32) {
+    char copy[12 * LF_TILE];
+    if (count < LF_TILE) {
         lf_copy(copy, at, count * bytes);
-        for (int i = count; i < LF_TILE_f32; i++) lf_copy(copy + i * bytes, copy + (count - 1) * bytes, bytes);
+        for (int i = count; i < LF_TILE; i++) lf_copy(copy + i * bytes, copy + (count - 1) * bytes, bytes);
         at = copy;
     }
     LF_UNROLL
-    for (int k = 0; k < LF_VECS_f32; k++, at += LF_LANES_f32 * bytes) {
-        lf_vec_f32 rgb[3];
+    for (int k = 0; k < LF_VECS; k++, at += LF_LANES * bytes) {
+        lf_vec rgb[3];
         if (type == LF_U8)
             lf_read_u8(at, rgb);
         else if (type == LF_U16)
@@ -163,17 +163,17 @@ LF_INLINE void lf_read_tile_f32(const lf_picture *p, const lf_type type, int x, 
 }
 
 /* The first count pixels of three planes of raw numbers to a row, rounded to the picture's type and held to its range. */
-LF_INLINE void lf_write_tile_f32(const lf_picture *p, const lf_type type, int x, int y, int count,
-                                 const lf_plane_f32 *planes) {
+LF_INLINE void lf_write_tile(const lf_picture *p, const lf_type type, int x, int y, int count,
+                                 const lf_plane *planes) {
     const int bytes = lf_pixel_bytes(type);
-    char *at = lf_at(p, x, y), copy[12 * LF_TILE_f32];
-    char *to = count < LF_TILE_f32 ? copy : at;
+    char *at = lf_at(p, x, y), copy[12 * LF_TILE];
+    char *to = count < LF_TILE ? copy : at;
     LF_UNROLL
-    for (int k = 0; k < LF_VECS_f32; k++, to += LF_LANES_f32 * bytes) {
-        lf_vec_f32 rgb[3];
+    for (int k = 0; k < LF_VECS; k++, to += LF_LANES * bytes) {
+        lf_vec rgb[3];
         LF_UNROLL
         for (int c = 0; c < 3; c++)
-            rgb[c] = lf_min_f32(lf_max_f32(planes[c][k], lf_splat_f32(0.0f)), lf_splat_f32(lf_top(type)));
+            rgb[c] = lf_min(lf_max(planes[c][k], lf_splat(0.0f)), lf_splat(lf_top(type)));
         if (type == LF_U8)
             lf_write_u8(to, rgb);
         else if (type == LF_U16)
@@ -181,7 +181,7 @@ LF_INLINE void lf_write_tile_f32(const lf_picture *p, const lf_type type, int x,
         else
             lf_write_f32(to, rgb);
     }
-    if (count < LF_TILE_f32) lf_copy(at, copy, count * bytes);
+    if (count < LF_TILE) lf_copy(at, copy, count * bytes);
 }
 
 #endif

@@ -26,7 +26,6 @@ typedef struct {
     float scale, offset;
 } lf_range;
 
-
 enum { LF_STRIDE = 8, LF_MAX_HIDDEN = 256 };
 
 /* Weights of CombiningNet (6 -> hidden1 -> hidden2 -> 3), each matrix [in][out], and of FilteringNet:
@@ -38,7 +37,6 @@ typedef struct {
     const float *down1, *down1_bias, *down2, *down2_bias, *down3;
     const float *mix, *mix_bias;
 } lf_paper;
-
 
 enum { LF_MAX_LEVELS = 8, LF_MAX_LAYERS = 4, LF_MAX_WIDTH = 32, LF_MAX_CONTEXT = 48 };
 
@@ -53,9 +51,10 @@ typedef struct {
  * CombiningNet has `layers` pointwise layers [in][out] of widths[0..layers] (6 ... outputs); a layer's bias may be NULL.
  * The first widths[1] contexts are added inside its first layer, the last `outputs` of them to its last.
  * outputs: mixing weight, luma gain, luma offset, chroma gain, and with 5 a mixing weight of chroma. With ratio,
- * chroma follows the luma. down[] and up[] point at levels' own weights, or all at the same. */
+ * chroma follows the luma; bounded keeps luma between the two pictures' and leaves out of the thumbnails what is black or
+ * white in both. down[] and up[] point at levels' own weights, or all at the same. */
 typedef struct {
-    int thumbnail_cells, channels, levels, layers, outputs, contexts, ratio;
+    int thumbnail_cells, channels, levels, layers, outputs, contexts, ratio, bounded;
     int widths[LF_MAX_LAYERS + 1];
     lf_separable first, stem, down[LF_MAX_LEVELS], up[LF_MAX_LEVELS];
     const float *summary, *summary_bias, *head, *head_bias;

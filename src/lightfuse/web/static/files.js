@@ -1,6 +1,6 @@
 // Made by tools.web_build.
 self.LIGHTFUSE = {
-  "version": "1e1d5feefdd03d3e",
+  "version": "d559165352c83d7b",
   "files": [
     "./",
     "engine/align/blur.js",

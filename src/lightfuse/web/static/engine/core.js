@@ -1,6 +1,6 @@
 /** The compiled core: one WebAssembly instance, and the passes over a pair of pictures. */
 
-/** The models' numbers in the core, as `tools.web_weights_header` lays them out. */
+/** The models' numbers in the core, as `tools.web_build` lays them out. */
 export const MODELS = ["small", "base"];
 
 /** A module that only loads where there is SIMD: a function with one v128 instruction in it. */

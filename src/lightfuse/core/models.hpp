@@ -1,0 +1,272 @@
+// The models: their weights copied in, and the passes of lightfuse.h over a pair of pictures, rows shared out to threads.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+extern "C" {
+#include "kernels.h"
+}
+
+// ---- Rows shared out to threads -------------------------------------------------------------------------------------
+
+// Rows are handed out in blocks of a fixed size: what a block computes never depends on how many threads there are.
+constexpr int kBlockRows = 64;
+
+// Run work(first, last) for every block of at most `size` of the rows 0 .. rows, on up to `threads` threads, this one
+// among them. An exception in one block is thrown here once all have stopped; a thread that cannot start is done without.
+template <typename Work>
+void share_rows(int rows, int size, int threads, const Work &work) {
+    const int blocks = (rows + size - 1) / size;
+    std::atomic<int> next{0};
+    std::exception_ptr failure;
+    std::mutex failing;
+    const auto run = [&] {
+        try {
+            for (int block; (block = next.fetch_add(1)) < blocks;) work(block * size, std::min((block + 1) * size, rows));
+        } catch (...) {
+            const std::lock_guard<std::mutex> lock(failing);
+            failure = std::current_exception();
+            next = blocks;
+        }
+    };
+    std::vector<std::thread> helpers;
+    try {
+        for (int i = 1; i < std::min(threads, blocks); i++) helpers.emplace_back(run);
+    } catch (const std::exception &) {  // No more threads to be had.
+    }
+    run();
+    for (auto &helper : helpers) helper.join();
+    if (failure) std::rethrow_exception(failure);
+}
+
+// ---- Weights as lightfuse.h wants them ------------------------------------------------------------------------------
+
+using Tensor = nanobind::ndarray<const float, nanobind::c_contig, nanobind::device::cpu>;
+using Tensors = std::map<std::string, Tensor>;
+
+// Keeps every copy for as long as it lives.
+class TensorStore {
+  public:
+    // As stored: biases, and depthwise kernels [channel][1][row][column].
+    const float *as_stored(const Tensor &tensor) {
+        return store_.emplace_back(tensor.data(), tensor.data() + tensor.size()).data();
+    }
+
+    // A matrix [out][in] of torch, as [in][out].
+    const float *transposed(const Tensor &tensor) {
+        const size_t outs = tensor.shape(0), ins = tensor.shape(1);
+        std::vector<float> matrix(outs * ins);
+        for (size_t o = 0; o < outs; o++)
+            for (size_t i = 0; i < ins; i++) matrix[i * outs + o] = tensor.data()[o * ins + i];
+        return store_.emplace_back(std::move(matrix)).data();
+    }
+
+  private:
+    std::deque<std::vector<float>> store_;
+};
+
+// ---- Which picture is the under exposure ----------------------------------------------------------------------------
+
+inline lf_measure measure(const lf_kernels &kernels, const lf_picture &picture, int threads) {
+    std::vector<lf_measure> parts((picture.height + kBlockRows - 1) / kBlockRows);
+    share_rows(picture.height, kBlockRows, threads, [&](int first, int last) {
+        kernels.measure_rows(&picture, first, last, &parts[first / kBlockRows]);
+    });
+    lf_measure whole = parts[0];
+    for (size_t i = 1; i < parts.size(); i++) {
+        whole.low = std::min(whole.low, parts[i].low);
+        whole.high = std::max(whole.high, parts[i].high);
+        whole.sum += parts[i].sum;
+        whole.finite = whole.finite && parts[i].finite;
+    }
+    return whole;
+}
+
+// Whether the first picture is the over exposure: brighter, or, where brightness is equal, larger in the first bytes to
+// differ, so that which was given first never matters.
+inline bool comes_after(double first_brightness, const lf_picture &first, double second_brightness,
+                        const lf_picture &second) {
+    if (first_brightness != second_brightness) return first_brightness > second_brightness;
+    const size_t row_bytes = size_t(first.width) * (first.type == LF_U8 ? 3 : first.type == LF_U16 ? 6 : 12);
+    for (int y = 0; y < first.height; y++) {
+        const int order = std::memcmp(static_cast<const char *>(first.pixels) + y * first.row_bytes,
+                                      static_cast<const char *>(second.pixels) + y * second.row_bytes, row_bytes);
+        if (order != 0) return order > 0;
+    }
+    return false;
+}
+
+// ---- The paper's model ----------------------------------------------------------------------------------------------
+
+class PaperModel {
+  public:
+    explicit PaperModel(const Tensors &tensors) {
+        model_.hidden1 = static_cast<int>(tensors.at("combining.layers.0.bias").shape(0));
+        model_.hidden2 = static_cast<int>(tensors.at("combining.layers.1.bias").shape(0));
+        if (std::max(model_.hidden1, model_.hidden2) > LF_MAX_HIDDEN)
+            throw std::invalid_argument("hidden layers are wider than the core allows");
+        model_.w1 = store_.transposed(tensors.at("combining.layers.0.weight"));
+        model_.b1 = store_.as_stored(tensors.at("combining.layers.0.bias"));
+        model_.w2 = store_.transposed(tensors.at("combining.layers.1.weight"));
+        model_.b2 = store_.as_stored(tensors.at("combining.layers.1.bias"));
+        model_.w3 = store_.transposed(tensors.at("combining.layers.2.weight"));
+        model_.b3 = store_.as_stored(tensors.at("combining.layers.2.bias"));
+        model_.down1 = store_.as_stored(tensors.at("filtering.down1.weight"));
+        model_.down1_bias = store_.as_stored(tensors.at("filtering.down1.bias"));
+        model_.down2 = store_.as_stored(tensors.at("filtering.down2.weight"));
+        model_.down2_bias = store_.as_stored(tensors.at("filtering.down2.bias"));
+        model_.down3 = store_.as_stored(tensors.at("filtering.down3.weight"));
+        model_.mix = store_.transposed(tensors.at("filtering.mix.weight"));
+        model_.mix_bias = store_.as_stored(tensors.at("filtering.mix.bias"));
+    }
+
+    // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
+    void fuse(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, const lf_picture &out,
+              int threads) const {
+        const lf_measure measures[2] = {measure(kernels, first, threads), measure(kernels, second, threads)};
+        const bool swapped = comes_after(measures[0].sum, first, measures[1].sum, second);
+        const lf_picture &under = swapped ? second : first, &over = swapped ? first : second;
+        const lf_measure &dark = measures[swapped], &bright = measures[!swapped];
+        const lf_range under_range = kernels.range_of(dark.low, dark.high, under.type);
+        const lf_range over_range = kernels.range_of(bright.low, bright.high, over.type);
+
+        const int rows = kernels.paper_context_side(under.height), columns = kernels.paper_context_side(under.width);
+        const std::unique_ptr<float[]> context(new float[size_t{3} * rows * columns]);
+        share_rows(rows, 2 * kBlockRows / LF_STRIDE, threads, [&](int from, int to) {
+            const std::unique_ptr<float[]> scratch(new float[kernels.paper_scratch_floats(under.width)]);
+            kernels.paper_filter_rows(&model_, &under, &over, under_range, over_range, context.get(), from, to,
+                                      scratch.get());
+        });
+        share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
+            const std::unique_ptr<float[]> scratch(new float[kernels.paper_combine_scratch_floats(&model_)]);
+            kernels.paper_combine_rows(&model_, &under, &over, under_range, over_range, context.get(), &out, from, to,
+                                       scratch.get());
+        });
+    }
+
+  private:
+    TensorStore store_;
+    lf_paper model_{};
+};
+
+// ---- The context models (small, base) -------------------------------------------------------------------------------
+
+class ContextModel {
+  public:
+    ContextModel(const Tensors &tensors, int thumbnail_cells, int levels, bool ratio, bool bounded) {
+        model_.thumbnail_cells = thumbnail_cells;
+        model_.levels = levels;
+        model_.ratio = ratio;
+        model_.bounded = bounded;
+        read_combining(tensors);
+        read_filtering(tensors);
+        if (model_.levels < 1 || model_.levels > LF_MAX_LEVELS || model_.channels > LF_MAX_WIDTH ||
+            model_.contexts > LF_MAX_CONTEXT || model_.contexts != model_.widths[1] + model_.outputs ||
+            (model_.outputs != 4 && model_.outputs != 5))
+            throw std::invalid_argument("the model is larger than the core allows");
+    }
+
+    // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
+    void fuse(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, const lf_picture &out,
+              int threads) const {
+        const lf_size size = kernels.thumbnail_size(&model_, first.width, first.height);
+        const size_t cells = size_t(size.rows) * size.columns;
+        std::vector<float> thumbnails(6 * cells);
+        const auto grid = floats(model_.contexts * cells), levels = floats(kernels.context_levels_floats(&model_, size));
+        float *const halves[2] = {thumbnails.data(), thumbnails.data() + 3 * cells};
+        share_rows(size.rows, 4, threads, [&](int from, int to) {
+            const auto scratch = floats(kernels.thumbnail_scratch_floats(first.width));
+            kernels.thumbnail_rows(&first, size, from, to, halves[0], scratch.get());
+            kernels.thumbnail_rows(&second, size, from, to, halves[1], scratch.get());
+        });
+        const bool swapped = comes_after(sum_of(halves[0], 3 * cells), first, sum_of(halves[1], 3 * cells), second);
+        if (swapped) std::swap_ranges(halves[0], halves[1], halves[1]);
+        const lf_picture &under = swapped ? second : first, &over = swapped ? first : second;
+        const float strength = kernels.context_prepare(&model_, thumbnails.data(), size, levels.get());
+        kernels.context_summarise(&model_, thumbnails.data(), size, levels.get());
+        share_rows(size.rows, kDecodedRows, threads, [&](int from, int to) {
+            const auto scratch = floats(kernels.context_decode_scratch_floats(&model_, size));
+            kernels.context_decode_rows(&model_, thumbnails.data(), size, levels.get(), grid.get(), from, to, scratch.get());
+        });
+        share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
+            const auto scratch = floats(kernels.context_combine_scratch_floats(&model_));
+            kernels.context_combine_rows(&model_, &under, &over, grid.get(), size, strength, &out, from, to,
+                                         scratch.get());
+        });
+    }
+
+  private:
+    static constexpr int kDecodedRows = 16;  // of the grid to a block: what a thread holds of them fits the second cache
+
+    static std::unique_ptr<float[]> floats(size_t count) { return std::unique_ptr<float[]>(new float[count]); }
+
+    // Of a thumbnail: `count` is a multiple of 12. Four sums at once, as one alone would wait for each of its additions.
+    static double sum_of(const float *values, size_t count) {
+        double sums[4] = {};
+        for (size_t i = 0; i < count; i += 4)
+            for (int k = 0; k < 4; k++) sums[k] += values[i + k];
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+
+    static int outs_of(const Tensor &weight) { return static_cast<int>(weight.shape(0)); }
+
+    void read_combining(const Tensors &tensors) {
+        model_.widths[0] = 6;
+        for (int l = 0; l < LF_MAX_LAYERS; l++) {
+            const std::string name = "combining.layers." + std::to_string(l);
+            const auto weight = tensors.find(name + ".weight");
+            if (weight == tensors.end()) break;
+            const auto bias = tensors.find(name + ".bias");
+            model_.weights[l] = store_.transposed(weight->second);
+            model_.biases[l] = bias == tensors.end() ? nullptr : store_.as_stored(bias->second);
+            model_.widths[l + 1] = model_.outputs = outs_of(weight->second);
+            if (model_.outputs > LF_MAX_WIDTH) throw std::invalid_argument("a layer is wider than the core allows");
+            model_.layers = l + 1;
+        }
+        if (model_.layers < 2) throw std::invalid_argument("CombiningNet needs two layers or more");
+    }
+
+    void read_filtering(const Tensors &tensors) {
+        model_.first = {store_.as_stored(tensors.at("filtering.first_dw.weight")),
+                        store_.transposed(tensors.at("filtering.first_pw.weight")),
+                        store_.as_stored(tensors.at("filtering.first_pw.bias"))};
+        model_.channels = outs_of(tensors.at("filtering.first_pw.weight"));
+        model_.stem = {nullptr, store_.transposed(tensors.at("filtering.stem.weight")),
+                       store_.as_stored(tensors.at("filtering.stem.bias"))};
+        for (int i = 0; i < std::min<int>(model_.levels, LF_MAX_LEVELS); i++) {
+            model_.down[i] = separable(tensors, "filtering.down.", i);
+            model_.up[i] = separable(tensors, "filtering.up.", i);
+        }
+        model_.summary = store_.transposed(tensors.at("filtering.summary.weight"));
+        model_.summary_bias = store_.as_stored(tensors.at("filtering.summary.bias"));
+        model_.head = store_.transposed(tensors.at("filtering.head.weight"));
+        model_.head_bias = store_.as_stored(tensors.at("filtering.head.bias"));
+        model_.contexts = outs_of(tensors.at("filtering.head.weight"));
+    }
+
+    // The block of level i; where levels share one, that one.
+    lf_separable separable(const Tensors &tensors, const std::string &kind, int i) {
+        std::string name = kind + std::to_string(i);
+        if (tensors.count(name + ".dw.weight") == 0) name = kind + "0";
+        return {store_.as_stored(tensors.at(name + ".dw.weight")), store_.transposed(tensors.at(name + ".pw.weight")),
+                store_.as_stored(tensors.at(name + ".pw.bias"))};
+    }
+
+    TensorStore store_;
+    lf_context_model model_{};
+};
