@@ -22,7 +22,7 @@ def noisy(dtype=np.uint8, height=50, width=70):
 @pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "zstd"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("size", [(50, 70), (1, 1), (700, 900)])
-def test_tiff_is_the_same_whatever_the_compression(compression, dtype, size):
+def test_tiff_compressions_are_lossless(compression, dtype, size):
     pixels = noisy(dtype, *size)
     data = encode_picture(pixels, ".tif", None, EncodeOptions(compression=compression))
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
@@ -40,7 +40,7 @@ def test_compressed_tiff_is_smaller_and_read_by_pillow(compression):
 
 
 @pytest.mark.parametrize("compression", ["none", "deflate"])
-def test_png_is_the_same_whatever_the_compression(compression):
+def test_png_compressions_are_lossless(compression):
     data = encode_picture(noisy(), ".png", None, EncodeOptions(compression=compression))
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), noisy())
     smooth = photo(400, 600)
@@ -69,7 +69,7 @@ def test_png_is_the_same_whatever_the_compression(compression):
         (".jxl", np.uint16, 8, 8),
     ],
 )
-def test_depth_is_as_asked(suffix, dtype, depth, stored):
+def test_bit_depth_option_sets_the_stored_depth(suffix, dtype, depth, stored):
     data = encode_picture(photo(dtype=dtype), suffix, None, EncodeOptions(bit_depth=depth))
     assert probe_picture(data).bit_depth == stored
     pixels = read_picture(data).pixels
@@ -79,7 +79,7 @@ def test_depth_is_as_asked(suffix, dtype, depth, stored):
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".avif", ".jxl"])
-def test_lossless_is_exact(suffix):
+def test_lossless_option_keeps_pixels_exactly(suffix):
     data = encode_picture(noisy(), suffix, None, EncodeOptions(lossless=True))
     np.testing.assert_array_equal(read_picture(data).pixels, noisy())
     assert (read_picture(encode_picture(noisy(), suffix)).pixels != noisy()).any()
@@ -87,7 +87,7 @@ def test_lossless_is_exact(suffix):
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 @pytest.mark.parametrize("icc", [None, adobe_rgb()], ids=["srgb", "adobe"])
-def test_lossless_jpeg_xl_holds_every_depth(dtype, icc):
+def test_lossless_jpeg_xl_keeps_every_depth_and_profile(dtype, icc):
     data = encode_picture(noisy(dtype), ".jxl", Metadata(icc=icc), EncodeOptions(lossless=True))
     picture = read_picture(data)
     assert picture.metadata.icc == icc
@@ -97,7 +97,7 @@ def test_lossless_jpeg_xl_holds_every_depth(dtype, icc):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("icc", [None, adobe_rgb()], ids=["srgb", "adobe"])
-def test_lossy_jpeg_xl_keeps_colours_in_every_depth(dtype, icc):
+def test_lossy_jpeg_xl_keeps_wide_gamut_in_every_depth(dtype, icc):
     """The colours of Adobe RGB reach beyond sRGB: were they clipped on the way, green would be far off."""
     pixels = photo(64, 96, dtype)
     picture = read_picture(encode_picture(pixels, ".jxl", Metadata(icc=icc)))
@@ -110,32 +110,32 @@ def test_lossy_jpeg_xl_keeps_colours_in_every_depth(dtype, icc):
     np.testing.assert_allclose(green.reshape(-1, 3).mean(0), [0, 1, 0], atol=0.03)
 
 
-def test_an_avif_calls_its_colours_srgb_unless_a_profile_says_what_they_are():
+def test_avif_without_a_profile_is_tagged_srgb():
     numbered = b"colrnclx" + bytes([0, 1, 0, 13, 0, 1, 0x80])
     unspecified = b"colrnclx" + bytes([0, 2, 0, 2, 0, 1, 0x80])
     assert numbered in encode_picture(photo(), ".avif")
     assert unspecified in encode_picture(photo(), ".avif", Metadata(icc=adobe_rgb()))
 
 
-def test_a_file_is_written_as_the_options_ask(tmp_path):
+def test_write_picture_applies_the_options(tmp_path):
     write_picture(tmp_path / "a.png", photo(), None, EncodeOptions(bit_depth=16))
     assert probe_picture(tmp_path / "a.png").bit_depth == 16
 
 
 @pytest.mark.parametrize(("given", "sampling"), [("444", (1, 1)), ("422", (2, 1)), ("420", (2, 2))])
-def test_subsampling_is_as_asked(given, sampling):
+def test_subsampling_option_sets_the_chroma_sampling(given, sampling):
     jpeg = encode_picture(photo(), ".jpg", None, EncodeOptions(subsampling=given))
     assert Image.open(io.BytesIO(jpeg)).layer[0][1:3] == sampling
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif", ".jxl"])
-def test_no_lossy_format_tints_the_picture(suffix):
+def test_lossy_formats_keep_the_mean_colour(suffix):
     pixels = np.repeat(np.random.default_rng(0).integers(60, 200, (20, 30, 3), dtype=np.uint8), 8, axis=0).repeat(8, 1)
     written = read_picture(encode_picture(pixels, suffix)).pixels
     assert np.abs((written.astype(float) - pixels).mean(axis=(0, 1))).max() < 0.4
 
 
-def test_halved_chroma_makes_a_smaller_avif():
+def test_chroma_subsampling_makes_avif_smaller():
     sizes = [len(encode_picture(noisy(), ".avif", None, EncodeOptions(subsampling=s))) for s in ("444", "420")]
     assert sizes[1] < sizes[0]
 
@@ -155,24 +155,24 @@ def test_halved_chroma_makes_a_smaller_avif():
         (".avif", {"lossless": True, "subsampling": "420"}, "a lossless picture has all its chroma"),
     ],
 )
-def test_what_a_format_does_not_have_is_said_in_a_sentence(suffix, options, sentence):
+def test_unsupported_options_are_refused(suffix, options, sentence):
     with pytest.raises(OutputError) as caught:
         encode_picture(photo(), suffix, None, EncodeOptions(**options))
     assert str(caught.value).startswith(sentence)
 
 
-def test_a_lossless_format_does_not_mind_being_asked_to_be():
+def test_lossless_formats_accept_the_lossless_option():
     for suffix in (".png", ".tif"):
         encode_picture(photo(), suffix, None, EncodeOptions(lossless=True))
 
 
-def test_the_same_picture_is_always_the_same_file():
+def test_encoding_is_deterministic():
     for suffix in (".jpg", ".png", ".tif", ".webp", ".avif", ".jxl"):
         assert encode_picture(noisy(), suffix) == encode_picture(noisy(), suffix)
 
 
 @pytest.mark.parametrize("bits", [8, 9, 10, 12, 14, 15])
-def test_narrowing_and_widening_are_each_others_inverse(bits):
+def test_narrow_inverts_widen(bits):
     values = np.arange(1 << bits, dtype=np.uint16).reshape(1, -1, 1)
     wide = widen(values.copy(), bits)
     assert (wide.min(), wide.max()) == (0, 65_535)
@@ -182,7 +182,7 @@ def test_narrowing_and_widening_are_each_others_inverse(bits):
     assert np.abs(wide - exact).max() < 1.01
 
 
-def test_depths_are_rounded_and_never_wrapped():
+def test_to_depth_rounds_and_clips():
     deep = np.array([[[0, 128, 129], [65_535, 65_407, 65_406]]], np.uint16)
     np.testing.assert_array_equal(to_depth(deep, 8), [[[0, 0, 1], [255, 255, 254]]])
     beyond = np.array([[[-0.5, 1.5, 0.5]]], np.float32)
@@ -192,7 +192,7 @@ def test_depths_are_rounded_and_never_wrapped():
 
 @pytest.mark.parametrize("subsampling", ["444", "422", "420"])
 @pytest.mark.parametrize(("height", "width"), [(1200, 1900), (2111, 1003), (5000, 700)])
-def test_a_jpeg_joined_from_strips_holds_the_pixels_of_one_encoded_whole(subsampling, height, width):
+def test_jpeg_joined_from_strips_equals_one_encoded_whole(subsampling, height, width):
     """Read by two decoders; strips of every length occur, the last one short and not whole units."""
     pixels = np.tile(photo(250, 350), (20, 6, 1))[:height, :width]
     data = encode_picture(pixels, ".jpg", None, EncodeOptions(subsampling=subsampling))

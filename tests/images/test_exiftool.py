@@ -62,7 +62,7 @@ def metadata():
 
 
 @pytest.mark.parametrize("suffix", ALL)
-def test_everything_is_where_exiftool_looks_for_it(tmp_path, metadata, suffix):
+def test_exiftool_reads_all_metadata_of_every_format(tmp_path, metadata, suffix):
     path = tmp_path / f"a{suffix}"
     write_picture(path, photo(), metadata)
     said = told(path)
@@ -90,7 +90,7 @@ def test_everything_is_where_exiftool_looks_for_it(tmp_path, metadata, suffix):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("icc", [None, adobe_rgb()], ids=["srgb", "adobe"])
 @pytest.mark.parametrize("lossless", [False, True])
-def test_libjxl_reads_pixels_and_profile_of_a_jpeg_xl(tmp_path, dtype, icc, lossless):
+def test_djxl_reads_pixels_and_profile(tmp_path, dtype, icc, lossless):
     most = np.iinfo(dtype).max
     muted = (photo(400, 600, np.float64) * 0.4 + 0.3) * most  # Inside sRGB: djxl clips what is outside.
     pixels = np.rint(muted).astype(dtype)
@@ -105,7 +105,7 @@ def test_libjxl_reads_pixels_and_profile_of_a_jpeg_xl(tmp_path, dtype, icc, loss
 
 
 @pytest.mark.parametrize("suffix", ALL)
-def test_stripped_files_tell_nothing_but_their_colours(tmp_path, metadata, suffix):
+def test_stripped_files_hold_only_the_colour_profile(tmp_path, metadata, suffix):
     path = tmp_path / f"a{suffix}"
     write_picture(path, photo(), without_metadata(metadata))
     said = told(path)
@@ -115,7 +115,7 @@ def test_stripped_files_tell_nothing_but_their_colours(tmp_path, metadata, suffi
     assert read_picture(path).metadata == Metadata(icc=adobe_rgb())
 
 
-def test_a_stale_thumbnail_is_gone(tmp_path):
+def test_thumbnail_is_removed_from_every_format(tmp_path):
     jpeg = pillow_bytes(photo(), "JPEG", exif=b"Exif\0\0" + exif_block())
     (tmp_path / "before.jpg").write_bytes(jpeg)
     assert any("Thumbnail" in key for key in told(tmp_path / "before.jpg"))

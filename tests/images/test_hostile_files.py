@@ -53,7 +53,7 @@ def jxl_with(*boxes):
     ],
     ids=["attributes", "thumbnails", "crossed", "spaces", "no-text", "nested", "entities", "utf-16", "9 MB"],
 )
-def test_xmp_that_is_not_sound_xml_is_left_out_and_noted(xmp):
+def test_malformed_xmp_is_left_out_with_a_note(xmp):
     chunk = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp))
     picture = read_picture(png_with(chunk))
     assert picture.metadata.xmp is None
@@ -76,21 +76,21 @@ def test_xmp_that_is_not_sound_xml_is_left_out_and_noted(xmp):
         (b"<a><xmp:Thumbnails><xmp:Thumbnails/></xmp:Thumbnails>\xc3\xa9</a>\0\0", b"<a>\xc3\xa9</a>"),
     ],
 )
-def test_only_the_properties_meant_change_in_xmp(before, after):
+def test_xmp_edits_change_only_their_properties(before, after):
     assert read_picture(encode_picture(photo(), ".png", Metadata(xmp=before))).metadata.xmp == after
 
 
-def test_the_creator_tool_of_unsound_xmp_is_left_alone():
+def test_with_software_leaves_malformed_xmp_unchanged():
     assert with_software(Metadata(xmp=b"<a"), "LightFuse 1.0").xmp == b"<a"
 
 
-def test_packed_text_that_unpacks_to_more_than_the_budget_is_refused():
+def test_png_text_that_unpacks_beyond_the_budget_is_refused():
     text = b"\niptc\n8\n" + b"00" * (40 << 20)
     chunk = png_chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(text, 1))
     assert TOO_MUCH in read_error(png_with(chunk))
 
 
-def test_a_large_text_of_blanks_takes_no_memory_beyond_its_size():
+def test_large_malformed_png_text_is_ignored():
     chunk = png_chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(b"0 " * (20 << 20), 1))
     assert read_picture(png_with(chunk)).metadata == Metadata()
 
@@ -100,7 +100,7 @@ def test_more_than_256_metadata_items_are_refused():
     assert read_picture(png_with(*[png_chunk(b"tEXt", b"Comment\0a")] * 256)).notes == ()
 
 
-def test_a_jpeg_of_endless_segments_is_refused():
+def test_jpeg_with_too_many_segments_is_refused():
     data = encode_picture(photo(), ".jpg")
     segment = b"\xff\xe5\xff\xff" + bytes(0xFFFD)
     assert TOO_MUCH in read_error(data[:20] + segment * 1100 + data[20:])
@@ -108,14 +108,14 @@ def test_a_jpeg_of_endless_segments_is_refused():
 
 
 @pytest.mark.parametrize("kind", [b"xml ", b"Exif"])
-def test_brotli_that_unpacks_without_end_is_left_out_and_noted(kind):
+def test_brotli_metadata_beyond_the_budget_is_left_out_with_a_note(kind):
     packed = box(b"brob", kind + imagecodecs.brotli_encode(bytes(100 << 20), level=1))
     picture = read_picture(jxl_with(packed, packed))
     assert picture.metadata == Metadata()
     assert picture.notes == ("its compressed metadata is damaged or too large and was left out",)
 
 
-def test_boxes_of_metadata_beyond_the_budget_are_refused():
+def test_jxl_metadata_beyond_the_budget_is_refused():
     assert TOO_MUCH in read_error(jxl_with(box(b"xml ", bytes(65 << 20))))
 
 
@@ -124,35 +124,35 @@ def heif_items(locations, information=b""):
     return box(b"ftyp", b"avif\0\0\0\0avifmif1") + box(b"meta", bytes(4) + meta)
 
 
-def test_item_locations_that_take_no_room_are_refused():
+def test_iloc_with_extents_of_no_size_is_refused():
     extents_of_no_size = struct.pack(">HHH", 1, 0, 65535) * 1000
     data = heif_items(struct.pack(">IBBH", 0, 0, 0, 1000) + extents_of_no_size)
     assert "its items are in implausibly many pieces" in read_error(data)
 
 
-def test_a_table_of_items_beyond_reason_is_refused():
+def test_implausibly_long_item_table_is_refused():
     assert "the list of its items is implausibly long" in read_error(heif_items(bytes(2 << 20)))
 
 
-def test_boxes_without_end_are_refused():
+def test_too_many_boxes_are_refused():
     data = encode_picture(photo(), ".avif")
     assert "implausibly many boxes" in read_error(data + box(b"free", b"") * 70_000)
 
 
-def test_an_animated_avif_is_refused_before_it_is_decoded(monkeypatch):
+def test_animated_avif_is_refused_before_decoding(monkeypatch):
     data = imagecodecs.avif_encode(np.stack([photo(), 255 - photo()]), level=90, speed=9)
     monkeypatch.setattr(imagecodecs, "avif_decode", None)
     assert read_error(data).endswith("is an animated AVIF, which cannot be fused; give a still picture")
 
 
 @pytest.mark.parametrize("lossless", [True, False])
-def test_a_profile_that_cannot_be_used_stops_a_jpeg_xl_in_a_sentence(lossless):
+def test_unusable_profile_is_refused_when_writing_jpeg_xl(lossless):
     pytest.importorskip("pyjpegxl")
     with pytest.raises(OutputError, match="cannot hold this picture's colour profile"):
         encode_picture(photo(), ".jxl", Metadata(icc=ICC), EncodeOptions(lossless=lossless))
 
 
-def test_without_the_extra_a_jpeg_xl_says_how_to_get_it(monkeypatch, tmp_path):
+def test_jpeg_xl_without_the_extra_says_how_to_install_it(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "pyjpegxl", None)
     assert read_error(b"\xff\x0a" + bytes(40)).endswith(
         "is a JPEG XL, which needs an extra: pip install 'lightfuse[jxl]'"
@@ -172,7 +172,7 @@ def cjxl(tmp_path, pixels, icc, distance):
 
 
 @pytest.mark.parametrize("distance", ["0", "0.5"], ids=["lossless", "xyb"])
-def test_a_jpeg_xl_with_a_profile_and_opaque_alpha_has_its_colours(tmp_path, distance):
+def test_jpeg_xl_with_profile_and_opaque_alpha_keeps_colours(tmp_path, distance):
     muted = (photo(64, 96) * 0.4 + 80).astype(np.uint8)
     picture = cjxl(tmp_path, np.dstack([muted, np.full(muted.shape[:2], 255, np.uint8)]), adobe_rgb(), distance)
     assert picture.metadata.icc == adobe_rgb()
@@ -180,14 +180,14 @@ def test_a_jpeg_xl_with_a_profile_and_opaque_alpha_has_its_colours(tmp_path, dis
 
 
 @pytest.mark.parametrize("distance", ["0", "0.5"], ids=["lossless", "xyb"])
-def test_a_grey_jpeg_xl_of_linear_light_becomes_srgb(tmp_path, distance):
+def test_linear_grey_jpeg_xl_becomes_srgb(tmp_path, distance):
     linear = bytes(imagecodecs.cms_profile("gray", whitepoint=[0.3127, 0.329, 1], gamma=1.0))
     picture = cjxl(tmp_path, np.full((32, 32), 128, np.uint8), linear, distance)
     assert picture.metadata.icc is None
     assert np.abs(picture.pixels.astype(int) - 188).max() <= 1  # The sRGB value of half the light.
 
 
-def test_a_palette_tiff_of_two_samples_is_refused():
+def test_palette_tiff_with_two_samples_is_refused():
     stream = io.BytesIO()
     palette = np.zeros((3, 256), np.uint16)
     tifffile.imwrite(stream, photo()[:, :, 0], photometric="palette", colormap=palette, metadata=None)
@@ -197,11 +197,11 @@ def test_a_palette_tiff_of_two_samples_is_refused():
     assert "has a palette, but 2 samples per pixel" in read_error(bytes(data))
 
 
-def test_a_tiff_that_points_beyond_all_bounds_is_damaged_and_says_no_more():
+def test_tiff_with_an_offset_out_of_range_is_refused():
     assert read_error(b"II+\0\x08\0\0\0" + b"\x81" * 8) == "the given data is damaged: its header cannot be read"
 
 
-def test_a_negative_without_most_of_its_tiles_is_refused():
+def test_dng_with_missing_strips_is_refused():
     pytest.importorskip("rawpy")
     data = bytearray(dng_bytes(np.full((48, 64), 0.5)))
     at = data.index(struct.pack("<H", 278), 8) + 8  # Rows per strip.
@@ -209,7 +209,7 @@ def test_a_negative_without_most_of_its_tiles_is_refused():
     assert "is truncated" in read_error(bytes(data))
 
 
-def test_a_panasonic_file_without_its_pixels_is_refused():
+def test_truncated_rw2_is_refused():
     pytest.importorskip("rawpy")
     from lightfuse.images.metadata import UnreadableError
     from lightfuse.images.raw import check_complete
@@ -224,7 +224,7 @@ def test_a_panasonic_file_without_its_pixels_is_refused():
 
 @pytest.mark.parametrize("keyword", [b"exif", b"APP1"])
 @pytest.mark.parametrize("packed", [True, False])
-def test_the_orientation_in_a_raw_profile_of_a_png_counts(keyword, packed):
+def test_orientation_in_a_png_raw_profile_is_applied(keyword, packed):
     block = b"Exif\0\0" + exif_block(orientation=3)
     text = b"\nexif\n%8d\n%b\n" % (len(block), block.hex().encode())
     keyword = b"Raw profile type " + keyword
@@ -254,7 +254,7 @@ def test_decoders_write_nothing_to_the_terminal(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_a_decoder_says_of_garbage_is_not_repeated():
+def test_decoder_messages_are_not_repeated():
     data = bytearray(encode_picture(photo(), ".png"))
     at = data.index(b"IDAT")
     data[at : at + 4] = b"\x88\x89\x8aT"

@@ -32,7 +32,7 @@ def exif_of(block):
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_blocks_are_read_byte_for_byte(kind, order):
+def test_metadata_blocks_are_read_byte_for_byte(kind, order):
     block = exif_block(order, orientation=1, thumbnail=None)
     options = {"xmp": XMP_UPRIGHT} if kind != "PNG" else {"pnginfo": png_text()}
     data = pillow_bytes(photo(), kind, exif=b"Exif\0\0" + block, icc_profile=ICC, **options)
@@ -57,7 +57,7 @@ def test_a_picture_without_metadata_has_none():
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
-def test_blocks_are_written_byte_for_byte(suffix):
+def test_metadata_blocks_are_written_byte_for_byte(suffix):
     image = opened(encode_picture(photo(), suffix, FULL))
     exif = image.info["exif"]
     assert exif.removeprefix(b"Exif\0\0") == EXIF
@@ -69,14 +69,14 @@ def test_blocks_are_written_byte_for_byte(suffix):
 
 @pytest.mark.parametrize("before", [".jpg", ".png", ".webp"])
 @pytest.mark.parametrize("after", [".jpg", ".png", ".webp"])
-def test_metadata_survives_from_format_to_format(before, after):
+def test_metadata_survives_conversion_between_formats(before, after):
     first = read_picture(encode_picture(photo(), before, FULL))
     second = read_picture(encode_picture(first.pixels, after, first.metadata))
     assert second.metadata == FULL
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_exif_becomes_tiff_tags_and_exif_again(order):
+def test_exif_round_trips_through_tiff_tags(order):
     block = exif_block(order, orientation=1)
     data = encode_picture(photo(), ".tif", Metadata(icc=ICC, exif=block, xmp=XMP_UPRIGHT))
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
@@ -94,7 +94,7 @@ def test_exif_becomes_tiff_tags_and_exif_again(order):
     assert again.get_ifd(0x8769)[0x829A] == pytest.approx(1 / 250)
 
 
-def test_rich_exif_of_another_writer_survives_a_tiff():
+def test_exif_of_another_writer_survives_a_tiff():
     exif = Image.Exif()
     exif[0x010F], exif[0x0110], exif[0x0132] = "Maker", "Model X", "2024:05:06 07:08:09"
     exif[0x013B], exif[0x8298], exif[0x010E] = "Ann", "(c) Ann", "A room"
@@ -128,7 +128,7 @@ def test_main_tags_of_a_big_endian_tiff_become_exif():
     assert (metadata.icc, metadata.xmp) == (ICC, XMP_UPRIGHT)
 
 
-def test_a_profile_beyond_one_segment_is_split_and_joined():
+def test_large_profile_is_split_over_jpeg_segments():
     profile = ICC + np.random.default_rng(0).bytes(200_000)
     for suffix in SUFFIXES:
         data = encode_picture(photo(), suffix, Metadata(icc=profile))
@@ -136,7 +136,7 @@ def test_a_profile_beyond_one_segment_is_split_and_joined():
         assert read_picture(data).metadata.icc == profile
 
 
-def test_a_profile_with_a_part_missing_is_left_out_and_noted():
+def test_incomplete_profile_is_left_out_with_a_note():
     data = encode_picture(photo(), ".jpg", Metadata(icc=ICC + bytes(100_000)))
     second = data.index(b"ICC_PROFILE\0\x02")
     picture = read_picture(data[:second] + b"NOT_PROFILE" + data[second + 11 :])
@@ -144,7 +144,7 @@ def test_a_profile_with_a_part_missing_is_left_out_and_noted():
     assert any("profile is incomplete" in note for note in picture.notes)
 
 
-def test_a_grey_profile_is_left_out_of_rgb_pixels_and_noted():
+def test_grey_profile_is_left_out_with_a_note():
     grey = np.ascontiguousarray(photo()[:, :, 0])
     picture = read_picture(pillow_bytes(grey, "PNG", icc_profile=ICC.replace(b"RGB ", b"GRAY")))
     assert picture.metadata.icc is None
@@ -158,7 +158,7 @@ def long_exif(maker_note):
     return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
-def test_exif_beyond_one_segment_loses_its_maker_note_in_a_jpeg():
+def test_large_exif_loses_its_maker_note_in_a_jpeg():
     block = long_exif(bytes(70_000))
     exif = opened(encode_picture(photo(), ".jpg", Metadata(exif=block))).getexif()
     assert exif[0x010F] == "Maker"
@@ -166,12 +166,12 @@ def test_exif_beyond_one_segment_loses_its_maker_note_in_a_jpeg():
     assert read_picture(encode_picture(photo(), ".png", Metadata(exif=block))).metadata.exif == block
 
 
-def test_what_a_jpeg_cannot_hold_is_left_out():
+def test_metadata_a_jpeg_cannot_hold_is_left_out():
     data = encode_picture(photo(), ".jpg", Metadata(icc=ICC, exif=b"II*\0" + bytes(70_000), xmp=bytes(70_000)))
     assert read_picture(data).metadata == Metadata(icc=ICC)
 
 
-def test_a_png_chunk_with_a_wrong_checksum_is_passed_over():
+def test_png_chunk_with_a_wrong_checksum_is_ignored():
     data = encode_picture(photo(), ".png", Metadata(exif=EXIF))
     chunk = png_chunk(b"eXIf", EXIF)
     broken = data.replace(chunk, chunk[:-1] + bytes([chunk[-1] ^ 1]))
@@ -180,14 +180,14 @@ def test_a_png_chunk_with_a_wrong_checksum_is_passed_over():
     np.testing.assert_array_equal(picture.pixels, photo())
 
 
-def test_a_profile_that_inflates_without_end_is_refused():
+def test_profile_that_inflates_beyond_the_budget_is_refused():
     bomb = png_chunk(b"iCCP", b"bomb\0\0" + zlib.compress(bytes(70_000_000), 1))
     data = encode_picture(photo(), ".png")
     assert "holds more metadata than 64 MB" in read_error(data[:33] + bomb + data[33:])
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_corrupt_exif_does_not_stop_a_picture_being_written(suffix):
+def test_picture_with_corrupt_exif_is_written(suffix):
     data = encode_picture(photo(), suffix, Metadata(exif=b"II*\0\xff\xff\xff\xff"))
     assert read_picture(data).pixels.shape == photo().shape
 
@@ -196,11 +196,11 @@ IPTC = b"\x1c\x02\x78\x00\x05Hello"
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
-def test_iptc_is_carried_where_there_is_a_place_for_it(suffix):
+def test_iptc_is_carried_in_jpeg_png_and_tiff(suffix):
     assert read_picture(encode_picture(photo(), suffix, Metadata(iptc=IPTC))).metadata == Metadata(iptc=IPTC)
 
 
-def test_iptc_is_left_out_where_there_is_none():
+def test_iptc_is_left_out_of_webp_avif_and_jpeg_xl():
     for suffix in (".webp", ".avif", ".jxl"):
         assert read_picture(encode_picture(photo(), suffix, Metadata(iptc=IPTC))).metadata == Metadata()
 
@@ -212,7 +212,7 @@ def photoshop(*resources):
     )
 
 
-def test_iptc_is_found_among_photoshops_resources():
+def test_iptc_is_read_from_photoshop_resources():
     resources = photoshop((0x040C, b"a stale thumbnail"), (0x0404, IPTC), (0x0425, b"digest"))
     data = encode_picture(photo(), ".jpg")
     segment = b"Photoshop 3.0\0" + resources
@@ -225,7 +225,7 @@ def test_iptc_is_found_among_photoshops_resources():
 
 
 @pytest.mark.parametrize("resources", [b"", b"8BIM", b"8BIM\x04\x04\0\0\0\0\xff\xff", photoshop((0x0404, b"no iptc"))])
-def test_broken_photoshop_resources_hold_no_iptc(resources):
+def test_malformed_photoshop_resources_are_ignored(resources):
     data = encode_picture(photo(), ".jpg")
     segment = b"Photoshop 3.0\0" + resources
     jpeg = data[:20] + b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment + data[20:]
@@ -233,7 +233,7 @@ def test_broken_photoshop_resources_hold_no_iptc(resources):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_software_is_set_and_all_else_stays_where_it_was(order):
+def test_exif_with_software_changes_only_the_software_tag(order):
     block = exif_block(order, orientation=1)
     once = exif_with_software(block, "LightFuse 1.0")
     assert once[8 : len(block)] == block[8:]
@@ -245,11 +245,11 @@ def test_software_is_set_and_all_else_stays_where_it_was(order):
 
 
 @pytest.mark.parametrize("exif", [None, b"", b"corrupt", b"II*\0\xff\xff\xff\xff"])
-def test_software_is_set_where_there_was_no_exif(exif):
+def test_exif_with_software_creates_a_missing_block(exif):
     assert dict(exif_of(exif_with_software(exif, "LightFuse 1.0"))) == {0x0131: "LightFuse 1.0"}
 
 
-def test_signing_names_the_program_in_xmp_too():
+def test_with_software_sets_the_xmp_creator_tool():
     for before, after in (
         (b'<a xmp:CreatorTool="Old 1"/>', b'<a xmp:CreatorTool="LightFuse 1.0"/>'),
         (b"<xmp:CreatorTool>Old 1</xmp:CreatorTool>", b"<xmp:CreatorTool>LightFuse 1.0</xmp:CreatorTool>"),
@@ -258,11 +258,11 @@ def test_signing_names_the_program_in_xmp_too():
         assert with_software(Metadata(xmp=before), "LightFuse 1.0").xmp == after
 
 
-def test_stripping_keeps_the_colours_only():
+def test_without_metadata_keeps_only_the_profile():
     assert without_metadata(Metadata(icc=ICC, exif=EXIF, xmp=XMP, iptc=IPTC)) == Metadata(icc=ICC)
 
 
-def test_the_size_that_exif_tells_is_the_pictures():
+def test_exif_size_tags_are_updated():
     exif = Image.Exif()
     exif[0x0100], exif[0x0101] = 6000, 4000
     exif.get_ifd(0x8769).update({0xA002: 6000, 0xA003: 4000})
@@ -287,11 +287,11 @@ def test_the_size_that_exif_tells_is_the_pictures():
         (b"<a><xmpNote:HasExtendedXMP>00FF</xmpNote:HasExtendedXMP></a>", b"<a></a>"),
     ],
 )
-def test_xmp_that_was_true_of_the_old_file_alone_is_dropped(before, after):
+def test_stale_xmp_properties_are_removed(before, after):
     assert read_picture(encode_picture(photo(), ".png", Metadata(xmp=before))).metadata.xmp == after
 
 
-def test_padding_of_long_xmp_gives_way_in_a_jpeg():
+def test_xmp_padding_is_removed_to_fit_a_jpeg():
     padded = b"<x/>" + b" " * 70_000 + b'<?xpacket end="w"?>'
     assert read_picture(encode_picture(photo(), ".jpg", Metadata(xmp=padded))).metadata.xmp == (
         b'<x/>\n<?xpacket end="w"?>'

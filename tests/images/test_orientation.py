@@ -17,7 +17,7 @@ def lossless(kind):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_pixels_stand_as_pillow_would_turn_them(kind, orientation):
+def test_orientation_matches_pillows_exif_transpose(kind, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = pillow_bytes(photo(), kind, exif=exif, **lossless(kind))
@@ -30,7 +30,7 @@ def test_pixels_stand_as_pillow_would_turn_them(kind, orientation):
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_deep_pixels_are_turned_too(orientation, dtype):
+def test_orientation_is_applied_to_deep_pixels(orientation, dtype):
     import tifffile
 
     stream = io.BytesIO()
@@ -45,7 +45,7 @@ def test_deep_pixels_are_turned_too(orientation, dtype):
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_only_the_orientation_value_changes(order, orientation):
+def test_upright_exif_changes_only_the_orientation(order, orientation):
     block = exif_block(order, orientation, thumbnail=None)
     upright, found = upright_exif(block)
     assert found == orientation
@@ -53,14 +53,14 @@ def test_only_the_orientation_value_changes(order, orientation):
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_impossible_orientation_counts_as_upright(orientation):
+def test_invalid_orientation_counts_as_upright(orientation):
     upright, found = upright_exif(exif_block(orientation=orientation))
     assert found == 1
     assert upright_exif(upright)[1] == 1
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_the_stale_thumbnail_is_cut_off(order):
+def test_thumbnail_at_the_end_is_cut_off(order):
     block = exif_block(order)
     assert JPEG_THUMBNAIL in block
     upright, _ = upright_exif(block)
@@ -72,7 +72,7 @@ def test_the_stale_thumbnail_is_cut_off(order):
     assert not exif.get_ifd(1)
 
 
-def test_a_thumbnail_in_the_middle_is_unlinked_but_its_bytes_stay():
+def test_thumbnail_in_the_middle_is_unlinked():
     block = exif_block() + b"maker's data"
     upright, _ = upright_exif(block)
     assert len(upright) == len(block)
@@ -82,12 +82,12 @@ def test_a_thumbnail_in_the_middle_is_unlinked_but_its_bytes_stay():
 
 
 @pytest.mark.parametrize("block", [b"", b"II*\0", b"garbage" * 9, b"II*\0\xff\xff\xff\x7f", b"MM\0*\0\0\0\x08\xff\xff"])
-def test_a_block_without_a_directory_is_corrupt(block):
+def test_exif_without_a_directory_is_corrupt(block):
     with pytest.raises(IfdError):
         upright_exif(block)
 
 
-def test_every_cut_and_every_flip_of_a_block_is_survived():
+def test_damaged_exif_is_read_or_refused():
     block = exif_block()
     for at in range(len(block)):
         for damaged in (block[:at], block[:at] + bytes([block[at] ^ 0xFF]) + block[at + 1 :]):
@@ -98,7 +98,7 @@ def test_every_cut_and_every_flip_of_a_block_is_survived():
             assert 1 <= orientation <= 8
 
 
-def test_pointers_that_loop_do_not_hang():
+def test_exif_pointer_loops_do_not_hang():
     block = bytearray(exif_block(thumbnail=None))
     pointer_value_at = 8 + 2 + 2 * 12 + 8
     block[pointer_value_at : pointer_value_at + 4] = (8).to_bytes(4, "little")  # The Exif directory is IFD0 itself.
@@ -107,18 +107,18 @@ def test_pointers_that_loop_do_not_hang():
     assert upright_exif(bytes(block))[1] == 6
 
 
-def test_xmp_orientation_becomes_upright_and_nothing_else_changes():
+def test_xmp_orientation_attribute_becomes_upright():
     picture = read_picture(pillow_bytes(photo(), "JPEG", xmp=XMP))
     assert picture.metadata.xmp == XMP_UPRIGHT
 
 
-def test_xmp_orientation_as_an_element_becomes_upright():
+def test_xmp_orientation_element_becomes_upright():
     xmp = b"<rdf:Description><tiff:Orientation>8</tiff:Orientation></rdf:Description>"
     picture = read_picture(pillow_bytes(photo(), "JPEG", xmp=xmp))
     assert picture.metadata.xmp == xmp.replace(b">8<", b">1<")
 
 
-def test_corrupt_exif_is_left_out_and_noted():
+def test_corrupt_exif_is_left_out_with_a_note():
     picture = read_picture(pillow_bytes(photo(), "JPEG", exif=b"Exif\0\0 no directory here"))
     assert picture.metadata.exif is None
     assert picture.pixels.shape == photo().shape

@@ -21,7 +21,7 @@ def by_pillow(pixels, source, target):
 
 
 @pytest.mark.parametrize(("source", "target"), [(ADOBE, None), (None, ADOBE), (ADOBE, P3), (P3, None)])
-def test_eight_bits_are_converted_as_pillow_does(source, target):
+def test_eight_bit_profile_conversion_matches_pillow(source, target):
     converted = convert_profile(photo(), source, target)
     expected = by_pillow(photo(), source or rgb_profile(), target or rgb_profile())
     assert converted.dtype == np.uint8
@@ -30,7 +30,7 @@ def test_eight_bits_are_converted_as_pillow_does(source, target):
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_deeper_pixels_are_converted_to_the_same_colours(dtype):
+def test_deep_profile_conversion_matches_eight_bits(dtype):
     pixels = photo(dtype=dtype)
     most = 1 if dtype == np.float32 else 65_535
     converted = convert_profile(pixels, None, ADOBE)
@@ -41,14 +41,14 @@ def test_deeper_pixels_are_converted_to_the_same_colours(dtype):
     assert np.abs(there_and_back / most - pixels / most)[pixels.min(axis=2) > most / 50].max() < 0.001
 
 
-def test_sixteen_bits_keep_their_precision():
+def test_sixteen_bit_profile_conversion_is_precise():
     """Little CMS's own shortcut for 16 bits would be off by 100 of 65,535."""
     pixels = np.random.default_rng(0).integers(0, 65_536, (100, 100, 3), dtype=np.uint16)
     exact = convert_profile((pixels / 65_535).astype(np.float32), None, ADOBE) * 65_535
     assert np.abs(convert_profile(pixels, None, ADOBE) - exact).max() < 2
 
 
-def test_what_a_profile_cannot_hold_is_clipped():
+def test_out_of_gamut_colours_are_clipped():
     green = np.array([[[0, 1, 0]]], np.float32)
     converted = convert_profile(green, ADOBE, None)
     np.testing.assert_allclose(converted, [[[0, 1, 0]]], atol=1e-3)
@@ -56,12 +56,12 @@ def test_what_a_profile_cannot_hold_is_clipped():
 
 
 @pytest.mark.parametrize("other", [None, rgb_profile(), profile_of_cicp(1, 4) and ADOBE], ids=["none", "srgb", "adobe"])
-def test_equal_profiles_leave_the_pixels_alone(other):
+def test_equal_profiles_return_the_same_pixels(other):
     pixels = photo()
     assert convert_profile(pixels, other, other) is pixels
 
 
-def test_another_writing_of_srgb_leaves_the_pixels_alone():
+def test_equivalent_srgb_profiles_return_the_same_pixels():
     other = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert other != rgb_profile()
     pixels = photo()
@@ -69,7 +69,7 @@ def test_another_writing_of_srgb_leaves_the_pixels_alone():
     assert convert_profile(pixels, None, other) is pixels
 
 
-def test_a_picture_is_brought_into_the_bases_profile():
+def test_in_profile_converts_pixels_and_metadata():
     picture = read_picture(encode_picture(photo(), ".png", Metadata(icc=ADOBE)))
     converted = in_profile(picture, None)
     assert converted.metadata.icc is None
@@ -77,7 +77,7 @@ def test_a_picture_is_brought_into_the_bases_profile():
     assert converted.name == picture.name
 
 
-def test_a_profile_that_is_none_is_a_sentence():
+def test_unusable_profile_is_refused():
     with pytest.raises(UnreadableError, match="colour profile that cannot be used"):
         convert_profile(photo(), ICC, None)
     picture = read_picture(encode_picture(photo(), ".png", Metadata(icc=ICC)))
@@ -87,7 +87,7 @@ def test_a_profile_that_is_none_is_a_sentence():
         in_profile(picture, None)
 
 
-def test_profiles_made_twice_are_the_same():
+def test_profiles_are_deterministic():
     assert profile_of_cicp(12, 13) == profile_of_cicp(12, 13)
     rgb_profile.cache_clear()
     assert profile_of_cicp(12, 13) == P3

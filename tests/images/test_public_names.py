@@ -6,12 +6,12 @@ import sys
 from lightfuse import images
 
 
-def test_every_public_name_is_there_once():
+def test_public_names_exist_once():
     assert sorted(images.__all__) == sorted(set(images.__all__))
     assert all(hasattr(images, name) for name in images.__all__)
 
 
-def test_importing_loads_no_decoder():
+def test_import_loads_no_decoder():
     code = "import sys, lightfuse.images; print({'imagecodecs', 'tifffile', 'PIL', 'cv2', 'torch'} & set(sys.modules))"
     listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert listed.stdout.strip() == "set()"

@@ -24,7 +24,7 @@ def srgb(light):
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * 65_535
 
 
-def test_a_negative_becomes_sixteen_bit_srgb():
+def test_dng_becomes_sixteen_bit_srgb():
     pytest.importorskip("rawpy")
     pixels = read_picture(dng_bytes(RAMP)).pixels
     assert pixels.dtype == np.uint16
@@ -34,7 +34,7 @@ def test_a_negative_becomes_sixteen_bit_srgb():
 
 
 @pytest.mark.parametrize("stops", [1, 3])
-def test_exposures_stay_as_many_stops_apart_as_they_were_shot(stops):
+def test_development_keeps_exposure_differences(stops):
     """No automatic brightness, and no white level guessed from the brightest pixel."""
     pytest.importorskip("rawpy")
     light = RAMP * 2.0**-stops
@@ -43,7 +43,7 @@ def test_exposures_stay_as_many_stops_apart_as_they_were_shot(stops):
     np.testing.assert_allclose(pixels[INSIDE].astype(float), expected[INSIDE], atol=600)
 
 
-def test_the_bases_white_balance_serves_every_frame():
+def test_white_balance_of_the_base_applies_to_every_frame():
     pytest.importorskip("rawpy")
     base, other = dng_bytes(RAMP), dng_bytes(RAMP, neutral=(0.6, 1.0, 0.5))
     gains = raw_white_balance(base)
@@ -56,7 +56,7 @@ def test_the_bases_white_balance_serves_every_frame():
     assert (warm[..., 0] - warm[..., 2]).min() > 1500
 
 
-def test_a_negative_is_turned_upright_once():
+def test_dng_orientation_is_applied_once():
     pytest.importorskip("rawpy")
     data = dng_bytes(RAMP, orientation=6)
     picture = read_picture(data)
@@ -65,13 +65,13 @@ def test_a_negative_is_turned_upright_once():
     assert (probe_picture(data).width, probe_picture(data).height) == (48, 64)
 
 
-def test_too_many_pixels_are_refused():
+def test_dng_with_too_many_pixels_is_refused():
     pytest.importorskip("rawpy")
     assert "64 × 48 pixels, more than the 3,071 allowed" in read_error(dng_bytes(RAMP), max_pixels=3071)
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-def test_a_negative_truncated_is_refused(kept):
+def test_truncated_dng_is_refused(kept):
     pytest.importorskip("rawpy")
     data = dng_bytes(RAMP)
     assert "the given data is" in read_error(data[: int(len(data) * kept)])
@@ -80,19 +80,19 @@ def test_a_negative_truncated_is_refused(kept):
 @pytest.mark.parametrize(
     "head", [b"FUJIFILMCCD-RAW ", b"\0\0\0\x18ftypcrx ", b"IIRO", b"IIU\0", b"II*\0\x10\0\0\0CR\2\0", b"FOVb"]
 )
-def test_what_only_starts_like_a_raw_file_is_refused(head):
+def test_file_with_only_a_raw_signature_is_refused(head):
     pytest.importorskip("rawpy")
     assert "the given data is" in read_error(head + bytes(200))
 
 
-def test_a_tiff_that_starts_with_a_preview_is_refused():
+def test_tiff_with_a_preview_first_is_refused():
     pytest.importorskip("rawpy")
     stream = io.BytesIO()
     tifffile.imwrite(stream, photo(), photometric="rgb", subfiletype=1)
     assert "preview" in read_error(stream.getvalue())
 
 
-def test_without_the_extra_a_sentence_says_how_to_get_it(monkeypatch):
+def test_raw_without_the_extra_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "rawpy", None)
     wanted = "is a camera raw file, which needs an extra: pip install 'lightfuse[raw]'"
     assert read_error(dng_bytes(RAMP)).endswith(wanted)
@@ -100,7 +100,7 @@ def test_without_the_extra_a_sentence_says_how_to_get_it(monkeypatch):
         raw_white_balance(dng_bytes(RAMP))
 
 
-def test_a_probe_needs_no_extra(monkeypatch, tmp_path):
+def test_probing_raw_needs_no_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "rawpy", None)
     path = tmp_path / "a.DNG"
     path.write_bytes(dng_bytes(RAMP))
@@ -108,7 +108,7 @@ def test_a_probe_needs_no_extra(monkeypatch, tmp_path):
     assert (header.width, header.height, header.format, header.shot.make) == (64, 48, "RAW", "Maker")
 
 
-def test_a_tiff_named_like_a_raw_file_is_one(tmp_path, monkeypatch):
+def test_tiff_with_a_raw_suffix_is_read_as_raw(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rawpy", None)
     (tmp_path / "a.nef").write_bytes(pillow_bytes(photo(), "TIFF"))
     assert "is a camera raw file" in read_error(tmp_path / "a.nef")
@@ -116,7 +116,7 @@ def test_a_tiff_named_like_a_raw_file_is_one(tmp_path, monkeypatch):
     assert read_picture(tmp_path / "a.tif").pixels.shape == photo().shape
 
 
-def test_the_shot_of_a_fujifilm_file_is_read_from_its_preview():
+def test_fujifilm_exif_is_read_from_the_preview():
     jpeg = pillow_bytes(photo(), "JPEG", exif=b"Exif\0\0" + exif_block(orientation=6))
     data = b"FUJIFILMCCD-RAW ".ljust(84, b"\0") + struct.pack(">II", 200, len(jpeg))
     header = probe_picture(data.ljust(200, b"\0") + jpeg)
@@ -124,7 +124,7 @@ def test_the_shot_of_a_fujifilm_file_is_read_from_its_preview():
     assert (header.width, header.height) == (40, 60)
 
 
-def test_a_makers_note_stays_with_the_raw_file_it_points_into():
+def test_maker_note_is_not_carried_from_raw():
     exif = Image.Exif()
     exif.get_ifd(0x8769).update({0x8827: 200, 0x927C: b"maker's own" * 9})
     jpeg = pillow_bytes(photo(), "JPEG", exif=exif)
@@ -134,13 +134,13 @@ def test_a_makers_note_stays_with_the_raw_file_it_points_into():
     assert shot_info(metadata).iso == 200
 
 
-def test_the_shot_of_a_panasonic_file_is_read_from_its_preview():
+def test_panasonic_exif_is_read_from_the_preview():
     jpeg = pillow_bytes(photo(), "JPEG", exif=b"Exif\0\0" + exif_block(orientation=1))
     entry = struct.pack("<HHHII", 1, 0x2E, 7, len(jpeg), 26)
     assert probe_picture(b"IIU\0\x08\0\0\0" + entry + bytes(4) + jpeg).shot.exposure_time == 1 / 250
 
 
-def test_the_shot_of_a_canon_file_of_boxes_is_read_from_them():
+def test_cr3_exif_is_read_from_its_boxes():
     def box(kind, body):
         return struct.pack(">I4s", len(body) + 8, kind) + body
 
@@ -155,6 +155,6 @@ def test_the_shot_of_a_canon_file_of_boxes_is_read_from_them():
     assert (shot.make, shot.exposure_time) == ("Canon", 1 / 60)
 
 
-def test_every_raw_suffix_is_an_input_suffix():
+def test_raw_suffixes_are_input_suffixes():
     assert {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"} <= INPUT_SUFFIXES
     assert {".jpg", ".avif", ".jxl", ".heic", ".webp", ".png", ".tif"} <= INPUT_SUFFIXES

@@ -38,12 +38,12 @@ def test_jpeg_matches_pillow_within_rounding():
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"optimize": True}, {"keep_rgb": True}])
-def test_every_flavour_of_jpeg_keeps_its_colours(options):
+def test_progressive_optimised_and_rgb_jpegs_are_read(options):
     picture = read_picture(pillow_bytes(photo(), "JPEG", quality=95, subsampling=0, **options))
     assert np.abs(picture.pixels.astype(int) - photo()).mean() < 2
 
 
-def test_twelve_bit_jpeg_is_stretched_to_sixteen_bits():
+def test_twelve_bit_jpeg_is_scaled_to_sixteen():
     original = photo(dtype=np.uint16) >> 4
     data = imagecodecs.jpeg8_encode(original, level=98, subsampling="444", bitspersample=12)
     picture = read_picture(data)
@@ -98,7 +98,7 @@ def test_interlaced_png_is_exact():
     ids=str,
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_every_layout_of_tiff_is_exact(options, dtype):
+def test_tiff_layouts_are_read_exactly(options, dtype):
     original = photo(dtype=dtype)
     pixels = np.moveaxis(original, 2, 0) if options.get("planarconfig") else original
     picture = read_picture(tiff_bytes(pixels, photometric="rgb", **options))
@@ -145,7 +145,7 @@ def test_one_bit_is_black_and_white(kind):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_white_is_zero_tiff_is_turned_round(dtype):
+def test_white_is_zero_tiff_is_inverted(dtype):
     grey = photo(dtype=dtype)[:, :, 0]
     white = 1 if dtype == np.float32 else np.iinfo(dtype).max
     picture = read_picture(tiff_bytes(np.asarray(white - grey, dtype), photometric="miniswhite"))
@@ -153,7 +153,7 @@ def test_white_is_zero_tiff_is_turned_round(dtype):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_palette_is_looked_up(kind):
+def test_palette_is_expanded(kind):
     palette = Image.fromarray(photo()).quantize(16)
     picture = read_picture(pillow_bytes(palette, kind))
     assert_sound(picture, np.uint8)
@@ -176,11 +176,11 @@ def test_opaque_grey_with_alpha_becomes_rgb():
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1)])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP"])
-def test_the_smallest_pictures_are_read(kind, shape):
+def test_one_pixel_pictures_are_read(kind, shape):
     assert read_picture(pillow_bytes(np.full((*shape, 3), 77, np.uint8), kind)).pixels.shape == (*shape, 3)
 
 
-def test_first_page_of_several_is_taken_and_noted():
+def test_first_page_is_read_with_a_note():
     pages = [Image.fromarray(photo()), Image.fromarray(photo(10, 10))]
     picture = read_picture(pillow_bytes(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
     np.testing.assert_array_equal(picture.pixels, photo())
@@ -188,14 +188,14 @@ def test_first_page_of_several_is_taken_and_noted():
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True})])
-def test_first_frame_of_an_animation_is_taken_and_noted(kind, options):
+def test_first_frame_of_png_and_webp_is_read_with_a_note(kind, options):
     frames = [Image.fromarray(photo()), Image.fromarray(255 - photo())]
     picture = read_picture(pillow_bytes(frames[0], kind, save_all=True, append_images=frames[1:], **options))
     np.testing.assert_array_equal(picture.pixels, photo())
     assert any("animation" in note for note in picture.notes)
 
 
-def test_a_plain_picture_has_no_notes():
+def test_plain_picture_has_no_notes():
     assert read_picture(pillow_bytes(photo(), "PNG")).notes == ()
 
 

@@ -46,12 +46,12 @@ SAID = ShotInfo(
 )
 
 
-def test_everything_said_is_read():
+def test_shot_info_reads_every_field():
     assert shot_info(FULL) == SAID
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_probe_tells_the_shot_and_the_stored_orientation(tmp_path, kind):
+def test_probe_returns_the_shot_and_stored_orientation(tmp_path, kind):
     path = tmp_path / "picture"
     path.write_bytes(pillow_bytes(photo(), kind, exif=b"Exif\0\0" + FULL.exif))
     shot = probe_picture(path).shot
@@ -61,18 +61,18 @@ def test_a_probe_tells_the_shot_and_the_stored_orientation(tmp_path, kind):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_either_byte_order_is_read(order):
+def test_shot_info_reads_both_byte_orders(order):
     shot = shot_info(Metadata(exif=exif_block(order)))
     assert (shot.exposure_time, shot.make) == (1 / 250, "LightFuse")
 
 
-def test_nothing_said_is_nothing():
+def test_shot_info_without_exif_is_empty():
     assert shot_info(Metadata()) == ShotInfo()
     assert probe_picture(pillow_bytes(photo(), "JPEG")).shot == ShotInfo()
 
 
 @pytest.mark.parametrize("exif", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", b"no exif"])
-def test_corrupt_exif_says_nothing(exif):
+def test_shot_info_of_corrupt_exif_is_empty(exif):
     assert shot_info(Metadata(exif=exif)) == ShotInfo()
 
 
@@ -98,23 +98,23 @@ def test_corrupt_exif_says_nothing(exif):
     ],
     ids=str,
 )
-def test_nonsense_is_none(shooting):
+def test_implausible_values_are_ignored(shooting):
     assert shot_info(metadata(shooting)) == ShotInfo()
 
 
-def test_apex_values_stand_in_for_missing_ones():
+def test_apex_values_replace_missing_ones():
     shot = shot_info(metadata({0x9201: IFDRational(5, 1), 0x9202: IFDRational(4, 1)}))
     assert (shot.exposure_time, shot.f_number) == (1 / 32, 4)
     assert shot_info(metadata({TIME: IFDRational(1, 30), 0x9201: IFDRational(5, 1)})).exposure_time == 1 / 30
 
 
-def test_a_sensitivity_beyond_sixteen_bits_is_read_from_the_long_tag():
+def test_iso_above_65535_is_read_from_the_long_tag():
     assert shot_info(metadata({ISO: 65535, 0x8832: 102_400})).iso == 102_400
     assert shot_info(metadata({ISO: 65535})).iso == 65535
 
 
 @pytest.mark.parametrize("digits", ["", "  ", "x", "-5", "²"])
-def test_odd_subseconds_are_passed_over(digits):
+def test_malformed_subseconds_are_ignored(digits):
     taken = shot_info(metadata({ORIGINAL: "2024:05:06 07:08:09", SUBSECONDS: digits})).taken
     assert taken == datetime(2024, 5, 6, 7, 8, 9)
 
@@ -124,6 +124,6 @@ def test_subseconds_never_round_into_the_next_second():
     assert taken == datetime(2024, 5, 6, 7, 8, 9, 999_999)
 
 
-def test_a_broken_original_time_falls_back_to_the_digitised_one():
+def test_malformed_original_time_falls_back_to_the_digitised():
     shot = shot_info(metadata({ORIGINAL: "0000:00:00 00:00:00", DIGITISED: "2024:05:06 07:08:09"}))
     assert shot.taken == datetime(2024, 5, 6, 7, 8, 9)

@@ -69,7 +69,7 @@ def test_every_sixteen_bit_value_rounds_to_its_nearest_eight_bit_level():
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
-def test_deep_pixels_become_eight_bits_where_the_format_has_no_more(suffix):
+def test_deep_pixels_are_rounded_for_eight_bit_formats(suffix):
     eight = encode_picture(photo(), suffix)
     assert encode_picture(photo().astype(np.uint16) * 257, suffix) == eight
     assert encode_picture(photo().astype(np.float32) / 255, suffix) == eight
@@ -101,7 +101,7 @@ def test_quality_sets_the_size():
 
 
 @pytest.mark.parametrize("quality", [0, 101, -5])
-def test_impossible_quality_is_refused(quality):
+def test_quality_out_of_range_is_refused(quality):
     assert f"quality is {quality}" in write_error(encode_picture, photo(), ".jpg", quality=quality)
 
 
@@ -115,25 +115,25 @@ def test_impossible_quality_is_refused(quality):
     ],
     ids=["grey", "alpha", "empty", "int64"],
 )
-def test_arrays_that_are_no_pictures_are_refused(pixels):
+def test_arrays_that_are_not_rgb_are_refused(pixels):
     assert "pixels" in write_error(encode_picture, pixels, ".png")
 
 
-def test_pixels_that_are_no_numbers_are_refused():
+def test_nan_pixels_are_refused():
     pixels = photo(dtype=np.float32)
     pixels[0, 0, 0] = np.nan
     assert "not finite" in write_error(encode_picture, pixels, ".tif")
 
 
 @pytest.mark.parametrize(("suffix", "width"), [(".webp", 16_384), (".jpg", 65_501)])
-def test_what_a_format_cannot_hold_is_refused_by_name(suffix, width):
+def test_pictures_too_wide_for_a_format_are_refused(suffix, width):
     sentence = write_error(encode_picture, np.zeros((1, width, 3), np.uint8), suffix)
     assert SUFFIXES[suffix] in sentence
     assert "write PNG or TIFF" in sentence
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.jpg", "deep.tif", "with space.webp", "夜.JPEG", "n" * 251 + ".png"])
-def test_the_file_appears_whole_and_alone(tmp_path, name):
+def test_write_leaves_only_the_whole_file(tmp_path, name):
     write_picture(tmp_path / name, photo())
     assert names(tmp_path) == [name]
     assert read_picture(tmp_path / name).pixels.shape == photo().shape
@@ -146,13 +146,13 @@ def test_the_file_has_the_usual_permissions(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["out", "out.", "out.bmp", "out.png.part", ".png"])
-def test_unknown_suffixes_are_refused_with_those_there_are(tmp_path, name):
+def test_unknown_suffixes_are_refused(tmp_path, name):
     sentence = write_error(check_output, tmp_path / name, overwrite=True)
     assert name in sentence
     assert ".jpg, .jpeg, .png, .tif, .tiff, .webp" in sentence
 
 
-def test_an_existing_file_is_kept_unless_asked(tmp_path):
+def test_existing_file_is_not_overwritten_unless_asked(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"mine")
     for function, arguments in ((check_output, ()), (write_picture, (photo(),))):
@@ -166,7 +166,7 @@ def test_an_existing_file_is_kept_unless_asked(tmp_path):
     assert names(tmp_path) == ["a.png"]
 
 
-def test_a_folder_and_a_missing_folder_are_refused(tmp_path):
+def test_write_refuses_a_folder_and_a_missing_folder(tmp_path):
     (tmp_path / "folder.png").mkdir()
     assert "is a folder" in write_error(check_output, tmp_path / "folder.png", overwrite=True)
     assert "is a folder" in write_error(check_output, tmp_path, overwrite=True)
@@ -174,24 +174,24 @@ def test_a_folder_and_a_missing_folder_are_refused(tmp_path):
     assert f"there is no folder {tmp_path / 'none'}" in missing
 
 
-def test_a_folder_closed_to_writing_is_refused(tmp_path, monkeypatch):
+def test_write_refuses_a_read_only_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     assert "closed to writing" in write_error(check_output, tmp_path / "a.png", overwrite=False)
 
 
-def test_a_pipe_is_not_replaced(tmp_path):
+def test_write_refuses_to_replace_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     assert "not a regular file" in write_error(write_picture, tmp_path / "pipe.png", photo(), overwrite=True)
 
 
-def test_impossible_paths_are_refused_in_a_sentence(tmp_path):
+def test_write_refuses_impossible_paths(tmp_path):
     assert "cannot be written" in write_error(write_picture, tmp_path / ("n" * 300 + ".png"), photo())
     assert "cannot be written" in write_error(write_picture, "a\0b.png", photo())
     assert repr("a\nb.bmp") in write_error(write_picture, "a\nb.bmp", photo())
     assert names(tmp_path) == []
 
 
-def test_a_link_is_written_through(tmp_path):
+def test_write_follows_a_symbolic_link(tmp_path):
     (tmp_path / "there").mkdir()
     target, link = tmp_path / "there" / "real.png", tmp_path / "link.png"
     target.write_bytes(b"old")
@@ -201,7 +201,7 @@ def test_a_link_is_written_through(tmp_path):
     np.testing.assert_array_equal(read_picture(target).pixels, photo())
 
 
-def test_a_file_that_appears_meanwhile_is_not_touched(tmp_path, monkeypatch):
+def test_write_does_not_replace_a_file_that_appears_meanwhile(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
 
     encode = write_module.encode_in_parts
@@ -220,14 +220,14 @@ def no_links(*_):
     raise PermissionError(1, "Operation not permitted")
 
 
-def test_without_hard_links_the_file_is_written_all_the_same(tmp_path, monkeypatch):
+def test_write_works_without_hard_links(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "link", no_links)
     write_picture(tmp_path / "a.png", photo())
     np.testing.assert_array_equal(read_picture(tmp_path / "a.png").pixels, photo())
     assert names(tmp_path) == ["a.png"]
 
 
-def test_without_hard_links_a_file_that_appears_meanwhile_is_not_touched(tmp_path, monkeypatch):
+def test_write_without_hard_links_does_not_replace_a_file(tmp_path, monkeypatch):
     def appear_then_fail(_, target):
         Path(target).write_bytes(b"someone else's")
         no_links()
@@ -249,7 +249,7 @@ def full_disk(*_, **__):
 @pytest.mark.parametrize("step", ["link", "replace"])
 @pytest.mark.parametrize(("failure", "raised"), [(interrupt, KeyboardInterrupt), (full_disk, OutputError)])
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_nothing_is_left_behind_when_moving_fails(tmp_path, monkeypatch, step, failure, raised, overwrite):
+def test_failed_move_leaves_no_file(tmp_path, monkeypatch, step, failure, raised, overwrite):
     if step == "link" and overwrite:
         step = "replace"
     monkeypatch.setattr(os, "link", failure if step == "link" else no_links)
@@ -260,7 +260,7 @@ def test_nothing_is_left_behind_when_moving_fails(tmp_path, monkeypatch, step, f
 
 
 @pytest.mark.parametrize(("failure", "raised"), [(interrupt, KeyboardInterrupt), (full_disk, OutputError)])
-def test_nothing_is_left_behind_when_writing_fails(tmp_path, monkeypatch, failure, raised):
+def test_failed_write_leaves_no_file(tmp_path, monkeypatch, failure, raised):
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     real_open = open
@@ -304,13 +304,13 @@ def test_dash_writes_to_standard_output(monkeypatch, options, kind):
     assert Image.open(io.BytesIO(stream.getvalue())).format == kind
 
 
-def test_a_terminal_gets_no_picture(monkeypatch):
+def test_terminal_output_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Stdout(io.BytesIO()))
     monkeypatch.setattr(Stdout, "terminal", True)
     assert "terminal" in write_error(check_output, "-", overwrite=False)
 
 
-def test_a_closed_pipe_is_a_sentence(monkeypatch):
+def test_closed_pipe_is_reported(monkeypatch):
     class Closed(io.BytesIO):
         def write(self, _):
             raise BrokenPipeError(32, "Broken pipe")
