@@ -240,12 +240,12 @@ def changed(**tensors):
     return make_weights().tensors | {name.replace("__", "."): tensor for name, tensor in tensors.items()}
 
 
-def raw_tensor(kind):
-    """A weights file with one tensor of four bytes, of a number format that numpy does not have."""
+def raw_tensor(kind, shape, size=4):
+    """A weights file of one tensor with a dtype and a shape as its header has them."""
     names = {"__metadata__": {"lightfuse": '{"model": "paper"}'}}
-    names["x"] = {"dtype": kind, "shape": [2 if kind == "BF16" else 4], "data_offsets": [0, 4]}
+    names["x"] = {"dtype": kind, "shape": shape, "data_offsets": [0, size]}
     header = json.dumps(names).encode()
-    return struct.pack("<Q", len(header)) + header + bytes(4)
+    return struct.pack("<Q", len(header)) + header + bytes(size)
 
 
 NAN = np.array([0.1, np.nan, 0.2], np.float32)
@@ -258,6 +258,12 @@ BAD_WEIGHTS = {
     "a picture": (png_claiming(5, 5), "is not a readable weights file"),
     "someone else's": (save({"w": NAN}), "does not say which model it belongs to"),
     "header no JSON": (weights_bytes(lightfuse="{"), "has a damaged header"),
+    "header nested too deeply": (weights_bytes(lightfuse="[" * 100_000), "has a damaged header"),
+    "configuration nested too deeply": (
+        weights_bytes(lightfuse='{"model": "paper", "config": ' + '{"a":' * 100_000),
+        "has a damaged header",
+    ),
+    "an impossible shape": (raw_tensor("F32", [0, 2**62], 0), "(a tensor has an impossible shape)"),
     "header a list": (weights_bytes(lightfuse="[]"), "has a damaged header"),
     "header without a model": (weights_bytes(lightfuse='{"notes": {}}'), "has a damaged header"),
     "notes no mapping": (weights_bytes(lightfuse='{"model": "paper", "notes": 3}'), "has a damaged header"),
@@ -271,8 +277,8 @@ BAD_WEIGHTS = {
     "a tensor too many": (weights_bytes(changed(extra=NAN)), "has an unexpected tensor 'extra'"),
     "not a number": (weights_bytes(changed(filtering__mix__bias=NAN)), "must hold finite float32 numbers"),
     "doubles": (weights_bytes(changed(filtering__mix__bias=np.zeros(3))), "must hold finite float32 numbers"),
-    "bfloat16": (raw_tensor("BF16"), "numbers that are not float32"),
-    "float8": (raw_tensor("F8_E4M3"), "numbers that are not float32"),
+    "bfloat16": (raw_tensor("BF16", [2]), "numbers that are not float32"),
+    "float8": (raw_tensor("F8_E4M3", [4]), "numbers that are not float32"),
 }
 
 

@@ -85,8 +85,9 @@ def read_weights(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         if any(tensor.dtype.kind == "V" for tensor in tensors.values()):  # Such as bfloat16.
             raise TypeError
-    except (SafetensorError, OSError) as error:
-        reason = " ".join(str(error).split())
+    except (SafetensorError, OSError, ValueError) as error:
+        # numpy raises ValueError, with a page of detail, for a shape that no array can have.
+        reason = "a tensor has an impossible shape" if isinstance(error, ValueError) else " ".join(str(error).split())
         raise WeightsError(
             f"{str(path)!r} is not a readable weights file ({reason}); export or train it again"
         ) from None
@@ -107,7 +108,7 @@ def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> 
         return Weights(str(fields["model"]), tensors, dict(fields.get("notes", {})), config)
     except WeightsError as error:
         raise WeightsError(f"{str(path)!r} cannot be used: {error}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):  # The last: JSON nested too deeply.
         raise WeightsError(f"{str(path)!r} has a damaged header; export or train it again") from None
 
 
