@@ -1,8 +1,10 @@
 """LightFuse: an under- and an over-exposed photograph of one scene, fused into a single well-exposed picture."""
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # Type checkers take it for true; importing typing would take longer than all the rest.
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from lightfuse.errors import (
         DataError,
         LightFuseError,
@@ -44,7 +46,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name when it is first asked for, so that ``import lightfuse`` costs nothing."""
     if name in __all__:
         from importlib import import_module

@@ -1,5 +1,6 @@
-"""Which commands a command line loads."""
+"""The program itself: which commands it loads, interrupts while it loads them, and a full standard output."""
 
+import os
 import subprocess
 import sys
 
@@ -33,3 +34,43 @@ def test_without_a_command_all_are_loaded(words):
     commands, _ = loaded(*words)
     assert commands[0] == "fuse"
     assert {"batch", "import-keras", "train", "serve"} < set(commands)
+
+
+_INTERRUPTED = """
+import sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+from lightfuse.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["lightfuse.cli.app", "lightfuse.errors", "signal"])
+def test_interrupt_while_modules_are_imported_is_one_line(module):
+    done = subprocess.run([sys.executable, "-c", _INTERRUPTED, module], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "lightfuse: interrupted; nothing half-written is left\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [("--version",), ("--help",), ("fuse", "--help"), ("doctor",)])
+def test_full_standard_output_is_one_line(words):
+    with open("/dev/full", "wb") as full:
+        program = [sys.executable, "-m", "lightfuse", *words]
+        done = subprocess.run(program, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "lightfuse: standard output cannot be written: No space left on device\n"
+
+
+def test_reader_of_the_version_may_have_left():
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = [sys.executable, "-m", "lightfuse", "--version"]
+    done = subprocess.run(program, check=False, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -1,6 +1,8 @@
 """The ``lightfuse`` program: its commands, its exit codes, and how it says that something went wrong."""
 
+import errno
 import io
+import os
 import signal
 import sys
 from types import FrameType
@@ -21,7 +23,10 @@ def main() -> NoReturn:
     if sys.argv[1:] == ["--version"]:  # Answered before the commands are loaded: scripts ask often.
         from lightfuse import __version__
 
-        print(f"lightfuse {__version__}")
+        try:
+            print(f"lightfuse {__version__}", flush=True)
+        except OSError as error:
+            _discard_output(error)
         sys.exit(DONE)
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
@@ -32,6 +37,10 @@ def main() -> NoReturn:
         from lightfuse.cli.commands import application
 
         application(sys.argv[1:])()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _discard_output(error)
     except LightFuseError as error:
         _say(str(error))
         sys.exit(BAD_INPUT)
@@ -42,6 +51,15 @@ def main() -> NoReturn:
         _say("interrupted; nothing half-written is left")
         sys.exit(INTERRUPTED)
     sys.exit(DONE)
+
+
+def _discard_output(error: OSError) -> None:
+    """Report that standard output cannot be written, unless its reader has left, and exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Otherwise Python tries to write again at exit.
+    if isinstance(error, BrokenPipeError):
+        sys.exit(DONE)
+    _say(f"standard output cannot be written: {error.strerror}")
+    sys.exit(BAD_INPUT)
 
 
 def _say(sentence: str) -> None:
