@@ -52,6 +52,14 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise cannot_write(path, error) from None
 
 
+def make_folder(folder: str | os.PathLike[str]) -> None:
+    """Make a folder and its parents where they do not exist; raises OutputError where that is not possible."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {display_name(folder)} cannot be made: {error.strerror}") from None
+
+
 def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview], *, overwrite: bool) -> None:
     """Write the parts, one after the other, under a temporary name (``.part``) beside `path`, then move them there.
 

@@ -148,7 +148,7 @@ def test_a_table_is_not_replaced_unless_asked(refused, lightfuse_program, data, 
     output = data / "table"
     (data / f"table.{suffix}").write_text("old")
     sentence = refused(data, "evaluate", "--data", data, "-o", output)
-    assert sentence == f"{str(data / f'table.{suffix}')!r} already exists; give --overwrite to replace it"
+    assert sentence == f"{data / f'table.{suffix}'} already exists; give --overwrite to replace it"
     assert lightfuse_program("evaluate", "--data", data, "-o", output, "--overwrite").code == 0
     assert (data / f"table.{suffix}").read_text(encoding="utf-8") != "old"
 

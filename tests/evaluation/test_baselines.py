@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lightfuse.errors import LightFuseError, PictureError
-from lightfuse.evaluation.baselines import METHODS, average, enfuse, enfuse_available, mertens
+from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, mertens
 
 
 @pytest.fixture
@@ -55,10 +55,6 @@ def test_one_exposure_or_two_sizes_are_refused(method, exposures: list[np.ndarra
         method(exposures[:1])
     with pytest.raises(PictureError, match="64×40, 64×48"):
         method([exposures[0], exposures[1][:40]])
-
-
-def test_methods_are_found_by_name() -> None:
-    assert dict(METHODS) == {"mertens": mertens, "average": average, "enfuse": enfuse}
 
 
 def install_enfuse(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,28 +52,25 @@ def test_one_scene_or_an_infinite_score_has_no_interval() -> None:
     assert str(table.mean("ours", "PSNR")) == "inf"
 
 
-def test_markdown_has_a_row_a_method(table: ScoreTable) -> None:
+def test_markdown_has_a_row_for_each_scene_and_method_and_each_mean(table: ScoreTable) -> None:
     assert table.to_markdown() == (
-        "| method | PSNR | SSIM |\n"
-        "| --- | --- | --- |\n"
-        "| ours | 23 ± 9 | 0.9 ± 0 |\n"
-        "| theirs | 18 ± 1.2 | – |\n"
+        "| scene | method | PSNR | SSIM |\n"
+        "| --- | --- | --- | --- |\n"
+        "| dawn | ours | 20 | 0.9 |\n"
+        "| dawn | theirs | 18 | – |\n"
+        "| noon | ours | 22 | 0.9 |\n"
+        "| noon | theirs | 18.5 | – |\n"
+        "| dusk | ours | 27 | 0.9 |\n"
+        "| dusk | theirs | 17.5 | – |\n"
+        "| **mean** | ours | 23 ± 9 | 0.9 ± 0 |\n"
+        "| **mean** | theirs | 18 ± 1.2 | – |\n"
     )  # fmt: skip
-
-
-def test_markdown_per_scene_ends_with_the_means(table: ScoreTable) -> None:
-    lines = table.to_markdown(per_scene=True).splitlines()
-    assert lines[0] == "| scene | method | PSNR | SSIM |"
-    assert lines[2] == "| dawn | ours | 20 | 0.9 |"
-    assert lines[3] == "| dawn | theirs | 18 | – |"
-    assert lines[-1] == "| **mean** | theirs | 18 ± 1.2 | – |"
-    assert len(lines) == 2 + 6 + 2
 
 
 def test_bars_in_names_are_escaped() -> None:
     table = ScoreTable()
     table.add("a|b", "ours", {"PSNR": 1.0})
-    assert "| a\\|b | ours |" in table.to_markdown(per_scene=True)
+    assert "| a\\|b | ours |" in table.to_markdown()
 
 
 def test_csv_reads_back_at_full_precision(table: ScoreTable) -> None:
@@ -127,6 +124,5 @@ def test_scenes_above_a_limit_are_listed_highest_first(ranked: ScoreTable) -> No
     assert ranked.scenes_above("ours", "chroma", 1.2) == []
 
 
-def test_markdown_per_scene_ends_with_the_worst_scenes(ranked: ScoreTable) -> None:
-    assert ranked.to_markdown(per_scene=True).splitlines()[-1] == "| **worst** | ours | 18 (night) | 0.5 (noon) |"
-    assert "worst" not in ranked.to_markdown()
+def test_markdown_ends_with_the_worst_scenes(ranked: ScoreTable) -> None:
+    assert ranked.to_markdown().splitlines()[-1] == "| **worst** | ours | 18 (night) | 0.5 (noon) |"

@@ -15,7 +15,7 @@ from lightfuse.training.loop import learning_rate, train
 from lightfuse.training.losses import ReferenceLosses, ssim
 from lightfuse.training.paper import PatchSampler, choose_pair
 from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare
-from lightfuse.training.settings import TrainSettings, read_settings
+from lightfuse.training.settings import TrainSettings, choose_settings
 
 TINY = TrainSettings(
     steps=6, batch=2, patch=32, learning_rate=0.01, warmup=1, validate_every=2, log_every=1, near_pairs=0.0, threads=1
@@ -143,7 +143,7 @@ def test_best_weights_store_their_validation_scores(data, tmp_path):
     best = read_weights(train(data, tmp_path / "run", TINY))
     assert best.model == "paper"
     assert float(best.notes["validation_psnr"]) > 0
-    assert read_settings(tmp_path / "run" / "settings.json") == TINY
+    assert choose_settings(tmp_path / "run" / "settings.json") == TINY
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
@@ -176,12 +176,12 @@ def test_invalid_settings_are_refused_by_name(word, sentence):
 def test_settings_from_a_file(tmp_path):
     path = tmp_path / "settings.toml"
     path.write_text('model = "paper-wide"\nsteps = 12\nflips = false\n')
-    settings = read_settings(path)
+    settings = choose_settings(path)
     assert (settings.model, settings.steps, settings.flips) == ("paper-wide", 12, False)
     assert settings.override(["steps=13"]).steps == 13
     path.write_text("steps = = 3")
     with pytest.raises(DataError, match="not valid"):
-        read_settings(path)
+        choose_settings(path)
 
 
 def test_paper_model_needs_references(tmp_path):

@@ -2,15 +2,15 @@
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lightfuse.cli.printing import show
-from lightfuse.errors import DataError, OutputError
+from lightfuse.errors import DataError
 from lightfuse.evaluation.evaluate import report
 from lightfuse.evaluation.tables import ScoreTable
+from lightfuse.system import check_writable, write_atomically
 
 _MAX_PIXELS = 500_000_000
 
@@ -30,15 +30,7 @@ def parse_size(text: str) -> tuple[int, int] | None:
 def check_table_output(output: Path, *, overwrite: bool) -> None:
     """Raise OutputError, before any work, unless both files of a table can be written."""
     for path in _files(output):
-        if path.is_dir():
-            raise OutputError(f"{str(path)!r} is a folder; give another name")
-        if os.path.exists(path) and not overwrite:
-            raise OutputError(f"{str(path)!r} already exists; give --overwrite to replace it")
-    folder = output.absolute().parent
-    if not folder.is_dir():
-        raise OutputError(f"there is no folder {str(output.parent)!r}; create it first")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"the folder {str(output.parent)!r} is closed to writing; give another")
+        check_writable(path, overwrite=overwrite)
 
 
 def column_names(paths: Sequence[Path], taken: Collection[str]) -> dict[str, Path]:
@@ -50,14 +42,7 @@ def column_names(paths: Sequence[Path], taken: Collection[str]) -> dict[str, Pat
 def save_table(table: ScoreTable, output: Path) -> None:
     """Write every score as CSV, and the report of scenes, means and worst scenes as Markdown."""
     for path, text in zip(_files(output), (table.to_csv(), report(table)), strict=True):
-        part = path.with_name(path.name + ".part")
-        try:
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from None
-        finally:
-            part.unlink(missing_ok=True)
+        write_atomically(path, [text.encode()], overwrite=True)
 
 
 def print_table(table: ScoreTable, *, quiet: bool, as_json: bool) -> None:

@@ -3,17 +3,13 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.metrics.pictures import Floats, Picture, as_unit
-
-Method = Callable[[Sequence[Picture]], Floats]
-"""Fuses exposures, from dark to bright, into RGB, H×W×3, float32 in [0, 1]."""
 
 
 def mertens(exposures: Sequence[Picture]) -> Floats:
@@ -65,10 +61,6 @@ def enfuse(exposures: Sequence[Picture]) -> Floats:
             last_line = (run.stderr.strip().splitlines() or ["no message"])[-1]
             raise LightFuseError(f"enfuse failed (exit code {run.returncode}): {last_line}")
         return _read_unit(fused)
-
-
-METHODS: Mapping[str, Method] = MappingProxyType({"mertens": mertens, "average": average, "enfuse": enfuse})
-"""The baselines by name; "enfuse" raises where `enfuse_available()` is false."""
 
 
 def _checked(exposures: Sequence[Picture]) -> list[Floats]:

@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
-from lightfuse.errors import DataError, OutputError
+from lightfuse.errors import DataError
 from lightfuse.evaluation.evaluate import Result, Scene
 from lightfuse.evaluation.tables import markdown_table
 from lightfuse.images import write_picture
 from lightfuse.metrics.pictures import to_eight_bits
 from lightfuse.sheets import shrink
-from lightfuse.system import already_exists, write_atomically
+from lightfuse.system import already_exists, make_folder, write_atomically
 
 LONG_SIDE = 1600
 """Pixels that results are shrunk to."""
@@ -83,7 +83,7 @@ class BlindTest:
             secrets.SystemRandom().shuffle(names)
             pair = BlindPair(secrets.token_hex(6), scene.name, *names)
             self._pairs.append(pair)
-            _make_folder(self.folder / "pairs")
+            make_folder(self.folder / "pairs")
             for side, name in zip("ab", names, strict=True):
                 picture = shrink(to_eight_bits(results[name].picture), LONG_SIDE, LONG_SIDE)
                 path = self.folder / "pairs" / f"{pair.id}-{side}.jpg"
@@ -93,7 +93,7 @@ class BlindTest:
         """Write the page, which shows the pairs in random order, and the key; raises OutputError as `add` does."""
         secrets.SystemRandom().shuffle(self._pairs)
         page = resources.files("lightfuse.evaluation").joinpath("blind.html").read_text(encoding="utf-8")
-        _make_folder(self.folder)
+        make_folder(self.folder)
         page = page.replace('["PAIRS"]', json.dumps([pair.id for pair in self._pairs]))
         write_atomically(self.folder / "index.html", [page.encode()], overwrite=self._overwrite)
         key = json.dumps({"pairs": [asdict(pair) for pair in self._pairs]}, indent=1)
@@ -154,10 +154,3 @@ def _read_answers(path: Path) -> dict[str, str]:
     if not set(answers.values()) <= set(VOTES):
         raise DataError(f"{str(path)!r} holds answers other than {', '.join(VOTES)}; download it from the page again")
     return answers
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {str(folder)!r}: {error.strerror}") from None

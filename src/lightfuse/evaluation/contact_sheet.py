@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.errors import OutputError
 from lightfuse.evaluation.evaluate import Result, Scene
 from lightfuse.images import write_picture
 from lightfuse.metrics.colour import delta_e_2000, rgb_to_lab
 from lightfuse.metrics.pictures import Picture, to_eight_bits
 from lightfuse.sheets import Cell, Pixels, colour_bar, framed, heading, row_of, shrink, stack
+from lightfuse.system import make_folder
 
 LARGEST_ERROR = 25.0
 """ΔE2000 from which on an error map is at its brightest."""
@@ -59,10 +59,7 @@ class ContactSheets:
             self._write(self.folder / f"worst-{name}.jpg", stack([self._rows[scene] for scene in scenes]))
 
     def _write(self, path: Path, picture: Pixels) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot make the folder {str(path.parent)!r}: {error.strerror}") from None
+        make_folder(path.parent)
         write_picture(path, picture, quality=_QUALITY, overwrite=self._overwrite)
 
 

@@ -228,7 +228,7 @@ def report(table: ScoreTable) -> str:
         colourful = table.scenes_above(method, "chroma to inputs", LARGEST_CHROMA_RATIO)
         rows.append([method, ", ".join(table.worst_scenes(method)), ", ".join(colourful) or "none"])
     heading = ["method", "worst scenes by mean rank", f"chroma above {LARGEST_CHROMA_RATIO:g} of the better input"]
-    return f"{table.to_markdown(per_scene=True)}\n{markdown_table(heading, rows)}"
+    return f"{table.to_markdown()}\n{markdown_table(heading, rows)}"
 
 
 def read_scene(bracket: BracketFolder, protocol: Protocol = DEFAULT_PROTOCOL) -> Scene:

@@ -89,25 +89,18 @@ class ScoreTable:
                 ranks.setdefault(scene, []).append(better / len(bad))
         return sorted(ranks, key=lambda scene: -math.fsum(ranks[scene]) / len(ranks[scene]))[:count]
 
-    def to_markdown(self, *, per_scene: bool = False) -> str:
-        """Return a Markdown table of the means, a row a method; with `per_scene`, first a row a scene and method.
-
-        With `per_scene`, where the badness of measures is known, the last rows are the methods' worst scores.
-        """
-        heading = ["method", *self.measures]
-        means = [[method, *(str(self.mean(method, measure)) for measure in self.measures)] for method in self.methods]
-        if not per_scene:
-            return markdown_table(heading, means)
+    def to_markdown(self) -> str:
+        """Return a Markdown table: a row per scene and method, then means and, where badness is known, worst scores."""
         rows = [
             [scene, method, *(_number(row.get(measure, math.nan)) for measure in self.measures)]
             for (scene, method), row in self._rows.items()
         ]
-        rows += [["**mean**", *row] for row in means]
+        cells: dict[str, Callable[[str, str], str]] = {"mean": lambda method, measure: str(self.mean(method, measure))}
         if self._badness:
-            rows += [
-                ["**worst**", method, *(self._worst_cell(method, m) for m in self.measures)] for method in self.methods
-            ]
-        return markdown_table(["scene", *heading], rows)
+            cells["worst"] = self._worst_cell
+        for name, cell in cells.items():
+            rows += [[f"**{name}**", method, *(cell(method, m) for m in self.measures)] for method in self.methods]
+        return markdown_table(["scene", "method", *self.measures], rows)
 
     def to_csv(self) -> str:
         """Return every score as CSV, a row a scene and method, at full precision; a missing score is left empty."""

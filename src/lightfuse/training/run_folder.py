@@ -21,7 +21,7 @@ from lightfuse.errors import DataError
 from lightfuse.models import Model, save_weights, to_weights
 from lightfuse.system import write_atomically
 from lightfuse.training.objective import MEASURES, Validation
-from lightfuse.training.settings import TrainSettings, read_settings
+from lightfuse.training.settings import TrainSettings, choose_settings
 
 Points = list[tuple[float, float]]
 """(step, value), both finite, in the order of the steps."""
@@ -138,7 +138,7 @@ class RunFolder:
 
     def _check_same_settings(self) -> None:
         path = self.path / "settings.json"
-        if path.exists() and read_settings(path) != self._settings:
+        if path.exists() and choose_settings(path) != self._settings:
             raise DataError(f"the run in {str(self.path)!r} had other settings; resume it with its own settings.json")
 
 

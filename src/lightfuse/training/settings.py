@@ -221,11 +221,6 @@ def choose_settings(path: Path | None = None, words: Sequence[str] = ()) -> Trai
     return _replaced(default_settings(str(both.get("model", "paper"))), {**both, "architecture": architecture})
 
 
-def read_settings(path: Path) -> TrainSettings:
-    """A file's settings (see `choose_settings`)."""
-    return choose_settings(path)
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
