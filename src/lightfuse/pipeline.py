@@ -142,10 +142,15 @@ def fuse_bracket(
     """
     bracket = _align(bracket, fuser, options)
     selection = _select(bracket, fuser, options)
-    step = _PairFusion(fuser, options.deghost, in_place=not keep_frames)
-    picture = fuse_selection(selection, bracket.pixels, step.fuse)
+    selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
+
+    def fuse_pair(under: Array, over: Array) -> Array:
+        in_place = not keep_frames and under.flags.c_contiguous and under.flags.writeable
+        return fuser(under, over, out=under if in_place else None)
+
+    picture = fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
     picture = _apply_look(picture, fuser, options)
-    return FusedBracket(picture, bracket, selection, step.ghosts, (*bracket.notes, *step.notes))
+    return FusedBracket(picture, bracket, selection, ghosts, (*bracket.notes, *notes))
 
 
 def import_steps(options: FuseOptions) -> None:
@@ -182,32 +187,16 @@ def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Selection:
     return select_exposures(bracket.pixels, fuser)
 
 
-class _PairFusion:
-    """Deghosts and fuses two frames at a time; keeps the motion masks and notes."""
+def _deghost(
+    frames: list[Array], fuser: Fuser, effort: Effort
+) -> tuple[list[Array], list[NDArray[np.uint8]], list[str]]:
+    """The frames as one moment shows them, the motion masks, and notes."""
+    if effort == "off":
+        return frames, [], []
+    from lightfuse.deghost import deghost_bracket
 
-    def __init__(self, fuser: Fuser, deghost: Effort, *, in_place: bool) -> None:
-        self.ghosts: list[NDArray[np.uint8]] = []
-        self.notes: list[str] = []
-        self._fuser = fuser
-        self._deghost = deghost
-        self._in_place = in_place
-
-    def fuse(self, under: Array, over: Array) -> Array:
-        under, over = self._without_ghosts(under, over)
-        in_place = self._in_place and under.flags.c_contiguous and under.flags.writeable
-        return self._fuser(under, over, out=under if in_place else None)
-
-    def _without_ghosts(self, under: Array, over: Array) -> tuple[Array, Array]:
-        if self._deghost == "off":
-            return under, over
-        from lightfuse.deghost import deghost
-
-        result = deghost(under, over, mode=self._deghost, threads=self._fuser.threads)
-        if result.mask is not None:
-            self.ghosts.append(result.mask)
-        if result.mask is not None or self._deghost == "always":
-            self.notes += [note for note in result.notes if note not in self.notes]
-        return result.under, result.over
+    result = deghost_bracket(frames, mode=effort, threads=fuser.threads)
+    return result.frames, result.masks, result.notes if result.masks or effort == "always" else []
 
 
 def _apply_look(picture: Array, fuser: Fuser, options: FuseOptions) -> Array:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from builders.motion import HEIGHT, WIDTH, Moved, moved, rms, room, with_disc
 
-from lightfuse.deghost import deghost
+from lightfuse.deghost import deghost, ghost_overlay
 from lightfuse.errors import LightFuseError, PictureError
 from tools.synthetic import Camera, Scene, sample_pair
 
@@ -19,7 +19,7 @@ def photographed(light, evs, bits=8):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize(("evs", "bits"), [((-1, 1), 8), ((-3, 3), 8), ((-3, 3), 16), ((-3, 1), 8)])
-def test_where_nothing_moved_the_very_same_arrays_come_back(seed, evs, bits):
+def test_deghost_ignores_static_scene(seed, evs, bits):
     under, over = photographed(room(seed), evs, bits)
     result = deghost(under, over, mode="always")
     assert result.under is under
@@ -28,7 +28,7 @@ def test_where_nothing_moved_the_very_same_arrays_come_back(seed, evs, bits):
     assert result.share == 0
 
 
-def test_what_moved_is_found_and_nothing_far_from_it(pair):
+def test_deghost_masks_the_moving_object_only(pair):
     result = deghost(pair.under, pair.over)
     assert result.mask is not None
     assert result.mask.dtype == np.uint8
@@ -39,14 +39,14 @@ def test_what_moved_is_found_and_nothing_far_from_it(pair):
     assert 0.5 < result.score <= 1
 
 
-def test_under_shows_overs_moment_when_over_speaks(pair):
+def test_deghost_from_over_predicts_under(pair):
     result = deghost(pair.under, pair.over, base="over")
     assert result.over is pair.over
     assert rms(pair.under, pair.under_then, pair.spoilt) > 10
     assert rms(result.under, pair.under_then, pair.spoilt) < 3
 
 
-def test_over_shows_unders_moment_when_under_speaks(pair):
+def test_deghost_from_under_predicts_over(pair):
     result = deghost(pair.under, pair.over, base="under")
     assert result.under is pair.under
     before = rms(pair.over, pair.over_then, pair.spoilt)
@@ -54,7 +54,7 @@ def test_over_shows_unders_moment_when_under_speaks(pair):
     assert rms(result.over, pair.over_then, pair.spoilt) < before / 8
 
 
-def test_pixels_outside_the_mask_stay_bit_for_bit(pair):
+def test_deghost_keeps_pixels_outside_the_mask_exactly(pair):
     for base in ("under", "over"):
         result = deghost(pair.under, pair.over, base=base)
         outside = result.mask == 0
@@ -62,7 +62,7 @@ def test_pixels_outside_the_mask_stay_bit_for_bit(pair):
         assert np.array_equal(result.over[outside], pair.over[outside])
 
 
-def test_the_frames_given_are_not_changed(pair):
+def test_deghost_does_not_change_its_inputs(pair):
     under, over = pair.under.copy(), pair.over.copy()
     deghost(under, over, base="under")
     deghost(under, over, base="over")
@@ -70,7 +70,7 @@ def test_the_frames_given_are_not_changed(pair):
     assert np.array_equal(over, pair.over)
 
 
-def test_edges_of_the_mask_are_soft(pair):
+def test_mask_has_soft_edges(pair):
     mask = deghost(pair.under, pair.over).mask
     steps = np.abs(np.diff(mask.astype(int), axis=1))
     assert mask.max() == 255
@@ -78,7 +78,7 @@ def test_edges_of_the_mask_are_soft(pair):
 
 
 @pytest.mark.parametrize("bits", [16, 32])
-def test_every_dtype_gives_the_same_picture(pair, bits):
+def test_deghost_gives_the_same_picture_for_every_dtype(pair, bits):
     fine = moved(0.1, bits=16)
     under, over = fine.under, fine.over
     if bits == 32:
@@ -90,8 +90,8 @@ def test_every_dtype_gives_the_same_picture(pair, bits):
     assert np.abs(result.under[pair.spoilt].astype(np.float64) * scale - eight[pair.spoilt]).mean() < 1
 
 
-def test_the_clipped_frame_does_not_speak_by_itself():
-    """A dim disc before the bright window, white in over: by over's word there would be a flat hole."""
+def test_clipped_frame_is_not_the_source():
+    """A dim disc before the bright window, white in over: with over as the source there would be a flat hole."""
     hidden = moved(0.03, (-2, 3), places=((110, 60), (150, 60)))
     assert (hidden.over[hidden.spoilt & (hidden.under_then.min(-1) > 150)] > 250).mean() > 0.5
     result = deghost(hidden.under, hidden.over)
@@ -99,14 +99,14 @@ def test_the_clipped_frame_does_not_speak_by_itself():
     assert rms(result.over, hidden.over_then, hidden.spoilt) < rms(hidden.over, hidden.over_then, hidden.spoilt) / 4
 
 
-def test_a_clipped_base_is_overridden_only_if_it_may_be():
+def test_clipped_base_is_overridden_only_if_allowed():
     hidden = moved(0.03, (-2, 3), places=((110, 60), (150, 60)))
     assert deghost(hidden.under, hidden.over, base="over").over is not hidden.over
     assert deghost(hidden.under, hidden.over, base="over", override=False).over is hidden.over
 
 
-def test_a_hole_is_filled_from_around_it():
-    """Over must speak, and is clipped where the dim disc was: no trace of the disc may stay in under."""
+def test_hole_is_filled_from_its_surroundings():
+    """Over must be the source, and is clipped where the dim disc was: no trace of the disc may remain in under."""
     hidden = moved(0.03, (-2, 3), places=((110, 60), (150, 60)))
     result = deghost(hidden.under, hidden.over, base="over", override=False)
     disc = with_disc(room(), (110, 60), 0.03)[1] & (hidden.over.min(-1) >= 252)
@@ -116,8 +116,8 @@ def test_a_hole_is_filled_from_around_it():
     assert abs(float(result.under[disc].mean()) - expected) < 0.25 * expected
 
 
-def test_where_over_is_clipped_unders_detail_stays():
-    """Over speaks before the window: under's sky around the disc, which over cannot show, must not turn flat."""
+def test_under_keeps_its_detail_where_over_is_clipped():
+    """Over is the source before the window: under's sky around the disc, clipped in over, must not turn flat."""
     hidden = moved(0.03, (-2, 3), places=((110, 60), (150, 60)))
     result = deghost(hidden.under, hidden.over, base="over", override=False)
     disc = _near(with_disc(room(), (110, 60), 0.03)[1], 1)
@@ -126,7 +126,7 @@ def test_where_over_is_clipped_unders_detail_stays():
     assert np.abs(result.under[sky].astype(int) - hidden.under[sky]).mean() < 2
 
 
-def test_auto_leaves_alone_what_gains_nothing_and_always_does_not():
+def test_mode_auto_leaves_frames_of_different_scenes():
     """Two frames of different scenes disagree nearly everywhere: no ghost."""
     under, _ = sample_pair(WIDTH, HEIGHT, seed=0)
     _, over = sample_pair(WIDTH, HEIGHT, seed=0)
@@ -148,13 +148,13 @@ def test_frames_with_nothing_in_common_are_left_with_a_note():
     assert "too few unclipped values" in result.notes[0]
 
 
-def test_the_number_of_threads_changes_nothing(pair):
+def test_deghost_does_not_depend_on_the_number_of_threads(pair):
     one, three = (deghost(pair.under, pair.over, base="under", threads=n) for n in (1, 3))
     assert np.array_equal(one.over, three.over)
     assert np.array_equal(one.mask, three.mask)
 
 
-def test_a_picture_larger_than_the_search_is_deghosted_too():
+def test_deghost_of_a_picture_larger_than_the_search():
     """1,500 × 1,000 is searched at half its size; odd sizes must fit as well."""
     light = Scene(0).render(1501, 1003)
     (first, at_first), (last, at_last) = (with_disc(light, place, 0.1, 90) for place in ((460, 690), (960, 700)))
@@ -165,7 +165,7 @@ def test_a_picture_larger_than_the_search_is_deghosted_too():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 7), (15, 40), (16, 16)])
-def test_tiny_frames_pass_through(size):
+def test_deghost_ignores_tiny_frames(size):
     rng = np.random.default_rng(0)
     under = rng.integers(0, 100, (*size, 3), dtype=np.uint8)
     over = (under * 2).astype(np.uint8)
@@ -185,15 +185,28 @@ def test_tiny_frames_pass_through(size):
         (np.full((40, 40, 3), np.nan, np.float32), np.zeros((40, 40, 3), np.float32), "NaN"),
     ],
 )
-def test_bad_frames_are_refused_in_a_sentence(under, over, told):
+def test_deghost_refuses_bad_frames(under, over, told):
     with pytest.raises(PictureError, match=told):
         deghost(under, over)
 
 
 @pytest.mark.parametrize("setting", [{"base": "middle"}, {"mode": "off"}, {"threads": 0}, {"threads": "2"}])
-def test_bad_settings_are_refused(pair, setting):
+def test_deghost_refuses_bad_options(pair, setting):
     with pytest.raises(LightFuseError, match="must be"):
         deghost(pair.under, pair.over, **setting)
+
+
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+def test_ghost_overlay_shows_the_mask_in_magenta(dtype, white):
+    frame = np.full((4, 6, 3), white, dtype)
+    mask = np.zeros((4, 6), np.uint8)
+    mask[:, :2] = 255
+    overlay = ghost_overlay(frame, mask)
+    assert overlay.dtype == np.uint8
+    assert (overlay[:, 2:] == 255).all()
+    assert overlay[0, 0, 0] == 255
+    assert overlay[0, 0, 1] < 128
+    assert (ghost_overlay(frame, None) == 255).all()
 
 
 def _near(mask, distance):

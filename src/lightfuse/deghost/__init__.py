@@ -1,7 +1,5 @@
-"""Ghosts: what moved between the exposures of a bracket, found and resolved so that one frame speaks."""
+"""Deghosting: what moved between the exposures of a bracket is found and taken from one of them."""
 
-from lightfuse.deghost.bracket import DeghostedBracket, deghost_bracket
-from lightfuse.deghost.deghost import Deghosted, deghost
-from lightfuse.deghost.overlay import ghost_overlay
+from lightfuse.deghost.deghost import Deghosted, DeghostedBracket, deghost, deghost_bracket, ghost_overlay
 
 __all__ = ["Deghosted", "DeghostedBracket", "deghost", "deghost_bracket", "ghost_overlay"]

@@ -1,26 +1,33 @@
-"""The intensity mapping of a pair: which value of over a value of under stands for, channel by channel.
+"""The intensity mapping of a pair: which value of over corresponds to a value of under, channel by channel.
 
 Estimated from the comparagram, the joint histogram of the two frames (Mann, Comparametric Equations, IEEE TIP 2000;
-Grossberg and Nayar, Determining the Camera Response from Images, PAMI 2003). Where things move the comparagram is
-scattered, so a value's vote counts by how closely its partners agree, and the mapping is smooth in stops: what moves,
-a minority, cannot bend it.
+Grossberg and Nayar, Determining the Camera Response from Images, PAMI 2003), of reduced frames. Moving objects scatter
+the comparagram, so a value is weighted by how closely its partners agree, and the mapping is smooth in stops: moving
+objects, a minority, cannot bend it.
 """
 
+import math
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.deghost.working import Floats
+from lightfuse.colorspace import linear_to_srgb, srgb_to_linear
 
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
+_REDUCED_PIXELS = 1_000_000  # ghosts worth removing are visible at this size
+_ROWS = 8
+
 WHITE = 0.98
-"""A value from here up may be clipped: it says "at least"."""
+"""A value from here up may be clipped: it is a lower bound."""
 BLACK = 1.5 / 255
-"""A value of under up to here is black: it says "at most"."""
+"""A value of under up to here is black: it is an upper bound."""
 
 _LEVELS = 256
 _FEWEST, _FEWEST_ROWS = 16, 6
@@ -31,45 +38,40 @@ _ROBUST_STOPS = 0.15
 _ROUNDS = 6
 _TABLE = 4096
 _SPREAD_FLOOR, _SPREAD_CAP = 0.004, 0.05
-_FAR = 128  # half levels; what lies farther off the mapping is beyond the cap
+_FAR = 128  # half levels; a larger distance from the mapping is beyond the cap
 
 
 @dataclass(frozen=True)
 class IntensityMap:
-    """One channel's mapping on the grid u = (i / 255)², finer in the dark, i = 0 … 255; all values in [0, 1].
+    """One channel's mapping on the grid u = (i / 255)², finer in the shadows, i = 0 … 255; all values in [0, 1].
 
-    ``over[i]`` is what u stands for in over: rising, 1 where over is clipped. ``spread[i]`` is the standard deviation
-    of over about it among pixels where nothing moves: noise of both frames, rounding, residual misalignment.
-    ``black`` is the median of what over shows where under is black.
+    ``over[i]`` is the value of over for u: monotonic, 1 where over is clipped. ``spread[i]`` is the standard deviation
+    of over about it among static pixels: noise of both frames, rounding, residual misalignment. ``black`` is the median
+    of over where under is black.
     """
 
     over: Doubles
     spread: Doubles
     black: float
 
-    @property
-    def under(self) -> Doubles:
-        """The grid: values of under."""
-        return GRID
-
     def forward(self, under: Doubles | Floats) -> Doubles:
-        """Values of over that stand for values of under."""
+        """Values of over for values of under."""
         return np.interp(np.sqrt(np.maximum(under, 0)), ROOTS, self.over)
 
     def backward(self, over: Doubles | Floats) -> Doubles:
-        """Values of under that stand for values of over; for white, the least of them."""
+        """Values of under for values of over; for white, the least of them."""
         rising = np.maximum.accumulate(self.over + np.arange(_LEVELS) * 1e-7)
         return np.interp(np.minimum(over, WHITE), rising, GRID)
 
     @property
     def stops(self) -> float:
-        """How many stops more light over got, read where it is half bright."""
+        """How many stops over was exposed longer, measured at half its range."""
         middle = float(np.interp(0.5, self.over + np.arange(_LEVELS) * 1e-7, GRID))
-        dark, bright = _linear(np.array([max(middle, 1e-4), 0.5]))
+        dark, bright = srgb_to_linear(np.array([max(middle, 1e-4), 0.5]))
         return float(np.log2(bright / dark))
 
     def slope(self, under: Doubles | Floats) -> Doubles:
-        """How many levels of over one level of under is worth: what its noise is multiplied by."""
+        """The derivative of over by under: by how much under's noise is amplified."""
         return np.interp(np.sqrt(np.maximum(under, 0)), ROOTS, np.gradient(self.over, GRID))
 
 
@@ -79,21 +81,52 @@ GRID: Doubles = ROOTS**2
 _HATS: Doubles = np.maximum(1 - np.abs(ROOTS[:, None] * (_KNOTS - 1) - np.arange(_KNOTS)[None]), 0)
 
 
+def reduction_factor(height: int, width: int) -> int:
+    """The integer by which both sides of a picture are divided to look for ghosts, at least 1."""
+    return max(1, math.ceil(math.sqrt(height * width / _REDUCED_PIXELS)))
+
+
+def full_scale(dtype: np.dtype[Any]) -> float:
+    """The value of white: 255, 65535 or 1."""
+    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(dtype, 1.0)
+
+
+def reduced(picture: Array, factor: int) -> Floats:
+    """``picture`` (H×W×3, uint8, uint16 or float32) as float32 in [0, 1], ceil(H / factor)×ceil(W / factor)×3.
+
+    Averaging in float keeps what eight bits would round away: in the shadows one level of under is many of over's. The
+    picture is read strip by strip, so that no full-size float copy of it is made.
+    """
+    import cv2
+
+    height, width = picture.shape[:2]
+    scale = np.float32(1 / full_scale(picture.dtype))
+    if factor == 1:
+        return np.asarray(picture.astype(np.float32) * scale)
+    small = np.empty((-(-height // factor), -(-width // factor), 3), np.float32)
+    for row in range(0, small.shape[0], _ROWS):
+        part = small[row : row + _ROWS]
+        strip = picture[row * factor : (row + _ROWS) * factor].astype(np.float32)
+        part[:] = cv2.resize(strip, part.shape[1::-1], interpolation=cv2.INTER_AREA)
+    small *= scale
+    return small
+
+
 def estimate_maps(under: Floats, over: Floats) -> tuple[IntensityMap, ...] | None:
     """The mappings of red, green and blue, from two reduced frames (H×W×3 in [0, 1]).
 
-    None where a channel has too few pixels that both frames show unclipped: they cannot be compared.
+    None if a channel has too few pixels that are unclipped in both frames: they cannot be compared.
     """
     rows = np.round(np.sqrt(np.clip(under, 0, 1)) * (_LEVELS - 1)).astype(np.uint8)
     columns = np.round(np.clip(over, 0, 1) * (_LEVELS - 1)).astype(np.uint8)
-    return maps_from_steps(rows, columns)
+    return maps_from_bins(rows, columns)
 
 
-def maps_from_steps(rows: Bytes, columns: Bytes, pool: Executor | None = None) -> tuple[IntensityMap, ...] | None:
-    """The mappings, as `estimate_maps`, of frames whose values are given as steps of the two axes of a comparagram.
+def maps_from_bins(rows: Bytes, columns: Bytes, pool: Executor | None = None) -> tuple[IntensityMap, ...] | None:
+    """The mappings, as `estimate_maps`, of frames whose values are given as bins of the two axes of a comparagram.
 
-    ``rows``: 255 times the square root of under's values; ``columns``: 255 times over's; H×W×3. ``pool`` takes the
-    channels side by side.
+    ``rows``: 255 times the square root of under's values; ``columns``: 255 times over's; H×W×3. ``pool`` runs
+    the channels in parallel.
     """
     import cv2
 
@@ -108,7 +141,7 @@ def maps_from_steps(rows: Bytes, columns: Bytes, pool: Executor | None = None) -
 
 
 def lookup(table: Doubles, values: Floats) -> Floats:
-    """``table`` (a mapping's row, on its grid) read at ``values`` (any shape, in [0, 1]), interpolated."""
+    """``table`` (an array of a mapping, on its grid) interpolated at ``values`` (any shape, in [0, 1])."""
     fine = np.interp(np.arange(_TABLE) / (_TABLE - 1), ROOTS, table).astype(np.float32)
     places = np.sqrt(np.clip(values, 0, 1)) * np.float32(_TABLE - 1) + np.float32(0.5)
     return np.asarray(fine[places.astype(np.uint16)])
@@ -117,31 +150,31 @@ def lookup(table: Doubles, values: Floats) -> Floats:
 def _map_of(comparagram: Doubles) -> IntensityMap | None:
     counts = comparagram.sum(1)
     quarter, median, three_quarters = (_quantile(comparagram, part) for part in (0.25, 0.5, 0.75))
-    told = (counts >= _FEWEST) & (GRID > BLACK) & (GRID < WHITE) & (median < WHITE) & (median > BLACK)
-    if told.sum() < _FEWEST_ROWS or counts[told].sum() < _LEAST_SHARED * counts.sum():
+    usable = (counts >= _FEWEST) & (GRID > BLACK) & (GRID < WHITE) & (median < WHITE) & (median > BLACK)
+    if usable.sum() < _FEWEST_ROWS or counts[usable].sum() < _LEAST_SHARED * counts.sum():
         return None
-    here = _linear(np.maximum(GRID, BLACK))
-    stops = np.log2(np.maximum(_linear(median), 1e-6) / here)
-    scatter = np.log2(np.maximum(_linear(three_quarters), 1e-6) / np.maximum(_linear(quarter), 1e-6))
-    votes = np.where(told, np.minimum(counts, np.median(counts[told]) * 4) / (scatter**2 + 0.05**2), 0.0)
-    curve = _smooth(stops, votes / votes.max())
-    over = np.maximum.accumulate(np.clip(_encoded(_linear(GRID) * np.exp2(curve)), 0, 1))
+    light = srgb_to_linear(np.maximum(GRID, BLACK))
+    stops = np.log2(np.maximum(srgb_to_linear(median), 1e-6) / light)
+    scatter = np.log2(np.maximum(srgb_to_linear(three_quarters), 1e-6) / np.maximum(srgb_to_linear(quarter), 1e-6))
+    weights = np.where(usable, np.minimum(counts, np.median(counts[usable]) * 4) / (scatter**2 + 0.05**2), 0.0)
+    curve = _smooth(stops, weights / weights.max())
+    over = np.maximum.accumulate(np.clip(linear_to_srgb(srgb_to_linear(GRID) * np.exp2(curve)), 0, 1))
     black = float(_quantile(comparagram[GRID <= BLACK].sum(0, keepdims=True), 0.5)[0])
     return IntensityMap(over, _spread(comparagram, over), black)
 
 
-def _smooth(stops: Doubles, votes: Doubles) -> Doubles:
+def _smooth(stops: Doubles, prior_weights: Doubles) -> Doubles:
     """The smoothest curve near ``stops`` (penalised splines; Whittaker 1923), re-weighted against outliers (Tukey)."""
     bend, rise = np.diff(np.eye(_KNOTS), 2, axis=0), np.diff(np.eye(_KNOTS), 1, axis=0)
-    trust = votes.sum() / _KNOTS
-    penalty = trust * (_SMOOTHNESS * bend.T @ bend + _FLATNESS * rise.T @ rise) + 1e-9 * np.eye(_KNOTS)
-    weights = votes
+    strength = prior_weights.sum() / _KNOTS
+    penalty = strength * (_SMOOTHNESS * bend.T @ bend + _FLATNESS * rise.T @ rise) + 1e-9 * np.eye(_KNOTS)
+    weights = prior_weights
     for _ in range(_ROUNDS):
         weighted = _HATS * weights[:, None]
         curve = _HATS @ np.linalg.solve(penalty + weighted.T @ _HATS, weighted.T @ stops)
         residual = np.abs(stops - curve)
-        scale = max(_ROBUST_STOPS, 4 * _weighted_median(residual, votes))
-        weights = votes * np.maximum(1 - (residual / scale) ** 2, 1e-4) ** 2
+        scale = max(_ROBUST_STOPS, 4 * _weighted_median(residual, prior_weights))
+        weights = prior_weights * np.maximum(1 - (residual / scale) ** 2, 1e-4) ** 2
     return np.asarray(curve)
 
 
@@ -176,12 +209,3 @@ def _weighted_median(values: Doubles, weights: Doubles) -> float:
     order = np.argsort(values)
     below = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(below, below[-1] / 2)])
-
-
-def _linear(code: Doubles) -> Doubles:
-    """SRGB values to light (IEC 61966-2-1): close enough to any camera's curve for stops to be nearly even."""
-    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
-
-
-def _encoded(light: Doubles) -> Doubles:
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055)

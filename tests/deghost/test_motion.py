@@ -1,0 +1,81 @@
+"""What counts as motion: the quick test for static pairs, and regions whose detail is the same in both frames."""
+
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from builders.motion import moved, room
+
+from lightfuse.deghost import deghost
+from lightfuse.deghost.motion import is_static
+from tools.synthetic import Camera, sample_pair
+
+BOX = np.s_[180:300, 200:420]
+
+
+def photographed(seed, evs, bits=8):
+    return [Camera().photograph(room(seed), ev, bits=bits, seed=i) for i, ev in enumerate(evs)]
+
+
+def enlarged(picture, times):
+    return np.ascontiguousarray(cv2.resize(picture, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(("evs", "bits"), [((-1, 1), 8), ((-3, 3), 8), ((-3, 3), 16)])
+def test_static_pair_is_recognised_by_the_quick_test(seed, evs, bits, monkeypatch):
+    under, over = photographed(seed, evs, bits)
+    monkeypatch.setattr(sys.modules[deghost.__module__], "reduced", None)  # The search itself would fail.
+    result = deghost(under, over)
+    assert result.under is under
+    assert result.over is over
+    assert result.mask is None
+
+
+@pytest.mark.parametrize("level", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("places", [((110, 165), (230, 170)), ((110, 165), (114, 165))])
+def test_quick_test_never_takes_motion_for_static(level, bits, places):
+    pair = moved(level, bits=bits, places=places)
+    assert deghost(pair.under, pair.over, mode="always").mask is not None
+    assert not is_static(pair.under, pair.over, 1, 2)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 5])
+def test_quick_test_of_large_pairs(factor):
+    static, pair = photographed(0, (-2, 2)), moved(0.1)
+    assert is_static(*(enlarged(frame, factor) for frame in static), factor, 2)
+    assert not is_static(enlarged(pair.under, factor), enlarged(pair.over, factor), factor, 2)
+
+
+def test_frames_that_share_nothing_are_not_static():
+    black = np.zeros((60, 80, 3), np.uint8)
+    assert not is_static(black, black + np.uint8(255), 1, 2)
+
+
+def test_quick_test_does_not_depend_on_the_number_of_threads(monkeypatch):
+    pair = moved(0.1)
+    found = []
+    monkeypatch.setattr(
+        "lightfuse.deghost.motion._uncertain_pixels", lambda bytes_found, *_: found.append(bytes_found) or 0
+    )
+    for threads in (1, 3):
+        is_static(pair.under, pair.over, 1, threads)
+    np.testing.assert_array_equal(*found)
+
+
+def test_region_with_the_same_detail_in_other_tones_is_no_ghost() -> None:
+    """Part of over is much darker and of another colour, as after local tone mapping, but its detail is the same."""
+    under, over = sample_pair(600, 400)
+    other = over.copy()
+    other[BOX] = np.round(255 * (other[BOX] / 255.0) ** 2.2 * (1, 0.8, 0.6)).astype(np.uint8)
+    assert deghost(under, other, mode="always").mask is not None
+    assert deghost(under, other).mask is None
+
+
+def test_region_with_other_detail_is_a_ghost() -> None:
+    under, over = sample_pair(600, 400)
+    other = over.copy()
+    other[BOX] = np.round(255 * (other[BOX][::-1, ::-1] / 255.0) ** 2.2 * (1, 0.8, 0.6)).astype(np.uint8)
+    assert deghost(under, other).mask is not None
