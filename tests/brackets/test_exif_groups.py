@@ -1,5 +1,6 @@
 """Shots of one folder grouped into brackets by EXIF."""
 
+import math
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -135,6 +136,67 @@ def test_brackets_by_aperture_and_by_iso():
     for pair, difference in ((by_iso, 2), (by_stop, -2)):
         assert pair[1].ev - pair[0].ev == pytest.approx(difference)
         assert names(group_by_exif(pair).groups) == [[1, 2]]
+
+
+# ---- Night, strangers, flash -----------------------------------------------------------------------------------------
+
+
+NIGHT = [(30, 0), (8, 61), (2, 78)]
+
+
+@pytest.mark.parametrize(
+    "timed",
+    [
+        NIGHT,
+        [(8, 0), (30, 17), (2, 78)],
+        [(2, 0), (8, 5), (30, 22)],
+        [*NIGHT, *((time, 100 + second) for time, second in NIGHT)],
+        [*NIGHT, *((time, 200 + second) for time, second in NIGHT)],
+    ],
+    ids=["bright first", "middle first", "dark first", "two in a row", "two with a pause"],
+)
+@pytest.mark.parametrize("mode", [1, 2])
+def test_long_exposure_noise_reduction_does_not_divide_brackets(timed, mode):
+    evs = [math.log2(60 * time) for time, _ in timed]
+    found = group_by_exif(shots(evs, [second for _, second in timed], exposure_mode=mode))
+    assert names(found.groups) == [[i + 1, i + 2, i + 3] for i in range(0, len(timed), 3)]
+    assert left(found) == {}
+
+
+def test_of_a_repeated_exposure_the_nearest_in_time_is_kept():
+    """A picture of something else, 1.2 s before the bracket, at the exposure of its first frame."""
+    found = group_by_exif(shots([0, 0, -3, 3, 0], [0, 1.2, 1.5, 1.8, 11], exposure_mode=1))
+    assert names(found.groups) == [[2, 3, 4]]
+    assert left(found) == {
+        1: "it repeats the exposure of IMG_0002.jpg",
+        5: "there is no second exposure of its scene",
+    }
+
+
+def test_a_repeat_after_the_bracket_is_left_out():
+    found = group_by_exif(shots([0, -3, 3, 3], [0, 0.3, 0.6, 1.9], exposure_mode=1))
+    assert names(found.groups) == [[1, 2, 3]]
+    assert left(found) == {4: "it repeats the exposure of IMG_0003.jpg"}
+
+
+def test_a_single_picture_between_brackets_is_left_out():
+    evs = [0, -3, 3, 0.3, 0, -3, 3, -6, 6]
+    found = group_by_exif(
+        shots(evs, [4, 4.3, 4.6, 6.6, 9.6, 10, 10.4, 10.8, 11.2], exposure_mode=[2] * 3 + [0] + [2] * 5)
+    )
+    assert names(found.groups) == [[1, 2, 3], [5, 6, 7, 8, 9]]
+    assert left(found) == {4: "there is no second exposure of its scene"}
+
+
+@pytest.mark.parametrize("ev", [0, 1])
+def test_a_frame_with_flash_is_left_out_of_its_bracket(ev):
+    found = group_by_exif(shots([0, -2, 2, ev], [0, 1, 2, 3], flash=[False, False, False, True]))
+    assert names(found.groups) == [[1, 2, 3]]
+    assert left(found) == {4: "its flash fired, and there is no bracket of exposures with flash"}
+
+
+def test_a_bracket_with_flash_throughout_is_a_bracket():
+    assert names(group_by_exif(shots([0, -2, 2], [0, 1, 2], flash=True)).groups) == [[1, 2, 3]]
 
 
 # ---- Division by exposure --------------------------------------------------------------------------------------------

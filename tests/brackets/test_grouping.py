@@ -2,7 +2,9 @@
 
 import os
 
+import numpy as np
 import pytest
+import tifffile
 from builders.photographs import write_brackets, write_plain, write_shot
 
 from lightfuse.brackets.grouping import GroupSettings, group_folder
@@ -240,3 +242,87 @@ def test_a_missing_or_empty_folder_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(DataError, match="holds no pictures"):
         group(tmp_path)
+
+
+# ---- Derived files, formats, DCF folders -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "IMG_0002-HDR", "IMG_0002-Edit", "IMG_0002-Edit-2", "IMG_0002-edited", "IMG_0002-bearbeitet", "IMG_0002_fused",
+        "IMG_0002-Enhanced", "IMG_E0002", "img_0002_edit", "IMG_0002-HDR-Edit", "IMG_0002-edited(1)",
+    ],
+)  # fmt: skip
+def test_edited_versions_are_left_out(tmp_path, name):
+    write_brackets(tmp_path, 1)
+    write_shot(tmp_path / f"{name}.jpg", -2, 0.5, level=200)
+    found = group(tmp_path)
+    assert [[shot.path.name for shot in b.shots] for b in found.brackets] == [[f"IMG_000{i}.jpg" for i in (1, 2, 3)]]
+    assert left_out(found) == {f"{name}.jpg": "it is derived from IMG_0002.jpg"}
+
+
+@pytest.mark.parametrize("name", ["IMG_0003 (1)", "IMG_0003(2)", "IMG_0003 - Copy", "IMG_0003 copy", "IMG_0003~2"])
+def test_copies_are_left_out(tmp_path, name):
+    write_brackets(tmp_path, 1)
+    (tmp_path / f"{name}.jpg").write_bytes((tmp_path / "IMG_0003.jpg").read_bytes())
+    assert left_out(group(tmp_path)) == {f"{name}.jpg": "it is derived from IMG_0003.jpg"}
+
+
+def test_numbered_names_without_an_original_and_other_pictures_are_exposures(tmp_path):
+    for i, name in enumerate(("hall.png", "hall (1).png", "hall (2).png", "roof-HDR.png", "IMG_1-2EV.png")):
+        write_plain(tmp_path / name, 20 + 50 * i)
+    found = group(tmp_path, by="folder")
+    assert found.left_out == ()
+    assert len(found.brackets[0].shots) == 5
+
+
+def test_a_bracket_over_two_dcf_folders_is_joined(tmp_path):
+    names = [
+        "100CANON/IMG_9998",
+        "100CANON/IMG_9999",
+        "101CANON/IMG_0001",
+        *(f"101CANON/IMG_000{i}" for i in (2, 3, 4)),
+    ]
+    for i, name in enumerate(names):
+        write_shot(tmp_path / f"{name}.JPG", (-2, 0, 2)[i % 3], i // 3 * 20 + i % 3 * 0.3, mode=2)
+    found = group(tmp_path)
+    assert brackets(found, tmp_path) == {
+        "100CANON/IMG_9998": [f"{name}.JPG" for name in names[:3]],
+        "101CANON/IMG_0002": [f"{name}.JPG" for name in names[3:]],
+    }
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize(("raw", "kept"), [(False, "JPG"), (True, "RAW")])
+def test_folders_named_after_formats_give_each_bracket_once(tmp_path, raw, kept):
+    suffix = {"RAW": "NEF", "JPG": "JPG"}
+    for name in ("IMG_0001", "IMG_0002"):
+        write_plain(tmp_path / "JPG" / f"{name}.JPG")
+        (tmp_path / "RAW").mkdir(exist_ok=True)
+        (tmp_path / "RAW" / f"{name}.NEF").write_bytes(b"as if raw")
+    found = group(tmp_path, by="folder", raw=raw)
+    assert brackets(found, tmp_path) == {kept: [f"{kept}/IMG_000{i}.{suffix[kept]}" for i in (1, 2)]}
+    assert set(left_out(found).values()) == {f"it is the shot of {kept}/IMG_000{i}.{suffix[kept]}" for i in (1, 2)}
+
+
+def test_of_a_jpeg_and_a_deeper_tiff_the_tiff_is_taken(tmp_path):
+    for name in ("a", "b"):
+        write_plain(tmp_path / f"{name}.jpg")
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.full((16, 16, 3), 30_000, np.uint16), photometric="rgb")
+    found = group(tmp_path, by="folder")
+    assert [shot.path.name for shot in found.brackets[0].shots] == ["a.tif", "b.tif"]
+
+
+def test_names_that_begin_with_an_exposure_are_kept(tmp_path):
+    for i, name in enumerate(("-2EV.jpg", "+2EV.jpg", "0EV.jpg")):
+        write_shot(tmp_path / name, 2 * i, i)
+    assert [len(b.shots) for b in group(tmp_path).brackets] == [3]
+
+
+def test_a_flash_frame_is_left_out(tmp_path):
+    write_brackets(tmp_path, 1)
+    write_shot(tmp_path / "IMG_0004.jpg", 0.7, 1.5, flash=True)
+    assert left_out(group(tmp_path)) == {
+        "IMG_0004.jpg": "its flash fired, and there is no bracket of exposures with flash"
+    }

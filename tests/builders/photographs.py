@@ -13,7 +13,17 @@ _EXIF_IFD = 0x8769
 
 
 def write_shot(
-    path, ev=0.0, seconds=None, *, level=None, size=(SIDE, SIDE), bias=None, mode=None, camera="Box", serial=None
+    path,
+    ev=0.0,
+    seconds=None,
+    *,
+    level=None,
+    size=(SIDE, SIDE),
+    bias=None,
+    mode=None,
+    camera="Box",
+    serial=None,
+    flash=None,
 ):
     """A picture of one grey with EXIF: 1/60 s changed by ``ev`` stops, f/8, ISO 100, at noon + ``seconds``."""
     if level is None:
@@ -32,6 +42,8 @@ def write_shot(
         below[0x9204] = IFDRational(Fraction(bias).limit_denominator(100))
     if mode is not None:
         below[0xA402] = mode
+    if flash is not None:
+        below[0x9209] = int(flash)
     if serial is not None:
         below[0xA431] = serial
     write_plain(path, level, size, exif=exif)

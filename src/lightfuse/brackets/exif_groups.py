@@ -1,6 +1,6 @@
 """Brackets by EXIF: shots of one camera, close in time, divided where their exposures start to repeat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -14,6 +14,7 @@ from lightfuse.system import display_name
 AUTOMATIC, BRACKETING = 0, 2  # EXIF ExposureMode.
 _SAME_EV = 0.2  # Less than the third of a stop cameras step by, more than the rounding of 1/60 s.
 _MAX_DRIFT = 0.5  # Change of light from one bracket to the next, as a fraction of the bracket's EV range.
+_NOISE_REDUCTION = 1.0  # Seconds: from this exposure on, a camera may take a dark frame as long after it.
 _BURST_GAP = 2.0  # Seconds between shots of a burst, as seen through time stamps of whole seconds.
 _GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket.
 _MIN_EV_RANGE = 0.6  # From darkest to brightest: three exposures a third of a stop apart.
@@ -53,7 +54,7 @@ class ExifGroups:
 
 
 def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
-    """Group the shots of one folder into brackets by camera, time, bracketing tags and exposure.
+    """Group the shots of one folder into brackets by camera, flash, time, bracketing tags and exposure.
 
     Shots without a time are taken in name order, as if shot in one burst.
 
@@ -62,14 +63,14 @@ def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
         max_gap: seconds between the end of one shot and the start of the next that always end a bracket.
     """
     found = ExifGroups()
-    cameras: dict[tuple[str, str, str], list[Shot]] = {}
+    series: dict[tuple[object, ...], list[Shot]] = {}
     for shot in shots:
         if shot.ev is None and shot.info.exposure_bias is None:
             found.left_out.append(LeftOut(shot.path, "its EXIF tells no exposure"))
         else:
             found.with_exposure += 1
-            cameras.setdefault(shot.camera, []).append(shot)
-    for of_one_camera in cameras.values():
+            series.setdefault((shot.camera, bool(shot.info.flash)), []).append(shot)
+    for of_one_camera in series.values():
         for cluster in _clusters(of_one_camera, max_gap):
             _group_cluster(cluster, found)
     found.groups.sort(key=lambda group: _by_time(group[0]))
@@ -77,7 +78,7 @@ def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
 
 
 def _by_time(shot: Shot) -> tuple[datetime, list[tuple[int, int, str]]]:
-    return shot.info.taken or datetime.max, natural_key(shot.path.name)
+    return shot.info.taken or datetime.max, natural_key(shot.path.as_posix())
 
 
 # ---- Clusters in time ------------------------------------------------------------------------------------------------
@@ -99,10 +100,15 @@ def _clusters(shots: Sequence[Shot], max_gap: float) -> Iterator[list[Shot]]:
 
 
 def _gap(before: Shot, after: Shot) -> float:
-    """Seconds from the end of one exposure to the start of the next; 0 where a time is missing."""
+    """Seconds from the end of one exposure to the start of the next; 0 where a time is missing.
+
+    After a long exposure, the dark frame of long-exposure noise reduction may be part of the exposure.
+    """
     if before.info.taken is None or after.info.taken is None:
         return 0.0
-    return max(0.0, (after.info.taken - before.info.taken).total_seconds() - (before.info.exposure_time or 0.0))
+    exposure = before.info.exposure_time or 0.0
+    busy = 2 * exposure if exposure >= _NOISE_REDUCTION else exposure
+    return max(0.0, (after.info.taken - before.info.taken).total_seconds() - busy)
 
 
 def _longest_gap_within(gaps: Sequence[float], max_gap: float) -> float:
@@ -123,8 +129,8 @@ def _is_bracketing(shot: Shot) -> bool:
 def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:
     steps = _exposure_steps(cluster)
     for group in split_by_exposure(steps):
-        again = repeated_exposures([steps[i] for i in group])
         shots = [cluster[i] for i in group]
+        again = _keep_nearest(shots, repeated_exposures([steps[i] for i in group]))
         kept = tuple(shot for i, shot in enumerate(shots) if i not in again)
         ev_range = max(steps[i] for i in group) - min(steps[i] for i in group)
         if ev_range < _MIN_EV_RANGE or _is_metered_anew(kept):
@@ -132,9 +138,35 @@ def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:
             continue
         found.groups.append(kept)
         found.left_out += [
-            LeftOut(shots[i].path, f"it repeats the exposure of {display_name(shots[first].path.name)}")
-            for i, first in again.items()
+            LeftOut(shots[i].path, f"it repeats the exposure of {display_name(shots[one].path.name)}")
+            for i, one in again.items()
         ]
+
+
+def _keep_nearest(shots: Sequence[Shot], repeats: Mapping[int, int]) -> dict[int, int]:
+    """Of shots with one exposure, keep the one nearest in time to the rest of the bracket.
+
+    Args:
+        shots: of a bracket.
+        repeats: indices of shots that repeat an exposure, each with the index of the first that has it.
+
+    Returns:
+        Indices of the shots to leave out, each with the index of the one that is kept.
+    """
+    left_out: dict[int, int] = {}
+    for first in dict.fromkeys(repeats.values()):
+        same = [first, *(i for i, one in repeats.items() if one == first)]
+        others = [shot for i, shot in enumerate(shots) if i not in same]
+        kept = min(same, key=lambda i: min((_distance(shots[i], other) for other in others), default=0.0))
+        left_out |= {i: kept for i in same if i != kept}
+    return dict(sorted(left_out.items()))
+
+
+def _distance(a: Shot, b: Shot) -> float:
+    """Seconds between two shots; 0 where a time is missing."""
+    if a.info.taken is None or b.info.taken is None:
+        return 0.0
+    return abs((a.info.taken - b.info.taken).total_seconds())
 
 
 def _exposure_steps(cluster: Sequence[Shot]) -> list[float]:
@@ -158,6 +190,8 @@ def _is_metered_anew(shots: Sequence[Shot]) -> bool:
 
 
 def _reason_for_no_bracket(shots: Sequence[Shot]) -> str:
+    if all(shot.info.flash for shot in shots):
+        return "its flash fired, and there is no bracket of exposures with flash"
     if len(shots) == 1:
         return "there is no second exposure of its scene"
     return "it has the exposure of the pictures around it, or the camera metered each anew: no bracket"

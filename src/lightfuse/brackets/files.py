@@ -1,17 +1,25 @@
 """Picture files in folders: brackets stored one folder a scene, and listings of exposures still to be grouped."""
 
+import filecmp
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightfuse.errors import DataError
-from lightfuse.images import INPUT_SUFFIXES, RAW_SUFFIXES
+from lightfuse.errors import DataError, PictureError
+from lightfuse.images import INPUT_SUFFIXES, RAW_SUFFIXES, probe_picture
 from lightfuse.system import display_name
 
 LABEL_FOLDER = "Label"
 REFERENCE_STEM = "reference"
+_FORMAT_FOLDERS = frozenset({"raw", "jpg", "jpeg", "tif", "tiff", "heic", "png"} | {s[1:] for s in RAW_SUFFIXES})
+_EDITED = re.compile(  # "-HDR", "-Edit-2", "_fused", "-edited" as Google writes it in some languages
+    r"[-_ ](hdr|enhanced|edit(ed|ado|ada)?|bearbeitet|modifi(é|e)|modificat[oa]|bewerkt|fused|enfused?)([-_ ]?\d+)?$",
+    re.I,
+)
+_COPY = re.compile(r" ?\(\d+\)$|[-_ ]copy( \d+| ?\(\d+\))?$|~\d+$", re.I)  # "IMG_1 (1)", "IMG_1 - Copy", "IMG_1~2"
+_EDITED_BY_PHONE = re.compile(r"^IMG_E(?=\d{4}$)", re.I)
 _NEEDS_EXTRA = frozenset({".heic", ".heif", ".hif"})  # Readable with an extra only; a JPEG of the same shot wins.
 
 
@@ -100,7 +108,8 @@ def list_exposures(
 ) -> Listing:
     """List the pictures at and below a folder that may be exposures; hidden and other files are ignored.
 
-    Of a shot stored in several formats under one name (RAW and JPEG), one file is listed.
+    Of a shot stored in several formats under one name (RAW and JPEG), one file is listed. Edited versions and copies
+    of an exposure that is there too (``IMG_1-HDR.jpg``, ``IMG_1 (1).jpg``) are left out.
 
     Args:
         folder: where to look. Links to folders are followed, each folder being visited once.
@@ -114,19 +123,19 @@ def list_exposures(
     if not folder.is_dir():
         raise DataError(f"{display_name(folder)} is not a folder; give the folder that holds the pictures")
     listing = Listing()
+    exposures = []
     for place, names in _walk(folder, without):
-        exposures = []
         for path in [place / name for name in sorted(names, key=natural_key) if _is_picture_name(name)]:
             reason = _reason_against(path, results)
             if reason is None:
                 exposures.append(path)
             else:
                 listing.left_out.append(LeftOut(path, reason))
-        kept, duplicates = _one_file_a_shot(exposures, raw)
-        listing.left_out += duplicates
-        if kept:
-            listing.folders[place] = kept
-    listing.folders = dict(sorted(listing.folders.items(), key=lambda item: natural_key(str(item[0]))))
+    exposures, duplicates = _one_file_a_shot(exposures, raw)
+    originals, derived = _without_derived(exposures)
+    listing.left_out += duplicates + derived
+    for path in sorted(originals, key=lambda path: natural_key(str(path.parent))):
+        listing.folders.setdefault(path.parent, []).append(path)
     return listing
 
 
@@ -181,15 +190,70 @@ def _reason_against(path: Path, results: frozenset[Path]) -> str | None:
 
 
 def _one_file_a_shot(paths: list[Path], raw: bool) -> tuple[list[Path], list[LeftOut]]:
-    """Keep one of the files with the same name but different suffixes: they are one shot in several formats."""
-    shots: dict[str, list[Path]] = {}
+    """Keep one of the files that are one shot in several formats, by their names.
+
+    They lie in one folder, or in folders named after formats (RAW/ and JPG/). RAW counts if ``raw`` is true, then the
+    deeper picture (a 16-bit TIFF before its JPEG).
+    """
+    shots: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
-        shots.setdefault(path.stem, []).append(path)
+        place = path.parent.parent if path.parent.name.lower() in _FORMAT_FOLDERS else path.parent
+        shots.setdefault((place, path.stem), []).append(path)
     kept, duplicates = [], []
-    for files in shots.values():
-        suffixes = {path: path.suffix.lower() for path in files}
-        chosen = min(files, key=lambda path: ((suffixes[path] in RAW_SUFFIXES) != raw, suffixes[path] in _NEEDS_EXTRA))
+    for (place, _), files in shots.items():
+        if len({path.suffix.lower() for path in files}) < len(files):  # Two of one format: not twins.
+            kept += files
+            continue
+        chosen = min(files, key=lambda path: _preference(path, raw)) if len(files) > 1 else files[0]
         kept.append(chosen)
-        reason = f"it is the shot of {display_name(chosen.name)}"
+        reason = f"it is the shot of {display_name(chosen.relative_to(place))}"
         duplicates += [LeftOut(path, reason) for path in files if path != chosen]
     return kept, duplicates
+
+
+def _preference(path: Path, raw: bool) -> tuple[bool, bool, int]:
+    """Sort key of the files of one shot: the smallest is kept."""
+    suffix = path.suffix.lower()
+    if suffix in RAW_SUFFIXES:
+        return not raw, False, 0
+    try:
+        depth = probe_picture(path).bit_depth
+    except PictureError:
+        depth = 0
+    return raw, suffix in _NEEDS_EXTRA, -depth
+
+
+def _without_derived(paths: list[Path]) -> tuple[list[Path], list[LeftOut]]:
+    """Leave out pictures derived from another in the same folder, as their names say: edited versions and copies."""
+    stems = {(path.parent, path.stem.casefold()): path for path in paths}
+    originals, derived = [], []
+    for path in paths:
+        original = _original_of(path, stems)
+        if original is None:
+            originals.append(path)
+        else:
+            derived.append(LeftOut(path, f"it is derived from {display_name(original.name)}"))
+    return originals, derived
+
+
+def _original_of(path: Path, stems: dict[tuple[Path, str], Path]) -> Path | None:
+    stem, is_copy = path.stem, False
+    while True:
+        shorter = _EDITED.sub("", _EDITED_BY_PHONE.sub("IMG_", stem))
+        if shorter == stem:
+            shorter, is_copy = _COPY.sub("", stem).rstrip(" -"), True
+        if shorter == stem or not shorter:
+            return None
+        stem = shorter
+        original = stems.get((path.parent, stem.casefold()))
+        if original is not None and original != path:
+            return original if not is_copy or _is_same_shot(path, original) else None
+
+
+def _is_same_shot(a: Path, b: Path) -> bool:
+    """Whether two files are one shot: "hall (1).jpg" may be a copy, or another picture of the same name."""
+    try:
+        shots = [probe_picture(path).shot for path in (a, b)]
+        return shots[0] == shots[1] if shots[0].taken else filecmp.cmp(a, b, shallow=False)
+    except (PictureError, OSError):
+        return False

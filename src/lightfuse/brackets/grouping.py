@@ -18,6 +18,7 @@ _ADVICE = "give --count N, --pattern '{scene}_{ev}' or --by folder"
 _MOST_IN_A_FOLDER = 20  # More pictures without EXIF are hardly one bracket.
 _MOST_IN_TOP_FOLDER = 3
 _READERS = 8
+_DCF_FOLDER = re.compile(r"[1-9]\d\d\w{5}", re.ASCII)  # Design rule for Camera File system: 100CANON, 101MSDCF
 
 _SCENE = "scene"
 _FIELDS = {
@@ -91,7 +92,7 @@ def group_folder(
     without: Path | None = None,
     results: frozenset[Path] = frozenset(),
 ) -> Grouping:
-    """Group the pictures at and below a folder; a bracket spans folders only if a pattern says so.
+    """Group the pictures at and below a folder; a bracket spans folders only if a pattern says so, or in DCF folders.
 
     Args:
         folder: where the pictures are.
@@ -135,26 +136,43 @@ def _group_by_shots(
         DataError: EXIF does not give the exposures.
     """
     shots, unreadable = _read_shots([path for paths in folders.values() for path in paths])
+    series = _join_dcf_folders(folders, shots)
     found = {
         place: group_by_exif([shots[path] for path in paths if path in shots], max_gap)
-        for place, paths in folders.items()
+        for place, paths in series.items()
     }
     without_exif: dict[Path, Sequence[Path]] = {}
     if guess:
-        single = {place for place, paths in folders.items() if _is_one_bracket(found[place], len(paths), place == top)}
+        single = {place for place, paths in series.items() if _is_one_bracket(found[place], len(paths), place == top)}
         if len(single) == len(folders):
             return "folder", *_group_by_folder(top, folders)
-        without_exif = {place: paths for place, paths in folders.items() if found[place].with_exposure < 2}
+        without_exif = {place: paths for place, paths in series.items() if found[place].with_exposure < 2}
         for place in [place for place in without_exif if place not in single]:
-            pictures = f"the {len(folders[place])} pictures in {display_name(place)}"
+            pictures = f"the {len(series[place])} pictures in {display_name(place)}"
             raise DataError(f"{pictures} carry no EXIF to tell brackets by; {_ADVICE}")
     elif not any(groups.with_exposure for groups in found.values()):
         raise DataError(f"no picture in {display_name(top)} carries EXIF that tells its exposure; {_ADVICE}")
     brackets, left_out = _group_by_folder(top, without_exif)
-    for place in [place for place in folders if place not in without_exif]:
-        brackets += [GroupedBracket(shots[0].path.stem, place.relative_to(top), shots) for shots in found[place].groups]
-        left_out += found[place].left_out
+    for groups in [groups for place, groups in found.items() if place not in without_exif]:
+        for group in groups.groups:
+            brackets.append(GroupedBracket(group[0].path.stem, group[0].path.parent.relative_to(top), group))
+        left_out += groups.left_out
     return "exif", brackets, left_out + [left for left in unreadable if left.path.parent not in without_exif]
+
+
+def _join_dcf_folders(folders: Mapping[Path, Sequence[Path]], shots: Mapping[Path, Shot]) -> dict[Path, list[Path]]:
+    """Pictures by folder, those of sibling DCF folders (100CANON, 101CANON) together under the first of them.
+
+    A camera starts a new folder in the middle of a bracket when it has numbered a picture 9999.
+    """
+    series: dict[Path, list[Path]] = {}
+    first: dict[Path, Path] = {}
+    for place, paths in folders.items():
+        is_dcf = _DCF_FOLDER.fullmatch(place.name) and all(
+            path in shots and shots[path].ev is not None for path in paths
+        )
+        series.setdefault(first.setdefault(place.parent, place) if is_dcf else place, []).extend(paths)
+    return series
 
 
 def _read_shots(paths: Sequence[Path]) -> tuple[dict[Path, Shot], list[LeftOut]]:

@@ -21,12 +21,12 @@ from lightfuse.images.exif import (
 _MAKE, _MODEL, _DATE_TIME = 0x010F, 0x0110, 0x0132
 _EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX = 0x829A, 0x829D, 0x9201, 0x9202
 _ISO, _ISO_LONG = 0x8827, (0x8832, 0x8831, 0x8833)  # Recommended exposure index, standard output, ISO speed.
-_BIAS, _ORIGINAL, _DIGITISED, _MODE, _SERIAL = 0x9204, 0x9003, 0x9004, 0xA402, 0xA431
+_BIAS, _ORIGINAL, _DIGITISED, _MODE, _SERIAL, _FLASH = 0x9204, 0x9003, 0x9004, 0xA402, 0xA431, 0x9209
 _SUBSECONDS = {_DATE_TIME: 0x9290, _ORIGINAL: 0x9291, _DIGITISED: 0x9292}
 _CAMERA_TAGS = frozenset({_MAKE, _MODEL, _DATE_TIME, DNG_SERIAL})
 _SHOOTING_TAGS = frozenset(
     {_EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX, _ISO, *_ISO_LONG, _BIAS, _ORIGINAL, _DIGITISED, _MODE}
-    | {_SERIAL, *_SUBSECONDS.values()}
+    | {_SERIAL, _FLASH, *_SUBSECONDS.values()}
 )
 
 _ISO_FULL = 65535  # The 16-bit tag's way of saying "more; see the long ones".
@@ -47,6 +47,7 @@ class ShotInfo:
         taken: the camera's local time with subseconds, without a time zone (so that any two can be compared).
         make, model, serial: of the camera, as it spells them.
         exposure_mode: 0 automatic, 1 manual, 2 automatic bracket.
+        flash: whether the flash fired.
         orientation: EXIF orientation as stored, 1 to 8; 1 where there is none.
     """
 
@@ -59,6 +60,7 @@ class ShotInfo:
     model: str | None = None
     serial: str | None = None
     exposure_mode: int | None = None
+    flash: bool | None = None
     orientation: int = 1
 
 
@@ -82,6 +84,7 @@ def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
         model=_text(found, _MODEL),
         serial=_text(found, _SERIAL) or _text(found, DNG_SERIAL),
         exposure_mode=_mode(found),
+        flash=_flash(found),
         orientation=orientation,
     )
 
@@ -114,6 +117,11 @@ def _iso(found: dict[int, Value]) -> float | None:
 def _mode(found: dict[int, Value]) -> int | None:
     mode = _number(found, _MODE)
     return int(mode) if mode in (0, 1, 2) else None
+
+
+def _flash(found: dict[int, Value]) -> bool | None:
+    flash = _number(found, _FLASH)
+    return None if flash is None else bool(int(flash) & 1)
 
 
 def _taken(found: dict[int, Value]) -> datetime | None:
