@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import linear_to_srgb, srgb_to_linear
 from tools.synthetic.canvas import Light
 
 Picture = NDArray[np.uint8] | NDArray[np.uint16]
@@ -68,15 +69,15 @@ class Camera:
     def encode(self, signal: Light) -> Light:
         """The response curve: linear signal (any range) to picture values in [0, 1]."""
         if self.response == "srgb":
-            return encode_srgb(np.clip(signal, 0, 1))
+            return linear_to_srgb(np.clip(signal, 0, 1))
         x = np.clip(signal, 0, np.float32(self.headroom))
         bend = np.float32(_bend(self.headroom))
         shoulder = _KNEE - bend * np.expm1(-np.maximum(x - np.float32(_KNEE), 0) / bend)
-        return encode_srgb(np.where(x > _KNEE, np.minimum(shoulder, 1), x))
+        return linear_to_srgb(np.where(x > _KNEE, np.minimum(shoulder, 1), x))
 
     def decode(self, code: Light) -> Light:
         """The inverse of `encode` on [0, 1]; 1 gives the clipping point, the headroom (1.0 for "srgb")."""
-        x = decode_srgb(code)
+        x = srgb_to_linear(code)
         if self.response == "srgb":
             return x
         bend = _bend(self.headroom)
@@ -92,18 +93,6 @@ class Camera:
         drawn = np.random.default_rng(seed).standard_normal(signal.shape, np.float32)
         noise: Light = drawn * np.sqrt(shot + read)
         return noise
-
-
-def encode_srgb(x: Light) -> Light:
-    """Linear light in [0, 1] to sRGB values in [0, 1] (IEC 61966-2-1)."""
-    curve = np.float32(1.055) * np.power(np.maximum(x, np.float32(0.0031308)), np.float32(1 / 2.4)) - np.float32(0.055)
-    return np.where(x <= 0.0031308, np.float32(12.92) * x, curve).astype(np.float32)
-
-
-def decode_srgb(code: Light) -> Light:
-    """SRGB values in [0, 1] to linear light in [0, 1] (IEC 61966-2-1)."""
-    curve = np.power((code + np.float32(0.055)) / np.float32(1.055), np.float32(2.4))
-    return np.where(code <= 0.04045, code / np.float32(12.92), curve).astype(np.float32)
 
 
 def _bend(headroom: float) -> float:

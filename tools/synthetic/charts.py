@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lightfuse.colorspace import srgb_to_linear
 from tools.synthetic.canvas import Box, Canvas, Light, View
 
 CHART_ILLUMINANCE = 0.12
@@ -18,13 +18,7 @@ _NOMINAL_SRGB = (
 )  # fmt: skip
 
 
-def _decoded(code: NDArray[np.float64]) -> Light:
-    """sRGB codes of 8 bits to linear light (IEC 61966-2-1)."""
-    x = code / 255
-    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-CHART_REFLECTANCES: Light = _decoded(np.array(_NOMINAL_SRGB, np.float64))
+CHART_REFLECTANCES: Light = srgb_to_linear(np.array(_NOMINAL_SRGB, np.float64) / 255).astype(np.float32)
 """(24, 3): linear sRGB reflectances of the patches, row by row: the nominal values of the common 24-patch chart."""
 
 STRIP_STOPS = 6.0

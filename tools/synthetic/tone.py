@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tools.synthetic.camera import encode_srgb
+from lightfuse.colorspace import LUMINANCE_WEIGHTS, linear_to_srgb
 from tools.synthetic.canvas import Light, Plane
 
 _STOPS = 6.2  # what is left of the range of the large-scale brightness
@@ -11,7 +11,7 @@ _DETAIL = np.float32(1.2)
 _EDGE = 0.6  # variance in stops² above which the base keeps an edge
 _SATURATION = 0.92
 
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_LUMINANCE = np.array(LUMINANCE_WEIGHTS, np.float32)
 
 
 def tone_mapped(light: Light) -> Light:
@@ -21,7 +21,7 @@ def tone_mapped(light: Light) -> Light:
     ECCV 2010) rather than a bilateral one: the base is bent to fit 6.2 stops, the detail raised by a fifth, the colour
     ratios softened a little, the highlights rolled off.
     """
-    luminance = np.maximum(light @ _LUMA, np.float32(1e-6))
+    luminance = np.maximum(light @ _LUMINANCE, np.float32(1e-6))
     stops = np.log2(luminance)
     base = _edge_preserving(stops, max(1, round(0.03 * max(light.shape[:2]))))
     low, high = (float(p) for p in np.percentile(base, (1, 99)))
@@ -31,7 +31,7 @@ def tone_mapped(light: Light) -> Light:
     ratios = np.maximum(light, 0) / luminance[..., None]
     colour = mapped[..., None] * ratios ** np.float32(_SATURATION)
     # Straight in the dark, 1 only at infinity.
-    return encode_srgb(colour / (1 + colour**4) ** np.float32(0.25))
+    return linear_to_srgb(colour / (1 + colour**4) ** np.float32(0.25))
 
 
 def _edge_preserving(plane: Plane, radius: int) -> Plane:
