@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.errors import PictureError
+
 PIXEL_TYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 """What the values of a picture may be: integers over their full range, or floats in [0, 1]."""
 
@@ -28,6 +30,24 @@ def rgb_problem(picture: object) -> str | None:
     if picture.dtype not in PIXEL_TYPES:
         return f"must be uint8, uint16 or float32, not {picture.dtype}; convert it first"
     return None
+
+
+def check_pair(under: NDArray[Any], over: NDArray[Any]) -> None:
+    """Raise PictureError unless both are RGB pictures of one size and one supported dtype."""
+    check_picture(under)
+    check_picture(over)
+    if under.shape != over.shape:
+        raise PictureError(
+            f"the two pictures differ in size: {under.shape[1]}×{under.shape[0]} and {over.shape[1]}×{over.shape[0]}"
+        )
+    if under.dtype != over.dtype:
+        raise PictureError(f"the two pictures differ in type: {under.dtype} and {over.dtype}; convert one of them")
+
+
+def check_picture(picture: NDArray[Any]) -> None:
+    """Raise PictureError unless it is an RGB picture of a supported dtype."""
+    if problem := rgb_problem(picture):
+        raise PictureError(f"a picture {problem}")
 
 
 def srgb_to_linear(values: Floats) -> Floats:

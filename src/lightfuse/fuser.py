@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import rgb_problem
+from lightfuse.colorspace import check_pair
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
 from lightfuse.models import PaperConfig, Weights, check_shapes, load_weights
 from lightfuse.system import usable_cores
@@ -191,22 +191,6 @@ def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
         raise WeightsError(f"model {weights.model!r} cannot be fused with: {error}") from None
 
 
-def check_pair(under: Array, over: Array) -> None:
-    """Raise PictureError unless both are RGB pictures of one size and one supported dtype."""
-    check_picture(under)
-    check_picture(over)
-    if under.shape != over.shape:
-        raise PictureError(f"the two pictures differ in size: {_size(under)} and {_size(over)}")
-    if under.dtype != over.dtype:
-        raise PictureError(f"the two pictures differ in type: {under.dtype} and {over.dtype}; convert one of them")
-
-
-def check_picture(picture: Array) -> None:
-    """Raise PictureError unless it is an RGB picture of a supported dtype."""
-    if problem := rgb_problem(picture):
-        raise PictureError(f"a picture {problem}")
-
-
 def _check_out(out: Array, like: Array) -> None:
     if not isinstance(out, np.ndarray) or out.shape != like.shape or out.dtype != like.dtype:
         raise PictureError(f"out must be a picture like the inputs, {_kind(like)}, not {_kind(out)}")
@@ -226,10 +210,6 @@ def _readable(picture: Array, out: Array) -> Array:
     if safe and _rows_are_contiguous(picture):
         return picture
     return np.array(picture, order="C")
-
-
-def _size(picture: Array) -> str:
-    return f"{picture.shape[1]}×{picture.shape[0]}"
 
 
 def _kind(picture: object) -> str:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import Bracket, Frame, in_one_profile, make_bracket, relative_exposures
 from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures
+from lightfuse.colorspace import check_picture
 from lightfuse.errors import OutputError, PictureError
-from lightfuse.fuser import DEFAULT_MODEL, Fuser, check_picture
+from lightfuse.fuser import DEFAULT_MODEL, Fuser
 from lightfuse.images import (
     RAW_SUFFIXES,
     Picture,

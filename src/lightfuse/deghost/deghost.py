@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import check_pair
 from lightfuse.deghost.blend import OverFromUnder, Patch, UnderFromOver, fill_for, replace
 from lightfuse.deghost.mapping import (
     BLACK,
@@ -37,7 +38,7 @@ from lightfuse.deghost.motion import (
     seeds_of,
 )
 from lightfuse.errors import LightFuseError, PictureError
-from lightfuse.fuser import check_pair, usable_cores
+from lightfuse.system import usable_cores
 
 Mode = Literal["auto", "always"]
 Frame = Literal["under", "over"]
