@@ -56,6 +56,7 @@ def test_aligned_frames_of_16_bits_and_float_are_recognised(dtype):
         HandShake((0.0, 0.0), 0.0, (0.002, 0.0)),
     ],
 )
+@pytest.mark.slow
 def test_smallest_movement_worth_correcting_is_registered(shake):
     assert already_aligned(greens((-3, 3), shake=shake), 0) is None
 

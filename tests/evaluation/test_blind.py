@@ -126,6 +126,7 @@ def test_a_key_is_not_replaced_unless_asked(folder: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
+@pytest.mark.slow
 def test_pairs_are_judged_by_keyboard_and_the_answers_downloaded(folder: Path) -> None:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as running:

@@ -70,6 +70,7 @@ def test_gamut_mapping_leaves_colours_inside_the_gamut_alone():
 @torch.no_grad()
 @pytest.mark.parametrize("model", ["small", "base"])
 @pytest.mark.parametrize("border", [0.04, 0.15, 0.4])
+@pytest.mark.slow
 def test_a_black_border_changes_the_inside_little(model, border, pair):
     """A frame of a share ``border`` on every side; without it the whole is fused as it is."""
     module = bounded(model)

@@ -212,6 +212,7 @@ def test_scenes_too_small_for_a_crop_are_left_out(data):
         ContextObjective(TINY.override(["patch=40"]), load_datasets(data), SINGLE_PROCESS)
 
 
+@pytest.mark.slow
 def test_training_reduces_the_loss(data, tmp_path):
     losses = []
     settings = TINY.override(["steps=60", "validate_every=60", "learning_rate=0.01"])
@@ -219,6 +220,7 @@ def test_training_reduces_the_loss(data, tmp_path):
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
     train(data, tmp_path / "unbroken", TINY)
 
@@ -258,6 +260,7 @@ def test_a_run_starts_from_given_weights(data, tmp_path):
         train(data, tmp_path / "none", TINY.override(["initial=nowhere"]))
 
 
+@pytest.mark.slow
 def test_weights_store_their_configuration_and_validation_scores(data, tmp_path):
     train(data, tmp_path / "run", TINY)
     last = read_weights(tmp_path / "run" / "last.safetensors")
@@ -269,6 +272,7 @@ def test_weights_store_their_configuration_and_validation_scores(data, tmp_path)
     assert figures["score"] == pytest.approx(score, abs=0.02)
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_saved(data, tmp_path):
     """Without one, that is the newest weights."""
     for average, newest in (("0", True), ("0.9", False)):

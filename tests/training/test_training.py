@@ -112,6 +112,7 @@ def test_learning_rate_rises_then_falls_to_zero():
     assert all(a >= b for a, b in pairwise(rates[100:]))
 
 
+@pytest.mark.slow
 def test_training_reduces_the_loss(data, tmp_path):
     losses = []
     settings = TINY.override(["steps=60", "validate_every=60"])
@@ -119,6 +120,7 @@ def test_training_reduces_the_loss(data, tmp_path):
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
     unbroken = train(data, tmp_path / "unbroken", TINY)
 
@@ -139,6 +141,7 @@ def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
     assert len(logs[0]) == 1 + TINY.steps
 
 
+@pytest.mark.slow
 def test_best_weights_store_their_validation_scores(data, tmp_path):
     best = read_weights(train(data, tmp_path / "run", TINY))
     assert best.model == "paper"
@@ -147,6 +150,7 @@ def test_best_weights_store_their_validation_scores(data, tmp_path):
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_holds_one_run_only(data, tmp_path):
     train(data, tmp_path / "run", TINY)
     with pytest.raises(DataError, match="already holds a run"):
