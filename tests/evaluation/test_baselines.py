@@ -26,7 +26,7 @@ def as_float(picture: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("method", [mertens, average])
 @pytest.mark.parametrize("convert", [as_sixteen_bits, as_float])
-def test_the_same_exposures_in_another_dtype_fuse_alike(method, convert, exposures: list[np.ndarray]) -> None:
+def test_baselines_do_not_depend_on_dtype(method, convert, exposures: list[np.ndarray]) -> None:
     np.testing.assert_allclose(method([convert(e) for e in exposures]), method(exposures), atol=1e-4)
 
 
@@ -91,7 +91,7 @@ def test_the_error_of_a_failing_enfuse_is_quoted(
 
 
 @pytest.mark.skipif(not enfuse_available(), reason="enfuse is not installed")
-def test_the_real_enfuse_brightens_under_and_darkens_over(exposures: list[np.ndarray]) -> None:
+def test_enfuse_brightens_under_and_darkens_over(exposures: list[np.ndarray]) -> None:
     fused = enfuse(exposures)
     assert fused.shape == exposures[0].shape
     assert exposures[0].mean() / 255 < fused.mean() < exposures[1].mean() / 255

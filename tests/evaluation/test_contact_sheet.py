@@ -49,7 +49,7 @@ def test_without_a_reference_there_is_neither_it_nor_an_error_map() -> None:
     assert drawn.shape[0] < sheet(make_scene(), results("ours")).shape[0]
 
 
-def test_big_pictures_are_shrunk_to_the_cell_and_the_error_is_that_of_the_shrunken() -> None:
+def test_large_pictures_are_shrunk_before_their_error_is_computed() -> None:
     size = {"height": 500, "width": 1000}
     drawn = sheet(make_scene(**size), results("ours", **size))
     ours, reference = (shrink(noise(seed, **size), 480, 480) for seed in (10, 3))
@@ -60,7 +60,7 @@ def test_big_pictures_are_shrunk_to_the_cell_and_the_error_is_that_of_the_shrunk
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (4, 2000), (2000, 4)])
-def test_any_shape_of_picture_makes_a_sheet(shape: tuple[int, int]) -> None:
+def test_sheets_are_drawn_for_pictures_of_any_shape(shape: tuple[int, int]) -> None:
     size = {"height": shape[0], "width": shape[1]}
     assert sheet(make_scene(**size), results("ours", **size)).ndim == 3
 

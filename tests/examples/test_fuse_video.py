@@ -80,7 +80,7 @@ def test_one_video_of_alternating_exposures(exposures, tmp_path):
     check_same(fused, [Fuser("small")(*two) for two in itertools.pairwise(frames)])
 
 
-def test_a_failure_half_way_leaves_nothing(exposures, tmp_path, monkeypatch):
+def test_a_failure_removes_the_unfinished_video(exposures, tmp_path, monkeypatch):
     write_video(tmp_path / "alternating.mkv", exposures[0] * 12)
     script = runpy.run_path(str(SCRIPT))
     write, seen = script["Sink"].write, []
@@ -98,7 +98,7 @@ def test_a_failure_half_way_leaves_nothing(exposures, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["alternating.mkv"]
 
 
-def test_what_cannot_be_fused_is_told_and_nothing_stays(exposures, tmp_path):
+def test_invalid_videos_are_refused_and_nothing_is_left(exposures, tmp_path):
     write_video(tmp_path / "dark.mkv", exposures[0])
     write_video(tmp_path / "small.mkv", [frame[:64] for frame in exposures[1]])
     write_video(tmp_path / "one.mkv", exposures[1][:1])

@@ -38,7 +38,7 @@ def train(folder):
     assert ended.stdout.splitlines()[-1] == "The weights: out/run/last.safetensors"
 
 
-def test_one_command_trains_from_folders_and_called_again_goes_on_where_it_was(tmp_path):
+def test_the_script_trains_from_folders_and_resumes(tmp_path):
     for number, name in enumerate(("sice", "brackets", "validation")):
         write_scene(tmp_path / name, number, reference=name == "sice")
     train(tmp_path)

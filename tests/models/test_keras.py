@@ -29,7 +29,7 @@ def write_keras(path, hidden=(32, 32), seed=0):
 
 
 @pytest.mark.parametrize(("hidden", "model"), [((32, 32), "paper"), ((256, 64), "paper-wide")])
-def test_every_kernel_finds_its_place(tmp_path, hidden, model):
+def test_every_keras_kernel_is_read(tmp_path, hidden, model):
     values = write_keras(tmp_path / "w.h5", hidden)
     weights = read_keras(tmp_path / "w.h5")
     assert weights.model == model
@@ -56,7 +56,7 @@ def test_saved_weights_come_back_equal(tmp_path):
     ("content", "sentence"),
     [(b"", "not a readable HDF5"), (b"not hdf5 at all", "not a readable HDF5"), (None, "is not a file")],
 )
-def test_what_is_no_keras_file_is_refused(tmp_path, content, sentence):
+def test_files_that_are_not_keras_weights_are_refused(tmp_path, content, sentence):
     path = tmp_path / "w.h5"
     if content is not None:
         path.write_bytes(content)

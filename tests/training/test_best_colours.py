@@ -40,7 +40,7 @@ def plane(value):
     return torch.full((1, 3, 16, 16), value)
 
 
-def test_highlights_are_asked_to_keep_what_under_shows():
+def test_highlight_loss_compares_with_under():
     under, white = plane(0.4), plane(1.0)
     assert highlight_loss(under, white, plane(0.95)) > 0.1
     assert highlight_loss(under, white, plane(0.70)) < 0.03

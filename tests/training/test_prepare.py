@@ -66,7 +66,7 @@ def test_sice_layout_takes_references_from_the_label_folder(tmp_path):
         (31, 64, []),
     ],
 )
-def test_patches_step_by_the_stride_and_end_at_the_edge(height, width, corners):
+def test_patch_corners_step_by_the_stride_and_end_at_the_edge(height, width, corners):
     assert patch_corners(height, width, patch=32, stride=32) == corners
 
 
@@ -78,7 +78,7 @@ def test_long_side_shrinks_but_never_enlarges(tmp_path):
     assert (kept.width, kept.height) == (128, 64)
 
 
-def test_split_is_by_scene_repeatable_and_of_the_asked_share():
+def test_split_is_by_scene_repeatable_and_of_the_given_fraction():
     names = [f"scene{i}" for i in range(50)]
     splits = split_by_scene(names, 0.2, seed=1)
     assert sum(split == "valid" for split in splits.values()) == 10
@@ -86,14 +86,14 @@ def test_split_is_by_scene_repeatable_and_of_the_asked_share():
     assert splits != split_by_scene(names, 0.2, seed=2)
 
 
-def test_folds_leave_every_scene_out_once():
+def test_every_scene_is_in_the_validation_of_one_fold():
     names = [f"scene{i}" for i in range(11)]
     folds = [split_by_scene(names, 0.25, seed=0, fold=fold) for fold in range(4)]
     for name in names:
         assert [split[name] for split in folds].count("valid") == 1
 
 
-def test_what_cannot_be_used_is_skipped_with_its_reason(tmp_path):
+def test_unusable_brackets_are_skipped_with_the_reason(tmp_path):
     source = tmp_path / "in"
     write_bracket(source / "good")
     write_bracket(source / "one", levels=(100,), reference=False)
@@ -121,7 +121,7 @@ def test_a_prepared_data_set_is_read_back_equal(tmp_path):
     assert load_dataset(tmp_path / "out") == dataset
 
 
-def test_folders_that_are_something_else_are_left_alone(tmp_path):
+def test_folders_that_are_not_data_sets_are_not_changed(tmp_path):
     write_bracket(tmp_path / "in" / "a")
     precious = tmp_path / "out"
     precious.mkdir()
@@ -131,7 +131,7 @@ def test_folders_that_are_something_else_are_left_alone(tmp_path):
     assert [path.name for path in precious.iterdir()] == ["thesis.txt"]
 
 
-def test_missing_empty_and_damaged_data_are_refused_in_a_sentence(tmp_path):
+def test_missing_empty_and_damaged_data_are_refused(tmp_path):
     with pytest.raises(DataError, match="is not a folder"):
         prepare(tmp_path / "nowhere", tmp_path / "out", SMALL)
     (tmp_path / "empty").mkdir()
@@ -153,6 +153,6 @@ def test_missing_empty_and_damaged_data_are_refused_in_a_sentence(tmp_path):
         (PrepareSettings(validation=0.2, fold=5), "past the last scene"),
     ],
 )
-def test_senseless_settings_are_refused(tmp_path, settings, sentence):
+def test_settings_out_of_range_are_refused(tmp_path, settings, sentence):
     with pytest.raises(DataError, match=sentence):
         prepare(tmp_path, tmp_path / "out", settings)

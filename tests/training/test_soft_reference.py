@@ -22,7 +22,7 @@ def mean_luma(picture):
 
 
 @pytest.mark.parametrize("light", [0.3, 0.6, 1.0])
-def test_mean_brightness_comes_halfway_to_the_usual(exposures, light):
+def test_soft_references_have_a_mean_halfway_to_the_usual_one(exposures, light):
     """Dark scenes stay darker than others, but less so than Mertens leaves them."""
     exposures = [np.round(picture * light).astype(np.uint8) for picture in exposures]
     fused = np.round(mertens(exposures) * 255)
@@ -30,7 +30,7 @@ def test_mean_brightness_comes_halfway_to_the_usual(exposures, light):
     assert mean_luma(soft_reference(exposures)) == pytest.approx(wanted, abs=0.02)
 
 
-def test_colour_follows_brightness_and_gets_a_tenth_stronger(exposures):
+def test_soft_references_have_a_tenth_more_chroma(exposures):
     """Where nothing is clipped, nor so dark that the rise is limited, chroma over luma is 1.1 times Mertens'."""
     reference, fused = soft_reference(exposures).astype(np.float64) / 255, mertens(exposures).astype(np.float64)
     chroma, chroma_before = (picture - luma(picture) for picture in (reference, fused))
@@ -40,6 +40,6 @@ def test_colour_follows_brightness_and_gets_a_tenth_stronger(exposures):
     np.testing.assert_allclose(relative[sure], 1.1 * relative_before[sure], atol=0.02)
 
 
-def test_black_stays_finite_and_dark():
+def test_soft_references_of_black_stay_black():
     black = [np.zeros((48, 64, 3), np.uint8), np.full((48, 64, 3), 6, np.uint8)]
     assert soft_reference(black).mean() < 0.3 * 255

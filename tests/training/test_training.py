@@ -122,7 +122,7 @@ def test_training_reduces_the_loss(data, tmp_path):
 
 @pytest.mark.slow
 def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
-    unbroken = train(data, tmp_path / "unbroken", TINY)
+    uninterrupted = train(data, tmp_path / "uninterrupted", TINY)
 
     class StoppedError(Exception):
         pass
@@ -132,11 +132,14 @@ def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(data, tmp_path / "broken", TINY, report=stop_at_4)
-    resumed = train(data, tmp_path / "broken", TINY, resume=True)
-    for name, tensor in read_weights(unbroken).tensors.items():
+        train(data, tmp_path / "interrupted", TINY, report=stop_at_4)
+    resumed = train(data, tmp_path / "interrupted", TINY, resume=True)
+    for name, tensor in read_weights(uninterrupted).tensors.items():
         np.testing.assert_array_equal(read_weights(resumed).tensors[name], tensor)
-    logs = [list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines())) for run in ("unbroken", "broken")]
+    logs = [
+        list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines()))
+        for run in ("uninterrupted", "interrupted")
+    ]
     assert logs[0] == logs[1]
     assert len(logs[0]) == 1 + TINY.steps
 

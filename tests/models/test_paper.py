@@ -14,12 +14,12 @@ REFERENCE = Path(os.environ.get("LIGHTFUSE_REFERENCE", "reference-not-given"))
 
 
 @pytest.mark.parametrize(("model", "parameters"), [("paper", 1574), ("paper-wide", 18630)])
-def test_parameter_count_is_the_papers(model, parameters):
+def test_parameter_counts_are_those_of_the_paper(model, parameters):
     assert sum(p.numel() for p in build(model).parameters()) == parameters
 
 
 @pytest.mark.parametrize("model", ["paper", "paper-wide"])
-def test_agrees_with_the_authors_network_in_keras(model):
+def test_output_matches_the_authors_network_in_keras(model):
     weights, pair = REFERENCE / f"authors_{model}.h5", REFERENCE / f"keras_{model}.npz"
     if not (weights.exists() and pair.exists()):
         pytest.skip("the authors' weights and outputs are not at hand (name their folder in LIGHTFUSE_REFERENCE)")
@@ -60,7 +60,7 @@ def test_combining_is_pointwise_and_never_negative():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 9), (8, 8), (13, 24), (17, 40)])
-def test_any_size_matches_the_padded_picture(size):
+def test_pictures_of_any_size_are_padded_by_repeating_edges(size):
     """A size that is no multiple of 8 gives what the picture, its edge repeated to a multiple, gives there."""
     torch.manual_seed(1)
     model = build("paper").eval()
@@ -71,7 +71,7 @@ def test_any_size_matches_the_padded_picture(size):
         torch.testing.assert_close(model.respond(x), model.respond(padded)[..., :height, :width])
 
 
-def test_normalise_stretches_each_picture_by_itself_and_keeps_a_flat_one():
+def test_normalise_stretches_each_picture_separately_except_flat_ones():
     pictures = torch.stack([torch.linspace(0.2, 0.6, 12).reshape(3, 2, 2), torch.full((3, 2, 2), 0.3)])
     stretched = normalise(pictures)
     assert stretched[0].min() == 0

@@ -133,7 +133,7 @@ def test_two_equal_exposures_are_returned_unchanged(config):
 
 
 @torch.no_grad()
-def test_the_order_of_the_pictures_matters():
+def test_the_order_of_the_exposures_matters():
     """The caller orders them: a model does not guess."""
     torch.manual_seed(4)
     under, over = pair()
@@ -142,7 +142,7 @@ def test_the_order_of_the_pictures_matters():
 
 
 @torch.no_grad()
-def test_strength_grows_from_one_picture_to_a_bracket():
+def test_strength_grows_with_the_difference_of_the_exposures():
     model, thumbnail = build(TINY), torch.zeros(5, 6, 16, 24)
     thumbnail[:, 3:] += torch.tensor([0.0, 0.03, 0.075, 0.12, 0.5])[:, None, None, None]
     _, strength = model.context(thumbnail)
@@ -150,7 +150,7 @@ def test_strength_grows_from_one_picture_to_a_bracket():
 
 
 @torch.no_grad()
-def test_a_decoded_window_is_the_wholes_but_for_its_edge():
+def test_a_window_is_decoded_as_in_the_whole_except_at_its_edge():
     torch.manual_seed(5)
     model, thumbnail = build("base"), torch.rand(2, 6, 128, 192)
     places = [(10, 20), (64, 128)]

@@ -222,7 +222,7 @@ def test_training_reduces_the_loss(data, tmp_path):
 
 @pytest.mark.slow
 def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
-    train(data, tmp_path / "unbroken", TINY)
+    train(data, tmp_path / "uninterrupted", TINY)
 
     class StoppedError(Exception):
         pass
@@ -232,14 +232,17 @@ def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(data, tmp_path / "broken", TINY, report=stop_at_5)
-    train(data, tmp_path / "broken", TINY, resume=True)
+        train(data, tmp_path / "interrupted", TINY, report=stop_at_5)
+    train(data, tmp_path / "interrupted", TINY, resume=True)
     for file in ("best.safetensors", "last.safetensors"):
-        unbroken, resumed = (read_weights(tmp_path / run / file) for run in ("unbroken", "broken"))
-        assert resumed.notes == unbroken.notes
-        for name, tensor in unbroken.tensors.items():
+        uninterrupted, resumed = (read_weights(tmp_path / run / file) for run in ("uninterrupted", "interrupted"))
+        assert resumed.notes == uninterrupted.notes
+        for name, tensor in uninterrupted.tensors.items():
             np.testing.assert_array_equal(resumed.tensors[name], tensor)
-    logs = [list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines())) for run in ("unbroken", "broken")]
+    logs = [
+        list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines()))
+        for run in ("uninterrupted", "interrupted")
+    ]
     assert logs[0] == logs[1]
     assert len(logs[0]) == 1 + TINY.steps
 
@@ -302,7 +305,7 @@ def test_validation_score_is_of_what_was_measured():
     assert combined(None, None, 0.97).score == pytest.approx(194)
 
 
-def test_prefetching_keeps_order_and_passes_errors_on():
+def test_prefetching_keeps_order_and_raises_errors():
     assert list(prefetched(lambda step: step * step, range(3, 7))) == [(3, 9), (4, 16), (5, 25), (6, 36)]
     assert list(prefetched(lambda step: step, range(3, 3))) == []
 
