@@ -71,20 +71,6 @@ def test_a_size_that_is_none_is_refused(refused, tmp_path, size):
     assert "--size" in sentence
 
 
-def test_whole_numbers_are_made_where_they_are_asked_for(lightfuse_program, tmp_path):
-    ended = lightfuse_program("export", "small", "--format", "c", "--int8", "-o", tmp_path, "--quiet")
-    assert (ended.code, ended.err) == (0, "")
-    names = {"lightfuse_rows.h", "lightfuse_small_weights.h", "main.c", "Makefile", "README.md"}
-    assert {path.name for path in tmp_path.iterdir()} == names
-    assert "int8_t" in (tmp_path / "lightfuse_small_weights.h").read_text()
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (["--format", "onnx", "--int8"], "--int8 goes with --format c; an ONNX export always holds an int8 file"),
-        (["--format", "c", "--data", "."], "--data judges int8: give it with --format onnx, or with --format c --int8"),
-    ],
-)
-def test_int8_where_there_is_none_is_refused(refused, tmp_path, options, sentence):
-    assert refused(tmp_path, "export", "small", *options, "-o", tmp_path / "out") == sentence
+def test_brackets_are_taken_only_where_int8_is_judged(refused, tmp_path):
+    sentence = refused(tmp_path, "export", "small", "--format", "c", "--data", ".", "-o", tmp_path / "out")
+    assert sentence == "--data judges int8: give it with --format onnx"

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders.c_project import build, fuse_with, installed, write_project
-from builders.weights import make_weights
+from builders.weights import bounded_weights, framed, make_weights
 
+from lightfuse import Fuser
 from lightfuse.errors import WeightsError
-from lightfuse.export.amalgamate import amalgamate, amalgamated_core
-from lightfuse.export.c import export_c
-from lightfuse.export.c_memory import PIXEL_BYTES, rows_bytes
-from lightfuse.export.c_readme import CODE_KB
+from lightfuse.export.c import amalgamate, amalgamated_core, export_c
+from lightfuse.export.c_readme import CODE_KB, PIXEL_BYTES, rows_bytes
 from lightfuse.golden import check, load_golden
 from lightfuse.models import ContextConfig, Weights, load_weights, shipped_models
 from lightfuse.models.config import parameter_shapes
+from tools.synthetic import sample_pair
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 ZIG = (sys.executable, "-m", "ziglang", "cc")
@@ -64,6 +64,15 @@ def test_other_processors_make_the_golden_pictures_of_it(processor, golden, tmp_
     machine = (installed(emulator), *arguments)
     program = build([*ZIG, *options], write_project(tmp_path, load_weights("small")))
     assert_golden(program, machine, "small", golden)
+
+
+@needs_gcc
+@pytest.mark.parametrize("model", ["small", "base"])
+def test_bounded_models_leave_out_borders_as_the_core_does(model, tmp_path):
+    weights = bounded_weights(model)
+    pair = [framed(picture, 30) for picture in sample_pair(300, 200)]
+    fused = fuse_with(build(["gcc"], write_project(tmp_path, weights)))(*pair)
+    assert np.abs(fused.astype(int) - Fuser(weights)(*pair)).max() <= 1
 
 
 COUNT_BYTES = """

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from builders.weights import bounded_weights, framed
 
 from lightfuse.fuser import Fuser
 from lightfuse.golden import check, load_golden
@@ -11,8 +12,8 @@ from lightfuse.models.config import parameter_shapes
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from lightfuse.export.onnx_files import export_onnx  # noqa: E402
-from lightfuse.export.onnx_model import eight_bit_model, float_model  # noqa: E402
+from lightfuse.export.onnx import export_onnx  # noqa: E402
+from lightfuse.export.onnx_models import eight_bit_model, float_model  # noqa: E402
 from lightfuse.export.quantise import fuse_eight_bits, session_of  # noqa: E402
 
 
@@ -66,6 +67,14 @@ def test_openvino_makes_the_golden_pictures_of_it(model, golden):
         return lambda first, second: compiled({"first": first, "second": second})[0]
 
     assert_golden(model, fuse_with(ran(float_model(weights)), ran(eight_bit_model(weights))), golden)
+
+
+@pytest.mark.parametrize("model", ["small", "base"])
+def test_bounded_models_leave_out_borders_as_the_core_does(model, pair):
+    weights = bounded_weights(model)
+    framed_pair = [framed(picture, 30) for picture in pair]
+    fused = ran_by_onnxruntime(eight_bit_model(weights))(*framed_pair)
+    assert np.abs(fused.astype(int) - Fuser(weights)(*framed_pair)).max() <= 1
 
 
 @pytest.mark.parametrize(("height", "width"), [(3, 500), (500, 3), (700, 1000), (161, 256)])

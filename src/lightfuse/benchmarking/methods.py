@@ -108,7 +108,7 @@ def _prepare_model(model: str, folder: Path, threads: int) -> Run:
 def _prepare_onnx(model: str, folder: Path, threads: int) -> Run:
     import onnxruntime
 
-    from lightfuse.export.onnx_model import eight_bit_model
+    from lightfuse.export.onnx_models import eight_bit_model
     from lightfuse.models import load_weights
 
     under, over = _load(folder)

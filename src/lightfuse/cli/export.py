@@ -30,13 +30,10 @@ def export(
     size: Annotated[
         str, typer.Option("--size", metavar="WxH", help="Width and height of the pictures; LiteRT and ncnn.")
     ] = "1024x768",
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Count in whole numbers, for processors without floating point; C only.")
-    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", metavar="FOLDER", help="Brackets to judge the quality of int8 on, for the README; C and ONNX."
+            "--data", metavar="FOLDER", help="Brackets to judge the quality of int8 on, for the README; ONNX."
         ),
     ] = None,
     overwrite: options.Overwrite = False,
@@ -44,45 +41,35 @@ def export(
 ) -> None:
     """Take a model elsewhere: C for anything with a compiler, ONNX, LiteRT or ncnn (extras: export, litert, ncnn).
 
-    Example: lightfuse export small --format c --int8 -o lightfuse-c
+    Example: lightfuse export small --format c -o lightfuse-c
     """
     from lightfuse.cli.folders import check_folder_output, write_files
     from lightfuse.cli.printing import show
     from lightfuse.models import load_weights
 
-    _check_int8(to, int8, data)
+    if data is not None and to is not Format.ONNX:
+        raise LightFuseError("--data judges int8: give it with --format onnx")
     chosen = load_weights(options.chosen_model(model, weights))
     check_folder_output(output, overwrite=overwrite)
-    if int8:
-        from lightfuse.export.int8.files import export_int8
-
-        files = export_int8(chosen, data)
-    elif to is Format.C:
+    if to is Format.C:
         from lightfuse.export.c import export_c
 
         files = export_c(chosen)
     elif to is Format.ONNX:
-        from lightfuse.export.onnx_files import export_onnx
+        from lightfuse.export.onnx import export_onnx
 
         files = export_onnx(chosen, data)
     elif to is Format.LITERT:
-        from lightfuse.export.litert import export_litert
+        from lightfuse.export.mobile import export_litert
 
         files = export_litert(chosen, *_picture_size(size))
     else:
-        from lightfuse.export.ncnn import export_ncnn
+        from lightfuse.export.mobile import export_ncnn
 
         files = export_ncnn(chosen, *_picture_size(size))
     for path in write_files(output, files):
         if not quiet:
             show(str(path))
-
-
-def _check_int8(to: Format, int8: bool, data: Path | None) -> None:
-    if int8 and to is not Format.C:
-        raise LightFuseError("--int8 goes with --format c; an ONNX export always holds an int8 file")
-    if data is not None and not int8 and to is not Format.ONNX:
-        raise LightFuseError("--data judges int8: give it with --format onnx, or with --format c --int8")
 
 
 def _picture_size(text: str) -> tuple[int, int]:

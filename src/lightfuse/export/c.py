@@ -1,15 +1,22 @@
 """A model as C: one header, the weights, an example, a Makefile, and what it costs."""
 
+import re
+from collections.abc import Callable, Collection
+from importlib import resources
+
 from lightfuse.errors import WeightsError
-from lightfuse.export.amalgamate import amalgamated_core
-from lightfuse.export.c_project import makefile, rows_header, template
 from lightfuse.export.c_readme import readme
-from lightfuse.export.c_text import c_name
-from lightfuse.export.c_weights import weights_header
+from lightfuse.export.c_weights import c_name, weights_header
 from lightfuse.models import ContextConfig, PaperConfig, Weights, check_shapes
 
+_INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
+_GUARD = re.compile(r"^#ifndef (\w+)\n#define \1\n", re.MULTILINE)
+
+Read = Callable[[str], str]
+"""The text of a part, by its path as seen from the header."""
+
 # C23 lets a pointer to arrays become one to constant arrays, C11 does not, and GCC says so when asked to be pedantic;
-# Clang says where it unrolls a loop less than it was asked to; sizes and places are of several kinds of whole numbers.
+# Clang says where it unrolls a loop less than it was asked to; sizes and places are of several integer types.
 # None of it is the reader's concern.
 _REMARKS_OFF = """\
 #pragma GCC diagnostic push
@@ -38,10 +45,10 @@ def export_c(weights: Weights) -> dict[str, bytes]:
     name = c_name(weights.model)
     texts = {
         "lightfuse.h": _REMARKS_OFF + amalgamated_core() + _REMARKS_ON,
-        "lightfuse_rows.h": rows_header(family),
+        "lightfuse_rows.h": _rows_header(family),
         f"lightfuse_{name}_weights.h": weights_header(weights),
-        "main.c": template("main.c").replace("@MODEL@", name),
-        "Makefile": makefile(f"lightfuse.h lightfuse_rows.h lightfuse_{name}_weights.h", libraries=" -lm"),
+        "main.c": _template("main.c").replace("@MODEL@", name),
+        "Makefile": _makefile(f"lightfuse.h lightfuse_rows.h lightfuse_{name}_weights.h", libraries=" -lm"),
     }
     texts["README.md"] = readme(weights)
     return {file: text.encode() for file, text in texts.items()}
@@ -51,5 +58,47 @@ def _check_fits_core(weights: Weights) -> None:
     config = weights.config
     if isinstance(config, ContextConfig) and config.context_stride != 1:
         raise WeightsError(f"C fuses with a context of stride 1 only, not {config.context_stride}")
-    if isinstance(config, ContextConfig) and config.bounded:
-        raise WeightsError("the C project does not fuse with bounded luma yet")
+
+
+def amalgamated_core() -> str:
+    """`lightfuse.h` with every part of it in place: it includes nothing but what comes with a compiler."""
+    core = resources.files("lightfuse.core")
+    return amalgamate("lightfuse.h", lambda path: (core / path).read_text(encoding="utf-8"))
+
+
+def amalgamate(header: str, read: Read, apart: Collection[str] = ()) -> str:
+    """A header with its ``#include "…"`` lines replaced by what they include, but for files that stay ``apart``.
+
+    A part with an include guard is put in once, where it is first met; one without, each time it is named, as the
+    preprocessor would. Paths are relative to the file that names them.
+    """
+    return _inlined(header, read, apart, set())
+
+
+def _inlined(path: str, read: Read, apart: Collection[str], seen: set[str]) -> str:
+    text = read(path)
+    if _GUARD.search(text):
+        seen.add(path)
+
+    def include(found: re.Match[str]) -> str:
+        part = "/".join([*path.split("/")[:-1], found.group(1)])
+        if part in apart:
+            return found.group()
+        return "" if part in seen else _inlined(part, read, apart, seen).strip("\n") + "\n"
+
+    return _INCLUDE.sub(include, text)
+
+
+def _template(name: str) -> str:
+    """One of the files in ``c_files``, as stored."""
+    return (resources.files("lightfuse.export") / "c_files" / name).read_text(encoding="utf-8")
+
+
+def _rows_header(family: str) -> str:
+    """``lightfuse_rows.h`` for ``context`` or ``paper``, its parts in place."""
+    return amalgamate(f"rows_{family}.h", _template, apart=["lightfuse.h"])
+
+
+def _makefile(headers: str, libraries: str) -> str:
+    """The Makefile of a project with these headers, linked with these libraries."""
+    return _template("Makefile").replace("@HEADERS@", headers).replace("@LIBRARIES@", libraries)

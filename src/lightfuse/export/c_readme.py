@@ -1,10 +1,7 @@
-"""The README beside the C files: how to use them and what they cost."""
+"""The README of an exported C project: how to use the files and what they cost, told without a compiler."""
 
-from functools import partial
-
-from lightfuse.export.c_memory import memory_table, rows_bytes
-from lightfuse.export.c_text import c_name
-from lightfuse.models import PaperConfig, Weights
+from lightfuse.export.c_weights import c_name
+from lightfuse.models import Config, ContextConfig, PaperConfig, Weights
 from lightfuse.models.config import cost
 
 # Code and constants of the example without its weights, -Os: GCC 12 for x86-64, Clang 22 for the others.
@@ -64,8 +61,61 @@ def readme(weights: Weights) -> str:
         code=", ".join(f"{name} about {size} kB" for name, size in CODE_KB["paper" if paper else "context"].items()),
         products=found.multiply_adds,
         thumbnail="" if paper else ", and those on the thumbnail, whose size does not grow with the picture",
-        stack="about 150 kB with two hidden layers of 256, which is the most; less for others"
-        if paper
-        else "under 16 kB",
-        memory=memory_table(_SIZES, partial(rows_bytes, weights.config)),
+        memory=_memory_table(weights.config),
     )
+
+
+PIXEL_BYTES = {"8 bit": 3, "16 bit": 6}
+_FLOAT = 4
+_STRIP = 256  # columns whose context is spread out at once
+_PAPER_BAND = 16  # rows of each picture that a row of context is made of
+
+
+def rows_bytes(config: Config, width: int, height: int, pixel_bytes: int) -> int:
+    """Bytes of working memory for a picture fused row by row, at most: what `lf_fuse_rows_bytes` counts in C."""
+    row = width * pixel_bytes
+    if isinstance(config, PaperConfig):
+        return 2 * _PAPER_BAND * row + (_paper_floats(width) + _paper_combining(config)) * _FLOAT
+    return 2 * row + _context_bytes(config, *config.thumbnail_size(height, width))
+
+
+def _memory_table(config: Config) -> str:
+    """A Markdown table of working memory for pictures of several sizes."""
+    rows = []
+    for width, height in _SIZES:
+        memory = [f"{rows_bytes(config, width, height, pixel) / 1e3:,.0f} kB" for pixel in PIXEL_BYTES.values()]
+        rows.append(" | ".join([f"| {width}×{height}", f"{width * height / 1e6:.1f}", *memory]) + " |")
+    headings = f"| picture | megapixels | {' | '.join(PIXEL_BYTES)} |"
+    return "\n".join([headings, "|---|---|" + "---|" * len(PIXEL_BYTES), *rows])
+
+
+def _paper_floats(width: int) -> int:
+    """Two rows of context; rings of 4, 8, 4 and 1 rows of six parted planes, each half as wide as the last."""
+    full = 8 * -(-width // 8)
+    rings = sum(slots * 12 * 16 * ((full >> level) // 32 + 1) for level, slots in enumerate((4, 8, 4, 1)))
+    return 6 * (full // 8) + rings + 15
+
+
+def _context_bytes(config: ContextConfig, rows: int, columns: int) -> int:
+    """Thumbnails and the first level, then the larger of what the levels below and what the second pass need."""
+    n, cells = config.channels, rows * columns
+    widest = max(n, 6)
+    thumbnails, first_level = 2 * 6 * cells, _FLOAT * n * cells // 4
+    below = sum(n * (cells >> 2 * level) for level in range(2, config.levels + 1))
+    below += 18 * columns + 3 * widest * columns // 2
+    scene = _FLOAT * (2 * cells + 2 * (cells // 3 + 1))
+    second_pass = (3 * n + 3 * config.context_channels + n + widest) * columns
+    passes = first_level + max(_FLOAT * below, _FLOAT * second_pass + _combining(config))
+    return thumbnails + max(passes, scene) + _FLOAT * (cells >> 2 * config.levels)
+
+
+def _combining(config: ContextConfig) -> int:
+    """Two rows of context for a strip, every weight there may be, where columns lie; vectors of 16 floats at most."""
+    weights = 4 * 32 * 33 + 2 * 48
+    places = (_STRIP + 16) + 1 + (_STRIP + 1) + _STRIP
+    return _FLOAT * (2 * (config.context_channels * _STRIP + 16) + weights + places + 15)
+
+
+def _paper_combining(config: PaperConfig) -> int:
+    first, second = config.hidden
+    return 7 * first + second * (first + 4) + 3

@@ -1,11 +1,11 @@
 """A model's weights as a C header: arrays as lightfuse.h wants them, and the struct that points at them."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.export.c_text import braced, c_array, c_name, in_comment, weights_header_text
 from lightfuse.models import ContextConfig, PaperConfig, Weights
 
 Floats = NDArray[np.float32]
@@ -19,10 +19,10 @@ def weights_header(weights: Weights) -> str:
     fields = _paper_struct(config, arrays) if isinstance(config, PaperConfig) else _context_struct(config, arrays)
     kind = "lf_paper" if isinstance(config, PaperConfig) else "lf_context_model"
     about = (
-        f"The weights of LightFuse's model {in_comment(weights.model)}: {weights.parameters:,} numbers, "
+        f"The weights of LightFuse's model {_in_comment(weights.model)}: {weights.parameters:,} numbers, "
         f"{4 * weights.parameters:,} bytes."
     )
-    return weights_header_text(prefix, about, "lightfuse.h", arrays.declared, kind, fields)
+    return _header_text(prefix, about, "lightfuse.h", arrays.declared, kind, fields)
 
 
 class _Arrays:
@@ -51,7 +51,7 @@ class _Arrays:
             array = f"{self._prefix}_{c_name(name)}"
             self._names[name] = array
             literals = map(_literal, laid_out(self._tensors[name]).ravel())
-            self.declared += c_array("float", array, literals, per_line=8)
+            self.declared += _c_array("float", array, literals, per_line=8)
         return self._names[name]
 
 
@@ -73,17 +73,17 @@ def _context_struct(config: ContextConfig, arrays: _Arrays) -> list[str]:
         f".contexts = {config.context_channels}",
         f".ratio = {int(config.ratio)}",
         f".bounded = {int(config.bounded)}",
-        f".widths = {braced(map(str, widths))}",
+        f".widths = {_braced(map(str, widths))}",
         f".first = {_separable(arrays, 'filtering.first_dw', 'filtering.first_pw')}",
         f".stem = {{NULL, {arrays.transposed('filtering.stem.weight')}, {arrays.as_stored('filtering.stem.bias')}}}",
-        f".down = {braced(_level(arrays, 'down', i) for i in range(config.levels))}",
-        f".up = {braced(_level(arrays, 'up', i) for i in range(config.levels))}",
+        f".down = {_braced(_level(arrays, 'down', i) for i in range(config.levels))}",
+        f".up = {_braced(_level(arrays, 'up', i) for i in range(config.levels))}",
         f".summary = {arrays.transposed('filtering.summary.weight')}",
         f".summary_bias = {arrays.as_stored('filtering.summary.bias')}",
         f".head = {arrays.transposed('filtering.head.weight')}",
         f".head_bias = {arrays.as_stored('filtering.head.bias')}",
-        f".weights = {braced(arrays.transposed(f'combining.layers.{i}.weight') for i in layers)}",
-        f".biases = {braced(arrays.as_stored(f'combining.layers.{i}.bias') for i in layers)}",
+        f".weights = {_braced(arrays.transposed(f'combining.layers.{i}.weight') for i in layers)}",
+        f".biases = {_braced(arrays.as_stored(f'combining.layers.{i}.bias') for i in layers)}",
     ]
 
 
@@ -95,7 +95,7 @@ def _level(arrays: _Arrays, kind: str, level: int) -> str:
 
 
 def _separable(arrays: _Arrays, depthwise: str, pointwise: str) -> str:
-    return braced(
+    return _braced(
         [
             arrays.as_stored(f"{depthwise}.weight"),
             arrays.transposed(f"{pointwise}.weight"),
@@ -118,3 +118,50 @@ def _paper_struct(config: PaperConfig, arrays: _Arrays) -> list[str]:
         f".mix = {arrays.transposed('filtering.mix.weight')}",
         f".mix_bias = {arrays.as_stored('filtering.mix.bias')}",
     ]
+
+
+def c_name(model: str) -> str:
+    """A model's name as part of C's names: ``paper-wide`` is ``paper_wide``."""
+    return re.sub(r"\W", "_", model, flags=re.ASCII)
+
+
+def _c_array(kind: str, name: str, values: Iterable[str], per_line: int) -> list[str]:
+    """The lines that declare a constant array of literals."""
+    texts = list(values)
+    lines = [", ".join(texts[at : at + per_line]) for at in range(0, len(texts), per_line)]
+    return [f"static const {kind} {name}[{len(texts)}] = {{", *(f"    {line}," for line in lines), "};"]
+
+
+def _braced(parts: Iterable[str]) -> str:
+    """An initialiser."""
+    return "{" + ", ".join(parts) + "}"
+
+
+def _in_comment(text: str) -> str:
+    """A name that cannot end the comment it stands in."""
+    return " ".join(text.replace("*/", "").split())
+
+
+def _header_text(
+    prefix: str, about: str, includes: str, arrays: Iterable[str], kind: str, fields: Iterable[str]
+) -> str:
+    """A whole header: arrays, and the constant struct ``prefix`` of type ``kind`` that points at them."""
+    guard = f"{prefix}_weights_h".upper()
+    return "\n".join(
+        [
+            f"/* {about} Generated. */",
+            f"#ifndef {guard}",
+            f"#define {guard}",
+            "",
+            f'#include "{includes}"',
+            "",
+            *arrays,
+            "",
+            f"static const {kind} {prefix} = {{",
+            *(f"    {field}," for field in fields),
+            "};",
+            "",
+            "#endif",
+            "",
+        ]
+    )

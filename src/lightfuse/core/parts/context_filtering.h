@@ -195,11 +195,28 @@ LF_INLINE void lf_halve_plane(const float *in, lf_size size, float *out) {
         }
 }
 
-/* How much each cell of the thumbnails counts, 0 to 1; returns the sum. Borders of scans are a few levels above black. Where
- * less than 1 / 1024 of the picture counts, the rest does, too. */
+/* How much a cell counts, 0 to 1, from the brightest channel of over and the darkest of under. Borders of scans are a few
+ * levels above black. */
+LF_INLINE float lf_cell_weight(float brightest, float darkest) {
+    const float above_black = (brightest - 0.02f) / 0.04f, below_white = (0.98f - darkest) / 0.04f;
+    return (above_black < 0 ? 0 : above_black > 1 ? 1 : above_black) *
+           (below_white < 0 ? 0 : below_white > 1 ? 1 : below_white);
+}
+
+/* Where less than 1 / 1024 of the picture counts, let the rest count, too; returns the sum of the weights. */
+LF_INLINE float lf_scene_total(float *weights, size_t cells) {
+    double sum = 0, total = 0;
+    for (size_t i = 0; i < cells; i++) sum += weights[i];
+    const float floor = (float)(1 - sum / (double)cells * 1024);
+    for (size_t i = 0; i < cells; i++) {
+        weights[i] = weights[i] < floor ? floor : weights[i];
+        total += weights[i];
+    }
+    return (float)total;
+}
+
 LF_INLINE float lf_scene_weights(const float *thumbnails, lf_size size, float *weights) {
     const size_t cells = lf_cells(size);
-    double sum = 0, total = 0;
     for (size_t i = 0; i < cells; i++) {
         const float *under = thumbnails + i, *over = under + 3 * cells;
         float brightest = over[0], darkest = under[0];
@@ -207,17 +224,9 @@ LF_INLINE float lf_scene_weights(const float *thumbnails, lf_size size, float *w
             brightest = over[c * cells] > brightest ? over[c * cells] : brightest;
             darkest = under[c * cells] < darkest ? under[c * cells] : darkest;
         }
-        const float above_black = (brightest - 0.02f) / 0.04f, below_white = (0.98f - darkest) / 0.04f;
-        weights[i] = (above_black < 0 ? 0 : above_black > 1 ? 1 : above_black) *
-                     (below_white < 0 ? 0 : below_white > 1 ? 1 : below_white);
-        sum += weights[i];
+        weights[i] = lf_cell_weight(brightest, darkest);
     }
-    const float floor = (float)(1 - sum / (double)cells * 1024);
-    for (size_t i = 0; i < cells; i++) {
-        weights[i] = weights[i] < floor ? floor : weights[i];
-        total += weights[i];
-    }
-    return (float)total;
+    return lf_scene_total(weights, cells);
 }
 
 /* Cells of little weight filled from those around them, so that the scene seems to go on there: a pyramid of weighted means
@@ -258,6 +267,23 @@ LF_INLINE void lf_fill_plane(float *plane, const float *weights, lf_size size, i
     }
 }
 
+/* The weights of the coarsest level's cells, from those of the finest, behind which there is room for half as many. */
+LF_INLINE void lf_coarsest_weights(const float *weights, lf_size size, int levels, float *coarsest) {
+    float *room = (float *)weights + lf_cells(size);
+    for (int l = 0; l < levels; l++) {
+        float *to = l + 1 < levels ? room : coarsest;
+        lf_halve_plane(weights, lf_halved(size, l), to);
+        weights = to;
+        room += lf_cells(lf_halved(size, l + 1));
+    }
+}
+
+/* How far CombiningNet may go, by the mean difference of the thumbnails. */
+LF_INLINE float lf_strength_of(double difference) {
+    const double strength = (difference - 0.03) / 0.09;
+    return (float)(strength < 0 ? 0 : strength > 1 ? 1 : strength);
+}
+
 /* From the thumbnails [6][rows][columns] in [0, 1], under's planes before over's: how far CombiningNet may go, 0 for two
  * pictures whose mean difference is below 0.03, so that equal ones come back as they are, 1 for a bracket, from 0.12 on.
  * Cells that show nothing of the scene are filled, and the coarsest level's weights left in `levels`, which holds
@@ -273,17 +299,10 @@ LF_CODE float lf_context_prepare(const lf_context_model *m, float *thumbnails, l
     for (int c = 0; c < 3; c++)
         for (size_t i = 0; i < cells; i++)
             sums[c] += __builtin_fabsf(thumbnails[(3 + c) * cells + i] - thumbnails[c * cells + i]) * weights[i];
-    const double strength = ((sums[0] + sums[1] + sums[2]) / (3.0 * total) - 0.03) / 0.09;
-    float *halved = weights + cells;
     for (int c = 0; c < 6 && total < (float)cells; c++)
-        lf_fill_plane(thumbnails + c * cells, weights, size, m->levels, total, halved);
-    for (int l = 0; l < m->levels; l++) { /* each level behind the last, the coarsest at the beginning */
-        float *to = l + 1 < m->levels ? halved : levels;
-        lf_halve_plane(weights, lf_halved(size, l), to);
-        weights = to;
-        halved = to + lf_cells(lf_halved(size, l + 1));
-    }
-    return (float)(strength < 0 ? 0 : strength > 1 ? 1 : strength);
+        lf_fill_plane(thumbnails + c * cells, weights, size, m->levels, total, weights + cells);
+    lf_coarsest_weights(weights, size, m->levels, levels);
+    return lf_strength_of((sums[0] + sums[1] + sums[2]) / (3.0 * total));
 }
 
 /* ---- The passes -------------------------------------------------------------------------------------------------- */

@@ -10,9 +10,7 @@
 #include "lightfuse.h"
 
 #include "rows_shared.h"
-#include "context/memory.h"
-#include "context/thumbnails.h"
-#include "context/filtering.h"
+#include "rows_context_filtering.h"
 
 /* Pass 2: the finest level, the grid, the picture. */
 
@@ -63,7 +61,7 @@ LF_CODE int lf_fuse_rows(const lf_context_model *m, const lf_rows *r, void *memo
     lf_rows_place(&s, memory);
     const int order = lf_rows_thumbnails(&s);
     if (order > 0) return 1;
-    s.strength = lf_rows_strength(&s);
+    s.strength = lf_rows_prepare(&s);
     lf_rows_filter(&s);
 
     const ptrdiff_t bytes = (ptrdiff_t)lf_rows_row_bytes(r);

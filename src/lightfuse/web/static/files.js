@@ -1,6 +1,6 @@
 // Made by tools.web_build.
 self.LIGHTFUSE = {
-  "version": "d559165352c83d7b",
+  "version": "79e8d8274c2d5db7",
   "files": [
     "./",
     "engine/align/blur.js",

@@ -1,4 +1,4 @@
-"""A model as ONNX files: float32, 8 bits in and out, and counting in int8; with what they cost."""
+"""A model as ONNX files: float32, 8 bits in and out, and quantised to int8; with what they cost."""
 
 from pathlib import Path
 
@@ -31,9 +31,8 @@ def export_onnx(weights: Weights, data: Path | None = None) -> dict[str, bytes]:
         if error.name not in ("onnx", "onnxruntime"):
             raise
         raise MissingExtraError("exporting to ONNX", "export") from None
-    from lightfuse.export.onnx_model import eight_bit_model, float_model
-    from lightfuse.export.quality import cost_section
-    from lightfuse.export.quantise import fuser_of, quantised
+    from lightfuse.export.onnx_models import eight_bit_model, float_model
+    from lightfuse.export.quantise import cost_section, fuser_of, quantised
 
     eight_bits = eight_bit_model(weights)
     int8 = quantised(eight_bits)
@@ -48,7 +47,7 @@ def export_onnx(weights: Weights, data: Path | None = None) -> dict[str, bytes]:
 
 
 def _readme(weights: Weights, files: dict[str, bytes], quality: str) -> str:
-    from lightfuse.export.graph import IR_VERSION, OPSET
+    from lightfuse.export.onnx_graph import IR_VERSION, OPSET
 
     found = cost(weights.config)
     sizes = [f"{len(content):,}" for content in files.values()]

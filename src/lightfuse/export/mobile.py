@@ -1,4 +1,4 @@
-"""A context model as ncnn's .param and .bin, for pictures of one size (extra: ncnn)."""
+"""The models for phones, for pictures of one size: LiteRT (.tflite) and ncnn (.param and .bin)."""
 
 import subprocess
 import tempfile
@@ -8,6 +8,44 @@ from pathlib import Path
 from lightfuse.errors import LightFuseError, MissingExtraError, WeightsError
 from lightfuse.models import ContextConfig, Weights
 from lightfuse.models.config import cost
+
+
+def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]:
+    """``lightfuse-NAME-WxH.tflite`` and a README, by name: float32 pictures 1×height×width×3 in [0, 1], in and out.
+
+    Raises:
+        MissingExtraError: torch or litert-torch is not installed.
+    """
+    try:
+        import litert_torch  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import torch
+
+        from lightfuse.export.fixed_size import ChannelsLast
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "litert_torch"):
+            raise
+        raise MissingExtraError("exporting to LiteRT", "litert") from None
+    module = ChannelsLast(weights, height, width).eval()
+    pictures = tuple(torch.rand(1, height, width, 3) for _ in range(2))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.tflite")
+        litert_torch.convert(module, pictures).export(str(path))
+        content = path.read_bytes()
+    name = f"lightfuse-{weights.model}-{width}x{height}.tflite"
+    return {name: content, "README.md": _litert_readme(weights, name, content).encode()}
+
+
+def _litert_readme(weights: Weights, name: str, content: bytes) -> str:
+    found = cost(weights.config)
+    return f"""\
+# LightFuse for LiteRT: model {weights.model}
+
+`{name}` takes two pictures of one scene in either order, float32, 1×height×width×3, RGB in [0, 1], and returns the
+fused picture, the same. The size is fixed: `lightfuse export {weights.model} --format litert --size WxH` makes others.
+
+- File: {len(content):,} bytes; weights: {found.parameters:,} numbers.
+- Multiply-adds per pixel: {found.multiply_adds:,}, and those on the thumbnail.
+"""
 
 
 def export_ncnn(weights: Weights, width: int, height: int) -> dict[str, bytes]:
@@ -44,11 +82,11 @@ def export_ncnn(weights: Weights, width: int, height: int) -> dict[str, bytes]:
             raise LightFuseError(f"pnnx could not convert {weights.model!r}: exit code {ended.returncode}")
         parameters, numbers = (path.read_bytes() for path in made)
     name = f"lightfuse-{weights.model}-{width}x{height}"
-    readme = _readme(weights, name, len(parameters) + len(numbers))
+    readme = _ncnn_readme(weights, name, len(parameters) + len(numbers))
     return {f"{name}.param": parameters, f"{name}.bin": numbers, "README.md": readme.encode()}
 
 
-def _readme(weights: Weights, name: str, size: int) -> str:
+def _ncnn_readme(weights: Weights, name: str, size: int) -> str:
     found = cost(weights.config)
     return f"""\
 # LightFuse for ncnn: model {weights.model}
