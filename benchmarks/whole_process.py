@@ -20,7 +20,7 @@ import tifffile
 from processes import alternate, run
 
 import lightfuse
-from lightfuse.benchmarking.pictures import made_up_pair, three_by_two
+from lightfuse.benchmark import synthetic_pair, three_by_two
 
 _PROGRAM = [sys.executable, "-m", "lightfuse"]
 
@@ -119,7 +119,7 @@ def tiff_row(folder: Path, arguments: argparse.Namespace) -> None:
     """A pair of large 16-bit TIFFs: peak memory against the pictures' bytes."""
     width, height = three_by_two(arguments.large)
     paths = [str(folder / name) for name in ("under.tif", "over.tif")]
-    for path, picture in zip(paths, made_up_pair(width, height, 16), strict=True):
+    for path, picture in zip(paths, synthetic_pair(width, height, 16), strict=True):
         tifffile.imwrite(path, picture, photometric="rgb")
     cost = run([*_fuse(arguments), *paths, "-o", str(folder / "out.tif"), "--overwrite", "--quiet"])
     what = f"{arguments.large:g} MP 16-bit TIFFs to TIFF, {cost.seconds:.1f} s, peak memory"
@@ -170,7 +170,7 @@ def _jpegs(folder: Path, megapixels: float) -> tuple[str, str]:
     """Two JPEGs as cameras write them: quality 95, colour at half resolution."""
     under, over = folder / "under.jpg", folder / "over.jpg"
     if not over.exists():
-        for path, picture in zip((under, over), made_up_pair(*three_by_two(megapixels), 8), strict=True):
+        for path, picture in zip((under, over), synthetic_pair(*three_by_two(megapixels), 8), strict=True):
             path.write_bytes(imagecodecs.jpeg8_encode(picture, level=95, subsampling="420"))
     return str(under), str(over)
 

@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from lightfuse.benchmarking import Method, Setup, available_methods, measure_all, methods
-from lightfuse.benchmarking.pictures import made_up_pair, three_by_two
+from benchmarks import methods
+from lightfuse.benchmark import Method, Setup, available_methods, measure_all, synthetic_pair, three_by_two
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
 
@@ -29,7 +29,7 @@ def no_onnx_runtime(monkeypatch):
 def folder(tmp_path_factory):
     """Pictures as a method is given them, and what they are."""
     place = tmp_path_factory.mktemp("pictures")
-    pair = made_up_pair(60, 40, 8)
+    pair = synthetic_pair(60, 40, 8)
     for name, picture in zip(("under", "over"), pair, strict=True):
         np.save(place / f"{name}.npy", picture)
     return place, pair
@@ -64,7 +64,7 @@ def test_the_table_is_of_the_default_models(lightfuse_program, monkeypatch):
         missing("base, ONNX Runtime (8 bits) could not be measured: it is raining")
         return []
 
-    monkeypatch.setattr("lightfuse.benchmarking.measure_all", measured)
+    monkeypatch.setattr("lightfuse.benchmark.measure_all", measured)
     ended = lightfuse_program("benchmark", "--size", 24, "--threads", 3)
     assert ended.code == 0
     (chosen, setup) = made[0]
@@ -92,24 +92,24 @@ def test_onnx_runtime_has_a_row_for_one_model_where_it_is_installed(folder):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     place, pair = folder
-    (method,) = [m for m in available_methods(["small", "base"]) if "ONNX" in m.name]
+    (method,) = [m for m in methods.available_methods(["small", "base"]) if "ONNX" in m.name]
     assert method.name == "small, ONNX Runtime"
     fused = method.prepare(place, 1)()
     assert np.abs(fused.astype(int) - Fuser("small")(*pair)).max() <= 1
-    assert [one.method for one in measure_all([method], Setup(30, 20, 1))] == [method.name]
+    assert [one.method for one in measure_all([method], Setup(30, 20, 1), worker=methods.WORKER)] == [method.name]
 
 
 def test_onnx_runtime_is_spared_where_it_would_take_most_of_the_memory(folder, monkeypatch):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr(methods, "_memory", lambda: 60 * 40 * 320)
-    (method,) = [m for m in available_methods(["base"]) if "ONNX" in m.name]
+    (method,) = [m for m in methods.available_methods(["base"]) if "ONNX" in m.name]
     with pytest.raises(LightFuseError, match="more than half of this machine's memory"):
         method.prepare(folder[0], 1)
 
 
 def test_a_method_that_may_fail_is_left_out_and_the_rest_measured():
-    gone = Method("gone", 8, methods._prepare_average, may_fail=True)
+    gone = Method("gone", 8, available_methods([])[0].prepare, may_fail=True)
     average = available_methods([])[0]
     why = []
     measured = measure_all([gone, average], Setup(30, 20, 1), missing=why.append)
@@ -123,16 +123,16 @@ def test_enfuse_has_a_row_where_it_is_installed(tmp_path, monkeypatch, folder):
     program.write_text('#!/bin/sh\necho "enfuse: it is raining" >&2\nexit 3\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    (enfuse,) = [method for method in available_methods([]) if method.name == "enfuse"]
+    (enfuse,) = [method for method in methods.available_methods([]) if method.name == "enfuse"]
     assert enfuse.program
     with pytest.raises(LightFuseError, match="enfuse failed: enfuse: it is raining"):
         enfuse.prepare(folder[0], 2)()
     with pytest.raises(LightFuseError, match=r"enfuse \(8 bits\) could not be measured: enfuse failed"):
-        measure_all([enfuse], Setup(30, 20, 1))
+        measure_all([enfuse], Setup(30, 20, 1), worker=methods.WORKER)
 
 
 def test_a_method_that_fails_is_named():
-    unknown = Method("nothing", 8, methods._prepare_average)
+    unknown = Method("nothing", 8, available_methods([])[0].prepare)
     with pytest.raises(LightFuseError, match=r"nothing \(8 bits\) could not be measured"):
         measure_all([unknown], Setup(30, 20, 1))
 
@@ -143,7 +143,7 @@ def test_sizes_are_three_by_two(megapixels, size):
 
 
 def test_pictures_fill_any_size():
-    under, over = made_up_pair(1000, 530, 16)
+    under, over = synthetic_pair(1000, 530, 16)
     assert under.shape == over.shape == (530, 1000, 3)
     assert under.dtype == np.uint16
     assert np.array_equal(under[:, 768:], under[:, : 1000 - 768])

@@ -1,4 +1,4 @@
-"""``lightfuse benchmark``: this machine, fusing made-up pictures beside what else it could do with them."""
+"""``lightfuse benchmark``: how fast this machine fuses, beside OpenCV."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +8,7 @@ import typer
 from lightfuse.cli import options
 
 if TYPE_CHECKING:
-    from lightfuse.benchmarking import Measurement, Setup
+    from lightfuse.benchmark import Measurement, Setup
 
 
 def benchmark(
@@ -23,12 +23,11 @@ def benchmark(
     quiet: options.Quiet = False,
     json: options.Json = False,
 ) -> None:
-    """Measure fusing beside averaging, OpenCV's Mertens and, where installed, enfuse and ONNX Runtime.
+    """Measure fusing beside OpenCV's average and its Mertens fusion.
 
     Example: lightfuse benchmark --size 24
     """
-    from lightfuse.benchmarking import Setup, available_methods, measure_all
-    from lightfuse.benchmarking.pictures import three_by_two
+    from lightfuse.benchmark import Setup, available_methods, measure_all, three_by_two
     from lightfuse.cli.printing import show
     from lightfuse.system import usable_cores
 
@@ -77,7 +76,7 @@ def _page(measured: "list[Measurement]", missing: list[str], setup: "Setup") -> 
         "",
         *_table(measured),
         "",
-        "Each method ran alone in a fresh process, on made-up pictures already in memory (8: uint8, 16: uint16).",
+        "Each method ran alone in a fresh process, on synthetic pictures already in memory (8: uint8, 16: uint16).",
         "First call: what a program pays that fuses one picture, new memory and code included. Later calls: the",
         "median, into a result kept from call to call where the method can. Memory: the most its process ever held,",
         "Python and libraries included; pictures: what two pictures and the result alone take up.",

@@ -1,0 +1,263 @@
+"""How fast this machine fuses, and with how much memory, beside OpenCV's average and Mertens on the same arrays.
+
+Every method is measured alone, in a fresh process: ``python -m lightfuse.benchmark METHOD PICTURES THREADS``.
+"""
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.errors import LightFuseError
+from lightfuse.models import shipped_models
+
+Picture = NDArray[Any]
+Run = Callable[[], object]
+"""Does the whole work once, on pictures it already holds."""
+Prepare = Callable[[Path, int], Run]
+"""Takes the folder of the pictures and the number of threads, does what is done only once, and gives the work."""
+
+# As many calls as fit into the time, within these bounds: enough for a median, no half hour of Mertens.
+_MOST_RUNS, _MOST_SECONDS = 15, 5.0
+_TILE_WIDTH, _TILE_HEIGHT = 768, 512
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table: its name, the pictures' bits, and how to prepare it on under.npy and over.npy.
+
+    A ``program`` works in a process of its own, on under.tif and over.tif. A method that ``may_fail``, as for want of
+    memory, is left out of a table rather than end it. ``note`` is printed below the table.
+    """
+
+    name: str
+    bits: Literal[8, 16]
+    prepare: Prepare
+    program: bool = False
+    may_fail: bool = False
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        """A name that is unique."""
+        return f"{self.name}/{self.bits}"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Size of the pictures in pixels, and number of threads, for all methods."""
+
+    width: int
+    height: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one method cost.
+
+    Attributes:
+        first_seconds: of the first call in a fresh process, which also pays for touching new memory and loading code.
+        seconds: median of the ``runs`` calls after it.
+        peak_bytes: the largest resident size of the process, interpreter, libraries and pictures included; None where
+            the system does not tell.
+        pictures_bytes: size of the two pictures and the result.
+    """
+
+    method: str
+    bits: int
+    first_seconds: float
+    seconds: float
+    runs: int
+    megapixels_per_second: float
+    peak_bytes: int | None
+    pictures_bytes: int
+    note: str
+
+
+def available_methods(models: Iterable[str]) -> list[Method]:
+    """The plain average and Mertens of OpenCV, and the given models.
+
+    OpenCV's Mertens has no 16-bit row: it divides such pictures by 255.
+    """
+    opencv = [
+        Method("cv2.addWeighted", 8, _prepare_average),
+        Method("cv2.addWeighted", 16, _prepare_average),
+        Method("cv2 Mertens", 8, _prepare_mertens),
+    ]
+    return [*opencv, *(Method(model, bits, partial(_prepare_model, model)) for model in models for bits in (8, 16))]
+
+
+def measure_all(
+    methods: Sequence[Method],
+    setup: Setup,
+    progress: Callable[[str], None] = lambda name: None,
+    missing: Callable[[str], None] = lambda why: None,
+    worker: Sequence[str] = (sys.executable, "-m", "lightfuse.benchmark"),
+) -> list[Measurement]:
+    """Measure methods one after the other.
+
+    ``progress`` is called with the name of each before its turn, ``missing`` with the reason why one that may fail is
+    left out. ``worker`` is the command that calls `measure_here`.
+
+    Raises:
+        LightFuseError: a method failed, or there is no room for the pictures (in memory or the temporary folder).
+    """
+    measured = []
+    with tempfile.TemporaryDirectory(prefix="lightfuse-benchmark-") as folder:
+        for method in methods:
+            progress(method.key)
+            pictures = _pictures(Path(folder), setup, method)
+            try:
+                measured.append(_measure(method, setup, pictures, worker))
+            except LightFuseError as error:
+                if not method.may_fail:
+                    raise
+                missing(str(error))
+    return measured
+
+
+def synthetic_pair(width: int, height: int, bits: Literal[8, 16]) -> tuple[Picture, Picture]:
+    """Under and over, H×W×3, uint8 or uint16: the sample pair repeated until it fills the size.
+
+    Content hardly matters to the time.
+    """
+    from lightfuse.sample import sample_pair
+
+    rows, columns = np.arange(height) % min(height, _TILE_HEIGHT), np.arange(width) % min(width, _TILE_WIDTH)
+    under, over = sample_pair(min(width, _TILE_WIDTH), min(height, _TILE_HEIGHT), bits=bits)
+    return np.ascontiguousarray(under[:, columns][rows]), np.ascontiguousarray(over[:, columns][rows])
+
+
+def three_by_two(megapixels: float) -> tuple[int, int]:
+    """Width and height of a 3:2 picture of so many megapixels, to the nearest pixel; 24 gives 6000 × 4000."""
+    height = max(1, round((megapixels * 1e6 / 1.5) ** 0.5))
+    return max(1, round(height * 1.5)), height
+
+
+def measure_here(methods: Iterable[Method]) -> None:
+    """Measure the method that the command line names in this process, and print a JSON record of what was found."""
+    key, folder, threads = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    method = next(method for method in methods if method.key == key)
+    run = method.prepare(folder, threads)
+    first = _timed(run)
+    seconds = [_timed(run)]
+    while len(seconds) < _MOST_RUNS and first + sum(seconds) < _MOST_SECONDS:
+        seconds.append(_timed(run))
+    peak = peak_bytes(of_children=method.program)
+    found = {"first_seconds": first, "seconds": statistics.median(seconds), "runs": len(seconds), "peak_bytes": peak}
+    print(json.dumps(found))
+
+
+def peak_bytes(*, of_children: bool = False) -> int | None:
+    """The largest resident size of this process so far, or of the largest of the programs it has run.
+
+    A program's count starts at what the process that ran it held, so that process must be small for the second to be
+    true. None where the system does not tell (Windows).
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    status = Path("/proc/self/status")
+    if not of_children and status.exists():  # Linux: VmHWM starts at nothing, unlike ru_maxrss.
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _timed(run: Run) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def _prepare_average(folder: Path, threads: int) -> Run:
+    import cv2
+
+    cv2.setNumThreads(threads)
+    under, over = load_pair(folder)
+    out = np.empty_like(under)
+    return lambda: cv2.addWeighted(under, 0.5, over, 0.5, 0, dst=out)
+
+
+def _prepare_mertens(folder: Path, threads: int) -> Run:
+    import cv2
+
+    cv2.setNumThreads(threads)
+    pair, merge = load_pair(folder), cv2.createMergeMertens()
+    return lambda: cv2.convertScaleAbs(merge.process(pair), alpha=255)
+
+
+def _prepare_model(model: str, folder: Path, threads: int) -> Run:
+    from lightfuse.fuser import Fuser
+
+    fuser, (under, over) = Fuser(model, threads), load_pair(folder)
+    out = np.empty_like(under)
+    return lambda: fuser(under, over, out)
+
+
+def load_pair(folder: Path) -> tuple[Picture, Picture]:
+    """The arrays under.npy and over.npy of a folder."""
+    return np.load(folder / "under.npy"), np.load(folder / "over.npy")
+
+
+def _pictures(folder: Path, setup: Setup, method: Method) -> Path:
+    """A folder with the pictures this method works on, made if need be: no process measured makes its own."""
+    place = folder / f"{'files' if method.program else 'arrays'}-{method.bits}"
+    if not place.exists():
+        try:
+            place.mkdir()
+            pair = synthetic_pair(setup.width, setup.height, method.bits)
+            for name, picture in zip(("under", "over"), pair, strict=True):
+                if method.program:
+                    import tifffile
+
+                    tifffile.imwrite(place / f"{name}.tif", picture, photometric="rgb")
+                else:
+                    np.save(place / f"{name}.npy", picture)
+        except OSError as error:
+            raise LightFuseError(f"the pictures cannot be put in {str(place)!r}: {error.strerror}") from None
+    return place
+
+
+def _measure(method: Method, setup: Setup, pictures: Path, worker: Sequence[str]) -> Measurement:
+    command = [*worker, method.key, str(pictures), str(setup.threads)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        killed = "the system ended it, as it does where memory is short"
+        silent = killed if ended.returncode < 0 else f"exit code {ended.returncode}"
+        reason = (ended.stderr.strip().splitlines() or [silent])[-1]
+        raise LightFuseError(f"{method.name} ({method.bits} bits) could not be measured: {reason}")
+    found = json.loads(ended.stdout)
+    pixels = setup.width * setup.height
+    return Measurement(
+        method=method.name,
+        bits=method.bits,
+        megapixels_per_second=pixels / found["seconds"] / 1e6,
+        pictures_bytes=3 * pixels * 3 * method.bits // 8,
+        note=method.note,
+        **found,
+    )
+
+
+if __name__ == "__main__":
+    try:
+        measure_here(available_methods(shipped_models()))
+    except LightFuseError as error:
+        raise SystemExit(str(error)) from None
+    except MemoryError:
+        raise SystemExit("there is not enough memory for pictures of this size") from None
