@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lightfuse.images.colour import profile_of_cicp
 from lightfuse.images.isobmff import Items, box, boxes, file_boxes, read_box
-from lightfuse.images.metadata import Container, Format, Metadata, MetadataBudget, UnreadableError, make_upright
+from lightfuse.images.metadata import Container, Format, Metadata, MetadataBudget, Parts, UnreadableError, make_upright
 from lightfuse.images.options import EncodeOptions, chosen_subsampling
 from lightfuse.images.pixels import narrow, to_depth, widen
 from lightfuse.system import usable_cores
@@ -135,7 +135,7 @@ def decode_avif(data: bytes, container: Container) -> NDArray[Any]:
     return widen(decoded, container.bit_depth) if decoded.dtype == np.uint16 else decoded
 
 
-def decode_heic(data: bytes) -> NDArray[Any]:
+def decode_heic(data: bytes, _: Container) -> NDArray[Any]:
     """Decode a HEIC's picture by the extra `heif` (pi-heif): H×W×3 or 4, upright; uint8, or uint16 over its full range.
 
     Raises:
@@ -162,7 +162,7 @@ def _without_descriptions(data: bytes) -> bytes:
     return bytes(edited)
 
 
-def encode_avif(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> bytes:
+def encode_avif(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
     """Encode H×W×3 pixels as an AVIF of 8, 10 or 12 bits with its ICC profile, EXIF and XMP."""
     import imagecodecs
 
@@ -179,7 +179,7 @@ def encode_avif(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions
         numthreads=usable_cores(),
         **(_PROFILE_COLOUR if metadata.icc else _SRGB_COLOUR),
     )
-    return _with_metadata(bytes(avif), metadata)
+    return [_with_metadata(bytes(avif), metadata)]
 
 
 def _with_metadata(avif: bytes, metadata: Metadata) -> bytes:

@@ -47,11 +47,7 @@ _MCU_HEIGHTS = {"444": 8, "422": 8, "420": 16}
 
 
 def scan_jpeg(stream: BinaryIO) -> Container:
-    """Read a JPEG's header, up to where its compressed pixels begin.
-
-    Raises:
-        UnreadableError: the header is damaged or truncated, or holds too much metadata.
-    """
+    """Read a JPEG's header, up to where its compressed pixels begin."""
     frame: tuple[int, int, int, int] | None = None
     exif = xmp = None
     photoshop: list[bytes] = []

@@ -20,6 +20,7 @@ from lightfuse.images.metadata import (
     Container,
     Metadata,
     MetadataBudget,
+    Parts,
     UnreadableError,
     make_upright,
     read_exactly,
@@ -174,7 +175,7 @@ def _profiles(library: Any, header: JxlHeader, head: bytes) -> tuple[bytes | Non
     return shown, profile
 
 
-def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> bytes:
+def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
     """Encode H×W×3 pixels (uint8, uint16 or float) as a JPEG XL file with its ICC profile, EXIF and XMP.
 
     The library calls integers sRGB and floats linear light. Lossless, the pixels are stored as they are and the header
@@ -216,15 +217,15 @@ def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
         codestream = with_colour(codestream, icc, depth)
     level_10 = any(each.kind == b"jxll" for each in found)
     if not (metadata.exif or metadata.xmp or level_10):
-        return codestream
-    parts = [_CONTAINER_SIGNATURE, box(b"ftyp", b"jxl \0\0\0\0jxl ")]
+        return [codestream]
+    parts: Parts = [_CONTAINER_SIGNATURE, box(b"ftyp", b"jxl \0\0\0\0jxl ")]
     if level_10:  # Tells decoders that the codestream asks more of them.
         parts.append(box(b"jxll", b"\x0a"))
     if metadata.exif:
         parts.append(box(b"Exif", bytes(4) + metadata.exif))
     if metadata.xmp:
         parts.append(box(b"xml ", metadata.xmp))
-    return b"".join([*parts, struct.pack(">I4s", len(codestream) + 8, b"jxlc"), codestream])
+    return [*parts, struct.pack(">I4s", len(codestream) + 8, b"jxlc"), codestream]
 
 
 def _distance(quality: int) -> float:

@@ -42,6 +42,9 @@ class Metadata:
 class Container:
     """A picture file's header, as the scanner of its format returns it.
 
+    A scanner raises UnreadableError where the header is damaged or truncated or holds too much metadata, and a decoder
+    where pixels are damaged, missing or of an unsupported kind; any other exception means damage, too (see `read`).
+
     Attributes:
         format: the file's format.
         width, height: in pixels, as stored (before the orientation is applied).

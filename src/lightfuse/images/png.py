@@ -12,6 +12,7 @@ from lightfuse.images.metadata import (
     Container,
     Metadata,
     MetadataBudget,
+    Parts,
     UnreadableError,
     make_upright,
     read_exactly,
@@ -32,11 +33,7 @@ _AFTER_HEADER = len(_SIGNATURE) + 25  # IHDR: length, type, 13 bytes, CRC.
 
 
 def scan_png(stream: BinaryIO) -> Container:
-    """Read a PNG's header and metadata, skipping its pixels.
-
-    Raises:
-        UnreadableError: the file is damaged or truncated, or holds too much metadata.
-    """
+    """Read a PNG's header and metadata, skipping its pixels."""
     stream.seek(len(_SIGNATURE))
     length, kind = struct.unpack(">I4s", read_exactly(stream, 8))
     if kind != b"IHDR" or length != 13:
@@ -117,7 +114,7 @@ def _inflate(data: bytes, budget: MetadataBudget) -> bytes | None:
     return inflated if stream.eof else None
 
 
-def decode_png(data: bytes) -> NDArray[Any]:
+def decode_png(data: bytes, _: Container) -> NDArray[Any]:
     """Decode a PNG: H×W or H×W×channels, uint8 or uint16. Exceptions are whatever the decoder raises.
 
     The decoder is given the chunks that make the pixels and no others: it has nothing to warn about, and no text or
@@ -136,7 +133,7 @@ def decode_png(data: bytes) -> NDArray[Any]:
     return decoded
 
 
-def encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> bytes:
+def encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
     """Encode H×W×3 pixels as a PNG of 8 or 16 bits with its ICC profile, EXIF, XMP and IPTC."""
     import imagecodecs
 
@@ -146,7 +143,7 @@ def encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
     settings = {"auto": fast, "none": {"level": 0, "filter": 8}, "deflate": {"level": 6, "filter": 0xF8}}
     levels = np.ascontiguousarray(to_depth(pixels, depth))
     png = bytes(imagecodecs.png_encode(levels, **settings[options.compression]))
-    return insert_metadata(png, metadata)
+    return [insert_metadata(png, metadata)]
 
 
 def insert_metadata(png: bytes, metadata: Metadata) -> bytes:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lightfuse.errors import PictureError
 from lightfuse.images.heif import decode_avif, decode_heic, scan_avif, scan_heic
 from lightfuse.images.jpeg import decode_jpeg, scan_jpeg
+from lightfuse.images.jxl import decode_jxl, scan_jxl
 from lightfuse.images.metadata import Container, Format, Header, Picture, UnreadableError, shot_info
 from lightfuse.images.pixels import to_rgb, turn_upright
 from lightfuse.images.png import decode_png, scan_png
@@ -28,7 +29,7 @@ from lightfuse.images.raw import (
     white_balance,
 )
 from lightfuse.images.tiff import decode_tiff, scan_tiff
-from lightfuse.images.webp import scan_webp
+from lightfuse.images.webp import decode_webp, scan_webp
 from lightfuse.system import display_name
 
 Source = str | os.PathLike[str] | bytes
@@ -58,22 +59,13 @@ for _name in ("imagecodecs", "tifffile"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
-def _scan_jxl(stream: BinaryIO) -> Container:
-    from lightfuse.images.jxl import scan_jxl
-
-    return scan_jxl(stream)
-
-
 _SCANNERS: dict[Format, Callable[[BinaryIO], Container]] = {
-    "JPEG": scan_jpeg,
-    "PNG": scan_png,
-    "TIFF": scan_tiff,
-    "WebP": scan_webp,
-    "AVIF": scan_avif,
-    "JPEG XL": _scan_jxl,
-    "HEIC": scan_heic,
-    "RAW": scan_raw,
-}
+    "JPEG": scan_jpeg, "PNG": scan_png, "TIFF": scan_tiff, "WebP": scan_webp,
+    "AVIF": scan_avif, "JPEG XL": scan_jxl, "HEIC": scan_heic, "RAW": scan_raw,
+}  # fmt: skip
+_DECODERS: dict[Format, Callable[[bytes, Container], NDArray[Any]]] = {
+    "JPEG": decode_jpeg, "PNG": decode_png, "WebP": decode_webp, "AVIF": decode_avif, "HEIC": decode_heic,
+}  # fmt: skip
 
 
 def read_picture(source: Source, *, raw: RawSettings | None = None, max_pixels: int = 500_000_000) -> Picture:
@@ -230,23 +222,10 @@ def _decode(stream: BinaryIO, container: Container) -> NDArray[Any]:
     if container.format == "TIFF":
         return decode_tiff(stream)
     if container.format == "JPEG XL":
-        from lightfuse.images.jxl import decode_jxl
-
         return decode_jxl(stream)
     stream.seek(0)
     data = stream.getvalue() if isinstance(stream, BytesIO) else stream.read()
-    if container.format == "JPEG":
-        return decode_jpeg(data, container)
-    if container.format == "PNG":
-        return decode_png(data)
-    if container.format == "AVIF":
-        return decode_avif(data, container)
-    if container.format == "HEIC":
-        return decode_heic(data)
-    import imagecodecs
-
-    decoded: NDArray[Any] = imagecodecs.webp_decode(data, index=0)
-    return decoded
+    return _DECODERS[container.format](data, container)
 
 
 def _guarded(fault: str, work: Callable[[], T]) -> T:

@@ -53,12 +53,7 @@ _COMPRESSIONS: dict[Compression, int] = {"auto": 1, "none": 1, "lzw": 5, "deflat
 
 
 def scan_tiff(stream: BinaryIO) -> Container:
-    """Read the header of a TIFF's first page.
-
-    Raises:
-        UnreadableError: the file is damaged, or holds too much metadata.
-        Exception: whatever tifffile raises for a damaged file.
-    """
+    """Read the header of a TIFF's first page."""
     with _open(stream) as tiff:
         page = tiff.pages.first
         notes: tuple[str, ...] = ("it has several pages, of which the first was taken",) if _has_second(tiff) else ()

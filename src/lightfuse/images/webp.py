@@ -12,6 +12,7 @@ from lightfuse.images.metadata import (
     Container,
     Metadata,
     MetadataBudget,
+    Parts,
     UnreadableError,
     make_upright,
     read_exactly,
@@ -24,11 +25,7 @@ _METADATA = {b"ICCP": "icc", b"EXIF": "exif", b"XMP ": "xmp"}
 
 
 def scan_webp(stream: BinaryIO) -> Container:
-    """Read a WebP's header and metadata, skipping its pixels.
-
-    Raises:
-        UnreadableError: the file is damaged or truncated, or holds too much metadata.
-    """
+    """Read a WebP's header and metadata, skipping its pixels."""
     end = stream.seek(0, 2)
     stream.seek(4)
     riff_end = 8 + int.from_bytes(read_exactly(stream, 4), "little")
@@ -72,7 +69,15 @@ def _size(kind: bytes, head: bytes) -> tuple[int, int]:
     raise UnreadableError("is damaged: its WebP header is truncated")
 
 
-def encode_webp(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> bytes:
+def decode_webp(data: bytes, _: Container) -> NDArray[Any]:
+    """Decode a WebP's picture, or the first frame: H×W×3 or 4, uint8. Exceptions are whatever the decoder raises."""
+    import imagecodecs
+
+    decoded: NDArray[Any] = imagecodecs.webp_decode(data, index=0)
+    return decoded
+
+
+def encode_webp(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
     """Encode H×W×3 pixels, rounded to 8 bits, as a WebP with its ICC profile, EXIF and XMP."""
     import imagecodecs
 
@@ -83,13 +88,13 @@ def encode_webp(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions
         (_ICC_FLAG if metadata.icc else 0) | (_EXIF_FLAG if metadata.exif else 0) | (_XMP_FLAG if metadata.xmp else 0)
     )
     if not flags:
-        return webp
+        return [webp]
     # What the encoder wrote (one opaque VP8 or VP8L chunk) becomes an extended file.
     canvas = struct.pack("<I", flags) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     before = _chunk(b"VP8X", canvas) + _chunk(b"ICCP", metadata.icc)
     after = _chunk(b"EXIF", metadata.exif) + _chunk(b"XMP ", metadata.xmp)
-    body = b"".join([b"WEBP", before, memoryview(webp)[12:], after])
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+    size = 4 + len(before) + len(webp) - 12 + len(after)
+    return [b"RIFF" + struct.pack("<I", size) + b"WEBP" + before, memoryview(webp)[12:], after]
 
 
 def _chunk(kind: bytes, body: bytes | None) -> bytes:

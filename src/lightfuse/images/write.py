@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,8 @@ from lightfuse.colorspace import rgb_problem
 from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jpeg import encode_jpeg
-from lightfuse.images.metadata import Metadata, Parts, with_size
+from lightfuse.images.jxl import encode_jxl
+from lightfuse.images.metadata import Format, Metadata, Parts, with_size
 from lightfuse.images.options import EncodeOptions, check_options, check_side, format_of
 from lightfuse.images.png import encode_png
 from lightfuse.images.tiff import encode_tiff
@@ -22,6 +24,10 @@ from lightfuse.images.webp import encode_webp
 from lightfuse.system import cannot_write, check_writable, write_atomically
 
 STDOUT = "-"
+_ENCODERS: dict[Format, Callable[[NDArray[Any], Metadata, EncodeOptions], Parts]] = {
+    "JPEG": encode_jpeg, "PNG": encode_png, "TIFF": encode_tiff, "WebP": encode_webp,
+    "AVIF": encode_avif, "JPEG XL": encode_jxl,
+}  # fmt: skip
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -133,19 +139,7 @@ def encode_in_parts(
     check_side(kind, max(pixels.shape))
     height, width, _ = pixels.shape
     metadata = with_size(metadata or Metadata(), width, height)
-    if kind == "TIFF":
-        return encode_tiff(pixels, metadata, options)
-    if kind == "PNG":
-        return [encode_png(pixels, metadata, options)]
-    if kind == "WebP":
-        return [encode_webp(pixels, metadata, options)]
-    if kind == "AVIF":
-        return [encode_avif(pixels, metadata, options)]
-    if kind == "JPEG XL":
-        from lightfuse.images.jxl import encode_jxl
-
-        return [encode_jxl(pixels, metadata, options)]
-    return encode_jpeg(pixels, metadata, options)
+    return _ENCODERS[kind](pixels, metadata, options)
 
 
 def _checked(pixels: NDArray[Any]) -> NDArray[Any]:
