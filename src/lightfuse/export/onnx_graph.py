@@ -43,7 +43,7 @@ class Graph:
         return key
 
     def integers(self, *values: int) -> str:
-        """Whole numbers in one dimension, as shapes, axes and indices are given."""
+        """Integers in one dimension, as shapes, axes and indices are given."""
         return self.constant(values, np.int64)
 
     def model(self, inputs: Sequence[onnx.ValueInfoProto], output: onnx.ValueInfoProto, about: str) -> onnx.ModelProto:

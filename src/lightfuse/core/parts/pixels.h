@@ -42,7 +42,7 @@ LF_INLINE void lf_copy(void *restrict to, const void *restrict from, int bytes) 
     }
 
 #if defined(__AVX512BW__)
-/* 12 bytes, four pixels, in each 16-byte lane; then a byte shuffle takes one colour of them to four whole numbers. */
+/* 12 bytes, four pixels, in each 16-byte lane; then a byte shuffle takes one colour of them to four integers. */
 LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) {
     const __m512i spread = _mm512_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11);
     const __m512i lanes = _mm512_permutexvar_epi32(spread, _mm512_maskz_loadu_epi32(0x0fff, at));
