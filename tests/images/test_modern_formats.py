@@ -285,6 +285,26 @@ def test_animated_jpeg_xl_is_refused():
     assert "is an animated JPEG XL, which cannot be fused; give a still picture" in read_error(data)
 
 
+def test_heic_decoder_is_asked_for_nothing_but_the_picture(monkeypatch):
+    """Damaged metadata would end the process inside pi-heif, which looks for what refers to the picture."""
+    pi_heif = pytest.importorskip("pi_heif")
+    data = heic(photo(), exif=b"Exif\0\0" + exif_block(orientation=1), xmp=XMP_UPRIGHT)
+    assert b"cdsc" in data
+    given = []
+    open_heif = pi_heif.open_heif
+
+    def recorded(stream, **options):
+        given.append(stream.getvalue())
+        return open_heif(stream, **options)
+
+    monkeypatch.setattr(pi_heif, "open_heif", recorded)
+    picture = read_picture(data)
+    assert b"cdsc" not in given[0]
+    assert len(given[0]) == len(data)
+    assert picture.metadata.xmp == XMP_UPRIGHT
+    assert probe_picture(data).shot.exposure_time == 1 / 250
+
+
 def test_heic_without_the_extra_is_probed_but_not_read(monkeypatch):
     data = heic(photo())
     monkeypatch.setitem(sys.modules, "pi_heif", None)

@@ -1,5 +1,6 @@
 """What EXIF says of a shot: believed where it makes sense, None where it does not, read without decoding pixels."""
 
+import struct
 from datetime import datetime
 
 import pytest
@@ -127,3 +128,13 @@ def test_subseconds_never_round_into_the_next_second():
 def test_malformed_original_time_falls_back_to_the_digitised():
     shot = shot_info(metadata({ORIGINAL: "0000:00:00 00:00:00", DIGITISED: "2024:05:06 07:08:09"}))
     assert shot.taken == datetime(2024, 5, 6, 7, 8, 9)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_implausible_flash_is_ignored(value):
+    def directory(tag, kind, value, at):
+        return struct.pack("<HHHI", 1, tag, kind, 1) + value + struct.pack("<I", at)
+
+    exif = b"II*\0\x08\0\0\0" + directory(0x8769, 4, struct.pack("<I", 26), 0)
+    exif += directory(0x9209, 11, struct.pack("<f", value), 0)
+    assert shot_info(Metadata(exif=exif)) == ShotInfo()

@@ -120,7 +120,7 @@ def _mode(found: dict[int, Value]) -> int | None:
 
 
 def _flash(found: dict[int, Value]) -> bool | None:
-    flash = _number(found, _FLASH)
+    flash = _within(_number(found, _FLASH), 0, 0xFFFF)
     return None if flash is None else bool(int(flash) & 1)
 
 
