@@ -251,3 +251,18 @@ def test_closed_standard_streams_are_named(folder, fuser, monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(OutputError, match="standard output is closed"):
         fuse_files([folder / "under.png", folder / "over.png"], "-", fuser)
+
+
+# ---- Frames that are not one scene --------------------------------------------------------------------------------
+
+
+def test_frames_of_different_scenes_are_noted_or_refused(folder, fuser, pair):
+    Image.fromarray(pair[1][::-1, ::-1]).save(folder / "other.png")
+    files, out = [folder / "under.png", folder / "other.png"], folder / "out.png"
+    with pytest.raises(PictureError, match=r"other\.png do not seem to show one scene \(similarity 0\."):
+        fuse_files(files, out, fuser, FuseOptions(require_one_scene=True))
+    assert not out.exists()
+    (note,) = fuse_files(files, out, fuser).notes
+    assert "other.png do not seem to show one scene" in note
+    assert note.endswith("check that they belong together")
+    assert fuse_files([folder / "under.png", folder / "over.png"], folder / "good.png", fuser).notes == []

@@ -26,6 +26,7 @@ class FuseOptions:
     # How exposures become one picture.
     align: Effort = "auto"  # Warp frames onto the base exposure.
     border: Border = "fill"  # Edges that a warped frame does not cover: filled from the base exposure, or cropped.
+    require_one_scene: bool = False  # Refuse frames that show different scenes, instead of a note.
     deghost: Effort = "auto"  # Take one exposure alone where something moved.
     exposures: Exposures = "auto"  # Those that hold the scene best, or darkest and brightest.
     look: Look = "natural"  # A small tone adjustment after the network.

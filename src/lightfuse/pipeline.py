@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import Bracket, Frame, in_one_profile, make_bracket, relative_exposures
 from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures
+from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from lightfuse.colorspace import check_picture
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Fuser
@@ -139,9 +140,9 @@ def fuse_bracket(
             of one picture, and the result's ``bracket`` must not be used.
 
     Raises:
-        PictureError: the frames cannot be fused.
+        PictureError: the frames cannot be fused, or show different scenes and ``options.require_one_scene`` is set.
     """
-    bracket = _align(bracket, fuser, options)
+    bracket = _check_scene(_align(bracket, fuser, options), options)
     selection = _select(bracket, fuser, options)
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
 
@@ -158,7 +159,7 @@ def import_steps(options: FuseOptions) -> None:
     """Import what these options will need; done while files are read, it saves a tenth of a process's time."""
     efforts = {"lightfuse.align": options.align, "lightfuse.deghost": options.deghost}
     steps = [step for step, effort in efforts.items() if effort != "off"]
-    for module in [*steps, "cv2", "numpy.ma"] if steps else []:  # numpy.ma: loaded by medians.
+    for module in [*steps, "cv2", *(["numpy.ma"] if steps else [])]:  # numpy.ma: loaded by medians.
         import_module(module)
 
 
@@ -180,6 +181,21 @@ def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Bracket:
     )
     notable = options.align == "always" or any(aligned.moves)
     return bracket.with_pixels(aligned.frames, *(aligned.notes if notable else ()))
+
+
+def _check_scene(bracket: Bracket, options: FuseOptions) -> Bracket:
+    """The bracket with a note if two neighbouring exposures show different scenes; or the refusal."""
+    mismatch = find_mismatch(bracket.pixels)
+    if mismatch is None:
+        return bracket
+    names = " and ".join(bracket.frames[position].name for position in (mismatch.first, mismatch.second))
+    message = (
+        f"{names} do not seem to show one scene (similarity {max(0.0, mismatch.similarity):.2f}, "
+        f"expected {MIN_SIMILARITY} or more)"
+    )
+    if options.require_one_scene:
+        raise PictureError(f"{message}; if they do, fuse them with 'lightfuse fuse'")
+    return bracket.with_pixels(bracket.pixels, f"{message}; check that they belong together")
 
 
 def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Selection:

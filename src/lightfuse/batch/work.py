@@ -55,7 +55,7 @@ def fuse_job(
     start = time.perf_counter()
     try:
         hdr = None if settings.hdr is None else hdr_path(output, settings.hdr)
-        options = dataclasses.replace(settings.options, overwrite=overwrite, hdr=hdr)
+        options = dataclasses.replace(settings.options, overwrite=overwrite, hdr=hdr, require_one_scene=True)
         fuser = _fuser(settings, threads)
         report = fuse_files(inputs, output, fuser, options)
     except LightFuseError as error:
