@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import LightFuseError
-from lightfuse.images import SUFFIXES, EncodeOptions, Metadata, encode_picture, read_picture, with_software
+from lightfuse.images import (
+    SUFFIXES,
+    EncodeOptions,
+    Metadata,
+    encode_picture,
+    probe_picture,
+    read_picture,
+    with_software,
+)
 
 _EDGES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0xFFFFFFFF)
 _HEADER = 600  # Bytes at a file's beginning that half of all mutations hit.
@@ -87,8 +95,9 @@ def _mutate(data: bytearray, other: bytes, draw: random.Random) -> None:
 
 
 def try_picture(data: bytes, suffix: str) -> bool:
-    """Read a file and write its picture in another format; False where either is refused in a sentence."""
+    """Probe and read a file and write its picture in another format; False where either is refused in a sentence."""
     try:
+        probe_picture(data)
         picture = read_picture(data, max_pixels=_MAX_PIXELS)
         encode_picture(picture.pixels, suffix, with_software(picture.metadata, "LightFuse"))
     except LightFuseError as error:
