@@ -26,6 +26,7 @@ class FusedBracket:
         selection: positions of the frames that were fused.
         ghosts: motion masks, H×W uint8, one for each pair of frames in which something moved.
         notes: what a person may want to know, the bracket's own notes first.
+        selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
     """
 
     picture: NDArray[Any]
@@ -33,6 +34,7 @@ class FusedBracket:
     selection: Selection
     ghosts: list[NDArray[np.uint8]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    selection_cost: float = 0.0
 
 
 def check_outputs(output: PathLike, options: FuseOptions) -> None:

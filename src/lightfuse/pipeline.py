@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import Bracket, Frame, in_one_profile, make_bracket, relative_exposures
-from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures
+from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from lightfuse.colorspace import check_picture
 from lightfuse.errors import OutputError, PictureError
@@ -54,6 +54,7 @@ class FuseReport:
         model: the model's name.
         seconds: taken by each step: ``read``, ``fuse``, ``write``.
         notes: what a person may want to know.
+        selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
     """
 
     output: str
@@ -65,6 +66,7 @@ class FuseReport:
     model: str
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    selection_cost: float = 0.0
 
 
 def fuse_files(
@@ -99,6 +101,7 @@ def fuse_files(
         model=fuser.weights.model,
         seconds=timer.seconds,
         notes=[*(f"{p.name}: {note}" for p in pictures for note in p.notes), *fused.notes],
+        selection_cost=round(fused.selection_cost, 5),
     )
 
 
@@ -144,6 +147,7 @@ def fuse_bracket(
     """
     bracket = _check_scene(_align(bracket, fuser, options), options)
     selection = _select(bracket, fuser, options)
+    cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
 
     def fuse_pair(under: Array, over: Array) -> Array:
@@ -152,7 +156,7 @@ def fuse_bracket(
 
     picture = fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
     picture = _apply_look(picture, fuser, options)
-    return FusedBracket(picture, bracket, selection, ghosts, (*bracket.notes, *notes))
+    return FusedBracket(picture, bracket, selection, ghosts, (*bracket.notes, *notes), cost)
 
 
 def import_steps(options: FuseOptions) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
+from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.fuser import Fuser
 from lightfuse.metrics import mef_ssim
 from tools.synthetic import sample_bracket
@@ -68,3 +68,26 @@ def test_selection_does_not_depend_on_bit_depth(dtype: type, fuser: Fuser) -> No
 def test_pictures_too_narrow_for_mef_ssim_get_the_extreme_pair(fuser: Fuser) -> None:
     frames = [f[:20] for f in exposures(-2, 0, 2)]
     assert select_exposures(frames, fuser) == (0, 2)
+
+
+@pytest.mark.parametrize(("position", "level"), [(0, 255), (-1, 0)], ids=["highlight", "shadow"])
+@pytest.mark.parametrize("scale", [1, 4], ids=["thumbnail", "large"])
+def test_the_only_frame_that_holds_a_small_highlight_or_shadow_is_selected(
+    position: int, level: int, scale: int, fuser: Fuser
+) -> None:
+    """A lamp, or a keyhole, of 0.2 % of the picture, that only the outermost frame holds."""
+    frames = exposures(-4, -2, 0, 2, 4, width=240 * scale, height=160 * scale)
+    side = slice(40 * scale, 49 * scale)
+    for frame in frames:
+        frame[side, side] = level
+    frames[position][side, side] = 128
+    assert select_exposures(frames, fuser)[position] == range(5)[position]
+
+
+def test_selection_cost_is_the_fraction_held_only_by_frames_left_out() -> None:
+    frames = [np.full((64, 64, 3), level, np.uint8) for level in (30, 110, 250)]
+    for frame in frames[1:]:
+        frame[:16] = 255
+    assert selection_cost(frames, (0, 1)) == 0
+    assert selection_cost(frames, (1, 2)) == pytest.approx(0.25)
+    assert selection_cost([frame.astype(np.uint16) * 257 for frame in frames], (1, 2)) == pytest.approx(0.25)

@@ -215,6 +215,8 @@ class Coordinator:
             "inputs": inputs,
             "seconds": round(result.seconds, 3),
             "megapixels": round(result.megapixels, 3),
+            "fused": list(result.fused),
+            "selection_cost": result.selection_cost,
             "notes": list(result.notes),
             "options": self._settings.digest,
         }

@@ -40,12 +40,14 @@ class BatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """The result of one bracket's work: the error or None, seconds taken, megapixels of the result, notes."""
+    """The result of one bracket's work: the error or None, seconds taken, megapixels of the result, and its report."""
 
     error: str | None
     seconds: float
     megapixels: float = 0.0
     notes: tuple[str, ...] = ()
+    fused: tuple[str, ...] = ()
+    selection_cost: float = 0.0
 
 
 def fuse_job(
@@ -69,7 +71,14 @@ def fuse_job(
             f"{first} could not be fused: a fault in LightFuse ({reason})",
             time.perf_counter() - start,
         )
-    return JobResult(None, time.perf_counter() - start, report.width * report.height / 1e6, tuple(report.notes))
+    return JobResult(
+        None,
+        time.perf_counter() - start,
+        report.width * report.height / 1e6,
+        tuple(report.notes),
+        tuple(Path(path).name for path in report.fused),
+        report.selection_cost,
+    )
 
 
 _fusers: dict[tuple[str, int], Fuser] = {}

@@ -3,10 +3,12 @@
 The paper fuses the darkest and the brightest exposure. In a longer bracket these two may be nearly black and nearly
 white, while an inner pair holds the scene better or a third exposure helps. Selections are compared on thumbnails: the
 best one has the highest MEF-SSIM of its fused result against all exposures, minus the fraction of the scene that is
-well exposed only in frames it leaves out.
+well exposed only in frames it leaves out. A selection that leaves out the only frame to hold a highlight or a shadow is
+never taken.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,6 +27,8 @@ middle, bright), dark with middle and middle with bright are fused first, then t
 _THUMBNAIL_PIXELS = 192 * 128
 _CLIPPED_LEVELS = (4.0, 251.0)
 _CLIPPING_SOFTNESS = 8.0  # Levels over which a value passes from clipped to well exposed.
+_HELD = 0.999  # Degree of a pixel that is well exposed beyond doubt.
+_MAX_CLIPPED = 5e-4  # Fraction of the picture that may be white, or black, in all frames selected but not in another.
 _MARGIN = 3e-3  # A selection must beat the extreme pair by more than the error of a thumbnail's score.
 
 
@@ -56,6 +60,17 @@ def select_exposures(exposures: Sequence[Array], fuse: Fuse) -> Selection:
     return found if search.score(found) > search.score(extremes) + _MARGIN else extremes
 
 
+def selection_cost(exposures: Sequence[Array], selection: Selection) -> float:
+    """Fraction of the picture, in [0, 1], that is well exposed only in frames outside the selection.
+
+    Measured on a grid of pixels of the exposures (RGB, H×W×3, uint8, uint16 or float32).
+    """
+    height, width = exposures[0].shape[:2]
+    step = max(1, int((height * width / _THUMBNAIL_PIXELS) ** 0.5))
+    degrees = [_well_exposed(_comparable(exposure[::step, ::step])) for exposure in exposures]
+    return _lost(degrees, selection)
+
+
 class _Search:
     """Hill climbing over selections; every selection is scored at most once."""
 
@@ -63,8 +78,10 @@ class _Search:
         self._thumbnails = thumbnails
         self._fuse = fuse
         self._mef_ssim = MefSsim(thumbnails)
+        self._levels = [_levels(thumbnail) for thumbnail in thumbnails]
         self._well_exposed = [_well_exposed(thumbnail) for thumbnail in thumbnails]
-        self._well_exposed_in_any = np.maximum.reduce(self._well_exposed)
+        self._held = np.maximum.reduce(self._well_exposed) >= _HELD
+        self._tolerated = _MAX_CLIPPED + self._clipped(extreme_pair(len(thumbnails)))
         self._scores: dict[Selection, float] = {}
 
     def climb(self, selection: Selection) -> Selection:
@@ -76,15 +93,20 @@ class _Search:
             selection = best
 
     def score(self, selection: Selection) -> float:
+        if self._clipped(selection) > self._tolerated:
+            return -math.inf
         if selection not in self._scores:
             result = fuse_selection(selection, self._thumbnails, self._fuse)
-            self._scores[selection] = self._mef_ssim.score(result) - self._lost(selection)
+            self._scores[selection] = self._mef_ssim.score(result) - _lost(self._well_exposed, selection)
         return self._scores[selection]
 
-    def _lost(self, selection: Selection) -> float:
-        """Fraction of the scene that is well exposed only in frames outside the selection."""
-        kept = np.maximum.reduce([self._well_exposed[position] for position in selection])
-        return float((self._well_exposed_in_any - kept).mean())
+    def _clipped(self, selection: Selection) -> float:
+        """The larger of two fractions: held by some frame, but white, or black, in all of the selection."""
+        darkest = np.minimum.reduce([self._levels[position] for position in selection])
+        brightest = np.maximum.reduce([self._levels[position] for position in selection])
+        low, high = _CLIPPED_LEVELS
+        white, black = darkest > high - _CLIPPING_SOFTNESS / 2, brightest < low + _CLIPPING_SOFTNESS / 2
+        return float(max((self._held & white).mean(), (self._held & black).mean()))
 
     def _neighbours(self, selection: Selection) -> list[Selection]:
         moved = [
@@ -109,16 +131,32 @@ def _thumbnail(picture: Array) -> Array:
     height, width = picture.shape[:2]
     scale = min(1.0, (_THUMBNAIL_PIXELS / (height * width)) ** 0.5)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small: Array = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    if small.dtype == np.uint8:
-        return small
-    unit = small / np.float32(65535) if small.dtype == np.uint16 else small
+    return _comparable(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+
+
+def _comparable(picture: Array) -> Array:
+    """A picture as uint8, or as float32 in [0, 1] if it is deeper."""
+    if picture.dtype == np.uint8:
+        return picture
+    unit = picture / np.float32(65535) if picture.dtype == np.uint16 else picture
     return np.clip(unit, 0, 1).astype(np.float32)
 
 
-def _well_exposed(thumbnail: Array) -> NDArray[np.float32]:
+def _levels(picture: Array) -> NDArray[np.float32]:
+    """Mean of the channels, H×W in [0, 255]."""
+    levels: NDArray[np.float32] = picture.astype(np.float32).mean(axis=2) * (1 if picture.dtype == np.uint8 else 255)
+    return levels
+
+
+def _well_exposed(picture: Array) -> NDArray[np.float32]:
     """Degree to which each pixel is neither black nor white, H×W in [0, 1]."""
-    levels = thumbnail.astype(np.float32).mean(axis=2) * (1 if thumbnail.dtype == np.uint8 else 255)
+    levels = _levels(picture)
     low, high = _CLIPPED_LEVELS
     degree: NDArray[np.float32] = np.clip(np.minimum(levels - low, high - levels) / _CLIPPING_SOFTNESS, 0, 1)
     return degree
+
+
+def _lost(degrees: Sequence[NDArray[np.float32]], selection: Selection) -> float:
+    """Fraction of the scene that is well exposed only in frames outside the selection, from `_well_exposed` of each."""
+    kept = np.maximum.reduce([degrees[position] for position in selection])
+    return float((np.maximum.reduce(degrees) - kept).mean())

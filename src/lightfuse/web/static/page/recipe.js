@@ -1,5 +1,5 @@
 /**
- * Which exposures of a bracket to fuse, and in which order: a recipe, chosen as lightfuse.brackets.recipe does.
+ * Which exposures of a bracket to fuse, and in which order: a recipe, chosen as lightfuse.brackets.selection does.
  *
  * A recipe is two or three positions, dark to bright. Two are fused; of three, dark with middle and middle with bright
  * first, then the two results.
@@ -9,6 +9,8 @@ import { MefSsim, SMALLEST_SIDE } from "./mef-ssim.js";
 export const THUMBNAIL_PIXELS = 192 * 128;
 const CLIPPED_LEVELS = [4, 251];
 const CLIPPING_SOFTNESS = 8; // levels over which a value passes from clipped to recorded
+const HELD = 0.999; // Degree of a pixel that is well exposed beyond doubt.
+const MAX_CLIPPED = 5e-4; // Share of the picture that may be white, or black, in all frames chosen but not in another.
 const MARGIN = 3e-3; // Another recipe must beat the extreme pair by more than a thumbnail can be wrong.
 
 /** The pictures of a recipe made one by `fuse`, which may be asynchronous. */
@@ -20,7 +22,7 @@ export async function fuseBy(pictures, fuse) {
 
 /**
  * The recipe whose result, on thumbnails, has the highest MEF-SSIM against all exposures, less the share of the scene
- * that only exposures left out had recorded.
+ * that only exposures left out had recorded; never one that leaves out the only frame to hold a highlight or a shadow.
  * @param {ImageData[]} thumbnails dark to bright
  * @param {(under: ImageData, over: ImageData) => ImageData} fuse
  * @returns {Promise<number[]>}
@@ -45,13 +47,19 @@ class Trial {
   #mefSsim;
   #recorded;
   #byAny;
+  #levels;
+  #held;
+  #tolerated;
   #scores = new Map();
 
   constructor(thumbnails, fuse) {
     this.#thumbnails = thumbnails;
     this.#fuse = fuse;
     this.#mefSsim = new MefSsim(thumbnails);
-    this.#recorded = thumbnails.map(recorded);
+    this.#levels = thumbnails.map(levelsOf);
+    this.#recorded = this.#levels.map(recorded);
+    this.#held = this.#levels[0].map((_, i) => Math.max(...this.#recorded.map((mask) => mask[i])) >= HELD);
+    this.#tolerated = MAX_CLIPPED + this.#clipped([0, thumbnails.length - 1]);
     this.#byAny = meanOfLargest(this.#recorded);
   }
 
@@ -73,6 +81,7 @@ class Trial {
   }
 
   async score(recipe) {
+    if (this.#clipped(recipe) > this.#tolerated) return -Infinity;
     const key = String(recipe);
     if (!this.#scores.has(key)) {
       const result = await fuseBy(recipe.map((position) => this.#thumbnails[position]), this.#fuse);
@@ -80,6 +89,19 @@ class Trial {
       this.#scores.set(key, this.#mefSsim.score(result) - lost);
     }
     return this.#scores.get(key);
+  }
+
+  /** The larger of two shares: held by some frame, but white, or black, in all of the recipe. */
+  #clipped(recipe) {
+    const [low, high] = CLIPPED_LEVELS;
+    let [white, black] = [0, 0];
+    for (let i = 0; i < this.#held.length; i += 1) {
+      if (!this.#held[i]) continue;
+      const levels = recipe.map((position) => this.#levels[position][i]);
+      if (Math.min(...levels) > high - CLIPPING_SOFTNESS / 2) white += 1;
+      if (Math.max(...levels) < low + CLIPPING_SOFTNESS / 2) black += 1;
+    }
+    return Math.max(white, black) / this.#held.length;
   }
 }
 
@@ -92,13 +114,16 @@ function neighboursOf(recipe, count) {
   );
 }
 
+/** The mean of the channels of each pixel. */
+function levelsOf({ data }) {
+  const mean = (i) => (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3;
+  return Float32Array.from({ length: data.length / 4 }, (_, i) => mean(i));
+}
+
 /** How far each pixel is neither black nor white, in [0, 1]. */
-function recorded({ data }) {
+function recorded(levels) {
   const [low, high] = CLIPPED_LEVELS;
-  return Float32Array.from({ length: data.length / 4 }, (_, i) => {
-    const level = (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3;
-    return Math.min(1, Math.max(0, Math.min(level - low, high - level) / CLIPPING_SOFTNESS));
-  });
+  return levels.map((level) => Math.min(1, Math.max(0, Math.min(level - low, high - level) / CLIPPING_SOFTNESS)));
 }
 
 function meanOfLargest(masks) {
