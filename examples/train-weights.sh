@@ -10,9 +10,11 @@
 # OUT         a folder for the data sets and the runs; the weights are OUT/run/last.safetensors
 # SETTING     of every run, where it is to differ from the model's (fields of TrainSettings)
 #
+# TONE_TEACHER, a variable of the environment, names weights whose tone soft references take by day.
+#
 # Stopped, it goes on where it was when called again.
 set -euo pipefail
-[ $# -ge 5 ] || { sed -n '2,15s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -ge 5 ] || { sed -n '2,17s/^# \{0,1\}//p' "$0"; exit 2; }
 model=$1 sice=$2 brackets=$3 validation=$4 out=$5
 shift 5
 
@@ -22,7 +24,7 @@ export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000
 prepare() { [ -e "$out/$1/dataset.json" ] || lightfuse prepare "$2" -o "$out/$1" --patch 128 --stride 128 "${@:3}"; }
 mkdir -p "$out"
 prepare sice "$sice" --validation 0
-prepare brackets "$brackets" --validation 0 --soft-references
+prepare brackets "$brackets" --validation 0 --soft-references ${TONE_TEACHER:+--tone-teacher "$TONE_TEACHER"}
 prepare validation "$validation" --validation 1
 
 train() {
@@ -31,15 +33,25 @@ train() {
     lightfuse train "$out/sice" "$out/brackets" "$out/validation" -o "$run" "model=$model" "${@:2}" "${resume[@]}"
 }
 
-# What a long first run learns of tone is kept: a second meets dim scenes too and asks for each model's own detail.
+# What a long first run learns of tone is kept: a second meets dim scenes too and asks for each model's own detail, a
+# third meets borders, bars, round masks and night skies and asks for highlights and for hue as the whole bracket knows it.
 case $model in
-    small) second=(steps=12000 mef_ssim=8 mef_ssim_labelled=0.4) ;;
-    base) second=(steps=9000 mef_ssim=20 mef_ssim_labelled=0.8 ssim=0.9 chroma=2 saturation=2.4 shrink_labelled=0.25) ;;
+    small)
+        second=(steps=12000 mef_ssim=8 mef_ssim_labelled=0.4)
+        third=(steps=3600 mef_ssim=10 mef_ssim_labelled=0.5 saturation=2 highlights=12)
+        ;;
+    base)
+        own=(ssim=0.9 chroma=2 saturation=2.4 shrink_labelled=0.25)
+        second=(steps=9000 mef_ssim=20 mef_ssim_labelled=0.8 "${own[@]}")
+        third=(steps=8200 mef_ssim=30 mef_ssim_labelled=1 "${own[@]}" saturation=2.6 highlights=15)
+        ;;
     *) second=() ;;
 esac
 if [ ${#second[@]} -gt 0 ]; then
     train "$out/first" "$@"
-    train "$out/run" "initial=$out/first/last.safetensors" learning_rate=0.002 warmup=50 dim=0.3 "${second[@]}" "$@"
+    later=(learning_rate=0.002 warmup=50 dim=0.3)
+    train "$out/second" "initial=$out/first/last.safetensors" "${later[@]}" "${second[@]}" "$@"
+    train "$out/run" "initial=$out/second/last.safetensors" "${later[@]}" border=0.5 hue=3.5 "${third[@]}" "$@"
 else
     train "$out/run" "$@"
 fi

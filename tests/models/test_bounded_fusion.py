@@ -69,16 +69,16 @@ def test_gamut_mapping_leaves_colours_inside_the_gamut_alone():
 
 @torch.no_grad()
 @pytest.mark.parametrize("model", ["small", "base"])
-@pytest.mark.parametrize("border", [0.04, 0.15, 0.4])
+@pytest.mark.parametrize(("border", "most"), [(0.04, 4), (0.15, 4), (0.25, 8), (0.4, 16)])
 @pytest.mark.slow
-def test_a_black_border_changes_the_inside_little(model, border, pair):
+def test_a_black_border_changes_the_inside_little(model, border, most, pair):
     """A frame of a share ``border`` on every side; without it the whole is fused as it is."""
     module = bounded(model)
     height, width = pair[0].shape[-2:]
     top, left = (round(side * border / (1 - 2 * border)) for side in (height, width))
     framed = [torch.nn.functional.pad(picture, (left, left, top, top)) for picture in pair]
     inside = module(*framed)[..., top : top + height, left : left + width]
-    assert (inside - module(*pair)).abs().mean() < 12 * LEVEL
+    assert (inside - module(*pair)).abs().mean() < most * LEVEL
     assert luma(module(*framed)[..., :top, :]).max() == 0
 
 

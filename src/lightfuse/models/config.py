@@ -103,8 +103,8 @@ KNOWN_MODELS: Mapping[str, Config] = MappingProxyType(
     {
         "paper": PaperConfig((32, 32)),
         "paper-wide": PaperConfig((256, 64)),
-        "small": ContextConfig(channels=12, shared=True, hidden=(8, 6), outputs=5, ratio=True),
-        "base": ContextConfig(channels=20, shared=False, hidden=(8, 8), outputs=5, ratio=True),
+        "small": ContextConfig(channels=12, shared=True, hidden=(8, 6), outputs=5, ratio=True, bounded=True),
+        "base": ContextConfig(channels=20, shared=False, hidden=(8, 8), outputs=5, ratio=True, bounded=True),
     }
 )
 """The configurations of the models that have a name."""

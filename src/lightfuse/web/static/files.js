@@ -1,6 +1,6 @@
 // Made by tools.web_build.
 self.LIGHTFUSE = {
-  "version": "79e8d8274c2d5db7",
+  "version": "a88335fd825a7ce8",
   "files": [
     "./",
     "engine/align/blur.js",
