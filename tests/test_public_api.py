@@ -77,7 +77,7 @@ def test_importing_the_fusing_path_loads_no_torch_and_no_decoder():
 
 @pytest.mark.parametrize(
     ("options", "loaded"),
-    [("", {"numpy", "cv2"}), ("align='off', deghost='off'", {"numpy"}), ("align='off'", {"numpy", "cv2"})],
+    [("", {"numpy", "cv2"}), ("align='off', deghost='off'", {"numpy", "cv2"}), ("align='off'", {"numpy", "cv2"})],
 )
 def test_what_a_bracket_will_need_is_loaded_ahead_and_no_more(options, loaded):
     code = f"from lightfuse.pipeline import FuseOptions, import_steps; import_steps(FuseOptions({options}))"
