@@ -79,3 +79,54 @@ def test_region_with_other_detail_is_a_ghost() -> None:
     other = over.copy()
     other[BOX] = np.round(255 * (other[BOX][::-1, ::-1] / 255.0) ** 2.2 * (1, 0.8, 0.6)).astype(np.uint8)
     assert deghost(under, other).mask is not None
+
+
+def stained_glass(seed, evs, veil, radius):
+    """Bright coloured panes in a dim room, photographed twice, with flare around them in the longer exposure."""
+    panes = np.zeros_like(room(seed))
+    rng = np.random.default_rng(seed)
+    for y, x in np.ndindex(8, 9):
+        panes[20 + 12 * y : 30 + 12 * y, 120 + 12 * x : 130 + 12 * x] = rng.uniform(0.05, 1, 3) ** 2 * 3
+    light = np.where(panes > 0, panes, room(seed) * np.float32(0.3)).astype(np.float32)
+    flare = cv2.GaussianBlur(panes, (0, 0), radius).mean(-1, keepdims=True) * veil * np.array([1.0, 0.95, 0.85])
+    under = Camera().photograph(light, evs[0], seed=0)
+    return under, Camera().photograph((light + flare).astype(np.float32), evs[1], seed=1)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("evs", [(-3, 2), (-1, 3)])
+@pytest.mark.parametrize(("veil", "radius"), [(0.05, 3), (0.1, 3), (0.1, 6)])
+def test_flare_around_bright_glass_is_no_ghost(seed, evs, veil, radius):
+    under, over = stained_glass(seed, evs, veil, radius)
+    result = deghost(under, over)
+    assert result.under is under
+    assert result.over is over
+
+
+def test_motion_beside_flare_is_a_ghost():
+    under, over = stained_glass(0, (-1, 3), 0.1, 3)
+    pair = moved(0.1, (-1, 3))
+    for frame, other in ((under, pair.under), (over, pair.over)):
+        frame[140:] = other[140:]
+    mask = deghost(under, over).mask
+    assert mask is not None
+    assert (mask[pair.spoilt] > 127).mean() > 0.9
+    assert not mask[:110, 115:235].any()
+
+
+def largest_chroma(picture):
+    return int((picture.max(-1).astype(int) - picture.min(-1)).max())
+
+
+def test_prediction_from_a_partly_clipped_source_invents_no_colour():
+    """Over is clipped in red only; under shows a bright red object of another moment at that place."""
+    under, over = (np.full((120, 160, 3), level, np.uint8) for level in (60, 150))
+    ramp = np.linspace(20, 110, 160).astype(np.uint8)
+    under[:60] = ramp[None, :, None]
+    over[:60] = np.minimum(ramp[None, :, None].astype(int) * 2.3, 255).astype(np.uint8)
+    over[80:110, 60:100] = (255, 200, 180)
+    under[80:110, 60:100] = (250, 20, 20)
+    result = deghost(under, over, base="over", override=False, mode="always")
+    region = np.s_[85:105, 65:95]
+    assert result.mask is not None
+    assert largest_chroma(result.under[region]) <= largest_chroma(over[region])

@@ -18,6 +18,7 @@ _MARGIN = 8  # pixels around a tile that filtering reads
 _TILE = 384
 _RAMP = 0.04
 _CONSISTENT = 3 / 255
+_AGREES = 0.06
 _LUMA_RADIUS, _CHROMA_RADIUS = 2, 6
 _NOISE_BINS = 32
 
@@ -173,6 +174,11 @@ class UnderFromOver:
             fits = np.clip((own - self._whitest) / np.float32(_CONSISTENT) + 1, 0, 1).min(-1, keepdims=True)
             bright = bright * fits + np.maximum(fill, self._whitest) * (1 - fits)
         mapped = _looked_up(self._mapped, source)
+        # Where only some channels of over are clipped, under's own values in these count only if its others agree with
+        # over; else they are another object's, or over is veiled by flare, and would give the mixture a false colour.
+        apart = (np.abs(own - mapped) * (1 - white)).max(-1, keepdims=True)
+        agrees = np.clip(2 - apart / np.float32(_AGREES), 0, 1)
+        bright = self._whitest + (bright - self._whitest) * agrees
         return np.asarray(mapped + (bright - mapped) * white, np.float32)
 
 

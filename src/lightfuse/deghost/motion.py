@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import srgb_to_linear
 from lightfuse.deghost.mapping import (
     BLACK,
     ROOTS,
@@ -39,7 +40,8 @@ _GROW, _FEATHER = 3, 1.5
 
 _FINE, _COARSE = 3, 15
 _SAME = 0.58
-_LEAST_UNCLIPPED, _LEAST_TEXTURE = 0.3, 2.5 / 255
+_LEAST_UNCLIPPED, _FEWEST_UNCLIPPED, _LEAST_TEXTURE = 0.3, 12, 2.5 / 255
+_FLARE_SHARE, _LARGELY_CLIPPED = 0.7, 0.3
 
 _UNCERTAIN = 0.8  # of what is certain
 _FEW = 5  # pixels; the search itself demands one more, in one place
@@ -257,19 +259,32 @@ def _disc(radius: int) -> Mask:
 
 
 def same_structure(region: Region, under: Floats, over: Floats, maps: Sequence[IntensityMap]) -> bool:
-    """Whether the detail of both reduced frames (H×W×3 in [0, 1]) agrees in a region, as far as both are unclipped.
+    """Whether two reduced frames (H×W×3 in [0, 1]) show the same in a region, though their values disagree.
 
-    Then nothing moved: mixed light, or a camera that desaturates highlights or maps tones locally, makes values
-    disagree that one intensity mapping cannot predict. Detail is the mean of 3×3 pixels less that of 15×15, with under
-    mapped to over; it agrees if its normalised correlation is above 0.58. (In real brackets, moving people stay below
-    0.5.) If too little is unclipped or textured, the answer is no.
+    Then nothing moved. Flare and blooming add light around what is clipped in over, and remove its colour; mixed light,
+    or a camera that desaturates highlights or maps tones locally, makes values disagree that one intensity mapping
+    cannot predict.
+
+    Where over is clipped as predicted from under and only brighter in its other channels, that is flare. Elsewhere the
+    detail decides: the mean of 3×3 pixels less that of 15×15, with under mapped to over, is the same if its normalised
+    correlation is above 0.58. (In real brackets, moving people stay below 0.5.) If too little is unclipped or textured,
+    the answer is no.
     """
-    box = (region.rows, region.columns)
-    unclipped = region.core & (over[box] < WHITE).all(-1) & (under[box] > 2 * BLACK).any(-1)
-    if unclipped.sum() < _LEAST_UNCLIPPED * region.core.sum():
+    o, u, core = over[region.rows, region.columns], under[region.rows, region.columns], region.core
+    mapped = np.stack([lookup(m.over, u[..., channel]) for channel, m in enumerate(maps)], -1)
+    clipped = (o >= WHITE).any(-1)
+    both_clipped = core & clipped & (mapped >= WHITE).any(-1)
+    flare = both_clipped & (o > mapped - np.float32(HIGH.visible)).all(-1)
+    if flare.sum() > _FLARE_SHARE * core.sum():
+        return True
+    unclipped = core & ~clipped & (u > 2 * BLACK).any(-1)
+    if unclipped.sum() < max(_FEWEST_UNCLIPPED, _LEAST_UNCLIPPED * (core & ~both_clipped).sum()):
         return False
-    mapped = np.stack([lookup(m.over, under[box][..., channel]) for channel, m in enumerate(maps)], -1)
-    first, second = (_detail(picture)[unclipped] for picture in (mapped, over[box]))
+    if both_clipped.sum() > _LARGELY_CLIPPED * core.sum():
+        # Flare adds to linear light: there it leaves the detail as it is.
+        light = (srgb_to_linear(np.clip(picture, 0, 1)) for picture in (mapped, o))
+        mapped, o = (np.sqrt(picture.mean(-1, keepdims=True)) for picture in light)
+    first, second = (_detail(picture)[unclipped] for picture in (mapped, o))
     strengths = float(np.sqrt((first**2).mean())), float(np.sqrt((second**2).mean()))
     if min(strengths) < _LEAST_TEXTURE:
         return False
