@@ -310,3 +310,15 @@ def test_wrong_usage_exits_with_2(lightfuse_program, tmp_path, monkeypatch, argu
     assert "Traceback" not in ended.err
     assert "Usage: " in ended.err
     assert not list(tmp_path.iterdir())
+
+
+def test_pictures_whose_names_begin_with_a_minus_are_given_after_two(lightfuse_program, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "under.jpg").rename("-2EV.jpg")
+    (folder / "over.jpg").rename("+2EV.jpg")
+    ended = lightfuse_program("fuse", "-2EV.jpg", "+2EV.jpg", "-o", "out.jpg")
+    assert ended.code == 2
+    assert ended.err == (
+        "lightfuse: '-2EV.jpg' would be taken for options; give pictures whose names begin with '-' last, after --\n"
+    )
+    assert lightfuse_program("fuse", "-o", "out.jpg", "--", "-2EV.jpg", "+2EV.jpg").code == 0

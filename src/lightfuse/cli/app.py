@@ -2,6 +2,7 @@
 
 import errno
 import io
+import itertools
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ def main() -> NoReturn:
     try:
         from lightfuse.cli.commands import application
 
+        _check_names(sys.argv[1:])
         application(sys.argv[1:])()
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:
@@ -60,6 +62,15 @@ def _discard_output(error: OSError) -> None:
         sys.exit(DONE)
     _say(f"standard output cannot be written: {error.strerror}")
     sys.exit(BAD_INPUT)
+
+
+def _check_names(arguments: list[str]) -> None:
+    """Raise LightFuseError if a file such as -2EV.jpg is given where it would be taken for options."""
+    for argument in itertools.takewhile(lambda argument: argument != "--", arguments):
+        if argument.startswith("-") and argument != "-" and os.path.lexists(argument):
+            raise LightFuseError(
+                f"{argument!r} would be taken for options; give pictures whose names begin with '-' last, after --"
+            )
 
 
 def _say(sentence: str) -> None:
