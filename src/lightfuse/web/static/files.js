@@ -1,6 +1,6 @@
 // Made by tools.web_build.
 self.LIGHTFUSE = {
-  "version": "a88335fd825a7ce8",
+  "version": "cc7d015bf117c189",
   "files": [
     "./",
     "engine/align/blur.js",
