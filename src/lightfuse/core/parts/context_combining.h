@@ -168,8 +168,8 @@ LF_INLINE void lf_structure(const lf_plane *answers, lf_plane *x, const int outp
 
 /* `count` pixels of row r->row from column r->at + column on. layers, widths, outputs and ratio are constants where speed
  * matters. The first layer starts from its contexts, the last from the rest. */
-LF_INLINE void lf_context_tile(const lf_context_row *r, const lf_folded *f, const lf_type type,
-                                      const lf_shape shape, float part, int column, int count) {
+LF_INLINE void lf_context_tile(const lf_context_row *r, const lf_folded *f, const lf_type type, const lf_shape shape,
+                               float part, int column, int count) {
     const int *w = shape.widths, last = shape.layers - 1;
     lf_start start = {NULL, r->upper + column, r->step + column, LF_COLUMNS, part};
     lf_plane x[6], hidden[2][LF_MAX_WIDTH], answers[LF_MAX_WIDTH];
@@ -187,8 +187,8 @@ LF_INLINE void lf_context_tile(const lf_context_row *r, const lf_folded *f, cons
 }
 
 /* `columns` pixels of a row, `part` of the way between its two rows of context; more if another row follows. */
-LF_INLINE void lf_context_tiles(const lf_context_row *r, const lf_type type, const lf_shape shape,
-                                       float part, int columns, int more) {
+LF_INLINE void lf_context_tiles(const lf_context_row *r, const lf_type type, const lf_shape shape, float part,
+                                int columns, int more) {
     const lf_folded *f = r->folded;
     for (int column = 0; column < columns; column += LF_TILE) {
         LF_FORGET(f);
@@ -203,8 +203,8 @@ LF_INLINE void lf_context_tiles(const lf_context_row *r, const lf_type type, con
 
 /* The context of LF_COLUMNS pixels from column `at` on, along two rows of the grid: `upper`, and `step` from there to
  * the row below, both [contexts][LF_COLUMNS]; a few numbers past the end are touched. */
-LF_INLINE void lf_spread_context(const lf_context_model *m, const lf_folded *f, const float *grid,
-                                        lf_size size, int row, const lf_runs *runs, float *upper, float *step) {
+LF_INLINE void lf_spread_context(const lf_context_model *m, const lf_folded *f, const float *grid, lf_size size,
+                                 int row, const lf_runs *runs, float *upper, float *step) {
     for (int c = 0; c < m->contexts; c++, upper += LF_COLUMNS, step += LF_COLUMNS) {
         const float *a = grid + ((size_t)c * size.rows + row) * size.columns;
         const float *b = row + 1 < size.rows ? a + size.columns : a;
@@ -222,8 +222,8 @@ LF_INLINE void lf_spread_context(const lf_context_model *m, const lf_folded *f, 
 }
 
 /* Rows [row0, row1) of columns at .. at+columns-1, which all lie between the same two rows of the grid. */
-LF_INLINE void lf_context_strip(const lf_context_row *row, const lf_type type, const lf_shape shape,
-                                       int grid_rows, int row0, int row1, int columns) {
+LF_INLINE void lf_context_strip(const lf_context_row *row, const lf_type type, const lf_shape shape, int grid_rows,
+                                int row0, int row1, int columns) {
     lf_context_row r = *row;
     for (r.row = row0; r.row < row1; r.row++) {
         float part;
@@ -253,9 +253,8 @@ typedef void (*lf_strip)(const lf_context_row *, const lf_context_model *, int, 
 
 /* lf_context_combine_rows for pictures of one type, with the strip made for it and the model's shape. */
 LF_CODE void lf_context_rows(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
-                                      const float *grid, lf_size size, float strength, const lf_picture *out,
-                                      const lf_type type, lf_strip strip, int row0, int row1,
-                                      float *scratch) {
+                             const float *grid, lf_size size, float strength, const lf_picture *out, const lf_type type,
+                             lf_strip strip, int row0, int row1, float *scratch) {
     float *upper = (float *)lf_aligned(scratch), *step = upper + m->contexts * LF_COLUMNS + LF_LANES;
     lf_folded *folded = (lf_folded *)(lf_aligned(scratch) + lf_context_rows_floats(m));
     lf_runs *runs = (lf_runs *)(lf_aligned(scratch) + lf_context_rows_floats(m) + LF_WEIGHTS_FLOATS);

@@ -46,7 +46,7 @@ LF_INLINE void lf_mix_block(lf_planes in, int n_in, lf_planes out, int n_out, si
 
 /* `cells` cells of n_in planes to n_out by w [n_in][n_out] and bias b, with ReLU if relu; added to out if add. */
 LF_OUTLINE void lf_mix_planes(lf_planes in, int n_in, lf_planes out, int n_out, size_t cells, const float *w,
-                             const float *b, const int relu, const int add) {
+                              const float *b, const int relu, const int add) {
     size_t at = 0;
     for (; at + LF_MIX_CELLS <= cells; at += LF_MIX_CELLS) {
         int o = 0;
@@ -66,7 +66,7 @@ LF_OUTLINE void lf_mix_planes(lf_planes in, int n_in, lf_planes out, int n_out, 
 /* A row of a 3 x 3 depthwise layer w of stride 1 or 2 (a constant) from the rows above, at and below it, n cells long, their
  * ends repeated. */
 LF_INLINE void lf_filter_row(const float *restrict r0, const float *restrict r1, const float *restrict r2, int n,
-                                const int stride, const float *w, float *restrict to) {
+                             const int stride, const float *w, float *restrict to) {
 #define LF_COLUMN(left, x, right)                                                                                     \
     w[0] * r0[left] + w[1] * r0[x] + w[2] * r0[right] + w[3] * r1[left] + w[4] * r1[x] + w[5] * r1[right] +           \
         w[6] * r2[left] + w[7] * r2[x] + w[8] * r2[right]
@@ -80,8 +80,8 @@ LF_INLINE void lf_filter_row(const float *restrict r0, const float *restrict r1,
 
 /* Rows [row0, row1) of a 3 x 3 depthwise layer, the border repeated once around, of stride 1 or 2 (a constant), on planes
  * of size `size` that begin with their row `first`. */
-LF_INLINE void lf_depthwise_planes(lf_planes in, int channels, lf_size size, int first, const int stride, const float *w,
-                                   lf_planes out, int row0, int row1) {
+LF_INLINE void lf_depthwise_planes(lf_planes in, int channels, lf_size size, int first, const int stride,
+                                   const float *w, lf_planes out, int row0, int row1) {
     const int columns = size.columns;
     for (int c = 0; c < channels; c++, w += 9, in.at += in.pitch, out.at += out.pitch)
         for (int row = row0; row < row1; row++) {
@@ -340,8 +340,8 @@ LF_CODE size_t lf_context_decode_scratch_floats(const lf_context_model *m, lf_si
 
 /* FilteringNet's finest level: rows [row0, row1) of the grid [contexts][rows][columns] from the shifted thumbnails and the
  * levels that lf_context_summarise left. scratch holds lf_context_decode_scratch_floats(m, size) floats. */
-LF_CODE void lf_context_decode_rows(const lf_context_model *m, float *thumbnails, lf_size size, float *levels, float *grid,
-                                    int row0, int row1, float *scratch) {
+LF_CODE void lf_context_decode_rows(const lf_context_model *m, float *thumbnails, lf_size size, float *levels,
+                                    float *grid, int row0, int row1, float *scratch) {
     const int n = m->channels, columns = size.columns;
     for (int row = row0, end; row < row1; row = end) {
         end = lf_min_int(row + LF_DECODED, row1);

@@ -64,8 +64,8 @@ LF_OUTLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range rang
 /* One row of a 3 x 3 depthwise layer of stride 2 on six planes; rows[] are three rows of the layer before, or the last
  * NULL below its last row, where it counts as zero. bias may be NULL. Values are parted again if part. Whole vectors
  * are read and written: what lies past a row's end is no value of it. */
-LF_OUTLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias,
-                                        float *out, const int part) {
+LF_OUTLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias, float *out,
+                                 const int part) {
     const int half = width / 2, odd = lf_parted(width), parted = lf_parted(half);
     for (int c = 0; c < 6; c++, out += 2 * parted, w += 9) {
         const float *from[3];
@@ -187,8 +187,7 @@ LF_INLINE float *lf_folded_copy(float **scratch, const float *from, int count, f
     return to;
 }
 
-LF_INLINE lf_paper_folded lf_paper_fold(const lf_paper *m, lf_range under, lf_range over,
-                                                           float *scratch) {
+LF_INLINE lf_paper_folded lf_paper_fold(const lf_paper *m, lf_range under, lf_range over, float *scratch) {
     const int n1 = m->hidden1, n2 = m->hidden2;
     lf_paper_folded f;
     f.w1 = lf_folded_copy(&scratch, m->w1, 3 * n1, under.scale);
@@ -208,9 +207,9 @@ LF_INLINE lf_paper_folded lf_paper_fold(const lf_paper *m, lf_range under, lf_ra
 }
 
 /* Fuse pixels at .. at+columns-1 of rows [row0, row1), whose context is `context` [3][LF_COLUMNS]. */
-LF_INLINE void lf_paper_strip(lf_paper_folded f, const int hidden1, const int hidden2,
-                                     const lf_picture *under, const lf_picture *over, const float *context,
-                                     const lf_picture *out, const lf_type type, int row0, int row1, int at, int columns) {
+LF_INLINE void lf_paper_strip(lf_paper_folded f, const int hidden1, const int hidden2, const lf_picture *under,
+                              const lf_picture *over, const float *context, const lf_picture *out, const lf_type type,
+                              int row0, int row1, int at, int columns) {
     for (int row = row0; row < row1; row++)
         for (int x = 0; x < columns; x += LF_TILE) {
             const int count = lf_min_int(LF_TILE, columns - x);
@@ -253,10 +252,9 @@ typedef void (*lf_paper_strips)(const lf_paper_folded *, int, int, const lf_pict
                                        const float *, const lf_picture *, int, int, int, int);
 
 /* lf_paper_combine_rows, with the strip made for its pictures' type. */
-LF_CODE void lf_paper_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over,
-                                    lf_range under_range, lf_range over_range, const float *context,
-                                    const lf_picture *out, lf_paper_strips strip, int row0, int row1,
-                                    float *scratch) {
+LF_CODE void lf_paper_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over, lf_range under_range,
+                           lf_range over_range, const float *context, const lf_picture *out, lf_paper_strips strip,
+                           int row0, int row1, float *scratch) {
     const int columns = lf_paper_context_side(under->width), rows = lf_paper_context_side(under->height);
     const lf_paper_folded f = lf_paper_fold(m, under_range, over_range, (float *)scratch);
     while (row0 < row1) {

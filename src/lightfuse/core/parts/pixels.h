@@ -139,7 +139,7 @@ LF_INLINE void lf_write_f32(char *at, const lf_vec rgb[3]) {
 /* Pixels x .. x+LF_TILE-1 of a row as three planes of raw numbers; past the count that exist the last is repeated.
  * type is p->type, a constant where speed matters. */
 LF_INLINE void lf_read_tile(const lf_picture *p, const lf_type type, int x, int y, int count,
-                                lf_plane *restrict planes) {
+                            lf_plane *restrict planes) {
     const int bytes = lf_pixel_bytes(type);
     const char *at = lf_at(p, x, y);
     char copy[12 * LF_TILE];
@@ -163,8 +163,7 @@ LF_INLINE void lf_read_tile(const lf_picture *p, const lf_type type, int x, int 
 }
 
 /* The first count pixels of three planes of raw numbers to a row, rounded to the picture's type and held to its range. */
-LF_INLINE void lf_write_tile(const lf_picture *p, const lf_type type, int x, int y, int count,
-                                 const lf_plane *planes) {
+LF_INLINE void lf_write_tile(const lf_picture *p, const lf_type type, int x, int y, int count, const lf_plane *planes) {
     const int bytes = lf_pixel_bytes(type);
     char *at = lf_at(p, x, y), copy[12 * LF_TILE];
     char *to = count < LF_TILE ? copy : at;

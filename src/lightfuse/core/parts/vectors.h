@@ -143,9 +143,8 @@ typedef struct {
 LF_INLINE lf_start lf_start_at(const float *bias) { return (lf_start){bias, NULL, NULL, 0, 0}; }
 
 /* Output channels o .. o+outs-1 (outs a constant) of a layer of weights w [n_in][n_out]. */
-LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_plane *restrict out,
-                                     const int n_out, const int o, const int outs, const float *restrict w,
-                                     lf_start start, const int relu) {
+LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_plane *restrict out, const int n_out,
+                              const int o, const int outs, const float *restrict w, lf_start start, const int relu) {
     lf_vec sum[LF_OUTS][LF_VECS];
     LF_UNROLL
     for (int j = 0; j < outs; j++)
@@ -173,8 +172,8 @@ LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_pl
 }
 
 /* A layer with ReLU if relu (a constant). Where n_in and n_out are constants too, so is every loop. */
-LF_INLINE void lf_layer(const lf_plane *restrict in, const int n_in, lf_plane *restrict out,
-                               const int n_out, const float *restrict w, lf_start start, const int relu) {
+LF_INLINE void lf_layer(const lf_plane *restrict in, const int n_in, lf_plane *restrict out, const int n_out,
+                        const float *restrict w, lf_start start, const int relu) {
     int o = 0;
     for (; o + LF_OUTS <= n_out; o += LF_OUTS) lf_layer_block(in, n_in, out, n_out, o, LF_OUTS, w, start, relu);
     if (__builtin_constant_p(n_out)) {

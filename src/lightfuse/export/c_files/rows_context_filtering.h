@@ -8,7 +8,7 @@ typedef struct {
     uint16_t *thumbnails[2];       /* [rows][3][columns], 65535 for 1; under first once both are made */
     float *levels[LF_MAX_LEVELS];  /* levels[i]: [rows >> i][channels][columns >> i]; there is no levels[0] */
     float *means, *sums;           /* pass 1: [2][3][columns] of a row of the pictures, and of one of the thumbnails */
-    float *scene, *coarsest;       /* how much each cell shows of the scene, with a plane and its pyramid; on the coarsest level */
+    float *scene, *coarsest;       /* how much each cell shows of the scene, with room to fill a plane; the same, coarsest */
     float *spare;                  /* between the passes: rows of a level */
     float *finest, *grid, *mixed;  /* pass 2: 3 rows of the finest level, 2 of the context grid, and between those */
     float *blocks, *scratch;       /* pass 2: rows of thumbnails and of sums, and what lightfuse.h asks for */
