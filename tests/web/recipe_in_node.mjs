@@ -5,9 +5,8 @@ import { pathToFileURL } from "node:url";
 const [folder, job] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(`${folder}/${name}`));
 const { Fuser } = await load("engine/index.js");
-const { MefSsim } = await load("page/mef-ssim.js");
-const { bestRecipe } = await load("page/recipe.js");
-const { darkToBright } = await load("page/exposures.js");
+const { MefSsim, bestRecipe } = await load("page/recipe.js");
+const { darkToBright } = await load("page/frames.js");
 const { brackets, shots } = JSON.parse(readFileSync(job));
 
 const fuser = await Fuser.load();

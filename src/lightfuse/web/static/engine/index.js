@@ -1,5 +1,8 @@
-/** LightFuse for JavaScript: hand-held exposures of one scene laid on each other and fused to one well-exposed picture. */
-import { layOn } from "./align/index.js";
+/** LightFuse for JavaScript: aligns hand-held exposures of one scene and fuses them into one well-exposed picture. */
+import { greenOf } from "./align/contrast.js";
+import { IDENTITY, cornerDistance } from "./align/geometry.js";
+import { AT_HOME, Chain, SMALLEST_SIDE } from "./align/register.js";
+import { fillBorder, movedRows } from "./align/warp.js";
 import { Core, MODELS, compileCore } from "./core.js";
 
 export { Core, MODELS, compileCore, hasSimd } from "./core.js";
@@ -48,10 +51,19 @@ export async function fuse(under, over, options) {
   }
 }
 
-/** Lay a hand-held exposure on another; see index.d.ts. */
+/** Align a hand-held exposure to another; see index.d.ts. */
 export function align(base, frame) {
   checkPair(base, frame, ["base", "frame"]);
-  return layOn(base, frame);
+  const { width, height } = base;
+  const tooSmall = Math.min(width, height) < SMALLEST_SIDE;
+  const { warp, decision } = tooSmall ? AT_HOME : new Chain(greenOf(base)).next(greenOf(frame));
+  const { moved, before, after, reason } = decision;
+  const report = { warp: Array.from(warp), moved, before, after, reason };
+  if (!moved) return { picture: frame, pixels: 0, ...report };
+  const data = movedRows({ data: frame.data, first: 0 }, width, height, warp);
+  fillBorder(data, base.data, width, height, warp);
+  const picture = typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
+  return { picture, pixels: cornerDistance(warp, IDENTITY, width, height), ...report };
 }
 
 function blank(width, height) {

@@ -1,4 +1,4 @@
-/** A worker that fuses some rows of a pair, or moves some rows of a frame: see team.js. */
+/** A worker that fuses some rows of a pair, or moves some rows of a frame: see pool.js. */
 import { movedRows } from "../engine/align/warp.js";
 import { Core } from "../engine/core.js";
 

@@ -1,8 +1,4 @@
 /** The page: photographs in, the fused one shown, compared, finished and saved. */
-import { listenForDrops } from "./drops.js";
-import { summaryOf } from "./summary.js";
-import { chosenWith, markChosen, showStrip } from "./strip.js";
-import { fileOf, fuseFrames, openFiles, pictureIn } from "./studio.js";
 import { Viewer } from "./viewer.js";
 
 const SAMPLES = ["sample/under.jpg", "sample/over.jpg"];
@@ -151,3 +147,162 @@ listenForDrops(open);
 if ("serviceWorker" in navigator) {
   navigator.serviceWorker.register("service-worker.js").catch(() => {}); // Without it the page works, but not offline.
 }
+
+/* ---- The exposure strip: every frame, darkest first, and which of them are fused -------------------------------------- */
+
+const MOST = 3;
+const list = document.getElementById("strip");
+const hint = document.getElementById("strip-hint");
+const choice = document.getElementById("choice");
+const automatic = document.getElementById("automatic");
+
+/**
+ * Show frames.
+ * @param {object[]} frames as the worker tells of them
+ * @param {(position: number) => void} onChoose when a frame is chosen
+ */
+export function showStrip(frames, onChoose) {
+  choice.hidden = frames.length === 2;
+  list.replaceChildren(...frames.map((frame, position) => item(frame, position, frames.length, onChoose)));
+}
+
+/** Mark those that are fused, and say who chose them. */
+export function markChosen(recipe, byHand) {
+  const roles = new Map(recipe.map((position) => [position, "Middle"]));
+  roles.set(recipe[0], "Dark").set(recipe.at(-1), "Bright");
+  [...list.querySelectorAll("button")].forEach((button, position) => {
+    button.setAttribute("aria-pressed", String(roles.has(position)));
+    button.querySelector(".role").textContent = roles.get(position) ?? "";
+  });
+  hint.textContent = byHand
+    ? "Chosen by you. Press an exposure to use it or leave it out."
+    : "Chosen for you: what holds most of the scene. Press an exposure to use it or leave it out.";
+  automatic.hidden = !byHand;
+}
+
+/**
+ * What to fuse once `position` is pressed: it joins, or takes the place of the nearest of three, or, if it was one of
+ * three, leaves. Two stay at least.
+ */
+export function chosenWith(position, recipe) {
+  if (recipe.includes(position)) return recipe.length > 2 ? recipe.filter((one) => one !== position) : recipe;
+  const away = recipe.map((one) => Math.abs(one - position));
+  const nearest = recipe[away.indexOf(Math.min(...away))];
+  const kept = recipe.length < MOST ? recipe : recipe.filter((one) => one !== nearest);
+  return [...kept, position].sort((a, b) => a - b);
+}
+
+function item({ name, exposure, preview }, position, count, onChoose) {
+  const entry = document.createElement("li");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.disabled = count === 2;
+  button.addEventListener("click", () => onChoose(position));
+  const canvas = document.createElement("canvas");
+  canvas.width = preview.width;
+  canvas.height = preview.height;
+  canvas.getContext("2d").drawImage(preview, 0, 0);
+  canvas.setAttribute("aria-hidden", "true");
+  button.append(canvas, line("role", ""), line("name", name), line("exposure", exposure));
+  entry.append(button);
+  return entry;
+}
+
+function line(kind, text) {
+  const span = document.createElement("span");
+  span.className = kind;
+  span.textContent = text;
+  return span;
+}
+
+/* ---- What was done, in a line or two ---------------------------------------------------------------------------------- */
+
+const NEARLY_EQUAL = 0.03;
+
+/**
+ * @param {object[]} frames as the worker tells of them
+ * @param {object} done the worker's answer to fusing
+ */
+export function summaryOf(frames, { recipe, moves, milliseconds }) {
+  const [dark, bright] = [frames[recipe[0]], frames[recipe.at(-1)]];
+  const sentences = [`${dark.width} × ${dark.height} pixels, fused in ${seconds(milliseconds.fuse)}.`];
+  if (moves.length > 0) sentences.push(alignmentOf(moves, milliseconds.align));
+  if (bright.brightness - dark.brightness < NEARLY_EQUAL) {
+    sentences.push("The exposures are almost equally bright, so there is little to gain.");
+  }
+  return sentences.join(" ");
+}
+
+/** Which frames were moved how far (the corner that moves most), and which stay although that may not be right. */
+function alignmentOf(moves, milliseconds) {
+  const moved = moves.filter(({ pixels }) => pixels > 0).map(({ name, pixels }) => `${name} by ${pixels.toFixed(1)} px`);
+  const stays = moves.filter(({ reason }) => reason).map(({ name, reason }) => `${name} stays where it is: ${reason}.`);
+  if (moved.length > 0) stays.unshift(`Aligned in ${seconds(milliseconds)}: moved ${new Intl.ListFormat("en").format(moved)}.`);
+  return stays.join(" ") || `Nothing had to be moved (looked for ${seconds(milliseconds)}).`;
+}
+
+function seconds(milliseconds) {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+/* ---- Files dropped anywhere on the page ------------------------------------------------------------------------------- */
+
+/** @param {(files: File[]) => void} onFiles */
+export function listenForDrops(onFiles) {
+  const dragging = (on) => document.body.classList.toggle("dragging", on);
+  for (const name of ["dragenter", "dragover"]) {
+    document.addEventListener(name, (event) => {
+      event.preventDefault();
+      dragging(true);
+    });
+  }
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) dragging(false);
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    dragging(false);
+    onFiles([...event.dataTransfer.files]);
+  });
+}
+
+/* ---- The page's line to its worker: every task a promise -------------------------------------------------------------- */
+
+const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+const waiting = new Map();
+let last = 0;
+
+worker.onmessage = ({ data: { id, progress, answer, error } }) => {
+  const { resolve, reject, tell } = waiting.get(id);
+  if (progress !== undefined) {
+    tell?.(progress);
+    return;
+  }
+  waiting.delete(id);
+  if (error === undefined) resolve(answer);
+  else reject(new Error(error));
+};
+
+worker.onerror = (event) => {
+  event.preventDefault();
+  for (const { reject } of waiting.values()) {
+    reject(new Error("This browser cannot start LightFuse's worker: reload the page, or use a newer browser."));
+  }
+  waiting.clear();
+};
+
+function ask(task, given, tell) {
+  return new Promise((resolve, reject) => {
+    waiting.set(++last, { resolve, reject, tell });
+    worker.postMessage({ id: last, task, given });
+  });
+}
+
+/** Read files; resolves to the frames, darkest first, each with a preview. */
+export const openFiles = (files) => ask("open", { files: [...files] });
+/** Fuse the frames at chosen positions, or, with undefined, those that hold most of the scene; `tell` hears progress. */
+export const fuseFrames = (chosen, align, tell) => ask("fuse", { chosen, align }, tell);
+/** The fused picture in a look, as a bitmap. */
+export const pictureIn = (name, strength) => ask("look", { name, strength });
+/** The picture as it is shown, as a file. */
+export const fileOf = (type) => ask("save", { type });

@@ -1,20 +1,20 @@
 /** The worker behind the page: reads photographs, aligns, fuses, applies looks, writes files. The page only shows. */
-import { Bracket } from "./bracket.js";
-import { withExifInJpeg, withExifInPng } from "./embed.js";
-import { exifForResult } from "./exif.js";
-import { inWords } from "./exposures.js";
-import { FrameError, readFrames } from "./frames.js";
-import { applyLook } from "./looks.js";
-import { fuseBy } from "./recipe.js";
-import { Team } from "./team.js";
+import { greenOf } from "../engine/align/contrast.js";
+import { IDENTITY, cornerDistance, inverse, times } from "../engine/align/geometry.js";
+import { AT_HOME, Chain, SMALLEST_SIDE } from "../engine/align/register.js";
+import { fillBorder, movedRows } from "../engine/align/warp.js";
+import { exifForResult, withExifInJpeg, withExifInPng } from "./exif.js";
+import { FrameError, baseExposure, inWords, pixelsOf, readFrames, reducedTo } from "./frames.js";
+import { WorkerPool } from "./pool.js";
+import { THUMBNAIL_PIXELS, bestRecipe, fuseBy } from "./recipe.js";
 
 const JPEG_QUALITY = 0.95;
 
-const team = Team.load().then((loaded) => {
+const pool = WorkerPool.load().then((loaded) => {
   loaded.warmUp();
   return loaded;
 });
-team.catch(() => {}); // Told when it is wanted.
+pool.catch(() => {}); // Told when it is wanted.
 
 let bracket;
 /** The fused picture without a look, and with it; and the EXIF block that goes with it. */
@@ -68,7 +68,7 @@ async function open({ files }) {
  * and the brightest of them as they were fused, for comparing; what was done; and how long each part of it took.
  */
 async function fuse({ chosen, align }, tell) {
-  const loaded = await team;
+  const loaded = await pool;
   const { width, height, frames, base } = bracket;
   const clock = new Clock();
   if (align) await bracket.place(tell);
@@ -120,4 +120,175 @@ class Clock {
     this.milliseconds[name] = (this.milliseconds[name] ?? 0) + now - this.#last;
     this.#last = now;
   }
+}
+
+/* ---- The bracket that is open: its frames, where each lies against the base, and which of them are worth fusing ------- */
+
+const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
+
+export class Bracket {
+  #places;
+  #small = [];
+  #recipes = new Map();
+
+  /** @param {object[]} frames two or more of one size, dark to bright */
+  constructor(frames) {
+    this.frames = frames;
+    this.base = baseExposure(frames);
+    ({ width: this.width, height: this.height } = frames[0]);
+  }
+
+  /** Find where every frame lies, once; `tell` hears how far that is. */
+  async place(tell) {
+    this.#places ??= await this.#found(tell);
+  }
+
+  /** What became of a frame: how far it is moved in pixels (0: not at all), and why it stays where that is worth saying. */
+  movement(position) {
+    const { warp, decision } = this.#places[position];
+    return { pixels: cornerDistance(warp, IDENTITY, this.width, this.height), reason: decision.reason };
+  }
+
+  /** A frame's pixels (RGBA, not to be written to): as it was taken, or aligned to the base by a pool. */
+  async pixels(position, aligned, pool) {
+    const pixels = await pixelsOf(this.frames[position]);
+    if (!aligned || !this.#places[position].decision.moved) return pixels;
+    const { warp } = this.#places[position];
+    const shown = await pool.move(pixels, this.width, this.height, warp);
+    fillBorder(shown, await pixelsOf(this.frames[this.base]), this.width, this.height, warp);
+    return shown;
+  }
+
+  /** The positions that fused hold most of the scene; found once for aligned frames, and once for others. */
+  async recipe(aligned, fuse) {
+    if (this.frames.length === 2) return [0, 1];
+    if (!this.#recipes.has(aligned)) {
+      const thumbnails = [];
+      for (const position of this.frames.keys()) thumbnails.push(await this.#thumbnail(position, aligned));
+      this.#recipes.set(aligned, await bestRecipe(thumbnails, fuse));
+    }
+    return this.#recipes.get(aligned);
+  }
+
+  async #found(tell) {
+    const { width, height, base, frames } = this;
+    const places = frames.map(() => AT_HOME);
+    if (Math.min(width, height) < SMALLEST_SIDE) {
+      return places.map((place) => ({ ...place, decision: { ...place.decision, reason: TOO_SMALL } }));
+    }
+    const green = async (position) => greenOf({ data: await pixelsOf(frames[position]), width, height });
+    const greenOfBase = await green(base);
+    const positions = [...frames.keys()];
+    let done = 1;
+    for (const side of [positions.slice(base + 1), positions.slice(0, base).reverse()]) {
+      const chain = new Chain(greenOfBase);
+      for (const position of side) {
+        tell(frames.length === 2 ? "Aligning…" : `Aligning ${++done} of ${frames.length}…`);
+        places[position] = chain.next(await green(position));
+      }
+    }
+    return places;
+  }
+
+  /** Warped at twice its size, so that interpolation does not soften it. */
+  async #thumbnail(position, aligned) {
+    const { width, height } = this;
+    const scale = Math.min(1, Math.sqrt(THUMBNAIL_PIXELS / (width * height)));
+    const size = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+    const twice = [Math.min(width, 2 * size[0]), Math.min(height, 2 * size[1])];
+    const frame = this.frames[position];
+    this.#small[position] ??= reducedTo({ data: await pixelsOf(frame), width, height }, ...twice);
+    let { data } = this.#small[position];
+    if (aligned && this.#places[position].decision.moved) {
+      data = movedRows({ data, first: 0 }, ...twice, shrunk(this.#places[position].warp, width / twice[0], height / twice[1]));
+    }
+    return reducedTo({ data, width: twice[0], height: twice[1] }, ...size);
+  }
+}
+
+/** A homography in the pixels of a smaller picture. */
+function shrunk(warp, across, down) {
+  const toFull = [across, 0, (across - 1) / 2, 0, down, (down - 1) / 2, 0, 0, 1];
+  return times(inverse(toFull), times(warp, toFull));
+}
+
+/* ---- Looks: the same small changes, by the same formulas, as lightfuse.looks (docs/looks.md) -------------------------- */
+
+export const LOOKS = ["natural", "bright", "vivid"];
+
+const LIFT = 0.42;
+const VIVIDNESS = 0.7;
+const NEARLY_GREY = 0.05;
+/** Hues in degrees that are held back: centre, half-width, and what is left of the effect there. */
+const HELD_BACK = [
+  [22, 26, 0.3],
+  [208, 26, 0.8],
+  [248, 32, 0.5],
+];
+const HUE_STEPS = 4; // per degree
+const SATURATION_STEPS = 256;
+
+/**
+ * Apply a look in place.
+ * @param {Uint8ClampedArray} rgba
+ * @param {"natural" | "bright" | "vivid"} look
+ * @param {number} strength 0 (nothing) to 1 (all of it)
+ */
+export function applyLook(rgba, look, strength) {
+  if (look === "bright" && strength > 0) brighten(rgba, LIFT * strength);
+  if (look === "vivid" && strength > 0) enrich(rgba, VIVIDNESS * strength);
+}
+
+/** Every pixel times f(v) / v of its largest value v, with f(v) = v + lift·v·v^¼·(1 − v). */
+function brighten(rgba, lift) {
+  const gains = Float32Array.from({ length: 256 }, (_, i) => 1 + lift * (i / 255) ** 0.25 * (1 - i / 255));
+  for (let i = 0; i < rgba.length; i += 4) {
+    const gain = gains[Math.max(rgba[i], rgba[i + 1], rgba[i + 2])];
+    rgba[i] *= gain;
+    rgba[i + 1] *= gain;
+    rgba[i + 2] *= gain;
+  }
+}
+
+/** Every value of a pixel moved away from its largest, v, to v − q·(v − value). */
+function enrich(rgba, vividness) {
+  const spreads = spreadTable(vividness);
+  for (let i = 0; i < rgba.length; i += 4) {
+    const red = rgba[i];
+    const green = rgba[i + 1];
+    const blue = rgba[i + 2];
+    const largest = Math.max(red, green, blue);
+    const range = largest - Math.min(red, green, blue);
+    if (range === 0) continue;
+    let hue = largest === red ? (green - blue) / range : largest === green ? 2 + (blue - red) / range : 4 + (red - green) / range;
+    if (hue < 0) hue += 6;
+    const column = Math.min((hue * 60 * HUE_STEPS) | 0, 360 * HUE_STEPS - 1);
+    const row = ((range * (SATURATION_STEPS - 1)) / largest + 0.5) | 0;
+    const spread = spreads[row * 360 * HUE_STEPS + column];
+    rgba[i] = largest - spread * (largest - red);
+    rgba[i + 1] = largest - spread * (largest - green);
+    rgba[i + 2] = largest - spread * (largest - blue);
+  }
+}
+
+/** q of every saturation (rows) and hue (columns). */
+function spreadTable(vividness) {
+  const table = new Float32Array(SATURATION_STEPS * 360 * HUE_STEPS);
+  const held = Float32Array.from({ length: 360 * HUE_STEPS }, (_, i) => vividness * holding((i + 0.5) / HUE_STEPS));
+  for (let s = 0, at = 0; s < SATURATION_STEPS; s++) {
+    const saturation = s / (SATURATION_STEPS - 1);
+    const most = ((1 - saturation) * saturation) / (saturation + NEARLY_GREY);
+    for (const hold of held) table[at++] = 1 + hold * most;
+  }
+  return table;
+}
+
+/** How much of the effect is left for a hue, smooth all around. */
+function holding(hue) {
+  let left = 1;
+  for (const [centre, width, least] of HELD_BACK) {
+    const away = Math.abs(((((hue - centre + 180) % 360) + 360) % 360) - 180) / width;
+    if (away < 1) left -= (1 - least) * Math.cos((Math.PI / 2) * away) ** 2;
+  }
+  return left;
 }

@@ -6,7 +6,7 @@ import { Fuser } from "../engine/index.js";
 const SMALLEST_SHARE = 500_000; // pixels that are worth a worker
 const MOST_HELPERS = 3;
 
-export class Team {
+export class WorkerPool {
   #module;
   #core;
   #helpers = [];
@@ -19,7 +19,7 @@ export class Team {
   }
 
   static async load() {
-    return new Team(await compileCore());
+    return new WorkerPool(await compileCore());
   }
 
   /** The helpers started and their cores loaded, before there is anything to do. */
@@ -66,9 +66,9 @@ export class Team {
   }
 
   /**
-   * A frame laid on the base.
+   * A frame aligned to the base.
    * @param {Uint8ClampedArray} pixels RGBA
-   * @param {import("../engine/align/homography.js").Matrix} warp pixels of the base to pixels of the frame
+   * @param {import("../engine/align/geometry.js").Matrix} warp pixels of the base to pixels of the frame
    * @returns {Promise<Uint8ClampedArray>}
    */
   async move(pixels, width, height, warp) {
