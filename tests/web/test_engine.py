@@ -106,7 +106,13 @@ def test_making_it_again_gives_the_same_bytes():
 
 def test_the_list_for_offline_use_is_of_these_files():
     assert (STATIC / LIST_NAME).read_text() == listed_files(), MAKE_AGAIN
-    needed = ("index.html", "page/worker.js", "engine/align/register.js", "engine/lightfuse-simd.wasm", "sample/over.jpg")
+    needed = (
+        "index.html",
+        "page/worker.js",
+        "engine/align/register.js",
+        "engine/lightfuse-simd.wasm",
+        "sample/over.jpg",
+    )
     assert [name for name in needed if f'"{name}"' not in listed_files()] == []
 
 

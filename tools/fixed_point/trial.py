@@ -4,43 +4,50 @@ The one product is (a·b + 2^14) >> 15, as vpmulhrsw, vqrdmulhq_s16 and i16x8.q1
 ``python -m tools.fixed_point.trial``: for each model, the share of values one level and two or more levels off.
 """
 
-import dataclasses
 import sys
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from lightfuse.models import ContextModel, load_weights
+from lightfuse.models import ContextModel, load
 from tools.synthetic import sample_pair
 
+Array = NDArray[Any]
 FULL = 32600.0  # of 32767: room for the rounding of nine products
 LUMA = (0.299, 0.587, 0.114)
 SIGMOID_RANGE = 8.0
 
 
-def wrapped(x):
+def wrapped(x: Array) -> Array:
     """An int16 addition's result; final sums are checked not to wrap by `checked`."""
     return ((x + 32768) & 65535) - 32768
 
 
-def mul(a, b):
+def mul(a: Any, b: Any) -> Any:
+    """The product of two numbers in Q15, rounded."""
     return (a * b + 0x4000) >> 15
 
 
-def held(x):
+def held(x: Array) -> Array:
+    """Saturated to int16."""
     return np.clip(x, -32768, 32767)
 
 
-def raised(x, bits):
+def raised(x: Array, bits: int) -> Array:
+    """Multiplied by a power of two, saturated."""
     return held(x << bits)
 
 
-def checked(x):
-    assert x.min() >= -32768 and x.max() <= 32767, (x.min(), x.max())
+def checked(x: Array) -> Array:
+    """The same, after making sure that it fits int16."""
+    if x.min() < -32768 or x.max() > 32767:
+        raise OverflowError(f"{x.min()} to {x.max()} does not fit 16 bits")
     return x
 
 
-def sigmoid_polynomial(degree=5):
+def sigmoid_polynomial(degree: int = 5) -> tuple[Array, float]:
     """Coefficients of σ(-8x)^(1/8) on [0, 1], of 2^-15, weighted by what an error costs after three squarings."""
     x = np.linspace(0, 1, 4001)
     y = (1 / (1 + np.exp(SIGMOID_RANGE * x))) ** 0.125
@@ -49,30 +56,30 @@ def sigmoid_polynomial(degree=5):
         fit = np.polynomial.Polynomial.fit(x, y, degree, domain=[0, 1], window=[0, 1], w=weights)
         error = np.abs(fit(x) ** 8 - y**8)
         weights = weights * (0.5 + error / error.max()) ** 0.5
-    return fit.coef, error.max()
+    return np.asarray(fit.coef), float(error.max())
 
 
-def falling(x, coefficients):
+def falling(x: Array, coefficients: Array) -> Array:
     """1 / (1 + e^(8x)) of x in Q15, in Q15; coefficients above 1 go in as halves."""
     positive = np.minimum(np.abs(x), 32767)
     y = np.zeros_like(x)
     for c in coefficients[:0:-1]:
-        y = mul(y, positive) + int(round(c * 8192))  # Q13
-    y = (mul(y, positive) << 2) + int(round(coefficients[0] * 32768))
+        y = mul(y, positive) + round(float(c * 8192))  # Q13
+    y = (mul(y, positive) << 2) + round(float(coefficients[0] * 32768))
     for _ in range(3):
         y = mul(y, y)
-    return np.where(x >= 0, y, 32767 - y)
+    return np.asarray(np.where(x >= 0, y, 32767 - y))
 
 
-def reciprocal_half(m):
+def reciprocal_half(m: Array) -> Array:
     """2^29 / m for m in [2^14, 2^15), in Q15 of one half: a line and two steps of Newton's."""
     y = mul(49151 - m, np.full_like(m, 30840))
     for _ in range(2):
         y = y + mul(y, 32767 - 2 * mul(m, y))
-    return np.minimum(y, 32767)
+    return np.asarray(np.minimum(y, 32767))
 
 
-def ratio(n, d):
+def ratio(n: Array, d: Array) -> Array:
     """n / d in Q15 for 0 ≤ n ≤ d, 0 < d < 2^15."""
     n, d = n.copy(), d.copy()
     for bits in (8, 4, 2, 1):
@@ -81,14 +88,16 @@ def ratio(n, d):
     return held(2 * mul(n, reciprocal_half(d)))
 
 
-def bits_for(bound):
+def bits_for(bound: float) -> int:
+    """The power of two that a value of this size needs."""
     return max(0, int(np.ceil(np.log2(max(bound, 1e-9) / 0.99))))
 
 
-def fuse(model, under, over, context, strength):
-    """uint8 H×W×3 pictures and float context C×H×W to a uint8 picture in integers."""
-    layers = [layer.weight.detach().double().numpy()[:, :, 0, 0] for layer in model.combining.layers]
-    middle_bias = model.combining.layers[1].bias.detach().double().numpy()
+def fuse(model: ContextModel, under: Array, over: Array, context: Array, strength: float) -> tuple[Array, float]:
+    """Fuse uint8 H×W×3 pictures with float context C×H×W in integers: the picture, and the share outside the gamut."""
+    numbers = {name: tensor.double().numpy() for name, tensor in model.combining.state_dict().items()}
+    layers = [numbers[f"layers.{i}.weight"][:, :, 0, 0] for i in range(3)]
+    middle_bias = numbers["layers.1.bias"]
     hidden = layers[0].shape[0]
     low, high = context.min(axis=(1, 2)), context.max(axis=(1, 2))
     x = [channel.astype(np.int64) << 7 for picture in (under, over) for channel in np.moveaxis(picture, 2, 0)]
@@ -99,7 +108,7 @@ def fuse(model, under, over, context, strength):
         scale = FULL / max(top, -bottom, np.abs(w).max() * 1.01, high[j] - low[j])
         total = np.rint(context[j] * scale).astype(np.int64)
         for value, one in zip(x, w, strict=True):
-            total = wrapped(total + mul(value, int(round(one * scale * 256 / 255))))
+            total = wrapped(total + mul(value, round(float(one * scale * 256 / 255))))
         first.append(np.maximum(total, 0))
         top1.append(max(top, 0))
         scale1.append(scale)
@@ -108,14 +117,14 @@ def fuse(model, under, over, context, strength):
         terms = w * top1
         top, bottom = bias + np.maximum(terms, 0).sum(), bias + np.minimum(terms, 0).sum()
         scale = min(FULL / max(top, -bottom, abs(bias)), *(np.array(scale1) * 0.999 / np.maximum(np.abs(w), 1e-9)))
-        total = np.full_like(x[0], int(round(bias * scale)))
+        total = np.full_like(x[0], round(float(bias * scale)))
         for value, one, s in zip(first, w, scale1, strict=True):
-            total = wrapped(total + mul(value, int(round(one * scale * 32768 / s))))
+            total = wrapped(total + mul(value, round(float(one * scale * 32768 / s))))
         second.append(np.maximum(total, 0))
         top2.append(max(top, 0))
         scale2.append(scale)
 
-    def answer(o, factor, shift, bits=None):
+    def answer(o: int, factor: float, shift: float, bits: int | None = None) -> tuple[Array, int]:
         """factor·answer + shift in Q15 of 2^bits, and bits."""
         w, c = layers[2][o] * factor, context[hidden + o] * factor + shift
         terms = w * top2
@@ -125,7 +134,7 @@ def fuse(model, under, over, context, strength):
         scale = 32768 / 2.0**bits
         total = np.rint(c * scale).astype(np.int64)
         for value, one, s in zip(second, w, scale2, strict=True):
-            total = wrapped(total + mul(value, int(round(one * scale * 32768 / s))))
+            total = wrapped(total + mul(value, round(float(one * scale * 32768 / s))))
         return checked(total), bits
 
     coefficients, _ = sigmoid_polynomial()
@@ -138,7 +147,7 @@ def fuse(model, under, over, context, strength):
     offset, bits = answer(2, 0.5 * strength, 0, bits)
     chroma_gain, chroma_bits = answer(3, strength, 1)
 
-    r, g, b = (int(round(one * 32768)) for one in LUMA)
+    r, g, b = (round(float(one * 32768)) for one in LUMA)
     difference = [x[c] - x[3 + c] for c in range(3)]
     grey_over = mul(x[3], r) + mul(x[4], g) + mul(x[5], b)
     grey_difference = mul(difference[0], r) + mul(difference[1], g) + mul(difference[2], b)
@@ -172,23 +181,23 @@ def fuse(model, under, over, context, strength):
     keep = np.minimum(np.where(most8 > room, to_white, 32767), np.where(least8 > luma8, to_black, 32767))
     mapped = [(mul(luma, scale) + (mul(mul(one, scale), keep) << 3) + 64) >> 7 for one in chroma]
     fused = [np.clip(np.where(outside, a, b), 0, 255) for a, b in zip(mapped, inside, strict=True)]
-    return np.stack(fused, axis=2).astype(np.uint8), outside.mean()
+    return np.stack(fused, axis=2).astype(np.uint8), float(outside.mean())
 
 
 @torch.no_grad()
-def compare(name, under, over):
-    shipped = load_weights(name)
-    model = ContextModel(dataclasses.replace(shipped.config, bounded=True)).eval()
-    model.load_state_dict({key: torch.from_numpy(value) for key, value in shipped.tensors.items()})
+def compare(name: str, under: Array, over: Array) -> None:
+    """Print how far a model in fixed point is from torch on one pair."""
+    model = load(name)
+    if not isinstance(model, ContextModel):
+        raise SystemExit(f"{name} is not a context model")
     planes = [torch.from_numpy(one).permute(2, 0, 1)[None].float() / 255 for one in (under, over)]
     grid, strength = model.context(model.thumbnail(*planes))
     context = torch.nn.functional.interpolate(grid, size=under.shape[:2], mode="bilinear", align_corners=False)
     exact = np.rint(model(*planes)[0].permute(1, 2, 0).numpy() * 255).astype(int)
     fused, outside = fuse(model, under, over, context[0].double().numpy(), float(strength))
     off = np.abs(fused - exact)
-    print(
-        f"{name}: one off {np.mean(off == 1):.2%}, two or more {np.mean(off > 1):.4%}, worst {off.max()}, outside {outside:.1%}"
-    )
+    one, more = np.mean(off == 1), np.mean(off > 1)
+    print(f"{name}: one off {one:.2%}, two or more {more:.4%}, worst {off.max()}, outside {outside:.1%}")
 
 
 if __name__ == "__main__":
