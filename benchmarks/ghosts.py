@@ -1,6 +1,6 @@
 """How well ghosts are removed, with the truth known: python benchmarks/ghosts.py [--table FILE] [--pictures FOLDER].
 
-Things of known place, brightness and size move through made-up rooms between two photographs with sensor noise. The
+Things of known place, brightness and size move through synthetic rooms between two photographs with sensor noise. The
 truth is what fusing gives when the thing stands still, where one or the other frame shows it; the nearer one counts,
 for the ghosted and for the deghosted picture alike. Static pairs tell what deghosting costs where nothing moves.
 """
@@ -218,12 +218,12 @@ def main() -> None:
     fuser = Fuser("base", arguments.threads)
     outcomes = [outcome(trial, fuser) for trial in trials()]
     for o in outcomes:
-        speakers = ("over" if o.result.under is not o.trial.under else "") + (
+        sources = ("over" if o.result.under is not o.trial.under else "") + (
             "under" if o.result.over is not o.trial.over else ""
         )
         print(
             f"{o.trial.name:40} {o.trial.seed} {o.trial.evs} {o.before:5.1f} → {o.after:5.1f} dB, elsewhere "
-            f"{o.still_after - o.still_before:+.2f} dB, {o.result.share:.1%} by {speakers or 'none'}, "
+            f"{o.still_after - o.still_before:+.2f} dB, {o.result.share:.1%} by {sources or 'none'}, "
             f"score {o.result.score:.2f}"
         )
         if arguments.pictures:

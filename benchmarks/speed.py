@@ -57,7 +57,7 @@ def main() -> None:
 
 def _print_models(width: int, height: int, arguments: argparse.Namespace) -> None:
     """Every model against the cheapest operation on two pictures there is."""
-    under, over, out = made_up_pair(width, height)
+    under, over, out = synthetic_pair(width, height)
     jobs: dict[str, Job] = {"cv2.addWeighted": lambda: cv2.addWeighted(under, 0.5, over, 0.5, 0, dst=out)}
     for model in shipped_models():
         jobs[model] = partial(Fuser(model, arguments.threads), under, over, out)
@@ -70,7 +70,7 @@ def _print_models(width: int, height: int, arguments: argparse.Namespace) -> Non
 
 def _print_ratios(width: int, height: int, arguments: argparse.Namespace) -> None:
     """Two depths, two numbers of threads, and OpenCV's fusion, all with the default model."""
-    under, over, out = made_up_pair(width, height)
+    under, over, out = synthetic_pair(width, height)
     under16, over16 = (picture.astype(np.uint16) * 257 for picture in (under, over))
     out16 = np.zeros_like(under16)
     fuser, alone = Fuser(threads=arguments.threads), Fuser(threads=1)
@@ -96,7 +96,7 @@ def _print_ratios(width: int, height: int, arguments: argparse.Namespace) -> Non
 
 def _print_frames(arguments: argparse.Namespace) -> None:
     """Frames of a film, one Fuser and one output for all; memory must not grow from the first hundred on."""
-    under, over, out = made_up_pair(*_FRAME)
+    under, over, out = synthetic_pair(*_FRAME)
     print(f"\n| {arguments.frames} frames of 3840×2160 | frames/s | goal | memory grown by |\n|---|---|---|---|")
     for model, goal in _FRAMES_A_SECOND.items():
         fuser = Fuser(model, arguments.threads)
@@ -117,7 +117,7 @@ def _print_memory(width: int, height: int, threads: int) -> None:
         print(f"| {model} | {peak:.0f} | {pictures:.0f} | {peak - pictures:.0f} |")
 
 
-def made_up_pair(width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+def synthetic_pair(width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Noise twice as bright in over as in under, and a touched output: no first-use page faults in the timings."""
     under = np.random.default_rng(0).integers(0, 128, (height, width, 3), dtype=np.uint8)
     over = (under * 2).astype(np.uint8)

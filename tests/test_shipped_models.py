@@ -1,4 +1,4 @@
-"""What is promised of every shipped model, held on made-up scenes: no picture of others is needed to check it."""
+"""What is promised of every shipped model, tested on synthetic scenes: no picture of others is needed to check it."""
 
 import cv2
 import numpy as np

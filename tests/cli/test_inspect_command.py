@@ -38,7 +38,7 @@ def test_what_cannot_be_inspected_is_refused(refused, folder):
 def test_a_folder_in_use_is_left_alone_unless_asked(refused, lightfuse_program, tmp_path):
     (tmp_path / "combining.png").write_text("old")
     assert "is not empty; give --overwrite" in refused(tmp_path, "inspect", "paper", "-o", tmp_path)
-    assert "is no folder" in refused(tmp_path, "inspect", "paper", "-o", tmp_path / "combining.png", "--overwrite")
+    assert "is not a folder" in refused(tmp_path, "inspect", "paper", "-o", tmp_path / "combining.png", "--overwrite")
     assert lightfuse_program("inspect", "paper", "-o", tmp_path, "--overwrite").code == 0
     assert (tmp_path / "combining.png").read_bytes().startswith(b"\x89PNG")
 

@@ -1,4 +1,4 @@
-"""What training is told of colour, tone and highlights by the whole bracket."""
+"""Targets of colour, tone and highlights taken from the whole bracket."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A made-up room with a bright window, as linear light of more than 13 stops: the truth behind every sample."""
+"""A synthetic room with a bright window, as linear light of more than 13 stops: the truth behind every sample."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         if self.seed < 0:
-            raise ValueError(f"a scene's seed is a whole number from 0 up, not {self.seed}")
+            raise ValueError(f"a scene's seed is an integer of at least 0, not {self.seed}")
 
     def render(self, width: int, height: int, *, margin: int = 0) -> Light:
         """The scene's light, float32 (height + 2·margin)×(width + 2·margin)×3, deterministic, all values ≥ 0.

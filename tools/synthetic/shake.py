@@ -27,7 +27,7 @@ class HandShake:
 
     @classmethod
     def typical(cls, seed: int = 0) -> "HandShake":
-        """What hands do between two frames of a burst: about 1 % of the width, half a degree, a little tilt."""
+        """A typical shake between two hand-held frames: about 1 % of the width, half a degree, a little tilt."""
         rng = np.random.default_rng((seed, 91))
         dx, dy, turn, tilt, nod = rng.choice((-1.0, 1.0), 5) * rng.uniform(0.4, 1.0, 5)
         return cls((0.012 * dx, 0.010 * dy), 0.6 * turn, (0.006 * tilt, 0.004 * nod))

@@ -16,7 +16,7 @@ def check_folder_output(folder: Path, *, overwrite: bool) -> None:
         if any(folder.iterdir()) and not overwrite:
             raise OutputError(f"the folder {str(folder)!r} is not empty; give --overwrite to replace what is in it")
     elif os.path.lexists(folder):
-        raise OutputError(f"{str(folder)!r} is no folder; give another name")
+        raise OutputError(f"{str(folder)!r} is not a folder; give another name")
     standing = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
     if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
         raise OutputError(f"the folder {str(folder)!r} cannot be made: {str(standing)!r} is closed to writing")

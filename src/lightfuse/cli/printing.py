@@ -12,7 +12,7 @@ from lightfuse.system import display_name
 
 
 def show(text: str) -> None:
-    """Print a line on standard output, at once: a full disk is told; a reader who has left wants no more of them.
+    """Print a line on standard output at once. A full disk is an error, a pipe closed by its reader is not.
 
     Raises:
         OutputError: standard output cannot be written.

@@ -1,6 +1,6 @@
 // Made by tools.web_build.
 self.LIGHTFUSE = {
-  "version": "0e9a772ab94668cf",
+  "version": "277c44f0ace9d677",
   "files": [
     "./",
     "engine/align/contrast.js",

@@ -47,7 +47,7 @@ async function decode(file) {
   try {
     return await createImageBitmap(file); // Upright by EXIF, and converted to sRGB.
   } catch {
-    throw new FrameError(`${file.name} is no picture that this browser can read: use JPEG, PNG, WebP or AVIF.`);
+    throw new FrameError(`${file.name} is not a picture that this browser can read: use JPEG, PNG, WebP or AVIF.`);
   }
 }
 

@@ -13,7 +13,7 @@ let exposures = {};
 let tasks = 0;
 let looking = false;
 
-/** Run a task with the page marked as busy; a failure is told in its own sentence. */
+/** Run a task with the page marked as busy; a failure is shown as its own sentence. */
 async function run(saying, task) {
   at("problem").hidden = true;
   if (saying) say(saying);

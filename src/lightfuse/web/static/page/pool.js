@@ -98,7 +98,7 @@ export class WorkerPool {
   }
 }
 
-/** A worker that has rows of both pictures and does with them as it is told. */
+/** A worker that has rows of both pictures and runs the tasks it is sent. */
 class Helper {
   #worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module" });
 
