@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lightfuse.errors import OutputError
+from lightfuse.system import make_folder, write_atomically
 
 
 def check_folder_output(folder: Path, *, overwrite: bool) -> None:
@@ -28,14 +29,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     Raises:
         OutputError: the disk refuses.
     """
+    make_folder(folder)
     for name, content in files.items():
-        path, part = folder / name, folder / f"{name}.part"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
-            part.replace(path)
-        except OSError as error:
-            raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from None
-        finally:
-            part.unlink(missing_ok=True)
+        write_atomically(folder / name, [content], overwrite=True)
     return [folder / name for name in files]
