@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -29,28 +30,37 @@ def main() -> NoReturn:
         except OSError as error:
             _discard_output(error)
         sys.exit(DONE)
+    run_and_exit("lightfuse", _run)
+
+
+def _run() -> None:
+    from lightfuse.cli.commands import application
+
+    _check_names(sys.argv[1:])
+    application(sys.argv[1:])()
+
+
+def run_and_exit(program: str, work: Callable[[], None]) -> NoReturn:
+    """Do a program's work and exit with its code, saying under its name what went wrong."""
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # A name that the encoding cannot hold is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        from lightfuse.cli.commands import application
-
-        _check_names(sys.argv[1:])
-        application(sys.argv[1:])()
+        work()
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise
         _discard_output(error)
     except LightFuseError as error:
-        _say(str(error))
+        _say(str(error), program)
         sys.exit(BAD_INPUT)
     except MemoryError:
-        _say("there is not enough memory for this; try smaller pictures")
+        _say("there is not enough memory for this; try smaller pictures", program)
         sys.exit(BAD_INPUT)
     except Interrupted:
-        _say("interrupted; nothing half-written is left")
+        _say("interrupted; nothing half-written is left", program)
         sys.exit(INTERRUPTED)
     sys.exit(DONE)
 
@@ -73,8 +83,8 @@ def _check_names(arguments: list[str]) -> None:
             )
 
 
-def _say(sentence: str) -> None:
-    print(f"lightfuse: {sentence}", file=sys.stderr)
+def _say(sentence: str, program: str = "lightfuse") -> None:
+    print(f"{program}: {sentence}", file=sys.stderr)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
