@@ -19,7 +19,7 @@ MODULES = {
 LAYERS = (
     "__main__",
     "cli",
-    "batch benchmark demo doctor export training web",
+    "batch benchmark demo doctor export opencv training web",
     "evaluation pipeline",
     "outputs",
     "align deghost hdr options sheets",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
     from lightfuse.fuser import Fuser
     from lightfuse.images import EncodeOptions
+    from lightfuse.opencv import MergeLightFuse
     from lightfuse.options import FuseOptions
     from lightfuse.pipeline import FuseReport, fuse, fuse_files
 
@@ -27,6 +28,7 @@ __all__ = [
     "FuseReport",
     "Fuser",
     "LightFuseError",
+    "MergeLightFuse",
     "MissingExtraError",
     "OutputError",
     "PictureError",
@@ -41,6 +43,7 @@ _HOMES = {
     "FuseOptions": "options",
     "Fuser": "fuser",
     "FuseReport": "pipeline",
+    "MergeLightFuse": "opencv",
     "fuse": "pipeline",
     "fuse_files": "pipeline",
 }
