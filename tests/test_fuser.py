@@ -8,7 +8,7 @@ from builders.weights import make_weights
 
 from lightfuse import core
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
-from lightfuse.fuser import Fuser
+from lightfuse.fuser import Context, Fuser
 from lightfuse.models import Weights, load_weights, shipped_models
 
 DTYPES = (np.uint8, np.uint16, np.float32)
@@ -320,3 +320,35 @@ def test_non_contiguous_weights_are_read():
     good, pictures = make_weights(), noise_pair(20, 30)
     spread = {name: np.repeat(tensor, 2, axis=0)[::2] for name, tensor in good.tensors.items()}
     assert same(Fuser(Weights("paper", spread, {}))(*pictures), Fuser(good)(*pictures))
+
+
+def dusk(side=160):
+    """Both exposures of a scene that is dark on the left and bright on the right, with structure everywhere."""
+    y, x = np.mgrid[0:side, 0 : 2 * side] / side
+    light = 0.02 * 2 ** (3.5 * x) * (1 + 0.3 * np.sin(40 * x) * np.sin(40 * y))
+    pictures = [np.clip(light * exposure, 0, 1) ** (1 / 2.2) * 255 for exposure in (0.4, 6)]
+    return [np.repeat(np.rint(picture)[..., None], 3, axis=2).astype(np.uint8) for picture in pictures]
+
+
+def test_pictures_fused_in_one_context_agree_where_they_overlap():
+    left, right = ([np.ascontiguousarray(p[:, part]) for p in dusk()] for part in (slice(0, 200), slice(120, 320)))
+    fuser = Fuser("base", threads=1)
+    shared = fuser.context(*left)
+    assert shared.grid.shape[0] == 13
+    common = Context(shared.strength, shared.summary)
+    apart = [fuser(*pair) for pair in (left, right)]
+    together = [fuser.fuse(*pair, context=common)[0] for pair in (left, right)]
+    differ = [abs(a[:, 120:].mean() - b[:, :80].mean()) for a, b in (apart, together)]
+    assert differ[0] > 3
+    assert differ[1] < 0.5
+    assert np.array_equal(fuser.fuse(*left, context=shared)[0], apart[0])
+
+
+def test_a_context_of_another_model_is_refused():
+    pair = dusk(32)
+    small = Fuser("small", threads=1).context(*pair)
+    assert Fuser("paper", threads=1).context(*pair) is None
+    with pytest.raises(LightFuseError, match="another model"):
+        Fuser("base", threads=1).fuse(*pair, context=small)
+    with pytest.raises(LightFuseError, match="takes the model"):
+        Fuser("paper", threads=1).fuse(*pair, context=small)

@@ -5,6 +5,7 @@ Torch is imported only where a device other than the processor is asked for.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,24 @@ Array = NDArray[Any]
 # Rounding in a resize or a colour conversion may leave float pictures slightly outside [0, 1].
 _FLOAT_TOLERANCE = 1e-3
 _MAX_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a context model (small, base) knows of a whole scene, which several pictures may share.
+
+    Attributes:
+        strength: of the correction, in [0, 1].
+        summary: of the scene, float32, one number a channel of the FilteringNet.
+        grid: the context of every thumbnail cell, float32, channels×rows×columns; None where each picture has its own.
+    """
+
+    strength: float
+    summary: NDArray[np.float32]
+    grid: NDArray[np.float32] | None = None
+
+
+_FuseInto = Callable[[Array, Array, Array | None, Context | None], Context | None]
 
 
 class Fuser:
@@ -79,17 +98,37 @@ class Fuser:
             PictureError: the arrays differ in shape or dtype, are not such pictures, or hold NaN or values outside
                 [0, 1].
         """
+        return self.fuse(under, over, out)[0]
+
+    def fuse(
+        self, under: Array, over: Array, out: Array | None = None, context: Context | None = None
+    ) -> tuple[Array, Context | None]:
+        """Fuse two pictures as `__call__` does; return the result and the context it was fused in, without its grid.
+
+        Args:
+            under, over, out: as in `__call__`.
+            context: to use instead of the pair's own, so that pictures of one set get one tone.
+
+        Raises:
+            PictureError: as `__call__` does.
+            LightFuseError: a context is given that is another model's, or none of this model's kind.
+        """
         check_pair(under, over)
         if out is None:
             out = np.empty(under.shape, under.dtype)
         else:
             _check_out(out, under)
-        first, second = _readable(under, out), _readable(over, out)
-        if under.dtype == np.float32:
-            self._check_values(first, "first")
-            self._check_values(second, "second")
-        self._fuse_into(first, second, out)
-        return out
+        first, second = self._checked(under, "first", out), self._checked(over, "second", out)
+        return out, self._fuse_into(first, second, out, context)
+
+    def context(self, under: Array, over: Array) -> Context | None:
+        """Return the context of two pictures (see `__call__`) with its grid; None if the model is no context model.
+
+        Raises:
+            PictureError: as `__call__` does.
+        """
+        check_pair(under, over)
+        return self._fuse_into(self._checked(under, "first"), self._checked(over, "second"), None, None)
 
     def stream(self, pairs: Iterable[tuple[Array, Array]]) -> Iterator[Array]:
         """Fuse many pairs, such as the frames of two videos, one after the other as they come; see `__call__`.
@@ -125,20 +164,37 @@ class Fuser:
         except PictureError as error:
             raise PictureError(f"pair {number} of the stream: {error}") from None
 
-    def _on_core(self) -> Callable[[Array, Array, Array], None]:
-        model = _core_model(self.weights)
-        return lambda first, second, out: model.fuse(first, second, out, self.threads, self.isa)
-
-    def _check_values(self, picture: Array, which: str) -> None:
+    def _on_core(self) -> _FuseInto:
         from lightfuse import core
 
-        low, high, _, finite = core.measure(picture, self.threads, self.isa)
+        model = _core_model(self.weights)
+        if isinstance(model, core.PaperModel):
+            return _without_context(lambda a, b, out: model.fuse(a, b, out, self.threads, self.isa))
+
+        def fuse_into(first: Array, second: Array, out: Array | None, given: Context | None) -> Context | None:
+            known = () if given is None else (given.strength, given.summary, given.grid)
+            try:
+                return Context(*model.fuse(first, second, out, self.threads, self.isa, *known))
+            except ValueError as error:
+                raise LightFuseError(f"model {self.weights.model!r} cannot fuse in this tone: {error}") from None
+
+        return fuse_into
+
+    def _checked(self, picture: Array, which: str, out: Array | None = None) -> Array:
+        """The picture, or a copy, as the core can read it while writing ``out``."""
+        from lightfuse import core
+
+        readable = _readable(picture, out)
+        if picture.dtype != np.float32:
+            return readable
+        low, high, _, finite = core.measure(readable, self.threads, self.isa)
         if not finite:
             raise PictureError(f"the {which} picture holds NaN or infinite values; replace them before fusing")
         if low < -_FLOAT_TOLERANCE or high > 1 + _FLOAT_TOLERANCE:
             raise PictureError(
                 f"the {which} picture holds values from {low:.4g} to {high:.4g}; float pictures must lie in [0, 1]"
             )
+        return readable
 
 
 class _ResultBuffers:
@@ -170,10 +226,23 @@ class _ResultBuffers:
         return sys.getrefcount(self._arrays[index])
 
 
-def _on_torch(weights: Weights, device: str) -> Callable[[Array, Array, Array], None]:
+def _on_torch(weights: Weights, device: str) -> _FuseInto:
     from lightfuse.torch_device import TorchModel
 
-    return TorchModel(weights, device).fuse
+    return _without_context(TorchModel(weights, device).fuse)
+
+
+def _without_context(fuse: Callable[[Array, Array, Array], None]) -> _FuseInto:
+    """What fuses every pair by itself: the paper's model, and torch devices."""
+
+    def fuse_into(first: Array, second: Array, out: Array | None, given: Context | None) -> Context | None:
+        if given is not None:
+            raise LightFuseError("one tone for several pictures takes the model 'small' or 'base', on the processor")
+        if out is not None:
+            fuse(first, second, out)
+        return None
+
+    return fuse_into
 
 
 def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
@@ -203,10 +272,10 @@ def _rows_are_contiguous(picture: Array) -> bool:
     return picture.strides[1:] == (3 * itemsize, itemsize) and picture.flags.aligned
 
 
-def _readable(picture: Array, out: Array) -> Array:
+def _readable(picture: Array, out: Array | None) -> Array:
     """The picture itself if the core can read it while writing ``out``, else a copy."""
-    in_place = picture.ctypes.data == out.ctypes.data and picture.strides == out.strides
-    safe = in_place or not np.may_share_memory(picture, out)
+    in_place = out is not None and picture.ctypes.data == out.ctypes.data and picture.strides == out.strides
+    safe = in_place or out is None or not np.may_share_memory(picture, out)
     if safe and _rows_are_contiguous(picture):
         return picture
     return np.array(picture, order="C")

@@ -31,4 +31,18 @@ class ContextModel:
         ratio: bool,
         bounded: bool = False,
     ) -> None: ...
-    def fuse(self, first: Picture, second: Picture, out: Picture, threads: int, isa: str = "") -> None: ...
+    def fuse(
+        self,
+        first: Picture,
+        second: Picture,
+        out: Picture | None,
+        threads: int,
+        isa: str = "",
+        strength: float = -1.0,
+        summary: NDArray[np.float32] | None = None,
+        grid: NDArray[np.float32] | None = None,
+    ) -> tuple[float, NDArray[np.float32]] | tuple[float, NDArray[np.float32], NDArray[np.float32]]:
+        """Fuse into ``out`` in a context that is given or found; return its strength and summary, without out the grid.
+
+        Raises ValueError where a context has not this model's shape.
+        """

@@ -23,7 +23,7 @@ typedef struct {
     void (*thumbnail_rows)(const lf_picture *, lf_size, int, int, float *, float *);
     float (*context_prepare)(const lf_context_model *, float *, lf_size, float *);
     size_t (*context_levels_floats)(const lf_context_model *, lf_size);
-    void (*context_summarise)(const lf_context_model *, float *, lf_size, float *);
+    void (*context_summarise)(const lf_context_model *, float *, lf_size, float *, const float *, float *);
     size_t (*context_decode_scratch_floats)(const lf_context_model *, lf_size);
     void (*context_decode_rows)(const lf_context_model *, float *, lf_size, float *, float *, int, int, float *);
     size_t (*context_combine_scratch_floats)(const lf_context_model *);

@@ -166,6 +166,14 @@ class PaperModel {
 
 // ---- The context models (small, base) -------------------------------------------------------------------------------
 
+// What a context model knows of a scene as a whole; empty, or negative, where it is to find that out itself.
+struct Context {
+    float strength = -1;         // of the correction, 0 to 1
+    std::vector<float> summary;  // [channels]
+    std::vector<float> grid;     // [contexts][size.rows][size.columns]
+    lf_size size{};
+};
+
 class ContextModel {
   public:
     ContextModel(const Tensors &tensors, int thumbnail_cells, int levels, bool ratio, bool bounded) {
@@ -181,13 +189,15 @@ class ContextModel {
             throw std::invalid_argument("the model is larger than the core allows");
     }
 
-    // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
-    void fuse(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, const lf_picture &out,
-              int threads) const {
+    // Fuse two pictures of one size and type, in either order, into out, which may be one of them; or, with no out, only find
+    // their context. What is given of it is used as it is; the context used is returned.
+    Context fuse(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, const lf_picture *out,
+                 int threads, const Context &given) const {
         const lf_size size = kernels.thumbnail_size(&model_, first.width, first.height);
         const size_t cells = size_t(size.rows) * size.columns;
         std::vector<float> thumbnails(6 * cells);
-        const auto grid = floats(model_.contexts * cells), levels = floats(kernels.context_levels_floats(&model_, size));
+        const auto levels = floats(kernels.context_levels_floats(&model_, size));
+        Context context = given;
         float *const halves[2] = {thumbnails.data(), thumbnails.data() + 3 * cells};
         share_rows(size.rows, 4, threads, [&](int from, int to) {
             const auto scratch = floats(kernels.thumbnail_scratch_floats(first.width));
@@ -198,17 +208,30 @@ class ContextModel {
         if (swapped) std::swap_ranges(halves[0], halves[1], halves[1]);
         const lf_picture &under = swapped ? second : first, &over = swapped ? first : second;
         const float strength = kernels.context_prepare(&model_, thumbnails.data(), size, levels.get());
-        kernels.context_summarise(&model_, thumbnails.data(), size, levels.get());
-        share_rows(size.rows, kDecodedRows, threads, [&](int from, int to) {
-            const auto scratch = floats(kernels.context_decode_scratch_floats(&model_, size));
-            kernels.context_decode_rows(&model_, thumbnails.data(), size, levels.get(), grid.get(), from, to, scratch.get());
-        });
+        if (given.strength < 0) context.strength = strength;
+        if (given.grid.empty()) {
+            context.size = size;
+            context.grid.resize(model_.contexts * cells);
+            context.summary.resize(model_.channels);
+            kernels.context_summarise(&model_, thumbnails.data(), size, levels.get(),
+                                      given.summary.empty() ? nullptr : given.summary.data(), context.summary.data());
+            share_rows(size.rows, kDecodedRows, threads, [&](int from, int to) {
+                const auto scratch = floats(kernels.context_decode_scratch_floats(&model_, size));
+                kernels.context_decode_rows(&model_, thumbnails.data(), size, levels.get(), context.grid.data(), from, to,
+                                            scratch.get());
+            });
+        }
+        if (out == nullptr) return context;
         share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
             const auto scratch = floats(kernels.context_combine_scratch_floats(&model_));
-            kernels.context_combine_rows(&model_, &under, &over, grid.get(), size, strength, &out, from, to,
-                                         scratch.get());
+            kernels.context_combine_rows(&model_, &under, &over, context.grid.data(), context.size, context.strength, out,
+                                         from, to, scratch.get());
         });
+        return context;
     }
+
+    int channels() const { return model_.channels; }
+    int contexts() const { return model_.contexts; }
 
   private:
     static constexpr int kDecodedRows = 16;  // of the grid to a block: what a thread holds of them fits the second cache

@@ -1,4 +1,6 @@
 // Python's door to lightfuse.h: checks nothing that Fuser has checked, releases the GIL, shares rows out to threads.
+#include <initializer_list>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -6,6 +8,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -72,19 +75,44 @@ nb::tuple measure_array(const Input &array, int threads, const std::string &isa)
 }
 
 // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
-template <typename Model>
-void fuse_arrays(const Model &model, const Input &first_array, const Input &second_array, const Output &out_array,
-                 int threads, const std::string &isa) {
+void fuse_paper(const PaperModel &model, const Input &first_array, const Input &second_array, const Output &out_array,
+                int threads, const std::string &isa) {
     const lf_kernels &kernels = kernels_named(isa);
     const lf_picture first = picture_of(first_array), second = picture_of(second_array), out = picture_of(out_array);
     const nb::gil_scoped_release release;
     model.fuse(kernels, first, second, out, threads);
 }
 
-template <typename Model>
-void add_fuse(nb::class_<Model> &type) {
-    type.def("fuse", &fuse_arrays<Model>, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"),
-             nb::arg("isa") = "");
+nb::object array_of(const std::vector<float> &values, std::initializer_list<size_t> shape) {
+    auto *copy = new std::vector<float>(values);
+    const nb::capsule owner(copy, [](void *p) noexcept { delete static_cast<std::vector<float> *>(p); });
+    return nb::cast(nb::ndarray<nb::numpy, float>(copy->data(), shape.size(), shape.begin(), owner));
+}
+
+// The same with a context model; without out, only their context is found. What is given of it, a strength of 0 or more, a
+// summary, a grid, is used instead of this pair's own. Returns strength and summary, and without out the grid, too.
+nb::tuple fuse_in_context(const ContextModel &model, const Input &first_array, const Input &second_array,
+                          const std::optional<Output> &out_array, int threads, const std::string &isa, float strength,
+                          const std::optional<Tensor> &summary, const std::optional<Tensor> &grid) {
+    const lf_kernels &kernels = kernels_named(isa);
+    const lf_picture first = picture_of(first_array), second = picture_of(second_array);
+    Context context;
+    context.strength = strength;
+    if (summary) context.summary.assign(summary->data(), summary->data() + summary->size());
+    if (grid) context.grid.assign(grid->data(), grid->data() + grid->size());
+    if (grid && grid->ndim() == 3) context.size = {static_cast<int>(grid->shape(1)), static_cast<int>(grid->shape(2))};
+    if ((summary && summary->size() != static_cast<size_t>(model.channels())) ||
+        (grid && (grid->ndim() != 3 || grid->size() == 0 || grid->shape(0) != static_cast<size_t>(model.contexts()))))
+        throw std::invalid_argument("the context is that of another model");
+    {
+        const lf_picture out = out_array ? picture_of(*out_array) : lf_picture{};
+        const nb::gil_scoped_release release;
+        context = model.fuse(kernels, first, second, out_array ? &out : nullptr, threads, context);
+    }
+    const nb::object found = array_of(context.summary, {context.summary.size()});
+    if (out_array) return nb::make_tuple(context.strength, found);
+    const size_t rows = context.size.rows, columns = context.size.columns;
+    return nb::make_tuple(context.strength, found, array_of(context.grid, {context.grid.size() / (rows * columns), rows, columns}));
 }
 
 }  // namespace
@@ -101,11 +129,12 @@ NB_MODULE(_core, m) {
         "Names of the instruction sets this processor can run, best first.");
     m.def("measure", &measure_array, nb::arg("picture"), nb::arg("threads"), nb::arg("isa") = "",
           "Lowest, highest and mean value of a picture in its own units, and whether all values are finite.");
-    auto paper = nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
-                     .def(nb::init<const Tensors &>(), nb::arg("tensors"));
-    auto context = nb::class_<ContextModel>(m, "ContextModel", "A context model (small, base), ready to fuse.")
-                       .def(nb::init<const Tensors &, int, int, bool, bool>(), nb::arg("tensors"), nb::arg("thumbnail_cells"),
-                            nb::arg("levels"), nb::arg("ratio"), nb::arg("bounded") = false);
-    add_fuse(paper);
-    add_fuse(context);
+    nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
+        .def(nb::init<const Tensors &>(), nb::arg("tensors"))
+        .def("fuse", &fuse_paper, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"), nb::arg("isa") = "");
+    nb::class_<ContextModel>(m, "ContextModel", "A context model (small, base), ready to fuse.")
+        .def(nb::init<const Tensors &, int, int, bool, bool>(), nb::arg("tensors"), nb::arg("thumbnail_cells"),
+             nb::arg("levels"), nb::arg("ratio"), nb::arg("bounded") = false)
+        .def("fuse", &fuse_in_context, nb::arg("first"), nb::arg("second"), nb::arg("out").none(), nb::arg("threads"),
+             nb::arg("isa") = "", nb::arg("strength") = -1.0f, nb::arg("summary") = nb::none(), nb::arg("grid") = nb::none());
 }

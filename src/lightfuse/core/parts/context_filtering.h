@@ -144,11 +144,12 @@ LF_INLINE void lf_step_down(lf_planes in, int channels, lf_size size, const lf_s
             }
 }
 
-/* Add to the coarsest level, everywhere, what the means and maxima of its channels say together. Each cell counts as much as
+/* What the means and maxima of the coarsest level's channels say together, to summary[channels]. Each cell counts as much as
  * `weights` say; NULL for 1. For the maximum, a quarter counts in full. */
-LF_INLINE void lf_add_summary(const lf_context_model *m, float *planes, size_t cells, const float *weights) {
+LF_INLINE void lf_summary_of(const lf_context_model *m, const float *planes, size_t cells, const float *weights,
+                             float *summary) {
     const int n = m->channels;
-    float summary[2 * LF_MAX_WIDTH], total = weights ? 0 : (float)cells;
+    float seen[2 * LF_MAX_WIDTH], total = weights ? 0 : (float)cells;
     for (size_t i = 0; weights && i < cells; i++) total += weights[i];
     for (int c = 0; c < n; c++) {
         const float *plane = planes + (size_t)c * cells;
@@ -158,13 +159,12 @@ LF_INLINE void lf_add_summary(const lf_context_model *m, float *planes, size_t c
             sum += plane[i] * weight;
             most = plane[i] * full > most ? plane[i] * full : most;
         }
-        summary[c] = sum / total;
-        summary[n + c] = most;
+        seen[c] = sum / total;
+        seen[n + c] = most;
     }
     for (int o = 0; o < n; o++) {
-        float value = m->summary_bias[o];
-        for (int i = 0; i < 2 * n; i++) value += summary[i] * m->summary[i * n + o];
-        for (size_t i = 0; i < cells; i++) planes[(size_t)o * cells + i] += value;
+        summary[o] = m->summary_bias[o];
+        for (int i = 0; i < 2 * n; i++) summary[o] += seen[i] * m->summary[i * n + o];
     }
 }
 
@@ -308,8 +308,10 @@ LF_CODE float lf_context_prepare(const lf_context_model *m, float *thumbnails, l
 /* ---- The passes -------------------------------------------------------------------------------------------------- */
 
 /* FilteringNet but for its finest level, from the thumbnails and the levels that lf_context_prepare left, to the levels. The
- * thumbnails are left shifted to [-0.5, 0.5]. */
-LF_CODE void lf_context_summarise(const lf_context_model *m, float *thumbnails, lf_size size, float *levels) {
+ * thumbnails are left shifted to [-0.5, 0.5]. `given` is a summary [channels] to use instead of this scene's own, such as
+ * one that several pictures share, or NULL; the one used is left in `summary`. */
+LF_CODE void lf_context_summarise(const lf_context_model *m, float *thumbnails, lf_size size, float *levels,
+                                  const float *given, float *summary) {
     const int n = m->channels, coarsest = m->levels;
     const size_t cells = lf_cells(size);
     const lf_size half = lf_halved(size, 1);
@@ -323,7 +325,13 @@ LF_CODE void lf_context_summarise(const lf_context_model *m, float *thumbnails, 
     for (int i = 1; i < coarsest; i++)
         lf_step_down(lf_level(m, size, i, levels), n, lf_halved(size, i), &m->down[i - 1], lf_level(m, size, i + 1, levels),
                      lf_planes_of(spare, lf_halved(size, i + 1)));
-    lf_add_summary(m, lf_level(m, size, coarsest, levels).at, lf_coarsest_cells(m, size), m->bounded ? levels : NULL);
+    const size_t few = lf_coarsest_cells(m, size);
+    float *scene = lf_level(m, size, coarsest, levels).at;
+    lf_summary_of(m, scene, few, m->bounded ? levels : NULL, summary);
+    for (int c = 0; c < n; c++) {
+        if (given) summary[c] = given[c];
+        for (size_t i = 0; i < few; i++) scene[(size_t)c * few + i] += summary[c];
+    }
     for (int i = coarsest - 1; i >= 1; i--) {
         const lf_size here = lf_halved(size, i);
         lf_step_up(lf_level(m, size, i + 1, levels), lf_level(m, size, i, levels), n, here, 0, here.rows, &m->up[i],
@@ -364,7 +372,8 @@ LF_CODE size_t lf_context_scratch_floats(const lf_context_model *m, lf_size size
 
 /* FilteringNet in one go after lf_context_prepare, with the same scratch: thumbnails to the whole grid. */
 LF_CODE void lf_context_filter(const lf_context_model *m, float *thumbnails, lf_size size, float *grid, float *scratch) {
-    lf_context_summarise(m, thumbnails, size, scratch);
+    float summary[LF_MAX_WIDTH];
+    lf_context_summarise(m, thumbnails, size, scratch, NULL, summary);
     lf_context_decode_rows(m, thumbnails, size, scratch, grid, 0, size.rows, scratch + lf_context_levels_floats(m, size));
 }
 
