@@ -49,5 +49,5 @@ test("bad input is told in a sentence", async () => {
   await assert.rejects(fuse(under, picture(3, 3, () => 9)), /differ in size: 40×30 and 3×3/);
   await assert.rejects(fuse(under, {}), /over must be a picture like ImageData/);
   await assert.rejects(fuse(under, over, { model: "huge" }), /no model "huge"; use small or base/);
-  await assert.rejects(fuse(under, over, { out: picture(3, 3, () => 0) }), /out differs/);
+  await assert.rejects(fuse(under, over, { out: picture(3, 3, () => 0) }), /differ in size/);
 });

@@ -1,6 +1,6 @@
 // Made by tools.web_build.
 self.LIGHTFUSE = {
-  "version": "277c44f0ace9d677",
+  "version": "620ae05246a8bf26",
   "files": [
     "./",
     "engine/align/contrast.js",
@@ -20,7 +20,7 @@ self.LIGHTFUSE = {
     "page/helper.js",
     "page/main.js",
     "page/pool.js",
-    "page/recipe.js",
+    "page/selection.js",
     "page/viewer.js",
     "page/worker.js",
     "sample/over.jpg",

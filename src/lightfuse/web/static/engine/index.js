@@ -27,8 +27,7 @@ export class Fuser {
     checkPair(under, over);
     const { width, height } = under;
     const result = out ?? blank(width, height);
-    checkPicture(result, "out");
-    if (result.width !== width || result.height !== height) throw new TypeError("out differs from the pictures in size");
+    checkPair(under, result, ["under", "out"]);
     const core = this.#core;
     core.begin(model, width, height);
     core.measure([under.data, over.data], 0, core.cellRows);
@@ -72,7 +71,8 @@ function blank(width, height) {
 }
 
 function checkModel(model) {
-  if (!MODELS.includes(model)) throw new TypeError(`there is no model ${JSON.stringify(model)}; use ${MODELS.join(" or ")}`);
+  if (MODELS.includes(model)) return;
+  throw new TypeError(`there is no model ${JSON.stringify(model)}; use ${MODELS.join(" or ")}`);
 }
 
 function checkPair(under, over, names = ["under", "over"]) {

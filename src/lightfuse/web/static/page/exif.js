@@ -177,7 +177,7 @@ function text(bytes, at, length) {
   return String.fromCharCode(...bytes.subarray(at, at + length));
 }
 
-/* ---- EXIF put into the JPEG or PNG that the browser wrote ------------------------------------------------------------- */
+/* ---- EXIF put into the JPEG or PNG that the browser wrote -------------------------------------------------------- */
 
 const MOST_IN_JPEG = 0xffff - 2 - 6;
 

@@ -81,7 +81,7 @@ function meanOf(data) {
   return sum / (data.length * 0.75 * 255);
 }
 
-/* ---- How photographs were exposed, in words; their order; and the one that the others follow -------------------------- */
+/* ---- How photographs were exposed, in words; their order; and the one that the others follow --------------------- */
 
 const MIDDLE = 0.5;
 const SAME_STOPS = 0.05; // EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
@@ -138,7 +138,7 @@ function shutter(seconds) {
   return seconds < 0.4 ? `1/${Math.round(1 / seconds)}` : `${+seconds.toFixed(1)}`;
 }
 
-/* ---- Small pictures, by area: every pixel counts, as much of it as lies in the cell ----------------------------------- */
+/* ---- Small pictures, by area: every pixel counts, as much of it as lies in the cell ------------------------------ */
 
 /**
  * @param {{data: Uint8ClampedArray, width: number, height: number}} picture RGBA

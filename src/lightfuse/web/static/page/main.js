@@ -7,7 +7,7 @@ const at = (id) => document.getElementById(id);
 const viewer = new Viewer();
 let frames = [];
 /** The positions that are fused, and those a person chose, if one did. */
-let recipe = [0, 1];
+let selection = [0, 1];
 let chosen;
 let exposures = {};
 let tasks = 0;
@@ -55,8 +55,8 @@ function open(files) {
 }
 
 function choose(position) {
-  const wanted = chosenWith(position, recipe);
-  if (wanted === recipe) say("Two exposures at least are fused: press another one first.");
+  const wanted = chosenWith(position, selection);
+  if (wanted === selection) say("Two exposures at least are fused: press another one first.");
   else fuseAnew(wanted);
 }
 
@@ -68,8 +68,8 @@ function fuseAnew(positions) {
 async function fuse() {
   const align = document.querySelector("[name=align]:checked").value === "auto";
   const done = await fuseFrames(chosen, align, say);
-  recipe = done.recipe;
-  markChosen(recipe, chosen !== undefined);
+  selection = done.selection;
+  markChosen(selection, chosen !== undefined);
   exposures = { dark: done.darkBitmap, bright: done.brightBitmap };
   showBefore();
   await finish();
@@ -114,7 +114,7 @@ function save(type, suffix) {
     const { blob } = await fileOf(type);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = `${frames[recipe.at(-1)].name.replace(/\.[^.]*$/, "")}_fused.${suffix}`;
+    link.download = `${frames[selection.at(-1)].name.replace(/\.[^.]*$/, "")}_fused.${suffix}`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
     say(`Saved ${link.download}.`);
@@ -148,7 +148,7 @@ if ("serviceWorker" in navigator) {
   navigator.serviceWorker.register("service-worker.js").catch(() => {}); // Without it the page works, but not offline.
 }
 
-/* ---- The exposure strip: every frame, darkest first, and which of them are fused -------------------------------------- */
+/* ---- The exposure strip: every frame, darkest first, and which of them are fused --------------------------------- */
 
 const MOST = 3;
 const list = document.getElementById("strip");
@@ -167,9 +167,9 @@ export function showStrip(frames, onChoose) {
 }
 
 /** Mark those that are fused, and say who chose them. */
-export function markChosen(recipe, byHand) {
-  const roles = new Map(recipe.map((position) => [position, "Middle"]));
-  roles.set(recipe[0], "Dark").set(recipe.at(-1), "Bright");
+export function markChosen(selection, byHand) {
+  const roles = new Map(selection.map((position) => [position, "Middle"]));
+  roles.set(selection[0], "Dark").set(selection.at(-1), "Bright");
   [...list.querySelectorAll("button")].forEach((button, position) => {
     button.setAttribute("aria-pressed", String(roles.has(position)));
     button.querySelector(".role").textContent = roles.get(position) ?? "";
@@ -184,11 +184,12 @@ export function markChosen(recipe, byHand) {
  * What to fuse once `position` is pressed: it joins, or takes the place of the nearest of three, or, if it was one of
  * three, leaves. Two stay at least.
  */
-export function chosenWith(position, recipe) {
-  if (recipe.includes(position)) return recipe.length > 2 ? recipe.filter((one) => one !== position) : recipe;
-  const away = recipe.map((one) => Math.abs(one - position));
-  const nearest = recipe[away.indexOf(Math.min(...away))];
-  const kept = recipe.length < MOST ? recipe : recipe.filter((one) => one !== nearest);
+export function chosenWith(position, selection) {
+  const others = selection.filter((one) => one !== position);
+  if (others.length < selection.length) return others.length < 2 ? selection : others;
+  const away = selection.map((one) => Math.abs(one - position));
+  const nearest = selection[away.indexOf(Math.min(...away))];
+  const kept = selection.length < MOST ? selection : selection.filter((one) => one !== nearest);
   return [...kept, position].sort((a, b) => a - b);
 }
 
@@ -203,7 +204,7 @@ function item({ name, exposure, preview }, position, count, onChoose) {
   canvas.height = preview.height;
   canvas.getContext("2d").drawImage(preview, 0, 0);
   canvas.setAttribute("aria-hidden", "true");
-  button.append(canvas, line("role", ""), line("name", name), line("exposure", exposure));
+  button.append(canvas, line("tag role", ""), line("name", name), line("exposure", exposure));
   entry.append(button);
   return entry;
 }
@@ -215,7 +216,7 @@ function line(kind, text) {
   return span;
 }
 
-/* ---- What was done, in a line or two ---------------------------------------------------------------------------------- */
+/* ---- What was done, in a line or two ----------------------------------------------------------------------------- */
 
 const NEARLY_EQUAL = 0.03;
 
@@ -223,8 +224,8 @@ const NEARLY_EQUAL = 0.03;
  * @param {object[]} frames as the worker tells of them
  * @param {object} done the worker's answer to fusing
  */
-export function summaryOf(frames, { recipe, moves, milliseconds }) {
-  const [dark, bright] = [frames[recipe[0]], frames[recipe.at(-1)]];
+export function summaryOf(frames, { selection, moves, milliseconds }) {
+  const [dark, bright] = [frames[selection[0]], frames[selection.at(-1)]];
   const sentences = [`${dark.width} × ${dark.height} pixels, fused in ${seconds(milliseconds.fuse)}.`];
   if (moves.length > 0) sentences.push(alignmentOf(moves, milliseconds.align));
   if (bright.brightness - dark.brightness < NEARLY_EQUAL) {
@@ -235,9 +236,10 @@ export function summaryOf(frames, { recipe, moves, milliseconds }) {
 
 /** Which frames were moved how far (the corner that moves most), and which stay although that may not be right. */
 function alignmentOf(moves, milliseconds) {
-  const moved = moves.filter(({ pixels }) => pixels > 0).map(({ name, pixels }) => `${name} by ${pixels.toFixed(1)} px`);
+  const moved = moves.flatMap(({ name, pixels }) => (pixels > 0 ? [`${name} by ${pixels.toFixed(1)} px`] : []));
   const stays = moves.filter(({ reason }) => reason).map(({ name, reason }) => `${name} stays where it is: ${reason}.`);
-  if (moved.length > 0) stays.unshift(`Aligned in ${seconds(milliseconds)}: moved ${new Intl.ListFormat("en").format(moved)}.`);
+  const list = new Intl.ListFormat("en").format(moved);
+  if (list) stays.unshift(`Aligned in ${seconds(milliseconds)}: moved ${list}.`);
   return stays.join(" ") || `Nothing had to be moved (looked for ${seconds(milliseconds)}).`;
 }
 
@@ -245,7 +247,7 @@ function seconds(milliseconds) {
   return `${(milliseconds / 1000).toFixed(2)} s`;
 }
 
-/* ---- Files dropped anywhere on the page ------------------------------------------------------------------------------- */
+/* ---- Files dropped anywhere on the page -------------------------------------------------------------------------- */
 
 /** @param {(files: File[]) => void} onFiles */
 export function listenForDrops(onFiles) {
@@ -266,7 +268,7 @@ export function listenForDrops(onFiles) {
   });
 }
 
-/* ---- The page's line to its worker: every task a promise -------------------------------------------------------------- */
+/* ---- The page's line to its worker: every task a promise --------------------------------------------------------- */
 
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 const waiting = new Map();
@@ -300,7 +302,7 @@ function ask(task, given, tell) {
 
 /** Read files; resolves to the frames, darkest first, each with a preview. */
 export const openFiles = (files) => ask("open", { files: [...files] });
-/** Fuse the frames at chosen positions, or, with undefined, those that hold most of the scene; `tell` hears progress. */
+/** Fuse the frames at chosen positions, or, with undefined, a selection of them; `tell` hears progress. */
 export const fuseFrames = (chosen, align, tell) => ask("fuse", { chosen, align }, tell);
 /** The fused picture in a look, as a bitmap. */
 export const pictureIn = (name, strength) => ask("look", { name, strength });

@@ -83,7 +83,7 @@ export class WorkerPool {
     return moved;
   }
 
-  /** The thumbnail's rows divided: `cells` of each, the picture's rows to be `held` for them, and the `rows` to fuse. */
+  /** The thumbnail's rows divided: `cells` of each, the picture's rows `held` for them, and the `rows` to fuse. */
   #shares(pixels) {
     const core = this.#core;
     const all = core.cellRows;

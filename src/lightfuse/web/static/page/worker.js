@@ -6,7 +6,7 @@ import { fillBorder, movedRows } from "../engine/align/warp.js";
 import { exifForResult, withExifInJpeg, withExifInPng } from "./exif.js";
 import { FrameError, baseExposure, inWords, pixelsOf, readFrames, reducedTo } from "./frames.js";
 import { WorkerPool } from "./pool.js";
-import { THUMBNAIL_PIXELS, bestRecipe, fuseBy } from "./recipe.js";
+import { THUMBNAIL_PIXELS, selectExposures, fuseSelection } from "./selection.js";
 
 const JPEG_QUALITY = 0.95;
 
@@ -73,21 +73,22 @@ async function fuse({ chosen, align }, tell) {
   const clock = new Clock();
   if (align) await bracket.place(tell);
   clock.lap("align");
-  const recipe = chosen ?? (await bracket.recipe(align, loaded.fuseAtOnce()));
+  const selection = chosen ?? (await bracket.selection(align, loaded.fuseAtOnce()));
   clock.lap("choose");
   const pictures = [];
-  for (const position of recipe) pictures.push(await bracket.pixels(position, align, loaded));
+  for (const position of selection) pictures.push(await bracket.pixels(position, align, loaded));
   clock.lap("align");
   tell("Fusing…");
-  const data = await fuseBy(pictures, (under, over) => loaded.fuse([under, over], width, height));
+  const data = await fuseSelection(pictures, (under, over) => loaded.fuse([under, over], width, height));
   clock.lap("fuse");
   fused = new ImageData(data, width, height);
   exif = frames[base].exif;
   const [darkBitmap, brightBitmap] = await Promise.all(
     [pictures[0], pictures.at(-1)].map((picture) => createImageBitmap(new ImageData(picture, width, height))),
   );
-  const moves = align ? recipe.map((position) => ({ name: frames[position].name, ...bracket.movement(position) })) : [];
-  return { darkBitmap, brightBitmap, recipe, moves, milliseconds: clock.milliseconds };
+  const movement = (position) => ({ name: frames[position].name, ...bracket.movement(position) });
+  const moves = align ? selection.map(movement) : [];
+  return { darkBitmap, brightBitmap, selection, moves, milliseconds: clock.milliseconds };
 }
 
 async function look({ name, strength }) {
@@ -122,14 +123,14 @@ class Clock {
   }
 }
 
-/* ---- The bracket that is open: its frames, where each lies against the base, and which of them are worth fusing ------- */
+/* ---- The bracket that is open: its frames, where each lies against the base, and which of them are worth fusing -- */
 
 const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
 
 export class Bracket {
   #places;
   #small = [];
-  #recipes = new Map();
+  #selections = new Map();
 
   /** @param {object[]} frames two or more of one size, dark to bright */
   constructor(frames) {
@@ -143,7 +144,7 @@ export class Bracket {
     this.#places ??= await this.#found(tell);
   }
 
-  /** What became of a frame: how far it is moved in pixels (0: not at all), and why it stays where that is worth saying. */
+  /** How far a frame is moved in pixels (0: not at all), and why it stays where that is worth saying. */
   movement(position) {
     const { warp, decision } = this.#places[position];
     return { pixels: cornerDistance(warp, IDENTITY, this.width, this.height), reason: decision.reason };
@@ -160,14 +161,14 @@ export class Bracket {
   }
 
   /** The positions that fused hold most of the scene; found once for aligned frames, and once for others. */
-  async recipe(aligned, fuse) {
+  async selection(aligned, fuse) {
     if (this.frames.length === 2) return [0, 1];
-    if (!this.#recipes.has(aligned)) {
+    if (!this.#selections.has(aligned)) {
       const thumbnails = [];
       for (const position of this.frames.keys()) thumbnails.push(await this.#thumbnail(position, aligned));
-      this.#recipes.set(aligned, await bestRecipe(thumbnails, fuse));
+      this.#selections.set(aligned, await selectExposures(thumbnails, fuse));
     }
-    return this.#recipes.get(aligned);
+    return this.#selections.get(aligned);
   }
 
   async #found(tell) {
@@ -200,7 +201,8 @@ export class Bracket {
     this.#small[position] ??= reducedTo({ data: await pixelsOf(frame), width, height }, ...twice);
     let { data } = this.#small[position];
     if (aligned && this.#places[position].decision.moved) {
-      data = movedRows({ data, first: 0 }, ...twice, shrunk(this.#places[position].warp, width / twice[0], height / twice[1]));
+      const warp = shrunk(this.#places[position].warp, width / twice[0], height / twice[1]);
+      data = movedRows({ data, first: 0 }, ...twice, warp);
     }
     return reducedTo({ data, width: twice[0], height: twice[1] }, ...size);
   }
@@ -212,7 +214,7 @@ function shrunk(warp, across, down) {
   return times(inverse(toFull), times(warp, toFull));
 }
 
-/* ---- Looks: the same small changes, by the same formulas, as lightfuse.looks (docs/looks.md) -------------------------- */
+/* ---- Looks: the same small changes, by the same formulas, as lightfuse.looks (docs/looks.md) --------------------- */
 
 export const LOOKS = ["natural", "bright", "vivid"];
 
@@ -260,8 +262,9 @@ function enrich(rgba, vividness) {
     const largest = Math.max(red, green, blue);
     const range = largest - Math.min(red, green, blue);
     if (range === 0) continue;
-    let hue = largest === red ? (green - blue) / range : largest === green ? 2 + (blue - red) / range : 4 + (red - green) / range;
-    if (hue < 0) hue += 6;
+    let hue = 4 + (red - green) / range;
+    if (largest === green) hue = 2 + (blue - red) / range;
+    if (largest === red) hue = ((green - blue) / range + 6) % 6;
     const column = Math.min((hue * 60 * HUE_STEPS) | 0, 360 * HUE_STEPS - 1);
     const row = ((range * (SATURATION_STEPS - 1)) / largest + 0.5) | 0;
     const spread = spreads[row * 360 * HUE_STEPS + column];

@@ -1,52 +1,49 @@
 /**
- * Which exposures of a bracket to fuse, and in which order: a recipe, chosen as lightfuse.brackets.selection does.
+ * Exposure selection: which frames of a bracket are fused, and in which order, as lightfuse.brackets.selection does.
  *
- * A recipe is two or three positions, dark to bright. Two are fused; of three, dark with middle and middle with bright
- * first, then the two results.
+ * A selection is two or three positions, dark to bright. Two are fused; of three, dark with middle and middle with
+ * bright first, then the two results.
  */
 
 export const THUMBNAIL_PIXELS = 192 * 128;
 const CLIPPED_LEVELS = [4, 251];
-const CLIPPING_SOFTNESS = 8; // levels over which a value passes from clipped to recorded
-const HELD = 0.999; // Degree of a pixel that is well exposed beyond doubt.
-const MAX_CLIPPED = 5e-4; // Share of the picture that may be white, or black, in all frames chosen but not in another.
-const MARGIN = 3e-3; // Another recipe must beat the extreme pair by more than a thumbnail can be wrong.
+const CLIPPING_SOFTNESS = 8; // levels over which a value passes from clipped to well exposed
+const HELD = 0.999; // degree of a pixel that is well exposed beyond doubt
+const MAX_CLIPPED = 5e-4; // fraction of the picture that may be clipped in all selected frames but not in another
+const MARGIN = 3e-3; // A selection must beat the extreme pair by more than the error of a thumbnail's score.
 
-/** The pictures of a recipe made one by `fuse`, which may be asynchronous. */
-export async function fuseBy(pictures, fuse) {
+/** The pictures of a selection fused by `fuse`, which joins two and may be asynchronous. */
+export async function fuseSelection(pictures, fuse) {
   if (pictures.length === 2) return fuse(...pictures);
   const [dark, middle, bright] = pictures;
   return fuse(await fuse(dark, middle), await fuse(middle, bright));
 }
 
 /**
- * The recipe whose result, on thumbnails, has the highest MEF-SSIM against all exposures, less the share of the scene
- * that only exposures left out had recorded; never one that leaves out the only frame to hold a highlight or a shadow.
+ * The selection whose result, on thumbnails, has the highest MEF-SSIM against all exposures, less the fraction of the
+ * scene that is well exposed only in frames left out; never one without the only frame to hold a highlight or a shadow.
  * @param {ImageData[]} thumbnails dark to bright
  * @param {(under: ImageData, over: ImageData) => ImageData} fuse
  * @returns {Promise<number[]>}
  */
-export async function bestRecipe(thumbnails, fuse) {
+export async function selectExposures(thumbnails, fuse) {
   const count = thumbnails.length;
   const extremes = [0, count - 1];
   const { width, height } = thumbnails[0];
   if (count === 2 || Math.min(width, height) < SMALLEST_SIDE) return extremes;
-  const trial = new Trial(thumbnails, fuse);
-  const starts = [[0, count >> 1, count - 1], extremes];
-  const ends = [];
-  for (const start of starts) ends.push(await trial.climb(start));
-  const found = await trial.best(ends);
-  return (await trial.score(found)) > (await trial.score(extremes)) + MARGIN ? found : extremes;
+  const search = new Search(thumbnails, fuse);
+  const ends = [await search.climb([0, count >> 1, count - 1]), await search.climb(extremes)];
+  const found = await search.best(ends);
+  return (await search.score(found)) > (await search.score(extremes)) + MARGIN ? found : extremes;
 }
 
-/** Recipes tried on thumbnails; every recipe is scored once. */
-class Trial {
+/** Hill climbing over selections; every selection is scored at most once. */
+class Search {
   #thumbnails;
   #fuse;
   #mefSsim;
-  #recorded;
-  #byAny;
   #levels;
+  #wellExposed;
   #held;
   #tolerated;
   #scores = new Map();
@@ -56,90 +53,88 @@ class Trial {
     this.#fuse = fuse;
     this.#mefSsim = new MefSsim(thumbnails);
     this.#levels = thumbnails.map(levelsOf);
-    this.#recorded = this.#levels.map(recorded);
-    this.#held = this.#levels[0].map((_, i) => Math.max(...this.#recorded.map((mask) => mask[i])) >= HELD);
+    this.#wellExposed = this.#levels.map(wellExposed);
+    this.#held = largest(this.#wellExposed).map((degree) => degree >= HELD);
     this.#tolerated = MAX_CLIPPED + this.#clipped([0, thumbnails.length - 1]);
-    this.#byAny = meanOfLargest(this.#recorded);
   }
 
-  /** Change one exposure at a time for as long as it helps. */
-  async climb(recipe) {
+  /** Change one exposure at a time while the score rises. */
+  async climb(selection) {
     for (;;) {
-      const neighbours = neighboursOf(recipe, this.#thumbnails.length);
-      const better = await this.best([recipe, ...neighbours]);
-      if (better === recipe) return recipe;
-      recipe = better;
+      const better = await this.best([selection, ...neighboursOf(selection, this.#thumbnails.length)]);
+      if (better === selection) return selection;
+      selection = better;
     }
   }
 
   /** The one that scores highest, the first of equals. */
-  async best(recipes) {
-    let [best] = recipes;
-    for (const recipe of recipes) if ((await this.score(recipe)) > (await this.score(best))) best = recipe;
+  async best(selections) {
+    let [best] = selections;
+    for (const one of selections) if ((await this.score(one)) > (await this.score(best))) best = one;
     return best;
   }
 
-  async score(recipe) {
-    if (this.#clipped(recipe) > this.#tolerated) return -Infinity;
-    const key = String(recipe);
+  async score(selection) {
+    if (this.#clipped(selection) > this.#tolerated) return -Infinity;
+    const key = String(selection);
     if (!this.#scores.has(key)) {
-      const result = await fuseBy(recipe.map((position) => this.#thumbnails[position]), this.#fuse);
-      const lost = this.#byAny - meanOfLargest(recipe.map((position) => this.#recorded[position]));
+      const chosen = (values) => selection.map((position) => values[position]);
+      const result = await fuseSelection(chosen(this.#thumbnails), this.#fuse);
+      const lost = mean(largest(this.#wellExposed)) - mean(largest(chosen(this.#wellExposed)));
       this.#scores.set(key, this.#mefSsim.score(result) - lost);
     }
     return this.#scores.get(key);
   }
 
-  /** The larger of two shares: held by some frame, but white, or black, in all of the recipe. */
-  #clipped(recipe) {
+  /** The larger of two fractions: held by some frame, but white, or black, in all of the selection. */
+  #clipped(selection) {
     const [low, high] = CLIPPED_LEVELS;
     let [white, black] = [0, 0];
-    for (let i = 0; i < this.#held.length; i += 1) {
-      if (!this.#held[i]) continue;
-      const levels = recipe.map((position) => this.#levels[position][i]);
+    this.#held.forEach((held, i) => {
+      if (!held) return;
+      const levels = selection.map((position) => this.#levels[position][i]);
       if (Math.min(...levels) > high - CLIPPING_SOFTNESS / 2) white += 1;
       if (Math.max(...levels) < low + CLIPPING_SOFTNESS / 2) black += 1;
-    }
+    });
     return Math.max(white, black) / this.#held.length;
   }
 }
 
-function neighboursOf(recipe, count) {
-  const moved = recipe.flatMap((position, place) => [-1, 1].map((step) => replaced(recipe, place, position + step)));
-  moved.push(recipe.length === 3 ? [recipe[0], recipe[2]] : [recipe[0], (recipe[0] + recipe[1]) >> 1, recipe[1]]);
-  return moved.filter(
-    (positions) =>
-      positions[0] >= 0 && positions.at(-1) < count && positions.every((at, i) => i === 0 || positions[i - 1] < at),
-  );
+/** One position moved by one, the middle left out, or one put in the middle. */
+function neighboursOf(selection, count) {
+  const [dark, bright] = [selection[0], selection.at(-1)];
+  const all = selection.flatMap((position, i) => [selection.with(i, position - 1), selection.with(i, position + 1)]);
+  all.push(selection.length === 3 ? [dark, bright] : [dark, (dark + bright) >> 1, bright]);
+  const isValid = (position, i, one) => position >= 0 && position < count && (i === 0 || one[i - 1] < position);
+  return all.filter((one) => one.every(isValid));
 }
 
 /** The mean of the channels of each pixel. */
 function levelsOf({ data }) {
-  const mean = (i) => (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 3;
-  return Float32Array.from({ length: data.length / 4 }, (_, i) => mean(i));
+  const level = (i) => (data[i] + data[i + 1] + data[i + 2]) / 3;
+  return Float32Array.from({ length: data.length / 4 }, (_, i) => level(4 * i));
 }
 
 /** How far each pixel is neither black nor white, in [0, 1]. */
-function recorded(levels) {
+function wellExposed(levels) {
   const [low, high] = CLIPPED_LEVELS;
   return levels.map((level) => Math.min(1, Math.max(0, Math.min(level - low, high - level) / CLIPPING_SOFTNESS)));
 }
 
-function meanOfLargest(masks) {
-  const sum = masks[0].reduce((total, _, i) => total + Math.max(...masks.map((mask) => mask[i])), 0);
-  return sum / masks[0].length;
+function largest(masks) {
+  return masks[0].map((_, i) => Math.max(...masks.map((mask) => mask[i])));
 }
 
-function replaced(recipe, place, position) {
-  return recipe.map((old, i) => (i === place ? position : old));
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /**
- * MEF-SSIM: how well a fused picture keeps the structure of its exposures, as lightfuse.metrics.mef_ssim has it.
+ * MEF-SSIM: how well a fused picture keeps the structure of its exposures, as lightfuse.metrics.mef_ssim.
  *
  * Ma, Zeng, Wang, "Perceptual Quality Assessment for Multi-Exposure Image Fusion", IEEE TIP 24(11), 2015. Around each
- * pixel the patch one would wish for has the exposures' highest contrast and a weighted mean of their structures; the
- * score is the contrast-and-structure part of SSIM between it and the fused patch.
+ * pixel the desired patch has the exposures' highest contrast and a weighted mean of their structures; the score is the
+ * contrast-and-structure part of SSIM between it and the fused patch.
  */
 
 const WINDOW = 11;
@@ -158,7 +153,7 @@ const PEAK = GAUSSIAN[WINDOW >> 1] ** 2;
 
 /** @typedef {{values: Float64Array, width: number, height: number}} Plane levels from 0 to 255 */
 
-/** MEF-SSIM of many fused pictures against the same exposures: what these alone decide is worked out once. */
+/** MEF-SSIM of many fused pictures against the same exposures: the desired patches are computed once. */
 export class MefSsim {
   #scales = [];
 
@@ -167,7 +162,7 @@ export class MefSsim {
     let sources = exposures.map(lumaOf);
     for (let scale = 0; scale < SCALE_WEIGHTS.length; scale++) {
       if (scale > 0) sources = sources.map(halved);
-      this.#scales.push(wishes(sources));
+      this.#scales.push(desiredPatches(sources));
     }
   }
 
@@ -175,15 +170,15 @@ export class MefSsim {
   score(result) {
     const total = SCALE_WEIGHTS.reduce((sum, weight) => sum + weight);
     let fused = lumaOf(result);
-    return this.#scales.reduce((product, wished, scale) => {
+    return this.#scales.reduce((product, desired, scale) => {
       if (scale > 0) fused = halved(fused);
-      return product * Math.max(0, quality(fused, wished)) ** (SCALE_WEIGHTS[scale] / total);
+      return product * Math.max(0, quality(fused, desired)) ** (SCALE_WEIGHTS[scale] / total);
     }, 1);
   }
 }
 
-/** What the exposures wish for at one scale: what each mean-free patch is multiplied by, and the sum's variance. */
-function wishes(sources) {
+/** The desired patches at one scale: the factor of each mean-free source patch, and the variance of their sum. */
+function desiredPatches(sources) {
   const boxes = covariances(sources, BOX);
   const contrasts = sources.map((_, k) => boxes[k][k].map((variance) => Math.sqrt(PATCH_PIXELS * variance)));
   const count = contrasts[0].length;
@@ -211,7 +206,7 @@ function wishes(sources) {
   return { sources, means: sources.map((source) => windowMean(source, GAUSSIAN)), factors, variance };
 }
 
-/** Mean of SSIM's contrast-and-structure term between a fused picture and the wished-for patches. */
+/** Mean of SSIM's contrast-and-structure term between a fused picture and the desired patches. */
 function quality(fused, { sources, means, factors, variance }) {
   const mean = windowMean(fused, GAUSSIAN);
   const square = windowMean(product(fused, fused), GAUSSIAN);
@@ -280,8 +275,8 @@ function halved({ values, width, height }) {
   for (let y = 0, i = 0; y < half.height; y++) {
     const [upper, lower] = [2 * y * width, Math.min(2 * y + 1, height - 1) * width];
     for (let x = 0; x < half.width; x++, i++) {
-      const [left, right] = [2 * x, Math.min(2 * x + 1, width - 1)];
-      half.values[i] = (values[upper + left] + values[upper + right] + values[lower + left] + values[lower + right]) / 4;
+      const columns = [2 * x, Math.min(2 * x + 1, width - 1)];
+      half.values[i] = columns.reduce((sum, column) => sum + values[upper + column] + values[lower + column], 0) / 4;
     }
   }
   return half;

@@ -1,4 +1,4 @@
-"""The page's choice of exposures in Node: the order, the scores and the recipes are Python's."""
+"""The page's choice of exposures in Node: the order, the scores and the selections are Python's."""
 
 import json
 from itertools import pairwise
@@ -33,7 +33,7 @@ pytestmark = needs_node
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory):
     """The brackets' pictures, and the page's answer."""
-    folder = tmp_path_factory.mktemp("recipes")
+    folder = tmp_path_factory.mktemp("selections")
     brackets = [sample_bracket(*SIZE, evs, seed=i).pictures for i, evs in enumerate(BRACKETS)]
     jobs = []
     for number, pictures in enumerate(brackets):
@@ -50,7 +50,7 @@ def answered(tmp_path_factory):
     ]
     job = folder / "job.json"
     job.write_text(json.dumps({"brackets": jobs, "shots": shots}))
-    ended = run_node(HERE / "recipe_in_node.mjs", STATIC, job)
+    ended = run_node(HERE / "selection_in_node.mjs", STATIC, job)
     assert ended.returncode == 0, ended.stderr
     return brackets, json.loads(ended.stdout)
 
@@ -63,12 +63,12 @@ def test_mef_ssim_is_that_of_python(answered):
         assert max(one["scores"]) - min(one["scores"]) > 0.1
 
 
-def test_recipes_are_those_of_python(answered):
+def test_page_selections_are_those_of_python(answered):
     brackets, told = answered
     fuser = Fuser("base", 1)
     wanted = [list(select_exposures(pictures, fuser)) for pictures in brackets]
-    assert [one["recipe"] for one in told["brackets"]] == wanted
-    assert {len(recipe) for recipe in wanted} == {2, 3}
+    assert [one["selection"] for one in told["brackets"]] == wanted
+    assert {len(selection) for selection in wanted} == {2, 3}
 
 
 def test_the_order_of_exposures_is_that_of_python(answered):
