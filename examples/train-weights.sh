@@ -38,12 +38,12 @@ train() {
 case $model in
     small)
         second=(steps=12000 mef_ssim=8 mef_ssim_labelled=0.4)
-        third=(steps=3600 mef_ssim=10 mef_ssim_labelled=0.5 saturation=2 highlights=12)
+        third=(steps=8000 mef_ssim=13 mef_ssim_labelled=0.6 saturation=2.2 highlights=12 hue=4)
         ;;
     base)
         own=(ssim=0.9 chroma=2 saturation=2.4 shrink_labelled=0.25)
         second=(steps=9000 mef_ssim=20 mef_ssim_labelled=0.8 "${own[@]}")
-        third=(steps=8200 mef_ssim=30 mef_ssim_labelled=1 "${own[@]}" saturation=2.6 highlights=15)
+        third=(steps=16000 mef_ssim=38 mef_ssim_labelled=1.2 "${own[@]}" saturation=2.6 highlights=15 hue=4.5)
         ;;
     *) second=() ;;
 esac
@@ -51,7 +51,7 @@ if [ ${#second[@]} -gt 0 ]; then
     train "$out/first" "$@"
     later=(learning_rate=0.002 warmup=50 dim=0.3)
     train "$out/second" "initial=$out/first/last.safetensors" "${later[@]}" "${second[@]}" "$@"
-    train "$out/run" "initial=$out/second/last.safetensors" "${later[@]}" border=0.5 hue=3.5 "${third[@]}" "$@"
+    train "$out/run" "initial=$out/second/last.safetensors" "${later[@]}" border=0.35 "${third[@]}" "$@"
 else
     train "$out/run" "$@"
 fi

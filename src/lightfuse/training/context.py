@@ -20,10 +20,12 @@ from lightfuse.training.losses import (
     chroma_loss,
     excess_chroma_loss,
     highlight_loss,
+    highlights,
     hue_loss,
     mef_ssim_loss,
     saturation_loss,
     unknown,
+    with_highlights,
 )
 from lightfuse.training.objective import Validation, combined, mean
 from lightfuse.training.prepare import Dataset, Scene, open_scene
@@ -31,7 +33,7 @@ from lightfuse.training.sampling import ContextSampler
 from lightfuse.training.settings import TrainSettings
 
 _SSIM_STRIDE = 2
-_MOST_CHROMA = 1.1  # of the better exposed input's mean chroma
+_MOST_CHROMA = 1.2  # of the better exposed input's mean chroma
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class ContextObjective:
             parts = self._labelled_losses(batch.crops[:n], fused[:n])
             losses |= {f"labelled_{name}": part.mean() for name, part in parts.items()}
         if n < len(fused):
-            parts = self._unlabelled_losses(batch.crops[n:], fused[n:], batch.soft[n:])
+            parts = self._unlabelled_losses(batch.crops[n:], fused[n:], batch.thumbnails[n:], batch.soft[n:])
             losses |= {f"unlabelled_{name}": part.mean() for name, part in parts.items()}
         return losses
 
@@ -108,12 +110,14 @@ class ContextObjective:
             losses["mef_ssim"] = self._settings.mef_ssim_labelled * self._detail(under, over, fused)
         return losses
 
-    def _unlabelled_losses(self, crops: Tensor, fused: Tensor, soft: Tensor) -> dict[str, Tensor]:
+    def _unlabelled_losses(self, crops: Tensor, fused: Tensor, thumbnails: Tensor, soft: Tensor) -> dict[str, Tensor]:
         settings = self._settings
         under, over, reference, colours = crops.chunk(4, dim=1)
         losses = {}
         if settings.highlights:
-            losses["highlights"] = settings.highlights * highlight_loss(under, over, fused)
+            held = highlights(under, over, thumbnails)
+            losses["highlights"] = settings.highlights * highlight_loss(fused, *held)
+            reference = with_highlights(reference, *held)
         if settings.mef_ssim:
             losses["mef_ssim"] = settings.mef_ssim * self._detail(under, over, fused)
         if settings.hue:
@@ -123,7 +127,7 @@ class ContextObjective:
         if settings.saturation:
             wanted = better_exposed(under, over, clipped_last=False)
             losses["saturation"] = settings.saturation * saturation_loss(fused, wanted)
-            losses["excess_chroma"] = 2 * settings.saturation * excess_chroma_loss(fused, wanted, _MOST_CHROMA)
+            losses["excess_chroma"] = settings.saturation / 2 * excess_chroma_loss(fused, wanted, _MOST_CHROMA)
         if settings.soft and soft.any():
             against = self._against(reference, fused)
             losses |= {name: settings.soft * soft * part for name, part in against.items()}

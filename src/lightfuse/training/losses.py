@@ -35,6 +35,10 @@ _NO_CHROMA = 1e-4  # added to squares, so that grey has a gradient
 _GREY = 0.1  # chroma from which a hue counts in full
 _WHITE, _BLACK = 0.98, 0.03  # channels beyond these are clipped
 _WHITE_FROM = (0.955, 0.975)
+_LEAST_CHROMA = 0.02  # below which an excess is not noticed
+# Of the highlights that under alone holds: mean L* wanted in a scene, contrast relative to under's, limits of what is
+# added to under's L*, and the mean L* of under where a thumbnail shows none of them.
+_HIGHLIGHT_MEAN, _HIGHLIGHT_CONTRAST, _HIGHLIGHT_OFFSETS, _USUAL_LIGHTNESS = 71.0, 0.95, (4.0, 55.0), 40.0
 _FULL_WEIGHT = 0.05  # fraction of a picture; smaller highlights count less
 _NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
 
@@ -157,22 +161,55 @@ def saturation_loss(fused: Tensor, wanted: Tensor) -> Tensor:
 
 
 def excess_chroma_loss(fused: Tensor, wanted: Tensor, limit: float) -> Tensor:
-    """How far the mean chroma of N×3×H×W pictures is above ``limit`` times that wanted: N."""
-    return (_size(chroma(fused)).mean(dim=(1, 2)) - limit * _size(chroma(wanted)).mean(dim=(1, 2))).clamp(min=0)
+    """How far the mean chroma of N×3×H×W pictures is above ``limit`` times that wanted, relative to that wanted: N."""
+    mean_fused, mean_wanted = (_size(chroma(picture)).mean(dim=(1, 2)) for picture in (fused, wanted))
+    return (mean_fused - limit * mean_wanted).clamp(min=0) / (mean_wanted + _LEAST_CHROMA)
 
 
-def highlight_loss(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
-    """How far highlights that under alone holds are from under's own lightness, raised and a little compressed: N.
+def highlight_loss(fused: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
+    """How far N×3×H×W pictures are from the lightness wanted in `highlights`: N.
 
-    Highlights are where the least channel of over is at white and under's L* between 15 and 90; their wanted L* is
-    34 + 0.9 L* of under, at most 96, so that a window shows its view. The mean absolute difference there, of L* / 100.
+    The mean absolute difference there, of L* / 100.
     """
-    in_over, in_under = over.amin(dim=1, keepdim=True), _lightness(luma_of(under))
-    mask = ((in_over - _WHITE_FROM[0]) / (_WHITE_FROM[1] - _WHITE_FROM[0])).clamp(0, 1)
-    mask = mask * ((in_under - 12) / 5).clamp(0, 1) * ((92 - in_under) / 5).clamp(0, 1)
-    wanted = (34 + 0.9 * in_under).clamp(max=96)
     difference = (_lightness(luma_of(fused)) - wanted).abs() / 100
     return (mask * difference).sum(dim=(1, 2, 3)) / (mask.sum(dim=(1, 2, 3)) + _FULL_WEIGHT * mask[0].numel())
+
+
+def with_highlights(reference: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
+    """Return N×3×H×W references with the lightness wanted in `highlights`, their chroma changed in proportion.
+
+    References fused from a whole bracket keep highlights nearly white, where a window should show its view.
+    """
+    grey = luma_of(reference)
+    toned = grey + mask * (_grey_of(wanted) - grey)
+    lift = ((toned + _STABILITY) / (grey + _STABILITY)).clamp(max=2)
+    return (toned + lift * (reference - grey)).clamp(0, 1)
+
+
+def highlights(under: Tensor, over: Tensor, thumbnail: Tensor) -> tuple[Tensor, Tensor]:
+    """Where under alone holds the highlights of N×3×H×W pictures, in [0, 1], and their wanted L*: N×1×H×W each.
+
+    They are where the least channel of over is at white and under's L* between 15 and 90. Wanted is nearly under's own
+    contrast, around a mean lightness for the highlights of the scene, so that a window shows its view whatever under's
+    exposure: 0.95 L* and an offset from the N×6×h×w thumbnails, at most 96.
+    """
+    mask, in_under = _held_by_under(under, over)
+    scene_mask, scene_under = _held_by_under(*thumbnail.chunk(2, dim=1))
+    total = scene_mask.sum(dim=(1, 2, 3), keepdim=True)
+    mean = ((scene_mask * scene_under).sum(dim=(1, 2, 3), keepdim=True) + _USUAL_LIGHTNESS) / (total + 1)
+    offset = (_HIGHLIGHT_MEAN - _HIGHLIGHT_CONTRAST * mean).clamp(*_HIGHLIGHT_OFFSETS)
+    return mask, (_HIGHLIGHT_CONTRAST * in_under + offset).clamp(max=96)
+
+
+def _held_by_under(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
+    in_over, in_under = over.amin(dim=1, keepdim=True), _lightness(luma_of(under))
+    mask = ((in_over - _WHITE_FROM[0]) / (_WHITE_FROM[1] - _WHITE_FROM[0])).clamp(0, 1)
+    return mask * ((in_under - 12) / 5).clamp(0, 1) * ((92 - in_under) / 5).clamp(0, 1), in_under
+
+
+def _grey_of(lightness: Tensor) -> Tensor:
+    """Luma in [0, 1] of L*, the inverse of `_lightness`."""
+    return ((lightness + 16) / 116).clamp(min=0) ** (3 / 2.2)
 
 
 def _lightness(grey: Tensor) -> Tensor:
