@@ -7,8 +7,7 @@ import pytest
 from builders.pictures import ICC, adobe_rgb, photo
 from PIL import Image, ImageCms
 
-from lightfuse.errors import PictureError
-from lightfuse.images import Metadata, UnreadableError, convert_profile, encode_picture, in_profile, read_picture
+from lightfuse.images import UnreadableError, convert_profile
 from lightfuse.images.colour import profile_of_cicp, rgb_profile
 
 ADOBE = adobe_rgb()
@@ -69,22 +68,9 @@ def test_equivalent_srgb_profiles_return_the_same_pixels():
     assert convert_profile(pixels, None, other) is pixels
 
 
-def test_in_profile_converts_pixels_and_metadata():
-    picture = read_picture(encode_picture(photo(), ".png", Metadata(icc=ADOBE)))
-    converted = in_profile(picture, None)
-    assert converted.metadata.icc is None
-    np.testing.assert_array_equal(converted.pixels, convert_profile(photo(), ADOBE, None))
-    assert converted.name == picture.name
-
-
 def test_unusable_profile_is_refused():
     with pytest.raises(UnreadableError, match="colour profile that cannot be used"):
         convert_profile(photo(), ICC, None)
-    picture = read_picture(encode_picture(photo(), ".png", Metadata(icc=ICC)))
-    with pytest.raises(
-        PictureError, match="the given data has a colour profile that cannot be used; convert it to sRGB"
-    ):
-        in_profile(picture, None)
 
 
 def test_profiles_are_deterministic():

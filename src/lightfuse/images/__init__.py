@@ -4,7 +4,7 @@ JPEG, PNG, TIFF, WebP and AVIF in and out; JPEG XL in and out, HEIC and camera r
 imported when the first picture is read or written.
 """
 
-from lightfuse.images.colour import convert_profile, in_profile
+from lightfuse.images.colour import convert_profile
 from lightfuse.images.metadata import (
     Header,
     Metadata,
@@ -35,7 +35,6 @@ __all__ = [
     "convert_profile",
     "encode_picture",
     "format_of",
-    "in_profile",
     "probe_picture",
     "raw_white_balance",
     "read_picture",

@@ -1,6 +1,5 @@
 """ICC profiles made from numbered colours (ITU-T H.273), and pixels converted between profiles by Little CMS."""
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -8,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.colorspace import srgb_to_linear
-from lightfuse.errors import PictureError
-from lightfuse.images.metadata import Picture, UnreadableError
+from lightfuse.images.metadata import UnreadableError
 
 XY = tuple[float, float]
 
@@ -104,19 +102,6 @@ def convert_profile(pixels: NDArray[Any], source: bytes | None, target: bytes | 
         return pixels
     converted = transform(pixels, before, after)
     return np.clip(converted, 0, 1, out=converted) if converted.dtype.kind == "f" else converted
-
-
-def in_profile(picture: Picture, icc: bytes | None) -> Picture:
-    """Return a picture converted to an ICC profile (None: sRGB), which its metadata then carries.
-
-    Raises:
-        PictureError: its profile or the other one cannot be used.
-    """
-    try:
-        pixels = convert_profile(picture.pixels, picture.metadata.icc, icc)
-    except UnreadableError as error:
-        raise PictureError(f"{picture.name} {error}") from None
-    return replace(picture, pixels=pixels, metadata=replace(picture.metadata, icc=icc))
 
 
 def transform(pixels: NDArray[Any], source: bytes, target: bytes) -> NDArray[Any]:

@@ -1,10 +1,10 @@
 """EXIF blocks and the image file directories (IFDs) they share with TIFF files: read, edited in place, laid out anew.
 
-Sources: TIFF 6.0, section 2 (directories); EXIF 2.32, 4.5 and 4.6 (tags).
+Sources: TIFF 6.0, section 2 (directories); BigTIFF (libtiff's description); EXIF 2.32, 4.5 and 4.6 (tags).
 """
 
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 PREFIX = b"Exif\0\0"
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
-SUB_IFDS = frozenset({EXIF_IFD, GPS_IFD, INTEROP_IFD})
+_SUB_IFDS = frozenset({EXIF_IFD, GPS_IFD, INTEROP_IFD})
 BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
-ORIENTATION, DNG_SERIAL = 0x0112, 0xC62F
+DESCRIPTION, ORIENTATION, DNG_SERIAL = 0x010E, 0x0112, 0xC62F
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _SOFTWARE, _WIDTH, _HEIGHT, _EXIF_WIDTH, _EXIF_HEIGHT = 0x0131, 0x0100, 0x0101, 0xA002, 0xA003
 _MAKER_NOTE = 0x927C
@@ -24,12 +24,13 @@ _MAKER_NOTE = 0x927C
 _DESCRIPTIVE = frozenset(
     {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), EXIF_IFD, GPS_IFD}
 )
-# Bytes of one value, and of the unit that byte order swaps, per TIFF type (BYTE … DOUBLE, IFD).
-_TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_SWAP_UNIT = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
-_INTEGER_FORMAT = {BYTE: "B", SHORT: "H", LONG: "I"}
+# Bytes of one value, and of the unit that byte order swaps, per TIFF type (BYTE … DOUBLE, IFD, LONG8 … IFD8).
+_TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_SWAP_UNIT = {5: 4, 10: 4} | {kind: size for kind, size in _TYPE_SIZE.items() if kind not in (5, 10)}
+_INTEGER_FORMAT = {BYTE: "B", SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}
 _MAX_DEPTH = 3  # IFD0 → Exif → Interoperability is as deep as EXIF goes; anything deeper is a loop.
 _MAX_VALUE_BYTES = 1 << 24  # Entries may overlap, so a small file could ask for gigabytes.
+_MAX_ENTRIES = 1 << 16
 
 
 class IfdError(ValueError):
@@ -72,109 +73,117 @@ class Value:
 Tree = dict[int, "Value | Tree"]
 
 
-def read_header(stream: BinaryIO, *, any_magic: bool = False) -> tuple[str, int]:
-    """Return the byte order (``"<"`` or ``">"``) and the first directory's offset; raise IfdError if there is none.
+class Directories:
+    """Reads the directories of a TIFF file or an EXIF block.
 
-    `any_magic` admits what camera makers put in place of TIFF's 42.
-    """
-    stream.seek(0)
-    head = stream.read(8)
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
-    if order is None and any_magic:
-        order = {b"II": "<", b"MM": ">"}.get(head[:2])
-    if order is None or len(head) < 8:
-        raise IfdError("no TIFF header")
-    return order, struct.unpack(order + "I", head[4:])[0]
+    Args:
+        data: a stream, or an EXIF block.
+        any_magic: admit what camera makers put in place of TIFF's 42.
 
-
-def read_directory(stream: BinaryIO, order: str, offset: int) -> Directory:
-    """Read the directory at `offset`; entries of unknown type or with values outside the stream are skipped.
+    Attributes:
+        order: the byte order, ``"<"`` or ``">"``.
+        main: the first directory.
 
     Raises:
-        IfdError: the directory itself does not lie inside the stream.
+        IfdError: there is no header, or the first directory does not lie inside the data.
     """
-    end = stream.seek(0, SEEK_END)
-    if not 8 <= offset <= end - 2:
-        raise IfdError("directory outside the data")
-    stream.seek(offset)
-    (count,) = struct.unpack(order + "H", stream.read(2))
-    table = stream.read(12 * count)
-    if len(table) < 12 * count:
-        raise IfdError("directory is truncated")
-    entries, outside = [], set()
-    for index, (tag, kind, values, pointer) in enumerate(struct.iter_unpack(order + "HHII", table)):
-        size = values * _TYPE_SIZE.get(kind, 0)
-        at = offset + 2 + 12 * index + 8 if size <= 4 else pointer
-        if size and at + size <= end:
-            entries.append(Entry(tag, kind, values, at, size))
-        elif size:
-            outside.add(tag)
-    tail = stream.read(4)
-    following = struct.unpack(order + "I", tail)[0] if len(tail) == 4 else 0
-    return Directory(tuple(entries), offset + 2 + 12 * count, following, frozenset(outside))
 
+    def __init__(self, data: BinaryIO | bytes, *, any_magic: bool = False) -> None:
+        self.stream = BytesIO(data) if isinstance(data, bytes) else data
+        self._end = self.stream.seek(0, SEEK_END)
+        self.stream.seek(0)
+        head = self.stream.read(16)
+        order, version = {b"II": "<", b"MM": ">"}.get(head[:2]), head[2:4] if head[:1] == b"I" else head[3:1:-1]
+        self._big = version == b"+\0"
+        if order is None or len(head) < (16 if self._big else 8) or not (version in (b"*\0", b"+\0") or any_magic):
+            raise IfdError("no TIFF header")
+        self.order = order
+        # The formats of an offset and of the number of entries, and the length of an entry.
+        self._offset, self._count, self._step = ("Q", "Q", 20) if self._big else ("I", "H", 12)
+        (first,) = struct.unpack_from(order + self._offset, head, 8 if self._big else 4)
+        self.main = self.read(first)
 
-def read_value(stream: BinaryIO, order: str, entry: Entry) -> Value:
-    """Read an entry's value and convert its bytes to little-endian."""
-    stream.seek(entry.offset)
-    data = stream.read(entry.size)
-    unit = _SWAP_UNIT.get(entry.type, 1)
-    if order == ">" and unit > 1:
-        swapped = bytearray(data)
-        for byte in range(unit):
-            swapped[byte::unit] = data[unit - 1 - byte :: unit]
-        data = bytes(swapped)
-    return Value(entry.type, entry.count, data)
+    def read(self, offset: int) -> Directory:
+        """Read the directory at `offset`; entries of unknown type or with values outside the data are skipped.
 
+        Raises:
+            IfdError: the directory itself does not lie inside the data.
+        """
+        head, room = struct.calcsize("=" + self._count), struct.calcsize("=" + self._offset)
+        if not 8 <= offset <= self._end - head:
+            raise IfdError("directory outside the data")
+        self.stream.seek(offset)
+        (count,) = struct.unpack(self.order + self._count, self.stream.read(head))
+        table = self.stream.read(self._step * count) if count < _MAX_ENTRIES else b""
+        if len(table) < self._step * count:
+            raise IfdError("directory is truncated")
+        entries, outside = [], set()
+        fields = struct.iter_unpack(f"{self.order}HH{self._offset}{self._offset}", table)
+        for index, (tag, kind, values, pointer) in enumerate(fields):
+            size = values * _TYPE_SIZE.get(kind, 0)
+            at = offset + head + self._step * (index + 1) - room if size <= room else pointer
+            if size and at + size <= self._end:
+                entries.append(Entry(tag, kind, values, at, size))
+            elif size:
+                outside.add(tag)
+        tail = self.stream.read(room)
+        following = struct.unpack(self.order + self._offset, tail)[0] if len(tail) == room else 0
+        return Directory(tuple(entries), offset + head + self._step * count, following, frozenset(outside))
 
-def read_integer(stream: BinaryIO, order: str, entry: Entry) -> int | None:
-    """Return the entry's first value if it is an unsigned integer, else None."""
-    if entry.type not in (BYTE, SHORT, LONG, 13):
-        return None
-    stream.seek(entry.offset)
-    data = stream.read(_TYPE_SIZE[entry.type])
-    return int.from_bytes(data, "little" if order == "<" else "big")
+    def value(self, entry: Entry) -> Value:
+        """Return an entry's value, its bytes converted to little-endian."""
+        self.stream.seek(entry.offset)
+        data = self.stream.read(entry.size)
+        unit = _SWAP_UNIT.get(entry.type, 1)
+        if self.order == ">" and unit > 1:
+            swapped = bytearray(data)
+            for byte in range(unit):
+                swapped[byte::unit] = data[unit - 1 - byte :: unit]
+            data = bytes(swapped)
+        return Value(entry.type, entry.count, data)
 
+    def integers(self, entry: Entry, most: int | None = None) -> list[int]:
+        """Return (the first `most` of) an entry's values if they are unsigned integers, else an empty list."""
+        letter, count = _INTEGER_FORMAT.get(entry.type), min(entry.count, most or entry.count)
+        if letter is None or count * _TYPE_SIZE[entry.type] > _MAX_VALUE_BYTES:
+            return []
+        self.stream.seek(entry.offset)
+        form = f"{self.order}{count}{letter}"
+        return list(struct.unpack(form, self.stream.read(struct.calcsize(form))))
 
-def read_integers(stream: BinaryIO, order: str, entry: Entry) -> list[int]:
-    """Return all the entry's values if they are 16-bit or 32-bit unsigned integers, else an empty list."""
-    if entry.type not in (SHORT, LONG, 13) or entry.size > _MAX_VALUE_BYTES:
-        return []
-    stream.seek(entry.offset)
-    data = stream.read(entry.size)
-    return list(struct.unpack(f"{order}{entry.count}{'H' if entry.type == SHORT else 'I'}", data))
+    def firsts(self, directory: Directory) -> dict[int, int]:
+        """Return the first value of each entry of a directory, by tag; 0 where it is not an unsigned integer."""
+        return {entry.tag: next(iter(self.integers(entry, 1)), 0) for entry in directory.entries}
 
+    def below(self, directory: Directory) -> dict[int, Directory]:
+        """Return each readable Exif, GPS and Interoperability directory under this one, by its tag."""
+        # One of each kind: a corrupt block full of pointers must not fan out.
+        found = {}
+        for tag, entry in {entry.tag: entry for entry in directory.entries if entry.tag in _SUB_IFDS}.items():
+            with suppress(IfdError):
+                found[tag] = self.read(next(iter(self.integers(entry, 1)), 0))
+        return found
 
-def sub_directories(stream: BinaryIO, order: str, directory: Directory) -> Iterable[tuple[int, Directory]]:
-    """Yield the tag and directory of each readable Exif, GPS and Interoperability directory under this one."""
-    # One of each kind: a corrupt block full of pointers must not fan out.
-    pointers = {entry.tag: entry for entry in directory.entries if entry.tag in SUB_IFDS}
-    for tag, entry in pointers.items():
-        with suppress(IfdError):
-            yield tag, read_directory(stream, order, read_integer(stream, order, entry) or 0)
+    def tree(self, directory: Directory, wanted: Collection[int] | None = None, depth: int = 1) -> Tree:
+        """Read a directory with all below it; `wanted` limits the tags of this level, not of those below.
 
-
-def read_tree(
-    stream: BinaryIO, order: str, directory: Directory, wanted: Collection[int] | None = None, depth: int = 1
-) -> Tree:
-    """Read a directory with all below it; `wanted` limits the tags of this level, not of those below.
-
-    Raises:
-        IfdError: the values together are implausibly large.
-    """
-    entries = [e for e in directory.entries if (wanted is None or e.tag in wanted) and e.tag not in SUB_IFDS]
-    if sum(entry.size for entry in entries) > _MAX_VALUE_BYTES:
-        raise IfdError("values too large")
-    tree: Tree = {entry.tag: read_value(stream, order, entry) for entry in entries}
-    if depth < _MAX_DEPTH:
-        for tag, below in sub_directories(stream, order, directory):
-            if wanted is None or tag in wanted:
-                tree[tag] = read_tree(stream, order, below, depth=depth + 1)
-    return tree
+        Raises:
+            IfdError: the values together are implausibly large.
+        """
+        entries = [e for e in directory.entries if (wanted is None or e.tag in wanted) and e.tag not in _SUB_IFDS]
+        if sum(entry.size for entry in entries) > _MAX_VALUE_BYTES:
+            raise IfdError("values too large")
+        tree: Tree = {entry.tag: self.value(entry) for entry in entries}
+        if depth < _MAX_DEPTH:
+            for tag, below in self.below(directory).items():
+                if wanted is None or tag in wanted:
+                    tree[tag] = self.tree(below, depth=depth + 1)
+        return tree
 
 
 def serialise(tree: Tree, base: int) -> bytes:
     """Lay a tree out as little-endian bytes that are to stand at the (even) offset `base` of their file."""
+    tree = {tag: node for tag, node in tree.items() if isinstance(node, dict) or node.type <= 13}
     directory = bytearray(struct.pack("<H", len(tree)))
     values = bytearray()
     values_at = base + 2 + 12 * len(tree) + 4
@@ -199,13 +208,6 @@ def block_of(tree: Tree) -> bytes | None:
     return b"II*\0" + struct.pack("<I", 8) + serialise(tree, 8) if tree else None
 
 
-def open_exif(exif: bytes) -> tuple[BytesIO, str, Directory]:
-    """Return a stream over an EXIF block, its byte order and its first directory; raise IfdError if it is corrupt."""
-    stream = BytesIO(exif)
-    order, first = read_header(stream)
-    return stream, order, read_directory(stream, order, first)
-
-
 def upright_exif(exif: bytes) -> tuple[bytes, int]:
     """Return the EXIF block with Orientation 1 and without its thumbnail, and the orientation (1 to 8) it had.
 
@@ -215,38 +217,43 @@ def upright_exif(exif: bytes) -> tuple[bytes, int]:
     Raises:
         IfdError: the block has no readable first directory.
     """
-    stream, order, main = open_exif(exif)
+    found = _open_block(exif)
     upright = bytearray(exif)
     orientation = 1
-    for entry in main.entries:
-        if entry.tag == ORIENTATION and entry.type in _INTEGER_FORMAT:
-            found = read_integer(stream, order, entry)
-            orientation = found if found is not None and 1 <= found <= 8 else 1
-            struct.pack_into(order + _INTEGER_FORMAT[entry.type], upright, entry.offset, 1)
-    if main.next:
-        struct.pack_into(order + "I", upright, main.next_at, 0)
-        del upright[_thumbnail_tail(stream, order, main) :]
+    for entry in found.main.entries:
+        if entry.tag == ORIENTATION and entry.type in (BYTE, SHORT, LONG):
+            (value,) = found.integers(entry, 1)
+            orientation = value if 1 <= value <= 8 else 1
+            struct.pack_into(found.order + _INTEGER_FORMAT[entry.type], upright, entry.offset, 1)
+    if found.main.next:
+        struct.pack_into(found.order + "I", upright, found.main.next_at, 0)
+        del upright[_thumbnail_tail(found, exif) :]
     return bytes(upright), orientation
 
 
-def _thumbnail_tail(stream: BytesIO, order: str, main: Directory) -> int:
+def _open_block(exif: bytes) -> Directories:
+    if exif[2:4] in (b"+\0", b"\0+"):
+        raise IfdError("an EXIF block is no BigTIFF")
+    return Directories(exif)
+
+
+def _thumbnail_tail(found: Directories, block: bytes) -> int:
     """Return the offset from which the block holds nothing but the thumbnail's bytes, or the block's length."""
-    block = stream.getvalue()
     try:
-        thumbnail = {e.tag: read_integer(stream, order, e) for e in read_directory(stream, order, main.next).entries}
+        thumbnail = found.firsts(found.read(found.main.next))
     except IfdError:
         return len(block)
     start, length = thumbnail.get(_THUMBNAIL_OFFSET), thumbnail.get(_THUMBNAIL_LENGTH)
-    if not start or not length or start < _end(stream, order, main) or block[start + length :].strip(b"\0"):
+    if not start or not length or start < _end(found, found.main) or block[start + length :].strip(b"\0"):
         return len(block)
     return start
 
 
-def _end(stream: BinaryIO, order: str, directory: Directory, depth: int = 1) -> int:
+def _end(found: Directories, directory: Directory, depth: int = 1) -> int:
     """Return the offset just past everything a directory and those below it refer to."""
     ends = [directory.next_at + 4, *(entry.offset + entry.size for entry in directory.entries)]
     if depth < _MAX_DEPTH:
-        ends += [_end(stream, order, below, depth + 1) for _, below in sub_directories(stream, order, directory)]
+        ends += [_end(found, below, depth + 1) for below in found.below(directory).values()]
     return max(ends)
 
 
@@ -258,11 +265,10 @@ def exif_from_tiff(stream: BinaryIO, *, raw: bool = False) -> bytes | None:
         raw: it is a camera raw file built like a TIFF, whose orientation and serial number are gathered too.
 
     Raises:
-        IfdError: the file is not a classic TIFF (a BigTIFF, say) or its first directory is corrupt.
+        IfdError: the file's first directory is corrupt.
     """
-    order, first = read_header(stream, any_magic=raw)
-    wanted = _DESCRIPTIVE | {ORIENTATION, DNG_SERIAL} if raw else _DESCRIPTIVE
-    return block_of(read_tree(stream, order, read_directory(stream, order, first), wanted))
+    found = Directories(stream, any_magic=raw)
+    return block_of(found.tree(found.main, _DESCRIPTIVE | {ORIENTATION, DNG_SERIAL} if raw else _DESCRIPTIVE))
 
 
 def tiff_tags_from_exif(exif: bytes) -> Tree:
@@ -271,7 +277,8 @@ def tiff_tags_from_exif(exif: bytes) -> Tree:
     Raises:
         IfdError: the block is corrupt.
     """
-    return read_tree(*open_exif(exif), _DESCRIPTIVE)
+    found = Directories(exif)
+    return found.tree(found.main, _DESCRIPTIVE)
 
 
 def exif_with_software(exif: bytes | None, software: str) -> bytes:
@@ -282,13 +289,13 @@ def exif_with_software(exif: bytes | None, software: str) -> bytes:
     """
     text = software.encode("ascii", "replace") + b"\0"
     try:
-        stream, order, main = open_exif(exif or b"")
+        found = _open_block(exif or b"")
     except IfdError:
         return block_of({_SOFTWARE: Value(ASCII, len(text), text)}) or b""
-    block = bytearray(stream.getvalue())
+    order, block = found.order, bytearray(exif or b"")
     (first,) = struct.unpack_from(order + "I", block, 4)
     entries: dict[int, bytes] = {}
-    for at in range(first + 2, main.next_at, 12):
+    for at in range(first + 2, found.main.next_at, 12):
         entry = bytes(block[at : at + 12])
         entries.setdefault(struct.unpack_from(order + "H", entry)[0], entry)
     block += bytes(len(block) % 2)
@@ -296,23 +303,23 @@ def exif_with_software(exif: bytes | None, software: str) -> bytes:
     block += text.ljust(len(text) + len(text) % 2, b"\0")
     struct.pack_into(order + "I", block, 4, len(block))
     table = b"".join(entries[tag] for tag in sorted(entries))
-    return bytes(block + struct.pack(order + "H", len(entries)) + table + struct.pack(order + "I", main.next))
+    return bytes(block + struct.pack(order + "H", len(entries)) + table + struct.pack(order + "I", found.main.next))
 
 
 def exif_with_size(exif: bytes, width: int, height: int) -> bytes:
     """Return an EXIF block that tells this size where it tells one; a corrupt block is returned as it is."""
     try:
-        stream, order, main = open_exif(exif)
+        found = _open_block(exif)
     except IfdError:
         return exif
     sized = bytearray(exif)
     sizes = {_WIDTH: width, _HEIGHT: height, _EXIF_WIDTH: width, _EXIF_HEIGHT: height}
-    below = [directory for tag, directory in sub_directories(stream, order, main) if tag == EXIF_IFD]
-    for entry in (entry for directory in (main, *below) for entry in directory.entries):
+    below = found.below(found.main).get(EXIF_IFD)
+    for entry in found.main.entries + (below.entries if below else ()):
         value = sizes.get(entry.tag)
         if value is not None and entry.count == 1 and entry.type in (SHORT, LONG):
             short = entry.type == SHORT and value > 0xFFFF
-            struct.pack_into(order + _INTEGER_FORMAT[entry.type], sized, entry.offset, 0 if short else value)
+            struct.pack_into(found.order + _INTEGER_FORMAT[entry.type], sized, entry.offset, 0 if short else value)
     return bytes(sized)
 
 
@@ -322,7 +329,8 @@ def without_maker_note(exif: bytes) -> bytes | None:
     Raises:
         IfdError: the block is corrupt.
     """
-    tree = read_tree(*open_exif(exif))
+    found = Directories(exif)
+    tree = found.tree(found.main)
     shooting = tree.get(EXIF_IFD)
     if isinstance(shooting, dict):
         shooting.pop(_MAKER_NOTE, None)

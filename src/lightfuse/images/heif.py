@@ -1,7 +1,6 @@
 """AVIF and HEIC files (ISO/IEC 23008-12; AV1 Image File Format): headers and metadata in and out, pixels coded."""
 
 import struct
-from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from lightfuse.images.colour import profile_of_cicp
 from lightfuse.images.isobmff import Items, box, boxes, file_boxes, read_box
-from lightfuse.images.metadata import Container, Format, Metadata, MetadataBudget, Parts, UnreadableError, make_upright
+from lightfuse.images.metadata import Container, Format, Metadata, MetadataBudget, Parts, UnreadableError
 from lightfuse.images.options import EncodeOptions, chosen_subsampling
 from lightfuse.images.pixels import narrow, to_depth, widen
 from lightfuse.system import usable_cores
@@ -41,11 +40,7 @@ def scan_heic(stream: BinaryIO) -> Container:
     Raises:
         UnreadableError: the header is damaged or truncated, or holds too much metadata.
     """
-    container = _scan(stream, "HEIC")
-    width, height = container.width, container.height
-    if container.orientation >= 5:
-        width, height = height, width
-    return replace(container, width=width, height=height, orientation=1)
+    return _scan(stream, "HEIC").turned()
 
 
 def _scan(stream: BinaryIO, kind: Format) -> Container:
@@ -73,13 +68,13 @@ def _scan(stream: BinaryIO, kind: Format) -> Container:
             exif = body[4 + int.from_bytes(body[:4], "big") :]
         elif item.kind == b"mime" and item.content_type == _XMP_TYPE and xmp is None:
             xmp = items.read(stream, item, budget) or b""
-    metadata, _, more = make_upright(Metadata(icc=_profile(items), exif=exif, xmp=xmp))
     crop = items.property(b"clap")
     if crop is not None and kind == "HEIC":
         width, height = _cropped(crop, width, height)
     elif crop is not None:
-        more += ("it asks to be cropped, which was not done",)
-    return Container(kind, width, height, _bit_depth(items), _orientation(items), metadata, notes + more)
+        notes += ("it asks to be cropped, which was not done",)
+    blocks = Metadata(icc=_profile(items), exif=exif, xmp=xmp)
+    return Container.of(kind, (width, height), _bit_depth(items), blocks, notes, orientation=_orientation(items))
 
 
 def _cropped(crop: bytes, width: int, height: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from lightfuse.images.metadata import TRUNCATED, MetadataBudget, UnreadableError, read_exactly
+from lightfuse.images.metadata import MetadataBudget, UnreadableError, read_exactly
 
 _MAX_BOXES = 1 << 16
 _MAX_TABLE = 1 << 20  # Bytes of a table of items: hundreds of tiles take a few thousand.
@@ -58,7 +58,7 @@ def file_boxes(stream: BinaryIO) -> Iterator[Box]:
         if size < start - at:
             raise UnreadableError("is damaged: one of its boxes has no size")
         if at + size > end:
-            raise UnreadableError(TRUNCATED)
+            raise UnreadableError
         yield Box(kind, start, at + size)
         at += size
     raise UnreadableError(_TOO_MANY)

@@ -15,16 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.images.exif import PREFIX, IfdError, without_maker_note
-from lightfuse.images.metadata import (
-    TRUNCATED,
-    Container,
-    Metadata,
-    MetadataBudget,
-    Parts,
-    UnreadableError,
-    make_upright,
-    read_exactly,
-)
+from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions, chosen_subsampling
 from lightfuse.images.pixels import to_depth, widen
 from lightfuse.images.xmp import PHOTOSHOP_PREFIX, iptc_of_resources, resources_of_iptc, without_padding
@@ -75,8 +66,9 @@ def scan_jpeg(stream: BinaryIO) -> Container:
         notes = ("its colour profile is incomplete and was left out",)
     iptc = iptc_of_resources(b"".join(photoshop))
     bit_depth, height, width, channels = frame
-    metadata, orientation, more = make_upright(Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc))
-    return Container("JPEG", width, height, bit_depth, orientation, metadata, notes + more, channels, stream.tell())
+    found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc)
+    more = {"channels": channels, "scan_offset": stream.tell()}
+    return Container.of("JPEG", (width, height), bit_depth, found, notes, **more)
 
 
 def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -125,7 +117,7 @@ def decode_jpeg(data: bytes, container: Container) -> NDArray[Any]:
     # libjpeg would paint a missing part grey. Inside compressed pixels 0xFF is always followed by 0x00 or a restart
     # marker, so 0xFFD9 after the first scan's start can only be the end marker.
     if not data.endswith(_EOI) and data.find(_EOI, container.scan_offset) < 0:
-        raise UnreadableError(TRUNCATED)
+        raise UnreadableError
     decoded: NDArray[Any] = imagecodecs.jpeg8_decode(data)
     return widen(decoded, 12) if decoded.dtype == np.uint16 else decoded
 

@@ -16,15 +16,7 @@ from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.images.colour import refuse_hdr_profile, rgb_profile, same_colours, transform
 from lightfuse.images.isobmff import Box, box, file_boxes, read_box
 from lightfuse.images.jxl_header import SIGNATURE, JxlHeader, read_header, with_colour
-from lightfuse.images.metadata import (
-    Container,
-    Metadata,
-    MetadataBudget,
-    Parts,
-    UnreadableError,
-    make_upright,
-    read_exactly,
-)
+from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions
 from lightfuse.images.pixels import to_depth
 
@@ -42,16 +34,16 @@ def scan_jxl(stream: BinaryIO) -> Container:
         Exception: whatever the decoder raises for a damaged header.
     """
     library = _library()
-    found = _boxes(stream)
-    head = _codestream(stream, found, _HEAD_BYTES)
+    parts = _boxes(stream)
+    head = _codestream(stream, parts, _HEAD_BYTES)
     header = read_header(head)
     if header.animated:
         raise UnreadableError("is an animated JPEG XL, which cannot be fused; give a still picture")
     told = library.probe(head)
-    blocks, notes = _metadata_blocks(stream, found)
+    blocks, notes = _metadata_blocks(stream, parts)
     _, profile = _profiles(library, header, head)
-    metadata, _, more = make_upright(Metadata(icc=profile, **blocks))
-    return Container("JPEG XL", told.width, told.height, told.bits_per_sample, 1, metadata, notes + more)
+    found = Metadata(icc=profile, **blocks)
+    return Container.of("JPEG XL", (told.width, told.height), told.bits_per_sample, found, notes, orientation=1)
 
 
 def decode_jxl(stream: BinaryIO) -> NDArray[Any]:

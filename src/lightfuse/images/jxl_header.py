@@ -6,7 +6,7 @@ This is what the library (see `jxl`) does not tell and cannot write: animation, 
 from dataclasses import dataclass
 
 from lightfuse.errors import OutputError
-from lightfuse.images.metadata import TRUNCATED, UnreadableError
+from lightfuse.images.metadata import UnreadableError
 
 SIGNATURE = b"\xff\x0a"
 _HEADER_BYTES = 1 << 12
@@ -51,7 +51,7 @@ class _Bits:
     def take(self, count: int) -> int:
         """Return the next `count` bits; raise UnreadableError past the end."""
         if self.at + count > self._count:
-            raise UnreadableError(TRUNCATED)
+            raise UnreadableError
         value = self._value >> self.at & ((1 << count) - 1)
         self.at += count
         return value

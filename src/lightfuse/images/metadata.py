@@ -1,7 +1,7 @@
 """What a picture file tells besides its pixels: the same model for every format, and the limits it is read within."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, Self
 
 from numpy.typing import NDArray
 
@@ -13,12 +13,14 @@ Format = Literal["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG XL", "HEIC", "RAW"
 Parts = list[bytes | memoryview]
 """An encoded file in parts, so that large ones need not be copied together."""
 
-TRUNCATED = "is truncated: part of the file is missing, copy it again"
 _BUDGET_BYTES, _BUDGET_ITEMS = 1 << 26, 256
 
 
 class UnreadableError(Exception):
     """A picture cannot be read; the text completes a sentence that starts with the picture's name."""
+
+    def __init__(self, text: str = "is truncated: part of the file is missing, copy it again") -> None:
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,26 @@ class Container:
     notes: tuple[str, ...] = ()
     channels: int = 0
     scan_offset: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        kind: Format,
+        size: tuple[int, int],
+        bit_depth: int,
+        found: Metadata,
+        notes: tuple[str, ...] = (),
+        orientation: int | None = None,
+        **more: int,
+    ) -> Self:
+        """Return a header from the metadata found in the file; an `orientation` of None is EXIF's."""
+        metadata, told, others = _made_upright(found)
+        return cls(kind, *size, bit_depth, orientation or told, metadata, notes + others, **more)
+
+    def turned(self) -> Self:
+        """Return the header as it holds for the picture turned upright."""
+        width, height = (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+        return replace(self, width=width, height=height, orientation=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +146,7 @@ def read_exactly(stream: BinaryIO, count: int) -> bytes:
     """Read `count` bytes; raise UnreadableError where the file ends before."""
     data = stream.read(count)
     if len(data) < count:
-        raise UnreadableError(TRUNCATED)
+        raise UnreadableError
     return data
 
 
@@ -144,7 +166,7 @@ def with_size(metadata: Metadata, width: int, height: int) -> Metadata:
     return replace(metadata, exif=exif_with_size(metadata.exif, width, height)) if metadata.exif else metadata
 
 
-def make_upright(found: Metadata) -> tuple[Metadata, int, tuple[str, ...]]:
+def _made_upright(found: Metadata) -> tuple[Metadata, int, tuple[str, ...]]:
     """Return the metadata as it holds for upright RGB pixels, the EXIF orientation found, and notes.
 
     Orientation becomes 1 in EXIF and XMP; thumbnails and pointers to parts of the old file (gain map, extended XMP)

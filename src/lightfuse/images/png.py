@@ -8,15 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.images.exif import PREFIX
-from lightfuse.images.metadata import (
-    Container,
-    Metadata,
-    MetadataBudget,
-    Parts,
-    UnreadableError,
-    make_upright,
-    read_exactly,
-)
+from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions
 from lightfuse.images.pixels import to_depth
 from lightfuse.images.xmp import IPTC_START, iptc_of_resources, resources_of_iptc
@@ -60,8 +52,7 @@ def scan_png(stream: BinaryIO) -> Container:
             read_exactly(stream, 1)
     if "raw exif" in found:
         found.setdefault("exif", found.pop("raw exif"))
-    metadata, orientation, more = make_upright(Metadata(**found))
-    return Container("PNG", width, height, bit_depth, orientation, metadata, notes + more)
+    return Container.of("PNG", (width, height), bit_depth, Metadata(**found), notes)
 
 
 def _collect(kind: bytes, body: bytes, found: dict[str, bytes], budget: MetadataBudget) -> None:

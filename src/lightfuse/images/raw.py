@@ -15,23 +15,17 @@ from numpy.typing import NDArray
 
 from lightfuse.images.exif import (
     EXIF_IFD,
+    Directories,
     Directory,
     IfdError,
     Tree,
     block_of,
     exif_from_tiff,
-    open_exif,
-    read_directory,
-    read_header,
-    read_integer,
-    read_integers,
-    read_tree,
-    sub_directories,
     without_maker_note,
 )
 from lightfuse.images.isobmff import boxes, file_boxes, read_box
 from lightfuse.images.jpeg import scan_jpeg
-from lightfuse.images.metadata import TRUNCATED, Container, Metadata, MetadataBudget, UnreadableError, make_upright
+from lightfuse.images.metadata import Container, Metadata, MetadataBudget, UnreadableError
 
 RAW_SUFFIXES = frozenset({
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
@@ -74,14 +68,14 @@ def starts_like_raw(head: bytes) -> bool:
 
 def tiff_is_raw(stream: BinaryIO) -> bool:
     """Tell whether what starts like a TIFF is a raw file: its first page is a preview, or the sensor's own values."""
+    stream.seek(8)
+    if stream.read(2) == b"CR":
+        return True
     try:
-        order, first = read_header(stream)
-        stream.seek(8)
-        if stream.read(2) == b"CR":
-            return True
-        values = _integers(stream, order, read_directory(stream, order, first))
+        found = Directories(stream)
     except IfdError:
         return False
+    values = found.firsts(found.main)
     reduced = bool(values.get(_SUBFILE, 0) & 1)
     return reduced or _DNG_VERSION in values or values.get(_PHOTOMETRIC) in _SENSOR_PHOTOMETRIC
 
@@ -104,42 +98,31 @@ def scan_raw(stream: BinaryIO) -> Container:
     if exif is not None:
         with suppress(IfdError):
             exif = without_maker_note(exif)  # It points into a file that is left behind.
-    metadata, orientation, notes = make_upright(Metadata(exif=exif))
-    if orientation >= 5:
-        width, height = height, width
-    return Container("RAW", width, height, 16, 1, metadata, notes)
+    return Container.of("RAW", (width, height), 16, Metadata(exif=exif)).turned()
 
 
-def _integers(stream: BinaryIO, order: str, directory: Directory) -> dict[int, int]:
-    """Return the first value of each entry of integers, by tag."""
-    return {entry.tag: read_integer(stream, order, entry) or 0 for entry in directory.entries}
-
-
-def _directories(stream: BinaryIO) -> tuple[str, list[Directory]]:
-    """Return the byte order and the directories in which pixels may be described: chained, and under the first."""
-    order, at = read_header(stream, any_magic=True)
-    found = [read_directory(stream, order, at)]
-    pointers = [found[0].next]
-    pointers += [
-        at for entry in found[0].entries if entry.tag == _SUB_IFDS for at in read_integers(stream, order, entry)
-    ]
+def _directories(stream: BinaryIO) -> tuple[Directories, list[Directory]]:
+    """Return a file's directories, and those in which pixels may be described: chained, and under the first."""
+    block = Directories(stream, any_magic=True)
+    found = [block.main]
+    pointers = [block.main.next]
+    pointers += [at for entry in block.main.entries if entry.tag == _SUB_IFDS for at in block.integers(entry)]
     while pointers and len(found) < _MAX_DIRECTORIES:
         with suppress(IfdError):
-            found.append(read_directory(stream, order, pointers.pop(0)))
+            found.append(block.read(pointers.pop(0)))
             pointers.append(found[-1].next)
-    return order, found
+    return block, found
 
 
 def _of_tiff(stream: BinaryIO) -> tuple[int, int, bytes | None]:
-    order, found = _directories(stream)
-    for entry in found[0].entries:
+    block, found = _directories(stream)
+    for entry in block.main.entries:
         if entry.tag == _PANASONIC_JPEG:
             return _of_jpeg(stream, entry.offset, entry.size)
-    sizes = [(values.get(_WIDTH, 0), values.get(_HEIGHT, 0)) for values in (_integers(stream, order, d) for d in found)]
-    for tag, below in sub_directories(stream, order, found[0]):
-        if tag == EXIF_IFD:
-            values = _integers(stream, order, below)
-            sizes.append((values.get(_EXIF_WIDTH, 0), values.get(_EXIF_HEIGHT, 0)))
+    sizes = [(values.get(_WIDTH, 0), values.get(_HEIGHT, 0)) for values in map(block.firsts, found)]
+    if below := block.below(block.main).get(EXIF_IFD):
+        values = block.firsts(below)
+        sizes.append((values.get(_EXIF_WIDTH, 0), values.get(_EXIF_HEIGHT, 0)))
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     return width, height, exif_from_tiff(stream, raw=True)
 
@@ -147,18 +130,16 @@ def _of_tiff(stream: BinaryIO) -> tuple[int, int, bytes | None]:
 def _of_jpeg(stream: BinaryIO, at: int, length: int) -> tuple[int, int, bytes | None]:
     """Read what the preview inside a raw file says: its upright size, nearly the picture's, and its EXIF."""
     stream.seek(at)
-    container = scan_jpeg(BytesIO(stream.read(min(length, _MAX_JPEG))))
-    width, height = container.width, container.height
-    if container.orientation >= 5:
-        width, height = height, width
-    return width, height, container.metadata.exif
+    container = scan_jpeg(BytesIO(stream.read(min(length, _MAX_JPEG)))).turned()
+    return container.width, container.height, container.metadata.exif
 
 
 def _of_cr3(stream: BinaryIO) -> bytes | None:
     """Return the EXIF of a CR3: its main and its shooting directory stand in boxes of their own, each like a TIFF."""
     tree: Tree = {}
     for kind, body in _cr3_blocks(stream):
-        directory = read_tree(*open_exif(body))
+        block = Directories(body)
+        directory = block.tree(block.main)
         if kind == b"CMT1":
             tree |= directory
         else:
@@ -190,17 +171,15 @@ def check_complete(stream: BinaryIO) -> None:
         missing = sum(1 for _ in file_boxes(stream)) == 0  # Raises where a box reaches beyond the end.
     else:
         try:
-            order, found = _directories(stream)
+            block, found = _directories(stream)
         except IfdError:
             return
-        missing = _panasonic_is_truncated(_integers(stream, order, found[0]), size) or any(
-            _directory_is_truncated(
-                stream, order, directory, size, dng=any(e.tag == _DNG_VERSION for e in found[0].entries)
-            )
-            for directory in found
+        main = block.firsts(block.main)
+        missing = _panasonic_is_truncated(main, size) or any(
+            _directory_is_truncated(block, directory, size, dng=_DNG_VERSION in main) for directory in found
         )
     if missing:
-        raise UnreadableError(TRUNCATED)
+        raise UnreadableError
 
 
 def _panasonic_is_truncated(values: dict[int, int], size: int) -> bool:
@@ -212,12 +191,12 @@ def _panasonic_is_truncated(values: dict[int, int], size: int) -> bool:
     return values[_PANASONIC_OFFSET] + least > size
 
 
-def _directory_is_truncated(stream: BinaryIO, order: str, directory: Directory, size: int, *, dng: bool) -> bool:
+def _directory_is_truncated(block: Directories, directory: Directory, size: int, *, dng: bool) -> bool:
     """Tell whether strips or tiles of the sensor's values are missing or lie outside the file."""
-    values = _integers(stream, order, directory)
+    values = block.firsts(directory)
     if values.get(_PHOTOMETRIC) not in _SENSOR_PHOTOMETRIC:
         return False  # A preview, or laid out as only its maker knows.
-    lists = {entry.tag: read_integers(stream, order, entry) for entry in directory.entries}
+    lists = {entry.tag: block.integers(entry) for entry in directory.entries}
     tiled = _TILE_WIDTH in values
     width, height = values.get(_WIDTH, 0), values.get(_HEIGHT, 0)
     across = -(-width // max(1, values[_TILE_WIDTH])) if tiled else 1

@@ -104,11 +104,8 @@ def probe_picture(source: Source) -> Header:
     """
     with _opened(source) as stream:
         container = _scan(stream, source)
-    width, height = container.width, container.height
-    if container.orientation >= 5:
-        width, height = height, width
-    shot = shot_info(container.metadata, container.orientation)
-    return Header(width, height, container.format, container.bit_depth, shot)
+    shot, upright = shot_info(container.metadata, container.orientation), container.turned()
+    return Header(upright.width, upright.height, container.format, container.bit_depth, shot)
 
 
 def raw_white_balance(source: Source) -> tuple[float, float, float, float]:

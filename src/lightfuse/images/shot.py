@@ -2,21 +2,10 @@
 
 import math
 import struct
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import BinaryIO
 
-from lightfuse.images.exif import (
-    DNG_SERIAL,
-    EXIF_IFD,
-    Directory,
-    IfdError,
-    Value,
-    open_exif,
-    read_value,
-    sub_directories,
-)
+from lightfuse.images.exif import DNG_SERIAL, EXIF_IFD, Directories, IfdError, Value
 
 _MAKE, _MODEL, _DATE_TIME = 0x010F, 0x0110, 0x0132
 _EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX = 0x829A, 0x829D, 0x9201, 0x9202
@@ -30,6 +19,7 @@ _SHOOTING_TAGS = frozenset(
 )
 
 _ISO_FULL = 65535  # The 16-bit tag's way of saying "more; see the long ones".
+_MAX_SIZE = 1024
 _LONGEST, _WIDEST, _MOST_SENSITIVE, _MOST_BIASED = 1e6, 1e3, 1e8, 20.0
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d"}
 _RATIONALS = {5: "II", 10: "ii"}
@@ -67,61 +57,44 @@ class ShotInfo:
 def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
     """Return what a TIFF-structured EXIF block says of the shot; where it is corrupt, that it says nothing."""
     try:
-        stream, order, main = open_exif(exif)
+        block = Directories(exif)
     except IfdError:
         return ShotInfo(orientation=orientation)
-    found = _values(stream, order, main, _CAMERA_TAGS)
-    for tag, below in sub_directories(stream, order, main):
-        if tag == EXIF_IFD:
-            found |= _values(stream, order, below, _SHOOTING_TAGS)
+    found = {e.tag: block.value(e) for e in block.main.entries if e.tag in _CAMERA_TAGS and e.size <= _MAX_SIZE}
+    if shooting := block.below(block.main).get(EXIF_IFD):
+        entries = [e for e in shooting.entries if e.tag in _SHOOTING_TAGS and e.size <= _MAX_SIZE]
+        found |= {e.tag: block.value(e) for e in entries}
+    mode, flash = _number(found, _MODE, 0, 2), _number(found, _FLASH, 0, 0xFFFF)
+    shutter, aperture = _number(found, _SHUTTER_APEX, -20, 20), _number(found, _APERTURE_APEX, -2, 20)
     return ShotInfo(
-        exposure_time=_exposure_time(found),
-        f_number=_f_number(found),
+        exposure_time=_of_apex(_above_zero(found, _EXPOSURE_TIME, _LONGEST), shutter, -1),
+        f_number=_of_apex(_above_zero(found, _F_NUMBER, _WIDEST), aperture or None, 0.5),
         iso=_iso(found),
-        exposure_bias=_within(_number(found, _BIAS), -_MOST_BIASED, _MOST_BIASED),
+        exposure_bias=_number(found, _BIAS, -_MOST_BIASED, _MOST_BIASED),
         taken=_taken(found),
         make=_text(found, _MAKE),
         model=_text(found, _MODEL),
         serial=_text(found, _SERIAL) or _text(found, DNG_SERIAL),
-        exposure_mode=_mode(found),
-        flash=_flash(found),
+        exposure_mode=int(mode) if mode in (0, 1, 2) else None,
+        flash=None if flash is None else bool(int(flash) & 1),
         orientation=orientation,
     )
 
 
-def _values(stream: BinaryIO, order: str, directory: Directory, tags: Collection[int]) -> dict[int, Value]:
-    return {e.tag: read_value(stream, order, e) for e in directory.entries if e.tag in tags and e.size <= 1024}
+def _of_apex(value: float | None, apex: float | None, exponent: float) -> float | None:
+    """Return a value, or what its APEX value means where it is missing.
 
-
-def _exposure_time(found: dict[int, Value]) -> float | None:
-    seconds = _above_zero(_number(found, _EXPOSURE_TIME), _LONGEST)
-    apex = _within(_number(found, _SHUTTER_APEX), -20, 20)
-    return seconds if seconds is not None or apex is None else 2.0**-apex
-
-
-def _f_number(found: dict[int, Value]) -> float | None:
-    number = _above_zero(_number(found, _F_NUMBER), _WIDEST)
-    apex = _within(_number(found, _APERTURE_APEX), -2, 20)
-    # Lenses without contacts are written as f/0, and as an APEX value of 0, which would be f/1: that says nothing.
-    return number if number is not None or not apex else 2.0 ** (apex / 2)
+    Lenses without contacts are written as f/0, and as an APEX value of 0, which would be f/1: that says nothing.
+    """
+    return value if value is not None or apex is None else float(2.0 ** (apex * exponent))
 
 
 def _iso(found: dict[int, Value]) -> float | None:
-    iso = _above_zero(_number(found, _ISO), _MOST_SENSITIVE)
+    iso = _above_zero(found, _ISO, _MOST_SENSITIVE)
     if iso is not None and iso != _ISO_FULL:
         return iso
-    longer = (_above_zero(_number(found, tag), _MOST_SENSITIVE) for tag in _ISO_LONG)
+    longer = (_above_zero(found, tag, _MOST_SENSITIVE) for tag in _ISO_LONG)
     return next((value for value in longer if value is not None), iso)
-
-
-def _mode(found: dict[int, Value]) -> int | None:
-    mode = _number(found, _MODE)
-    return int(mode) if mode in (0, 1, 2) else None
-
-
-def _flash(found: dict[int, Value]) -> bool | None:
-    flash = _within(_number(found, _FLASH), 0, 0xFFFF)
-    return None if flash is None else bool(int(flash) & 1)
 
 
 def _taken(found: dict[int, Value]) -> datetime | None:
@@ -137,30 +110,23 @@ def _taken(found: dict[int, Value]) -> datetime | None:
     return None
 
 
-def _number(found: dict[int, Value], tag: int) -> float | None:
-    """Return a tag's first value as a number; None where there is none, or it is 0/0 or x/0."""
-    value = found.get(tag)
-    if value is None:
-        return None
-    if value.type in _RATIONALS:
+def _number(found: dict[int, Value], tag: int, least: float, most: float) -> float | None:
+    """Return a tag's first value as a number; None where there is none, it is 0/0 or x/0, or not within the limits."""
+    value, number = found.get(tag), math.nan
+    if value is not None and value.type in _RATIONALS:
         above, below = struct.unpack_from("<" + _RATIONALS[value.type], value.data)
-        return above / below if below else None
-    if value.type in _NUMBERS:
-        return float(struct.unpack_from("<" + _NUMBERS[value.type], value.data)[0])
-    return None
+        number = above / below if below else math.nan
+    elif value is not None and value.type in _NUMBERS:
+        number = float(struct.unpack_from("<" + _NUMBERS[value.type], value.data)[0])
+    return number if least <= number <= most else None
+
+
+def _above_zero(found: dict[int, Value], tag: int, most: float) -> float | None:
+    return _number(found, tag, 0, most) or None
 
 
 def _text(found: dict[int, Value], tag: int) -> str | None:
     value = found.get(tag)
     if value is None or value.type not in (1, 2, 7):
         return None
-    text = value.data.partition(b"\0")[0].decode("utf-8", "replace").strip()
-    return text or None
-
-
-def _above_zero(number: float | None, most: float) -> float | None:
-    return number if number is not None and math.isfinite(number) and 0 < number <= most else None
-
-
-def _within(number: float | None, least: float, most: float) -> float | None:
-    return number if number is not None and math.isfinite(number) and least <= number <= most else None
+    return value.data.partition(b"\0")[0].decode("utf-8", "replace").strip() or None

@@ -23,15 +23,7 @@ from lightfuse.images.exif import (
     serialise,
     tiff_tags_from_exif,
 )
-from lightfuse.images.metadata import (
-    TRUNCATED,
-    Container,
-    Metadata,
-    MetadataBudget,
-    Parts,
-    UnreadableError,
-    make_upright,
-)
+from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError
 from lightfuse.images.options import Compression, EncodeOptions
 from lightfuse.images.pixels import to_depth
 from lightfuse.images.xmp import IPTC_START, iptc_of_resources
@@ -67,12 +59,11 @@ def scan_tiff(stream: BinaryIO) -> Container:
             _raw(stream, page, code, budget) for code in (_ICC_TAG, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG)
         )
         iptc = plain if plain.startswith(IPTC_START) else iptc_of_resources(photoshop)
-        metadata, _, more = make_upright(Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc))
         tag = page.tags.get(_ORIENTATION_TAG)
         orientation = int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
-        width, height, depth = int(page.imagewidth), int(page.imagelength), int(page.bitspersample)
-        samples = int(page.samplesperpixel)
-        return Container("TIFF", width, height, depth, orientation, metadata, notes + more, samples)
+        size, depth = (int(page.imagewidth), int(page.imagelength)), int(page.bitspersample)
+        found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc)
+        return Container.of("TIFF", size, depth, found, notes, orientation, channels=int(page.samplesperpixel))
 
 
 def decode_tiff(stream: BinaryIO) -> NDArray[Any]:
@@ -145,9 +136,9 @@ def _check_extent(page: "TiffPage", file_size: int) -> None:
         offset <= 0 or count <= 0 or offset + count > file_size for offset, count in zip(offsets, counts, strict=False)
     )
     if outside or len(offsets) < needed or len(counts) < needed:
-        raise UnreadableError(TRUNCATED)
+        raise UnreadableError
     if page.compression == 1 and sum(counts) < page.size * page.bitspersample // 8:
-        raise UnreadableError(TRUNCATED)
+        raise UnreadableError
     if page.is_tiled and page.tilewidth * page.tilelength > max(_MAX_TILE, 4 * page.imagewidth * page.imagelength):
         raise UnreadableError("is damaged: its tiles are far larger than the picture")
 

@@ -7,16 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.images.exif import PREFIX
-from lightfuse.images.metadata import (
-    TRUNCATED,
-    Container,
-    Metadata,
-    MetadataBudget,
-    Parts,
-    UnreadableError,
-    make_upright,
-    read_exactly,
-)
+from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions
 from lightfuse.images.pixels import to_depth
 
@@ -30,7 +21,7 @@ def scan_webp(stream: BinaryIO) -> Container:
     stream.seek(4)
     riff_end = 8 + int.from_bytes(read_exactly(stream, 4), "little")
     if end < riff_end:
-        raise UnreadableError(TRUNCATED)
+        raise UnreadableError
     size: tuple[int, int] | None = None
     found: dict[str, bytes] = {}
     budget = MetadataBudget()
@@ -52,8 +43,7 @@ def scan_webp(stream: BinaryIO) -> Container:
         raise UnreadableError("is damaged: it is a WebP without a frame header")
     if "exif" in found:
         found["exif"] = found["exif"].removeprefix(PREFIX)
-    metadata, orientation, more = make_upright(Metadata(**found))
-    return Container("WebP", *size, 8, orientation, metadata, notes + more)
+    return Container.of("WebP", size, 8, Metadata(**found), notes)
 
 
 def _size(kind: bytes, head: bytes) -> tuple[int, int]:

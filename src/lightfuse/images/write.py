@@ -79,7 +79,7 @@ def write_picture(
         _send(encode_picture(pixels, suffix, metadata, options, quality=quality))
         return
     try:
-        parts = encode_in_parts(pixels, Path(path).suffix, metadata, options, quality=quality)
+        parts = encode_in_parts(pixels, Path(path).suffix, metadata, options, quality)
     except OutputError as error:
         raise cannot_write(path, error) from None
     write_atomically(path, parts, overwrite=overwrite)
@@ -119,16 +119,11 @@ def encode_picture(
             above, or the format cannot hold a picture of that size.
         MissingExtraError: the format needs an extra that is not installed.
     """
-    return b"".join(encode_in_parts(pixels, suffix, metadata, options, quality=quality))
+    return b"".join(encode_in_parts(pixels, suffix, metadata, options, quality))
 
 
 def encode_in_parts(
-    pixels: NDArray[Any],
-    suffix: str,
-    metadata: Metadata | None = None,
-    options: EncodeOptions | None = None,
-    *,
-    quality: int | None = None,
+    pixels: NDArray[Any], suffix: str, metadata: Metadata | None, options: EncodeOptions | None, quality: int | None
 ) -> Parts:
     """Encode a picture as `encode_picture` does, into parts that together are the file: nothing large is copied."""
     kind = format_of(suffix)
