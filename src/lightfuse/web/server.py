@@ -1,13 +1,15 @@
 """A small static server for the page: its own files and nothing else, with the headers that a browser wants to see."""
 
 import errno
+import re
+import socket
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from lightfuse.errors import LightFuseError
 from lightfuse.web.files import MEDIA_TYPES, STATIC, page_files
@@ -29,6 +31,12 @@ HEADERS: Mapping[str, str] = MappingProxyType(
 )
 """What goes with every answer."""
 
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d*)?", re.ASCII)
+# RFC 9112, section 3: a method, a path or an address, and a version, with one space between them.
+_REQUEST_LINE = re.compile(
+    rf"[!-~]+ (?:https?://(?P<host>{_HOST.pattern}))?(?P<path>[/*][!-~]*)? HTTP/\d\.\d", re.ASCII
+)
+
 
 class PageServer(ThreadingHTTPServer):
     """Serves the page at an address; ``url`` is where. Use it as a context manager, and call ``serve_forever``."""
@@ -46,10 +54,21 @@ class PageServer(ThreadingHTTPServer):
         if "index.html" not in self.files:
             raise LightFuseError(f"the page's files are missing from {str(static)!r}; install LightFuse again")
         self.files[""] = self.files["index.html"]
+        own = socket.gethostname().lower()
+        self._names = {"localhost", host.lower(), own, f"{own}.local"}
         try:
             super().__init__((host, port), _Handler)
         except (OSError, OverflowError) as error:
             raise LightFuseError(_why(error, host, port)) from None
+
+    def is_own_name(self, host: str, address: str) -> bool:
+        """Whether a Host header names this server, reached at `address`.
+
+        A page of another site whose name was made to point here (DNS rebinding) asks under that name.
+        """
+        found = _HOST.fullmatch(host)
+        name = found[1].lower().rstrip(".") if found else ""
+        return name == address or name in self._names
 
     @property
     def url(self) -> str:
@@ -72,9 +91,11 @@ def _why(error: OSError | OverflowError, host: str, port: int) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
+    raw_requestline: bytes
     server_version = "LightFuse"
     sys_version = ""
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"  # So that even the answer to a malformed request has a status and headers.
     timeout = 30  # seconds that a silent connection may hold a thread
 
     def do_GET(self) -> None:
@@ -91,8 +112,31 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         super().end_headers()
 
+    def parse_request(self) -> bool:
+        """Read the request line and headers; answer and return False where they are malformed or not meant for us."""
+        self.requestline = str(self.raw_requestline, "iso-8859-1").rstrip("\r\n")
+        self.request_version, self.command = self.default_request_version, ""
+        line = _REQUEST_LINE.fullmatch(self.requestline)
+        if line is None:
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return False
+        if not super().parse_request():
+            return False
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) > 1 or (not hosts and self.request_version != "HTTP/1.0"):
+            self.send_error(HTTPStatus.BAD_REQUEST, explain="One Host header is needed")
+            return False
+        address = self.connection.getsockname()[0]
+        if not all(self.server.is_own_name(host, address) for host in [*hosts, line["host"]] if host is not None):
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, explain="This server does not have that name")
+            return False
+        self.path = line["path"] or "/"
+        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # Its body is not read, and must not be taken for the next request.
+        return True
+
     def _answer(self, *, with_body: bool) -> None:
-        path = self.server.files.get(unquote(urlsplit(self.path).path).removeprefix("/"))
+        path = self.server.files.get(unquote(self.path.partition("?")[0]).removeprefix("/"))
         if path is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
