@@ -209,6 +209,25 @@ def test_dng_with_missing_strips_is_refused():
     assert "is truncated" in read_error(bytes(data))
 
 
+@pytest.mark.parametrize("kept", [100, 754, 1478])
+def test_dng_whose_compressed_values_are_damaged_is_refused_in_silence(kept, capfd):
+    """LibRaw fills in noise, and says so on standard error alone."""
+    pytest.importorskip("rawpy")
+    plain = dng_bytes(np.linspace(0, 1, 24 * 32).reshape(24, 32))
+    page = tifffile.TiffFile(io.BytesIO(plain)).pages[0]
+    values = bytes(imagecodecs.ljpeg_encode(page.asarray(), bitspersample=16))
+
+    def compressed(strip):
+        data = bytearray(plain[: page.dataoffsets[0]]) + strip
+        for code, layout, value in ((259, "<H", 7), (279, "<I", len(strip))):
+            struct.pack_into(layout, data, page.tags[code].valueoffset, value)
+        return bytes(data)
+
+    np.testing.assert_array_equal(read_picture(compressed(values)).pixels, read_picture(plain).pixels)
+    assert read_error(compressed(values[:kept] + b"\xff" * 2000)).endswith("is damaged or truncated; copy it again")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_truncated_rw2_is_refused():
     pytest.importorskip("rawpy")
     from lightfuse.images.metadata import UnreadableError

@@ -3,11 +3,15 @@
 Every frame of a bracket is developed with the same settings, so that exposures stay as many stops apart as shot.
 """
 
+import os
+import re
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -47,6 +51,9 @@ _RAF_JPEG_AT, _RAF_SENSOR_AT = 84, 100
 _MAX_JPEG = 1 << 26
 _MAX_DIRECTORIES = 16
 _SRGB_CURVE = (2.4, 12.92)
+_DAMAGED = "is damaged or truncated; copy it again"
+_LIBRAW_MESSAGE = re.compile(rb"[^\n]*: (?:Unexpected end of file|data corrupted at \d+)\n")
+_stderr = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +233,7 @@ def develop(stream: BinaryIO, settings: RawSettings, max_pixels: int) -> NDArray
 
         check_size(raw.sizes.width, raw.sizes.height, max_pixels)
         check_complete(stream)
+        _unpack(raw)
         pixels: NDArray[np.uint16] = raw.postprocess(
             user_wb=list(settings.white_balance or _white_balance(raw)),
             output_color=rawpy.ColorSpace.sRGB,
@@ -235,6 +243,34 @@ def develop(stream: BinaryIO, settings: RawSettings, max_pixels: int) -> NDArray
             adjust_maximum_thr=0.0,
         )
         return pixels
+
+
+def _unpack(raw: Any) -> None:
+    """Decode the sensor's values.
+
+    That some are damaged or missing, LibRaw says on standard error alone, and fills them with noise: what arrives
+    there meanwhile is examined, and what others wrote is passed on.
+
+    Raises:
+        UnreadableError: values are damaged or missing.
+    """
+    with _stderr, TemporaryFile() as messages:
+        try:
+            terminal = os.dup(2)
+        except OSError:  # This process has no standard error.
+            raw.unpack()
+            return
+        try:
+            os.dup2(messages.fileno(), 2)
+            raw.unpack()
+        finally:
+            os.dup2(terminal, 2)
+            messages.seek(0)
+            others, damages = _LIBRAW_MESSAGE.subn(b"", messages.read())
+            os.write(terminal, others)
+            os.close(terminal)
+    if damages:
+        raise UnreadableError(_DAMAGED)
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -267,7 +303,7 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
             "develop it to TIFF or JPEG first"
         ) from None
     except rawpy.LibRawError:
-        raise UnreadableError("is damaged or truncated; copy it again") from None
+        raise UnreadableError(_DAMAGED) from None
 
 
 def _white_balance(raw: Any) -> tuple[float, float, float, float]:
