@@ -1,6 +1,6 @@
 // Made by tools.web_build.
 self.LIGHTFUSE = {
-  "version": "620ae05246a8bf26",
+  "version": "48e4663e1f3bd9da",
   "files": [
     "./",
     "engine/align/contrast.js",
