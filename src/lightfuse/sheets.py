@@ -55,11 +55,15 @@ def row_of(cells: Sequence[Cell], width: int, letter: float = _LETTER) -> Pixels
     space = max(cell.picture.shape[0] for cell in cells)
     columns = []
     for cell in cells:
-        picture = _padded(cell.picture, space, width)
         title = _lines(cell.title.split(" "), " ", width, _BRIGHT, letter)
         words = _lines(cell.words, "   ", width, _DIM, letter)
-        columns.append(stack([picture, _strip(6, width), title, words]))
+        columns.append(stack([_padded(cell.picture, space + 6, width), title, words]))
     return side_by_side(columns, gap=_GAP)
+
+
+def rows_of(cells: Sequence[Cell], columns: int, width: int, letter: float = _LETTER) -> list[Pixels]:
+    """Rows of so many cells each, as `row_of` draws them."""
+    return [row_of(cells[first : first + columns], width, letter) for first in range(0, len(cells), columns)]
 
 
 def heading(text: str, width: int, letter: float = 1.4 * _LETTER) -> Pixels:
@@ -67,38 +71,33 @@ def heading(text: str, width: int, letter: float = 1.4 * _LETTER) -> Pixels:
     return _lines(text.split(" "), " ", width, _BRIGHT, letter)
 
 
-def column_width(width: int, columns: int) -> int:
-    """The width of each column when a framed row of so many fills ``width`` pixels."""
-    return (width - (columns + 1) * _GAP) // columns
-
-
 def framed(picture: Pixels) -> Pixels:
     """The picture with a margin on every side."""
-    whole = _strip(picture.shape[0] + 2 * _GAP, picture.shape[1] + 2 * _GAP)
-    whole[_GAP:-_GAP, _GAP:-_GAP] = picture
-    return whole
+    return np.pad(picture, ((_GAP, _GAP), (_GAP, _GAP), (0, 0)), constant_values=_BACKGROUND)
 
 
 def colour_bar(colours: Pixels, low: str, high: str) -> Pixels:
     """Colours (N×3, from lowest to highest) as a bar of N by 14 pixels between the values at its ends."""
-    bar = np.repeat(colours[None], 14, axis=0)
-    parts = [_lines([text], "", 10_000, _DIM, _LETTER) for text in (low, high)]
-    height = max(part.shape[0] for part in parts)
-    return side_by_side([parts[0], _centred(bar, bar.shape[1], height), parts[1]], gap=_GAP)
+    first, last = (_lines([text], "", 10_000, _DIM, _LETTER) for text in (low, high))
+    room = max(first.shape[0], last.shape[0]) - 14
+    bar = np.pad(
+        np.repeat(colours[None], 14, axis=0),
+        ((room // 2, room - room // 2), (0, 0), (0, 0)),
+        constant_values=_BACKGROUND,
+    )
+    return side_by_side([first, bar, last], gap=_GAP)
 
 
 def stack(parts: Sequence[Pixels], gap: int = 0) -> Pixels:
     """Parts below each other, left-aligned, ``gap`` pixels apart."""
     width = max(part.shape[1] for part in parts)
-    spaced = [part for each in parts for part in (_strip(gap, width), each)]
-    return np.vstack([_padded(part, part.shape[0], width) for part in spaced[1:]])
+    return np.vstack([_padded(part, part.shape[0] + gap, width) for part in parts])[: -gap or None]
 
 
 def side_by_side(parts: Sequence[Pixels], gap: int = 0) -> Pixels:
     """Parts side by side, top-aligned, ``gap`` pixels apart."""
     height = max(part.shape[0] for part in parts)
-    spaced = [part for each in parts for part in (_strip(height, gap), each)]
-    return np.hstack([_padded(part, height, part.shape[1]) for part in spaced[1:]])
+    return np.hstack([_padded(part, height, part.shape[1] + gap) for part in parts])[:, : -gap or None]
 
 
 def comparison_sheet(
@@ -115,10 +114,8 @@ def comparison_sheet(
     column, never enlarged, and the sheet is no wider than necessary.
 
     Args:
-        frames: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], of any size each.
-        fused: as the frames.
-        labels: a line for each frame; long ones wrap at spaces.
-        fused_label: the line below the fused picture.
+        frames, fused: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], of any size each.
+        labels, fused_label: a line for each picture; long ones wrap at spaces.
         width: of the sheet in pixels, at most.
 
     Returns:
@@ -129,20 +126,15 @@ def comparison_sheet(
     """
     if not frames or len(labels) != len(frames):
         raise PictureError(f"a comparison needs frames and a label for each; {len(frames)} and {len(labels)} given")
-    pictures, names = [*frames, fused], [*labels, fused_label]
-    columns = 3 if len(pictures) == 3 else math.ceil(math.sqrt(len(pictures)))
-    widest = max(1, column_width(width, columns))
-    shown = [_small(picture, widest) for picture in pictures]
-    column = min(widest, max(_NARROWEST_COLUMN, *(picture.shape[1] for picture in shown)))
+    columns = 3 if len(frames) == 2 else math.ceil(math.sqrt(len(frames) + 1))
+    widest = max(1, (width - (columns + 1) * _GAP) // columns)
+    cells = []
+    for picture, label in zip([*frames, fused], [*labels, fused_label], strict=True):
+        shrunk: Array = shrink(picture, widest, round(_TALLEST * widest))
+        cells.append(Cell(np.ascontiguousarray(to_uint8(shrunk)), label))
+    column = min(widest, max(_NARROWEST_COLUMN, *(cell.picture.shape[1] for cell in cells)))
     letter = _LARGE_LETTER if column >= _WIDE_COLUMN else _LETTER
-    cells = [Cell(picture, name) for picture, name in zip(shown, names, strict=True)]
-    rows = [row_of(cells[first : first + columns], column, letter) for first in range(0, len(cells), columns)]
-    return framed(stack(rows, gap=_ROW_GAP))
-
-
-def _small(picture: Array, width: int) -> Pixels:
-    shrunk: Array = shrink(picture, width, round(_TALLEST * width))
-    return np.ascontiguousarray(to_uint8(shrunk))
+    return framed(stack(rows_of(cells, columns, column, letter), gap=_ROW_GAP))
 
 
 def _lines(words: Sequence[str], between: str, width: int, colour: tuple[int, int, int], letter: float) -> Pixels:
@@ -154,14 +146,14 @@ def _lines(words: Sequence[str], between: str, width: int, colour: tuple[int, in
             lines[-1] = longer
         else:
             lines.append(word)
-    return stack([_line(line, width, colour, letter) for line in lines]) if lines else _strip(0, 1)
+    return stack([_line(line, width, colour, letter) for line in lines]) if lines else np.empty((0, 1, 3), np.uint8)
 
 
 def _line(text: str, width: int, colour: tuple[int, int, int], letter: float) -> Pixels:
     import cv2
 
     across, above, below = _extent(text, letter)
-    line = _strip(round(_LINE_SPACING * (above + below)), min(across + 2, width))
+    line = np.full((round(_LINE_SPACING * (above + below)), min(across + 2, width), 3), _BACKGROUND, np.uint8)
     cv2.putText(line, text, (0, above + 2), cv2.FONT_HERSHEY_SIMPLEX, letter, colour, _stroke(letter), cv2.LINE_AA)
     return line
 
@@ -189,18 +181,6 @@ def drawable(text: str) -> str:
     return text.replace("Δ", "d").replace("°", " deg").encode("ascii", "replace").decode()
 
 
-def _strip(height: int, width: int) -> Pixels:
-    return np.full((height, width, 3), _BACKGROUND, np.uint8)
-
-
 def _padded(part: Pixels, height: int, width: int) -> Pixels:
-    whole = _strip(height, width)
-    whole[: part.shape[0], : part.shape[1]] = part
-    return whole
-
-
-def _centred(part: Pixels, width: int, height: int) -> Pixels:
-    whole = _strip(height, width)
-    top, left = (height - part.shape[0]) // 2, (width - part.shape[1]) // 2
-    whole[top : top + part.shape[0], left : left + part.shape[1]] = part
-    return whole
+    room = ((0, height - part.shape[0]), (0, width - part.shape[1]), (0, 0))
+    return np.pad(part, room, constant_values=_BACKGROUND)

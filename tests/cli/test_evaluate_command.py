@@ -241,7 +241,7 @@ def test_answers_without_a_test_and_nothing_to_do_are_refused(refused, data):
     assert "give --data FOLDER" in refused(data, "evaluate")
     assert "--blind FOLDER" in refused(data, "evaluate", "--answers", data / "with 2" / "1.png")
     sentence = refused(data, "evaluate", "--blind", data / "gone", "--answers", data / "with 2" / "1.png")
-    assert "cannot read the key of the blind test" in sentence
+    assert "cannot read the key of a blind test" in sentence
 
 
 def test_a_folder_in_use_is_not_filled_with_sheets_unless_asked(refused, lightfuse_program, data):

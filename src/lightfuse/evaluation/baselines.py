@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lightfuse.errors import LightFuseError, PictureError
+from lightfuse.images import read_picture, write_picture
 from lightfuse.metrics.pictures import Floats, Picture, as_unit
 
 
@@ -28,11 +29,8 @@ def mertens(exposures: Sequence[Picture]) -> Floats:
 
 def average(exposures: Sequence[Picture]) -> Floats:
     """Fuse by the plain mean of the exposures; pictures and errors as in `mertens`."""
-    pictures = _checked(exposures)
-    total = pictures[0].copy()
-    for picture in pictures[1:]:
-        total += picture
-    return total / np.float32(len(pictures))
+    first, *others = _checked(exposures)
+    return sum(others, start=first) / np.float32(1 + len(others))
 
 
 def enfuse_available() -> bool:
@@ -52,15 +50,14 @@ def enfuse(exposures: Sequence[Picture]) -> Floats:
     with tempfile.TemporaryDirectory(prefix="lightfuse-enfuse-") as folder:
         inputs = [Path(folder, f"exposure-{number}.tif") for number in range(len(pictures))]
         for path, picture in zip(inputs, pictures, strict=True):
-            _write_sixteen_bits(path, picture)
+            write_picture(path, np.floor(picture * np.float32(65535) + np.float32(0.5)).astype(np.uint16))
         fused = Path(folder, "fused.tif")
-        run = subprocess.run(
-            [program, f"--output={fused}", *map(str, inputs)], capture_output=True, text=True, check=False, cwd=folder
-        )
+        command = [program, f"--output={fused}", *map(str, inputs)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
         if run.returncode != 0 or not fused.exists():
             last_line = (run.stderr.strip().splitlines() or ["no message"])[-1]
             raise LightFuseError(f"enfuse failed (exit code {run.returncode}): {last_line}")
-        return _read_unit(fused)
+        return as_unit(read_picture(fused).pixels, "picture from enfuse")
 
 
 def _checked(exposures: Sequence[Picture]) -> list[Floats]:
@@ -71,20 +68,3 @@ def _checked(exposures: Sequence[Picture]) -> list[Floats]:
     if len(sizes) > 1:
         raise PictureError(f"The exposures differ in size ({', '.join(sizes)}): align or resize them first.")
     return pictures
-
-
-def _write_sixteen_bits(path: Path, picture: Floats) -> None:
-    import cv2
-
-    blue_first = np.floor(picture[..., ::-1] * np.float32(65535) + np.float32(0.5)).astype(np.uint16)
-    if not cv2.imwrite(str(path), blue_first):
-        raise LightFuseError(f"{path}: the exposure could not be written for enfuse; is the temporary folder full?")
-
-
-def _read_unit(path: Path) -> Floats:
-    import cv2
-
-    blue_first = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    if blue_first is None:
-        raise LightFuseError(f"{path}: the output of enfuse cannot be read.")
-    return as_unit(blue_first[..., ::-1], "picture from enfuse")

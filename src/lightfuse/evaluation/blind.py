@@ -9,10 +9,12 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any, TypeVar
 
 from lightfuse.errors import DataError
 from lightfuse.evaluation.evaluate import Result, Scene
@@ -29,6 +31,8 @@ VOTES = ("a", "b", "equal")
 
 _QUALITY = 95
 _Z_95 = 1.959964
+
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,12 @@ class BlindTest:
     def add(self, scene: Scene, results: Mapping[str, Result]) -> None:
         """Write a scene's pairs; raises OutputError where the disk refuses."""
         first, *others = results
+        make_folder(self.folder / "pairs")
         for other in others:
             names = [first, other]
             secrets.SystemRandom().shuffle(names)
             pair = BlindPair(secrets.token_hex(6), scene.name, *names)
             self._pairs.append(pair)
-            make_folder(self.folder / "pairs")
             for side, name in zip("ab", names, strict=True):
                 picture = shrink(to_eight_bits(results[name].picture), LONG_SIDE, LONG_SIDE)
                 path = self.folder / "pairs" / f"{pair.id}-{side}.jpg"
@@ -93,11 +97,11 @@ class BlindTest:
         """Write the page, which shows the pairs in random order, and the key; raises OutputError as `add` does."""
         secrets.SystemRandom().shuffle(self._pairs)
         page = resources.files("lightfuse.evaluation").joinpath("blind.html").read_text(encoding="utf-8")
-        make_folder(self.folder)
         page = page.replace('["PAIRS"]', json.dumps([pair.id for pair in self._pairs]))
-        write_atomically(self.folder / "index.html", [page.encode()], overwrite=self._overwrite)
         key = json.dumps({"pairs": [asdict(pair) for pair in self._pairs]}, indent=1)
-        write_atomically(key_path(self.folder), [key.encode()], overwrite=self._overwrite)
+        make_folder(self.folder)
+        for path, text in ((self.folder / "index.html", page), (key_path(self.folder), key)):
+            write_atomically(path, [text.encode()], overwrite=self._overwrite)
 
 
 def key_path(folder: Path) -> Path:
@@ -108,21 +112,36 @@ def key_path(folder: Path) -> Path:
 def count_votes(folder: Path, answers: Sequence[Path]) -> list[Preference]:
     """Count the votes of one or more ``answers.json`` by the key of a blind test, one entry for two methods.
 
-    Raises:
-        DataError: the key or a file of answers cannot be read, or they do not belong together.
+    Raises DataError where the key or a file of answers cannot be read, or they do not belong together.
     """
-    pairs = {pair.id: pair for pair in _read_key(key_path(folder))}
-    votes: dict[tuple[str, str], dict[str, int]] = {}
+
+    def parse_key(text: Any) -> dict[str, BlindPair]:
+        return {fields["id"]: BlindPair(**fields) for fields in text["pairs"]}
+
+    pairs = _read(key_path(folder), parse_key, "the key of a blind test", "make the test again")
     methods = list(dict.fromkeys(name for pair in pairs.values() for name in sorted((pair.a, pair.b))))
+    votes: dict[tuple[str, str], Counter[str]] = {}
+    again = "download it from the page again"
     for path in answers:
-        for identifier, vote in _read_answers(path).items():
+        for identifier, vote in _read(path, lambda text: dict(text["answers"]), "a file of answers", again).items():
+            if vote not in VOTES:
+                raise DataError(f"{str(path)!r} holds answers other than {', '.join(VOTES)}; {again}")
             if identifier not in pairs:
                 raise DataError(f"{str(path)!r} holds answers to another blind test than {str(folder)!r}")
             pair = pairs[identifier]
             first, second = sorted((pair.a, pair.b), key=methods.index)
-            count = votes.setdefault((first, second), {"": 0, first: 0, second: 0})
-            count["" if vote == "equal" else pair.a if vote == "a" else pair.b] += 1
+            preferred = {"a": pair.a, "b": pair.b}.get(vote, "")
+            votes.setdefault((first, second), Counter())[preferred] += 1
     return [Preference(*two, count[two[0]], count[two[1]], count[""]) for two, count in votes.items()]
+
+
+def _read(path: Path, parse: Callable[[Any], Parsed], what: str, remedy: str) -> Parsed:
+    try:
+        return parse(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise DataError(f"cannot read {what}, {str(path)!r}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{str(path)!r} is not {what}; {remedy}") from None
 
 
 def preference_table(preferences: Sequence[Preference]) -> str:
@@ -133,24 +152,3 @@ def preference_table(preferences: Sequence[Preference]) -> str:
         rate = f"{one.rate:.0%} ({low:.0%} to {high:.0%})"
         rows.append([one.method, one.other, str(one.wins), str(one.losses), str(one.ties), rate])
     return markdown_table(["method", "compared with", "preferred", "other preferred", "equal", "rate (95 %)"], rows)
-
-
-def _read_key(path: Path) -> list[BlindPair]:
-    try:
-        return [BlindPair(**fields) for fields in json.loads(path.read_text(encoding="utf-8"))["pairs"]]
-    except OSError as error:
-        raise DataError(f"cannot read the key of the blind test, {str(path)!r}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{str(path)!r} is not the key of a blind test; make the test again") from None
-
-
-def _read_answers(path: Path) -> dict[str, str]:
-    try:
-        answers = dict(json.loads(path.read_text(encoding="utf-8"))["answers"])
-    except OSError as error:
-        raise DataError(f"cannot read the answers {str(path)!r}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"{str(path)!r} is not a file of answers; download it from the page again") from None
-    if not set(answers.values()) <= set(VOTES):
-        raise DataError(f"{str(path)!r} holds answers other than {', '.join(VOTES)}; download it from the page again")
-    return answers

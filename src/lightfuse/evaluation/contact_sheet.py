@@ -12,17 +12,16 @@ from lightfuse.evaluation.evaluate import Result, Scene
 from lightfuse.images import write_picture
 from lightfuse.metrics.colour import delta_e_2000, rgb_to_lab
 from lightfuse.metrics.pictures import Picture, to_eight_bits
-from lightfuse.sheets import Cell, Pixels, colour_bar, framed, heading, row_of, shrink, stack
+from lightfuse.sheets import Cell, Pixels, colour_bar, framed, heading, row_of, rows_of, shrink, stack
 from lightfuse.system import make_folder
 
 LARGEST_ERROR = 25.0
 """ΔE2000 from which on an error map is at its brightest."""
 
-_CELL = 480  # pixels a picture may be wide and high on a scene's sheet
-_NARROWEST_COLUMN = 380  # so that captions of portrait pictures have room
-_MOST_COLUMNS = 4
-_INDEX_CELL = 200
+# Pixels that pictures may be wide and high on a scene's sheet and in the index, and the least width of a column.
+_CELL, _INDEX_CELL, _NARROWEST_COLUMN = 480, 200, 380
 _INDEX_LETTER = 0.4
+_MOST_COLUMNS = 4
 _MAIN_MEASURES = ("PSNR", "MEF-SSIM")
 _SCENES_A_PAGE = 60
 _QUALITY = 92
@@ -37,11 +36,7 @@ class ContactSheets:
         self._rows: dict[str, Pixels] = {}
 
     def add(self, scene: Scene, results: Mapping[str, Result]) -> None:
-        """Write a scene's sheet, and keep a row of small pictures for the index.
-
-        Raises:
-            OutputError: the file exists and must not be overwritten, or the disk refuses.
-        """
+        """Write a scene's sheet and keep its row of the index; raises OutputError where the file cannot be written."""
         self._write(self.folder / "scenes" / f"{scene.name}.jpg", sheet(scene, results))
         self._rows[scene.name] = index_row(scene, results)
 
@@ -68,11 +63,10 @@ def sheet(scene: Scene, results: Mapping[str, Result]) -> Pixels:
     inputs = _inputs(scene, _CELL)
     methods = [_with_error(name, result, scene) for name, result in results.items()]
     width = max(_NARROWEST_COLUMN, inputs[0].picture.shape[1])
-    columns = max(len(inputs), _even_columns(len(methods)))
-    rows = [inputs, *(methods[first : first + columns] for first in range(0, len(methods), columns))]
-    height, full_width, _ = scene.under.shape
-    head = f"{scene.name}: {len(scene.exposures)} exposures of {full_width}×{height} pixels"
-    parts = [heading(head, columns * width), *(row_of(row, width) for row in rows)]
+    fewest_rows = max(1, math.ceil(len(methods) / _MOST_COLUMNS))
+    columns = max(len(inputs), math.ceil(len(methods) / fewest_rows))
+    head = f"{scene.name}: {len(scene.exposures)} exposures of {scene.under.shape[1]}×{scene.under.shape[0]} pixels"
+    parts = [heading(head, columns * width), row_of(inputs, width), *rows_of(methods, columns, width)]
     if scene.reference is not None:
         colours = _error_colours(np.linspace(0, 1, 256)[None])[0]
         parts.append(colour_bar(colours, "error maps: ΔE2000 of 0", f"{LARGEST_ERROR:g} or more"))
@@ -112,12 +106,6 @@ def _with_error(name: str, result: Result, scene: Scene) -> Cell:
     if scene.reference is not None:
         picture = stack([picture, error_map(picture, _small(scene.reference, _CELL))], gap=6)
     return Cell(picture, name, tuple(figure(*score) for score in result.scores.items()))
-
-
-def _even_columns(cells: int) -> int:
-    """Columns, at most `_MOST_COLUMNS`, that leave the fewest empty places in the last row."""
-    rows = math.ceil(cells / _MOST_COLUMNS)
-    return math.ceil(cells / max(1, rows))
 
 
 def _small(picture: Picture, side: int) -> Pixels:

@@ -1,8 +1,10 @@
 """Measure ways of fusing on a folder of brackets: read each scene, fuse it by every method, fill a table of scores."""
 
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse import metrics
 from lightfuse.brackets.bracket import brightness, darkest_first
 from lightfuse.brackets.files import BracketFolder, find_brackets
 from lightfuse.brackets.selection import fuse_selection, select_exposures
@@ -18,59 +21,39 @@ from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, me
 from lightfuse.evaluation.tables import ScoreTable, markdown_table
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
-from lightfuse.metrics.colour import (
-    chroma_ratio,
-    chroma_ratio_to_inputs,
-    hue_error,
-    hue_error_to_inputs,
-    mean_delta_e,
-)
-from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.pictures import Floats, Picture, as_unit, to_eight_bits
-from lightfuse.metrics.psnr_ssim import psnr, psnr_after_gain_and_gamma, ssim
-from lightfuse.metrics.tone import (
-    LARGEST_CHROMA_RATIO,
-    border_change,
-    clipped_though_held,
-    highlight_separation,
-    luma_above_inputs,
-)
 from lightfuse.sheets import shrink
 
 BORDER_LONG_SIDE = 360
 """Pixels that exposures are shrunk to before `border_change`, which fuses pictures of up to 25 times the area."""
 
-
-def _higher(score: float) -> float:
-    return -score
-
-
-def _lower(score: float) -> float:
-    return score
+LARGEST_CHROMA_RATIO = 1.4
+"""A scene whose chroma is more than this times that of its better exposed input has too much colour."""
 
 
-def _near_one(score: float) -> float:
+def _far_from_one(score: float) -> float:
     return abs(math.log(score)) if score > 0 else math.inf
 
 
+_low, _high = operator.neg, operator.pos
 MEASURES: Mapping[str, Callable[[float], float]] = MappingProxyType(
     {
-        "PSNR": _higher,
-        "SSIM": _higher,
-        "PSNR fitted": _higher,
-        "ΔE": _lower,
-        "hue°": _lower,
-        "chroma": _near_one,
-        "hue° to inputs": _lower,
-        "chroma to inputs": _near_one,
-        "MEF-SSIM": _higher,
-        "MEF-SSIM to bracket": _higher,
-        "luma above inputs": _lower,
-        "highlight spread": _higher,
-        "highlight L*": _lower,
-        "highlight contrast": _near_one,
-        "clipped though held %": _lower,
-        "border change": _lower,
+        "PSNR": _low,
+        "SSIM": _low,
+        "PSNR fitted": _low,
+        "ΔE": _high,
+        "hue°": _high,
+        "chroma": _far_from_one,
+        "hue° to inputs": _high,
+        "chroma to inputs": _far_from_one,
+        "MEF-SSIM": _low,
+        "MEF-SSIM to bracket": _low,
+        "luma above inputs": _high,
+        "highlight spread": _low,
+        "highlight L*": _high,
+        "highlight contrast": _far_from_one,
+        "clipped though held %": _high,
+        "border change": _high,
     }
 )
 """Every measure, in the order of the table's columns, with how bad a score of it is: the larger the worse."""
@@ -78,18 +61,17 @@ MEASURES: Mapping[str, Callable[[float], float]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Protocol:
-    """How pictures are treated before and after fusing, and what is measured.
-
-    Attributes:
-        size: (width, height) everything is resized to, bilinear; None keeps the size.
-        normalise: stretch inputs and reference to [0, 1] by their own extremes, and do not round results: how the
-            paper's code measured. Otherwise nothing is stretched and results are rounded to 8 bits.
-        whole_bracket: measure MEF-SSIM against all exposures too, where there are more than two.
-    """
+    """How pictures are treated before and after fusing, and what is measured."""
 
     size: tuple[int, int] | None = None
+    """(width, height) everything is resized to, bilinear; None keeps the size."""
+
     normalise: bool = False
+    """Stretch inputs and reference to [0, 1] by their own extremes, and do not round results to 8 bits: how the paper's
+    code measured."""
+
     whole_bracket: bool = False
+    """Measure MEF-SSIM against all exposures too, where there are more than two."""
 
 
 DEFAULT_PROTOCOL = Protocol()
@@ -117,12 +99,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Method:
-    """One way of fusing a scene into RGB float32 in [0, 1].
-
-    Attributes:
-        fuse: takes exposures from dark to bright.
-        whole_bracket: it is given every exposure; otherwise the darkest and the brightest.
-    """
+    """A way of fusing exposures, from dark to bright, into RGB float32 in [0, 1]: the extreme pair, or all of them."""
 
     fuse: Callable[[Sequence[Floats]], Floats]
     whole_bracket: bool = False
@@ -159,12 +136,9 @@ def evaluate(
     progress: Callable[[str], None] = lambda _: None,
     watchers: Sequence[Watcher] = (),
 ) -> tuple[ScoreTable, list[str]]:
-    """Score every method on every bracket below ``data``; returns the table and what was skipped, with reasons.
+    """Score every method on every bracket below ``data`` by `measure`; returns the table and what was skipped and why.
 
-    The scores are those of `measure`. ``progress`` is called with the name of each bracket before it is read.
-
-    Raises:
-        DataError: no bracket there can be measured.
+    ``progress`` is called with the name of each bracket before it is read. Raises DataError where none can be measured.
     """
     table, skipped = ScoreTable(MEASURES), []
     for bracket in find_brackets(data):
@@ -187,37 +161,33 @@ def evaluate(
 def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
     """Fuse a scene and take every measure it allows, by the names in `MEASURES`.
 
-    With a reference: PSNR (dB), SSIM, PSNR after the best gain and gamma (dB), ΔE2000, hue error (degrees) and chroma
-    ratio against it. Always: hue error and chroma ratio against the better exposed input, MEF-SSIM against the pair
-    (against the whole bracket where the protocol asks for it), and the measures of `lightfuse.metrics.tone`: luma above
-    the inputs (levels), spread, mean (L*) and local contrast of the highlights that only under holds, pixels clipped
-    though an exposure holds them (%), and by how much a black border changes the picture inside it (levels).
-
-    Raises:
-        PictureError: the scene cannot be fused or is too small to be measured.
+    The first six are against the reference, "to inputs" is against the better exposed input, MEF-SSIM against the pair
+    (and the bracket where the protocol asks for it); the others are those of `lightfuse.metrics.tone`. PSNR is in dB,
+    hue in degrees, luma and border in levels of 8 bits, clipped pixels in percent.
+    Raises PictureError where the scene cannot be fused or is too small to be measured.
     """
     picture = _rounded(method(scene), protocol)
-    under, over, scores = scene.under, scene.over, dict[str, float]()
-    if scene.reference is not None:
-        scores["PSNR"] = psnr(picture, scene.reference)
-        scores["SSIM"] = ssim(picture, scene.reference)
-        scores["PSNR fitted"] = psnr_after_gain_and_gamma(picture, scene.reference)
-        scores["ΔE"] = mean_delta_e(picture, scene.reference)
-        scores["hue°"] = hue_error(picture, scene.reference)
-        scores["chroma"] = chroma_ratio(picture, scene.reference)
-    scores["hue° to inputs"] = hue_error_to_inputs(picture, under, over)
-    scores["chroma to inputs"] = chroma_ratio_to_inputs(picture, under, over)
-    scores["MEF-SSIM"] = mef_ssim(picture, [under, over])
+    under, over, reference, scores = scene.under, scene.over, scene.reference, dict[str, float]()
+    if reference is not None:
+        scores["PSNR"] = metrics.psnr(picture, reference)
+        scores["SSIM"] = metrics.ssim(picture, reference)
+        scores["PSNR fitted"] = metrics.psnr_after_gain_and_gamma(picture, reference)
+        scores["ΔE"] = metrics.mean_delta_e(picture, reference)
+        scores["hue°"] = metrics.hue_error(picture, reference)
+        scores["chroma"] = metrics.chroma_ratio(picture, reference)
+    scores["hue° to inputs"] = metrics.hue_error_to_inputs(picture, under, over)
+    scores["chroma to inputs"] = metrics.chroma_ratio_to_inputs(picture, under, over)
+    scores["MEF-SSIM"] = metrics.mef_ssim(picture, [under, over])
     if protocol.whole_bracket and len(scene.exposures) > 2:
-        scores["MEF-SSIM to bracket"] = mef_ssim(picture, scene.exposures)
-    scores["luma above inputs"] = luma_above_inputs(picture, under, over)
-    highlights = highlight_separation(picture, under, over)
+        scores["MEF-SSIM to bracket"] = metrics.mef_ssim(picture, scene.exposures)
+    scores["luma above inputs"] = metrics.luma_above_inputs(picture, under, over)
+    highlights = metrics.highlight_separation(picture, under, over)
     scores["highlight spread"] = highlights.spread
     scores["highlight L*"] = highlights.mean
     scores["highlight contrast"] = highlights.local_contrast
-    scores["clipped though held %"] = clipped_though_held(picture, scene.exposures)
+    scores["clipped though held %"] = metrics.clipped_though_held(picture, scene.exposures)
     small = [shrink(exposure, BORDER_LONG_SIDE, BORDER_LONG_SIDE) for exposure in method.inputs(scene)]
-    scores["border change"] = border_change(lambda exposures: _rounded(method.fuse(exposures), protocol), small)
+    scores["border change"] = metrics.border_change(lambda some: _rounded(method.fuse(some), protocol), small)
     return Result(picture, scores)
 
 
@@ -234,40 +204,34 @@ def report(table: ScoreTable) -> str:
 def read_scene(bracket: BracketFolder, protocol: Protocol = DEFAULT_PROTOCOL) -> Scene:
     """Read a bracket's exposures and reference and treat them as the protocol says.
 
-    Raises:
-        DataError: there are fewer than two exposures, or pictures of different size that no protocol makes equal.
-        PictureError: a picture cannot be read.
+    Raises DataError for fewer than two exposures or for sizes that the protocol does not make equal, PictureError for
+    a picture that cannot be read.
     """
     if len(bracket.exposures) < 2:
         raise DataError(f"it has {len(bracket.exposures)} exposure(s); a bracket needs at least two")
     exposures = [read_picture(path).pixels for path in bracket.exposures]
-    reference = None if bracket.reference is None else read_picture(bracket.reference).pixels
-    shapes = {picture.shape for picture in (*exposures, reference) if picture is not None}
-    if protocol.size is None and len(shapes) > 1:
+    references = [read_picture(path).pixels for path in (bracket.reference,) if path is not None]
+    if protocol.size is None and len({picture.shape for picture in exposures + references}) > 1:
         raise DataError("its pictures differ in size")
     ordered = [exposures[i] for i in darkest_first([brightness(picture) for picture in exposures])]
-    return Scene(
-        bracket.name,
-        tuple(_treated(picture, protocol) for picture in ordered),
-        None if reference is None else _treated(reference, protocol),
-    )
+    treated = [_treated(picture, protocol) for picture in (*ordered, *references)]
+    return Scene(bracket.name, tuple(treated[: len(ordered)]), treated[-1] if references else None)
 
 
 def model_methods(fusers: Mapping[str, Fuser], *, whole_bracket: bool) -> dict[str, Method]:
     """Models on the pair and, where whole brackets are measured, on these too (see `lightfuse.brackets.selection`)."""
-
-    def on_pair(fuser: Fuser) -> Method:
-        return Method(lambda pair: as_unit(fuser(*pair)))
-
-    def on_bracket(fuser: Fuser) -> Method:
-        return Method(
-            lambda exposures: as_unit(fuse_selection(select_exposures(exposures, fuser), exposures, fuser)), True
-        )
-
-    methods = {name: on_pair(fuser) for name, fuser in fusers.items()}
+    methods = {name: Method(partial(_fuse_pair, fuser)) for name, fuser in fusers.items()}
     if whole_bracket:
-        methods |= {f"{name}, whole bracket": on_bracket(fuser) for name, fuser in fusers.items()}
+        methods |= {f"{name}, whole bracket": Method(partial(_fuse_all, fuser), True) for name, fuser in fusers.items()}
     return methods
+
+
+def _fuse_pair(fuser: Fuser, pair: Sequence[Floats]) -> Floats:
+    return as_unit(fuser(*pair))
+
+
+def _fuse_all(fuser: Fuser, exposures: Sequence[Floats]) -> Floats:
+    return as_unit(fuse_selection(select_exposures(exposures, fuser), exposures, fuser))
 
 
 def baseline_methods() -> dict[str, Method]:
@@ -275,8 +239,7 @@ def baseline_methods() -> dict[str, Method]:
     methods = {"average": Method(average), "OpenCV Mertens": Method(mertens)}
     if enfuse_available():
         methods["enfuse"] = Method(enfuse)
-    methods["OpenCV Mertens, whole bracket"] = Method(mertens, whole_bracket=True)
-    return methods
+    return methods | {"OpenCV Mertens, whole bracket": Method(mertens, whole_bracket=True)}
 
 
 def _rounded(fused: Floats, protocol: Protocol) -> Picture:
@@ -289,7 +252,5 @@ def _treated(picture: NDArray[Any], protocol: Protocol) -> Floats:
     if protocol.size is not None and picture.shape[1::-1] != protocol.size:
         picture = cv2.resize(picture, protocol.size, interpolation=cv2.INTER_LINEAR)
     unit = as_unit(picture)
-    if not protocol.normalise:
-        return unit
     low, high = unit.min(), unit.max()
-    return (unit - low) / (high - low) if high > low else unit
+    return (unit - low) / (high - low) if protocol.normalise and high > low else unit

@@ -1,4 +1,4 @@
-"""A table of scores: scenes × methods × measures, with means and their uncertainty."""
+"""A table of scores: scenes × methods × measures, with means, their uncertainty, and the worst scenes."""
 
 import csv
 import io
@@ -8,23 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Two-sided 95 % points of Student's t for 1 to 10 degrees of freedom.
-_T_95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
-_NORMAL_95 = 1.959964
-
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over scenes with its 95 % confidence interval (Student's t over scenes)."""
+    """A mean over scenes with its 95 % confidence interval, value ± half_width (Student's t).
+
+    The mean of no score is NaN; the half-width is NaN with fewer than two scores, or where one is infinite.
+    """
 
     value: float
-    """The mean; NaN where there is no score, infinite where a score is."""
-
     half_width: float
-    """The interval is value ± half_width; NaN with fewer than two scores, or where one is infinite."""
-
     scenes: int
-    """How many scenes the mean is over."""
 
     def __str__(self) -> str:
         return _number(self.value) if math.isnan(self.half_width) else f"{_number(self.value)} ± {self.half_width:.2g}"
@@ -33,15 +27,13 @@ class Mean:
 class ScoreTable:
     """Scores of methods on scenes. Methods and scenes keep the order in which they were first added.
 
-    Args:
-        badness: by measure, a function of a score that is the larger the worse it is. Measures are in its order, then
-            in that in which they were first added; those it lacks have no worst scene.
+    ``badness`` has by measure a function of a score that is the larger the worse it is. Measures are in its order, then
+    in that in which they were added; those it lacks have no worst scene.
     """
 
     def __init__(self, badness: Mapping[str, Callable[[float], float]] | None = None) -> None:
         self._badness = dict(badness or {})
         self._rows: dict[tuple[str, str], dict[str, float]] = {}
-        self._measures: dict[str, None] = {}
 
     @property
     def methods(self) -> list[str]:
@@ -51,18 +43,21 @@ class ScoreTable:
     @property
     def measures(self) -> list[str]:
         """Names of the measures that were entered."""
-        return [name for name in self._badness if name in self._measures] + [
-            name for name in self._measures if name not in self._badness
-        ]
+        entered = dict.fromkeys(name for row in self._rows.values() for name in row)
+        return [name for name in self._badness if name in entered] + [n for n in entered if n not in self._badness]
 
     def add(self, scene: str, method: str, scores: Mapping[str, float]) -> None:
         """Enter a method's scores on a scene, by measure; a measure entered before for both is replaced."""
         self._rows.setdefault((scene, method), {}).update({name: float(score) for name, score in scores.items()})
-        self._measures.update(dict.fromkeys(scores))
 
     def mean(self, method: str, measure: str) -> Mean:
         """Return the mean of a measure over the scenes on which the method has it; NaN scores are left out."""
-        return _mean(list(self._scores(method, measure).values()))
+        scores = list(self._scores(method, measure).values())
+        if len(scores) < 2 or not all(map(math.isfinite, scores)):
+            return Mean(sum(scores) / len(scores) if scores else math.nan, math.nan, len(scores))
+        value = math.fsum(scores) / len(scores)
+        standard_error = float(np.std(scores, ddof=1)) / math.sqrt(len(scores))
+        return Mean(value, _t_95(len(scores) - 1) * standard_error, len(scores))
 
     def worst(self, method: str, measure: str) -> tuple[str, float] | None:
         """Return the scene with a method's worst score, and the score; None without a score or a badness."""
@@ -91,15 +86,18 @@ class ScoreTable:
 
     def to_markdown(self) -> str:
         """Return a Markdown table: a row per scene and method, then means and, where badness is known, worst scores."""
+
+        def worst_cell(method: str, measure: str) -> str:
+            worst = self.worst(method, measure)
+            return "–" if worst is None else f"{_number(worst[1])} ({worst[0]})"
+
         rows = [
             [scene, method, *(_number(row.get(measure, math.nan)) for measure in self.measures)]
             for (scene, method), row in self._rows.items()
         ]
-        cells: dict[str, Callable[[str, str], str]] = {"mean": lambda method, measure: str(self.mean(method, measure))}
+        rows += [["**mean**", method, *(str(self.mean(method, m)) for m in self.measures)] for method in self.methods]
         if self._badness:
-            cells["worst"] = self._worst_cell
-        for name, cell in cells.items():
-            rows += [[f"**{name}**", method, *(cell(method, m) for m in self.measures)] for method in self.methods]
+            rows += [["**worst**", method, *(worst_cell(method, m) for m in self.measures)] for method in self.methods]
         return markdown_table(["scene", "method", *self.measures], rows)
 
     def to_csv(self) -> str:
@@ -116,30 +114,13 @@ class ScoreTable:
         found = {scene: row.get(measure, math.nan) for (scene, name), row in self._rows.items() if name == method}
         return {scene: score for scene, score in found.items() if not math.isnan(score)}
 
-    def _worst_cell(self, method: str, measure: str) -> str:
-        worst = self.worst(method, measure)
-        return "–" if worst is None else f"{_number(worst[1])} ({worst[0]})"
-
-
-def _mean(scores: list[float]) -> Mean:
-    if not scores:
-        return Mean(math.nan, math.nan, 0)
-    value = math.fsum(scores) / len(scores) if all(map(math.isfinite, scores)) else float(np.mean(scores))
-    if len(scores) < 2 or not math.isfinite(value):
-        return Mean(value, math.nan, len(scores))
-    standard_error = float(np.std(scores, ddof=1)) / math.sqrt(len(scores))
-    return Mean(value, _t_95(len(scores) - 1) * standard_error, len(scores))
-
 
 def _t_95(degrees: int) -> float:
-    """Two-sided 95 % point of Student's t: tabled, then Abramowitz and Stegun, 26.7.5 (four digits or better)."""
-    if degrees <= len(_T_95):
-        return _T_95[degrees - 1]
-    z = _NORMAL_95
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / degrees + second / degrees**2 + third / degrees**3
+    """Two-sided 95 % point of Student's t: with t = √n·tan θ its density is that of cos(θ)^(n−1) on (−π/2, π/2)."""
+    angle = np.linspace(0, math.pi / 2, 20_001)
+    density = np.cos(angle) ** (degrees - 1)
+    area = np.cumsum(density) - (density + density[0]) / 2  # by the trapezoidal rule
+    return math.sqrt(degrees) * math.tan(np.interp(0.95 * area[-1], area, angle))
 
 
 def _number(score: float) -> str:

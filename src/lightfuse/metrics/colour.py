@@ -47,21 +47,17 @@ def delta_e_2000(first: Lab, second: Lab) -> NDArray[np.float64]:
     Sharma, Wu, Dalal, "The CIEDE2000 Color-Difference Formula: Implementation Notes, Supplementary Test Data, and
     Mathematical Observations", Color Research & Application 30(1), 2005, eqs. 2 to 22.
     """
-    lightness_1, a_1, b_1 = np.moveaxis(np.asarray(first, dtype=np.float64), -1, 0)
-    lightness_2, a_2, b_2 = np.moveaxis(np.asarray(second, dtype=np.float64), -1, 0)
-
-    mean_chroma_7 = ((np.hypot(a_1, b_1) + np.hypot(a_2, b_2)) / 2) ** 7
+    labs = [np.array(lab, dtype=np.float64) for lab in (first, second)]
+    mean_chroma_7 = ((_chroma(labs[0]) + _chroma(labs[1])) / 2) ** 7
     grey_boost = 1.5 - 0.5 * np.sqrt(mean_chroma_7 / (mean_chroma_7 + 25.0**7))
-    chroma_1, hue_1 = np.hypot(grey_boost * a_1, b_1), _hue_of(grey_boost * a_1, b_1)
-    chroma_2, hue_2 = np.hypot(grey_boost * a_2, b_2), _hue_of(grey_boost * a_2, b_2)
+    for lab in labs:
+        lab[..., 1] *= grey_boost
+    (chroma_1, chroma_2), (hue_1, hue_2) = map(_chroma, labs), map(_hue, labs)
 
     either_grey = chroma_1 * chroma_2 == 0
     turn = np.where(either_grey, 0.0, _shorter_turn(hue_1, hue_2))
-    lightness_change = lightness_2 - lightness_1
-    chroma_change = chroma_2 - chroma_1
     hue_change = 2 * np.sqrt(chroma_1 * chroma_2) * np.sin(turn / 2)
-
-    lightness = (lightness_1 + lightness_2) / 2
+    lightness = (labs[0][..., 0] + labs[1][..., 0]) / 2
     chroma = (chroma_1 + chroma_2) / 2
     # Half-way along the shorter arc; beside a grey, whose hue is 0 here, the sum is the other colour's hue.
     hue = np.where(either_grey, hue_1 + hue_2, hue_1 + turn / 2)
@@ -76,11 +72,12 @@ def delta_e_2000(first: Lab, second: Lab) -> NDArray[np.float64]:
     lightness_scale = 1 + 0.015 * (lightness - 50) ** 2 / np.sqrt(20 + (lightness - 50) ** 2)
     chroma_scale = 1 + 0.045 * chroma
     hue_scale = 1 + 0.015 * chroma * hue_weight
-    blue_turn = math.radians(60) * np.exp(-((np.degrees(_wrapped(hue - math.radians(275))) / 25) ** 2))
+    from_blue = (hue - math.radians(275) + math.pi) % (2 * math.pi) - math.pi
+    blue_turn = math.radians(60) * np.exp(-((np.degrees(from_blue) / 25) ** 2))
     rotation = -2 * np.sqrt(chroma**7 / (chroma**7 + 25.0**7)) * np.sin(blue_turn)
 
-    lightness_term = lightness_change / lightness_scale
-    chroma_term = chroma_change / chroma_scale
+    lightness_term = (labs[1][..., 0] - labs[0][..., 0]) / lightness_scale
+    chroma_term = (chroma_2 - chroma_1) / chroma_scale
     hue_term = hue_change / hue_scale
     squared = lightness_term**2 + chroma_term**2 + hue_term**2 + rotation * chroma_term * hue_term
     difference: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0))
@@ -105,13 +102,17 @@ def hue_error(result: Picture, reference: Picture) -> float:
     Coloured is a reference chroma above 5; every such pixel weighs the same. NaN where no pixel is. Both are RGB,
     H×W×3, uint8, uint16 or float in [0, 1], of one size. Raises PictureError for anything else.
     """
-    return _hue_error(*as_unit_pair(result, reference))
+    total, pixels = 0.0, 0
+    for result_lab, reference_lab in _lab_strips(*as_unit_pair(result, reference)):
+        coloured = _chroma(reference_lab) > COLOURED_CHROMA
+        angles = np.abs(_shorter_turn(_hue(reference_lab[coloured]), _hue(result_lab[coloured])))
+        total, pixels = total + float(angles.sum()), pixels + angles.size
+    return math.degrees(total / pixels) if pixels else math.nan
 
 
 def hue_error_to_inputs(result: Picture, under: Picture, over: Picture) -> float:
     """Return `hue_error` against the better exposed of the two inputs at each pixel; otherwise as there."""
-    fused = as_unit(result, "result")
-    return _hue_error(fused, _better_exposed(fused, under, over))
+    return hue_error(result, _better_exposed(result, under, over))
 
 
 def chroma_ratio(result: Picture, reference: Picture) -> float:
@@ -120,40 +121,27 @@ def chroma_ratio(result: Picture, reference: Picture) -> float:
     NaN where the reference is wholly grey. Both are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one size. Raises
     PictureError for anything else.
     """
-    return _chroma_ratio(*as_unit_pair(result, reference))
+    ours, theirs, values = 0.0, 0.0, 0
+    for result_lab, reference_lab in _lab_strips(*as_unit_pair(result, reference)):
+        ours += float(_chroma(result_lab).sum())
+        theirs += float(_chroma(reference_lab).sum())
+        values += reference_lab.size
+    # A grey reference still has chroma of some 1e-14 a pixel, from rounding.
+    return ours / theirs if theirs > 1e-6 * values else math.nan
 
 
 def chroma_ratio_to_inputs(result: Picture, under: Picture, over: Picture) -> float:
     """Return `chroma_ratio` against the better exposed of the two inputs at each pixel; otherwise as there."""
-    fused = as_unit(result, "result")
-    return _chroma_ratio(fused, _better_exposed(fused, under, over))
+    return chroma_ratio(result, _better_exposed(result, under, over))
 
 
-def _better_exposed(fused: Floats, under: Picture, over: Picture) -> Floats:
+def _better_exposed(result: Picture, under: Picture, over: Picture) -> Floats:
     """At each pixel the input whose luma is nearer to 0.5 (of two as near, under)."""
     dark, bright = as_unit(under, "under"), as_unit(over, "over")
-    require_same_size(fused, dark, "result", "under")
-    require_same_size(fused, bright, "result", "over")
+    for picture, name in ((dark, "under"), (bright, "over")):
+        require_same_size(as_unit(result, "result"), picture, "result", name)
     dark_is_better = np.abs(luma(dark) - 0.5) <= np.abs(luma(bright) - 0.5)
     return np.where(dark_is_better[..., None], dark, bright)
-
-
-def _hue_error(result: Floats, reference: Floats) -> float:
-    total, pixels = 0.0, 0
-    for result_lab, reference_lab in _lab_strips(result, reference):
-        coloured = _chroma(reference_lab) > COLOURED_CHROMA
-        angles = np.abs(_shorter_turn(_hue(reference_lab[coloured]), _hue(result_lab[coloured])))
-        total, pixels = total + float(angles.sum()), pixels + angles.size
-    return math.degrees(total / pixels) if pixels else math.nan
-
-
-def _chroma_ratio(result: Floats, reference: Floats) -> float:
-    ours, theirs = 0.0, 0.0
-    for result_lab, reference_lab in _lab_strips(result, reference):
-        ours += float(_chroma(result_lab).sum())
-        theirs += float(_chroma(reference_lab).sum())
-    # A grey reference still has chroma of some 1e-14 a pixel, from rounding.
-    return ours / theirs if theirs > 1e-6 * reference.size else math.nan
 
 
 def _lab_strips(first: Floats, second: Floats) -> Iterator[tuple[Lab, Lab]]:
@@ -176,12 +164,8 @@ def _chroma(lab: Lab) -> NDArray[np.float64]:
 
 
 def _hue(lab: Lab) -> NDArray[np.float64]:
-    return _hue_of(lab[..., 1], lab[..., 2])
-
-
-def _hue_of(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Hue angle in radians, 0 to 2π; 0 for greys."""
-    hue: NDArray[np.float64] = np.arctan2(b, a) % (2 * math.pi)
+    hue: NDArray[np.float64] = np.arctan2(lab[..., 2], lab[..., 1]) % (2 * math.pi)
     return hue
 
 
@@ -193,8 +177,3 @@ def _shorter_turn(start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArr
     turn = end - start
     across = np.abs(turn) > math.pi + _OPPOSITE_SLACK
     return np.where(across, turn - np.copysign(2 * math.pi, turn), turn)
-
-
-def _wrapped(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bring an angle in radians into [−π, π)."""
-    return (angle + math.pi) % (2 * math.pi) - math.pi

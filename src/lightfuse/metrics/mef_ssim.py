@@ -13,6 +13,7 @@ from the exposures' local covariances, which are a handful of box and Gaussian f
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,9 @@ from numpy.typing import NDArray
 from lightfuse.colorspace import luma
 from lightfuse.errors import PictureError
 from lightfuse.metrics.pictures import Picture, as_unit, require_same_size
+from lightfuse.metrics.psnr_ssim import WINDOW, WINDOW_SIGMA, gaussian_mean
 
 Plane = NDArray[np.float64]
-
-WINDOW = 11
-"""Side of a patch, in pixels."""
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
 """Exponents of the scales, finest first, before they are divided by their sum: the first three of MS-SSIM's."""
@@ -33,7 +32,6 @@ SMALLEST_SIDE = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)
 """Sides of pictures it is defined for, in pixels: a patch must fit at the coarsest scale."""
 
 _PATCH_PIXELS = WINDOW * WINDOW
-_WINDOW_SIGMA = 1.5
 _STABILITY = (0.03 * 255) ** 2  # SSIM's C2 for K2 = 0.03, on levels 0 to 255
 _CONTRAST_FLOOR = 0.001  # in levels; keeps the structure of a flat patch defined
 _LARGEST_EXPONENT = 10.0  # beyond it the weighting is as good as a maximum
@@ -48,13 +46,7 @@ def mef_ssim(result: Picture, exposures: Sequence[Picture]) -> float:
     size and at least 44×44. A scale whose score is negative counts as 0. Raises PictureError for anything else.
     """
     sources = _source_levels(exposures)
-    fused = _fused_levels(result, sources)
-    scores = []
-    for scale in range(len(SCALE_WEIGHTS)):
-        if scale > 0:
-            fused, sources = _halve(fused), [_halve(source) for source in sources]
-        scores.append(_mean_quality(fused, _strips(sources)))
-    return _combined(scores)
+    return _score(result, sources[0], _scales(sources))
 
 
 class MefSsim:
@@ -66,22 +58,12 @@ class MefSsim:
 
     def __init__(self, exposures: Sequence[Picture]) -> None:
         sources = _source_levels(exposures)
-        self._finest = sources
-        self._scales = []
-        for scale in range(len(SCALE_WEIGHTS)):
-            if scale > 0:
-                sources = [_halve(source) for source in sources]
-            self._scales.append(list(_strips(sources)))
+        self._finest = sources[0]
+        self._scales = [list(strips) for strips in _scales(sources)]
 
     def score(self, result: Picture) -> float:
         """Return the MEF-SSIM of one result; raises PictureError unless it is a picture of the exposures' size."""
-        fused = _fused_levels(result, self._finest)
-        scores = []
-        for scale, strips in enumerate(self._scales):
-            if scale > 0:
-                fused = _halve(fused)
-            scores.append(_mean_quality(fused, strips))
-        return _combined(scores)
+        return _score(result, self._finest, self._scales)
 
 
 @dataclass(frozen=True)
@@ -108,30 +90,30 @@ def _source_levels(exposures: Sequence[Picture]) -> list[Plane]:
     first = as_unit(exposures[0], "exposure 1")
     if min(first.shape[:2]) < SMALLEST_SIDE:
         raise PictureError(f"MEF-SSIM needs pictures of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels.")
-    sources = []
-    for number, exposure in enumerate(exposures, start=1):
-        source = as_unit(exposure, f"exposure {number}")
-        require_same_size(source, first, f"exposure {number}", "first exposure")
-        sources.append(_levels(luma(source)))
-    return sources
+    return [_levels(exposure, f"exposure {number}", first) for number, exposure in enumerate(exposures, start=1)]
 
 
-def _fused_levels(result: Picture, sources: Sequence[Plane]) -> Plane:
-    fused = as_unit(result, "result")
-    require_same_size(fused, sources[0], "result", "first exposure")
-    return _levels(luma(fused))
+def _levels(picture: Picture, name: str, first: NDArray[Any]) -> Plane:
+    unit = as_unit(picture, name)
+    require_same_size(unit, first, name, "first exposure")
+    return luma(unit).astype(np.float64) * 255
 
 
-def _combined(scores: Sequence[float]) -> float:
-    total = sum(SCALE_WEIGHTS)
+def _scales(sources: list[Plane]) -> Iterator[Iterator[_Strip]]:
+    for scale in range(len(SCALE_WEIGHTS)):
+        if scale > 0:
+            sources = [_halve(source) for source in sources]
+        yield _strips(sources)
+
+
+def _score(result: Picture, finest: Plane, scales: Iterable[Iterable[_Strip]]) -> float:
+    fused = _levels(result, "result", finest)
     product = 1.0
-    for score, weight in zip(scores, SCALE_WEIGHTS, strict=True):
-        product *= max(score, 0.0) ** (weight / total)
+    for scale, (strips, weight) in enumerate(zip(scales, SCALE_WEIGHTS, strict=True)):
+        if scale > 0:
+            fused = _halve(fused)
+        product *= max(_mean_quality(fused, strips), 0.0) ** (weight / sum(SCALE_WEIGHTS))
     return product
-
-
-def _levels(plane: NDArray[np.float32]) -> Plane:
-    return plane.astype(np.float64) * 255
 
 
 def _halve(plane: Plane) -> Plane:
@@ -153,11 +135,11 @@ def _strip(rows: slice, sources: list[Plane]) -> _Strip:
     box_covariances = _covariances(sources, _box_mean)
     contrasts = [np.sqrt(_PATCH_PIXELS * box_covariances[k, k]) for k in range(len(sources))]
     factors, highest_contrast = _desired_patch(box_covariances, contrasts)
-    variance = _variance_of_sum(factors, _covariances(sources, _gaussian_mean))
+    variance = _variance_of_sum(factors, _covariances(sources, gaussian_mean))
     # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
     # magnify, from counting as structure.
     variance = np.minimum(variance, _gaussian_peak() * highest_contrast**2)
-    return _Strip(rows, sources, [_gaussian_mean(source) for source in sources], factors, variance)
+    return _Strip(rows, sources, [gaussian_mean(source) for source in sources], factors, variance)
 
 
 def _mean_quality(fused: Plane, strips: Iterable[_Strip]) -> float:
@@ -200,11 +182,11 @@ def _similarity(fused: Plane, strip: _Strip) -> Plane:
 
     For flat patches the covariance is limited by the Cauchy-Schwarz inequality, as the variance is.
     """
-    mean = _gaussian_mean(fused)
-    variance = np.maximum(_gaussian_mean(fused * fused) - mean * mean, 0)
+    mean = gaussian_mean(fused)
+    variance = np.maximum(gaussian_mean(fused * fused) - mean * mean, 0)
     covariance = np.zeros_like(variance)
     for source, source_mean, factor in zip(strip.sources, strip.means, strip.factors, strict=True):
-        covariance += factor * (_gaussian_mean(source * fused) - source_mean * mean)
+        covariance += factor * (gaussian_mean(source * fused) - source_mean * mean)
     bound = np.sqrt(strip.variance * variance)
     covariance = np.clip(covariance, -bound, bound)
     return (2 * covariance + _STABILITY) / (strip.variance + variance + _STABILITY)
@@ -233,22 +215,13 @@ def _variance_of_sum(factors: list[Plane], covariances: dict[tuple[int, int], Pl
 def _box_mean(plane: Plane) -> Plane:
     import cv2
 
-    return _inside(cv2.boxFilter(plane, -1, (WINDOW, WINDOW)))
-
-
-def _gaussian_mean(plane: Plane) -> Plane:
-    import cv2
-
-    return _inside(cv2.GaussianBlur(plane, (WINDOW, WINDOW), _WINDOW_SIGMA))
-
-
-def _inside(plane: Plane) -> Plane:
     margin = WINDOW // 2
-    return plane[margin:-margin, margin:-margin]
+    means: Plane = cv2.boxFilter(plane, -1, (WINDOW, WINDOW))
+    return means[margin:-margin, margin:-margin]
 
 
 def _gaussian_peak() -> float:
     """Weight of the centre of the normalised Gaussian window."""
     import cv2
 
-    return float(cv2.getGaussianKernel(WINDOW, _WINDOW_SIGMA).max()) ** 2
+    return float(cv2.getGaussianKernel(WINDOW, WINDOW_SIGMA).max()) ** 2

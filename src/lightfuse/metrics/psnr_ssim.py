@@ -64,16 +64,16 @@ def ssim(result: Picture, reference: Picture) -> float:
 
 
 def _ssim_of_plane(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    mean_x, mean_y = _window_mean(x), _window_mean(y)
-    variances = _window_mean(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = _window_mean(x * y) - mean_x * mean_y
+    mean_x, mean_y = gaussian_mean(x), gaussian_mean(y)
+    variances = gaussian_mean(x * x + y * y) - mean_x**2 - mean_y**2
+    covariance = gaussian_mean(x * y) - mean_x * mean_y
     brightness = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
     contrast_and_structure = (2 * covariance + _C2) / (variances + _C2)
     return float(np.mean(brightness * contrast_and_structure))
 
 
-def _window_mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gaussian mean of every window inside the plane: (H−10)×(W−10)."""
+def gaussian_mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the Gaussian mean of every window inside an H×W plane: (H−10)×(W−10)."""
     import cv2
 
     blurred: NDArray[np.float64] = cv2.GaussianBlur(plane, (WINDOW, WINDOW), WINDOW_SIGMA)

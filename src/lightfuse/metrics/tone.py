@@ -1,7 +1,6 @@
 """Tone faults that a mean score hides: luma above both inputs, pale or clipped highlights, a border's influence.
 
-Every measure here rounds its pictures to 8 bits first. Levels are those of 8 bits, 0 to 255; L* is CIE lightness, 0 to
-100.
+Every measure here rounds its pictures to 8 bits first. Levels are those of 8 bits; L* is CIE lightness, 0 to 100.
 """
 
 import math
@@ -16,44 +15,24 @@ from lightfuse.errors import PictureError
 from lightfuse.metrics.colour import lightness
 from lightfuse.metrics.pictures import Picture, as_unit, require_same_size, to_eight_bits
 
-CLIPPED_OVER = 248
-"""Least channel of the over-exposed picture, in levels, from which a pixel is a highlight it does not hold."""
-
-HELD_LIGHTNESS = (15.0, 90.0)
-"""L* of the under-exposed picture within which it holds such a highlight."""
-
-SMALLEST_HIGHLIGHTS = 0.001
-"""Fraction of a picture's pixels that must be such highlights before their separation is measured."""
-
-LOCAL_WINDOW = 11
-"""Side of the windows in which local contrast is measured, in pixels."""
-
-BORDERS = (0.04, 0.15, 0.4)
-"""Widths of the black borders that are tried, each a fraction of the side of the picture with its border."""
-
-CLIPPED_RESULT = 250
-"""Least channel of a result, in levels, from which a pixel counts as clipped."""
-
-HELD_LEVELS = (70, 240)
-"""An exposure holds a pixel whose largest channel is between these levels, both excluded."""
-
-LARGEST_CHROMA_RATIO = 1.4
-"""A scene whose chroma is more than this times that of its better exposed input has too much colour."""
+# Levels are those of 8 bits; L* is from 0 to 100.
+_CLIPPED_OVER = 248  # least channel of over from which it does not hold a highlight
+_HELD_LIGHTNESS = (15.0, 90.0)  # L* of under within which it holds one
+_SMALLEST_HIGHLIGHTS = 0.001  # fraction of a picture; smaller highlights are not measured
+_LOCAL_WINDOW = 11  # side in pixels of the windows of local contrast
+_CLIPPED_RESULT = 250  # least channel of a result from which a pixel is clipped
+_HELD_LEVELS = (70, 240)  # an exposure holds a pixel whose largest channel is between these, both excluded
+_BORDERS = (0.04, 0.15, 0.4)  # widths of the borders tried, as fractions of the side of the picture with its border
 
 
 @dataclass(frozen=True)
 class Separation:
     """How well tones are kept apart in the highlights that only the under-exposed picture holds.
 
-    Attributes:
-        pixels: fraction of the picture that these highlights are.
-        spread: difference between the 90th and the 10th percentile of L* there, in the result.
-        mean: mean L* there, in the result.
-        local_contrast: mean local standard deviation of L* there, in the result over that in the under-exposed
-            picture.
-
-    All but ``pixels`` are NaN where the highlights are smaller than `SMALLEST_HIGHLIGHTS`; ``local_contrast`` also
-    where the under-exposed picture is flat there.
+    ``pixels`` is the fraction of the picture that these are, ``spread`` the difference between the 90th and the 10th
+    percentile and ``mean`` the mean of L* there, in the result; ``local_contrast`` is the mean local standard deviation
+    of L* there, in the result over that in under. All but ``pixels`` are NaN where these highlights are less than 0.001
+    of the picture, ``local_contrast`` also where under is flat there.
     """
 
     pixels: float
@@ -81,7 +60,7 @@ def highlight_separation(result: Picture, under: Picture, over: Picture) -> Sepa
     fused, dark, bright = _eight_bits_of_one_size(result, under, over)
     held = held_highlights(dark, bright)
     pixels = float(held.mean())
-    if pixels < SMALLEST_HIGHLIGHTS:
+    if pixels < _SMALLEST_HIGHLIGHTS:
         return Separation(pixels, math.nan, math.nan, math.nan)
     of_result, of_under = lightness(fused), lightness(dark)
     low, high = np.percentile(of_result[held], [10, 90])
@@ -91,37 +70,35 @@ def highlight_separation(result: Picture, under: Picture, over: Picture) -> Sepa
 
 
 def held_highlights(under: Picture, over: Picture) -> NDArray[np.bool_]:
-    """Return where over's least channel is at least `CLIPPED_OVER` and under's L* within `HELD_LIGHTNESS`, H×W.
+    """Return where over's least channel is at least 248 levels and under's L* from 15 to 90: H×W.
 
     Pictures and errors as in `highlight_separation`.
     """
     dark, bright = _eight_bits_of_one_size(under, over)
-    lowest, highest = HELD_LIGHTNESS
-    in_range = (lowest <= lightness(dark)) & (lightness(dark) <= highest)
-    held: NDArray[np.bool_] = (bright.min(axis=2) >= CLIPPED_OVER) & in_range
+    lowest, highest = _HELD_LIGHTNESS
+    in_under = lightness(dark)
+    held: NDArray[np.bool_] = (bright.min(axis=2) >= _CLIPPED_OVER) & (lowest <= in_under) & (in_under <= highest)
     return held
 
 
 def clipped_though_held(result: Picture, exposures: Sequence[Picture]) -> float:
     """Return the percentage of pixels that are clipped in the result though an exposure holds them.
 
-    Clipped: the least channel is at least `CLIPPED_RESULT`. Held: the largest channel of one of the exposures lies
-    within `HELD_LEVELS`. The result and one or more exposures are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one
-    size. Raises PictureError for anything else.
+    Clipped: the least channel is at least 250 levels. Held: the largest channel of an exposure is above 70 and below
+    240. The result and one or more exposures are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one size. Raises
+    PictureError for anything else.
     """
     if not exposures:
         raise PictureError("Clipping is measured against one or more exposures, but none was given.")
     fused, *sources = _eight_bits_of_one_size(result, *exposures)
-    lowest, highest = HELD_LEVELS
-    held = np.zeros(fused.shape[:2], dtype=bool)
-    for source in sources:
-        largest = source.max(axis=2)
-        held |= (lowest < largest) & (largest < highest)
-    return 100 * float(np.mean(held & (fused.min(axis=2) >= CLIPPED_RESULT)))
+    lowest, highest = _HELD_LEVELS
+    largest = [source.max(axis=2) for source in sources]
+    held = np.logical_or.reduce([(lowest < plane) & (plane < highest) for plane in largest])
+    return 100 * float(np.mean(held & (fused.min(axis=2) >= _CLIPPED_RESULT)))
 
 
 def border_change(
-    fuse: Callable[[Sequence[Picture]], Picture], exposures: Sequence[Picture], fractions: Sequence[float] = BORDERS
+    fuse: Callable[[Sequence[Picture]], Picture], exposures: Sequence[Picture], fractions: Sequence[float] = _BORDERS
 ) -> float:
     """Return by how many levels a black border around the exposures changes the result inside it, for the worst border.
 
@@ -131,13 +108,12 @@ def border_change(
     """
     plain = to_eight_bits(fuse(exposures)).astype(np.float64)
     height, width = plain.shape[:2]
-    worst = 0.0
+    changes = []
     for fraction in fractions:
-        top, left = border_size(height, fraction), border_size(width, fraction)
         framed = to_eight_bits(fuse([with_black_border(exposure, fraction) for exposure in exposures]))
-        inside = framed[top : top + height, left : left + width]
-        worst = max(worst, float(np.abs(inside - plain).mean()))
-    return worst
+        top, left = ((whole - side) // 2 for whole, side in zip(framed.shape, (height, width), strict=False))
+        changes.append(float(np.abs(framed[top : top + height, left : left + width] - plain).mean()))
+    return max(changes, default=0.0)
 
 
 def with_black_border(picture: Picture, fraction: float) -> Picture:
@@ -145,13 +121,8 @@ def with_black_border(picture: Picture, fraction: float) -> Picture:
 
     A border of 0.25 of an H×W×3 picture makes it 2H×2W×3, with H/2 rows above and below, W/2 columns left and right.
     """
-    top, left = (border_size(side, fraction) for side in picture.shape[:2])
+    top, left = (max(1, round(side * fraction / (1 - 2 * fraction))) for side in picture.shape[:2])
     return np.pad(picture, ((top, top), (left, left), (0, 0)))
-
-
-def border_size(side: int, fraction: float) -> int:
-    """Pixels of a border around a picture of this side: a fraction, below 0.5, of the side with both borders."""
-    return max(1, round(side * fraction / (1 - 2 * fraction)))
 
 
 def _eight_bits_of_one_size(first: Picture, *others: Picture) -> list[NDArray[np.uint8]]:
@@ -170,7 +141,7 @@ def _local_contrast(plane: NDArray[np.float64], where: NDArray[np.bool_]) -> flo
     import cv2
 
     def window_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        window = (LOCAL_WINDOW, LOCAL_WINDOW)
+        window = (_LOCAL_WINDOW, _LOCAL_WINDOW)
         sums = cv2.boxFilter(values, -1, window, normalize=False, borderType=cv2.BORDER_CONSTANT)
         return np.asarray(sums, dtype=np.float64)[where]
 
