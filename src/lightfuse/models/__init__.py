@@ -19,19 +19,7 @@ from lightfuse.models.store import (
 )
 
 if TYPE_CHECKING:
-    from lightfuse.models.context import ContextModel
-    from lightfuse.models.networks import Model, build, from_weights, load, to_weights
-    from lightfuse.models.paper import PaperModel
-
-_TORCH_MODULES = {
-    "ContextModel": "context",
-    "Model": "networks",
-    "PaperModel": "paper",
-    "build": "networks",
-    "from_weights": "networks",
-    "load": "networks",
-    "to_weights": "networks",
-}
+    from lightfuse.models.networks import ContextModel, Model, PaperModel, build, from_weights, load, to_weights
 
 __all__ = [
     "KNOWN_MODELS",
@@ -58,8 +46,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a torch module or function on first use."""
-    if name in _TORCH_MODULES:
+    if name in __all__:
         from importlib import import_module
 
-        return getattr(import_module(f"lightfuse.models.{_TORCH_MODULES[name]}"), name)
+        return getattr(import_module("lightfuse.models.networks"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -39,30 +39,19 @@ class ContextConfig:
     """A FilteringNet on a thumbnail that hands a smooth context to a CombiningNet per pixel.
 
     A weights file that lacks a field means its default, so the defaults never change.
-
-    Attributes:
-        thumbnail_cells: approximate number of pixels of the thumbnail, for pictures of any shape.
-        channels: channels of every FilteringNet layer.
-        levels: how many times the FilteringNet halves the thumbnail.
-        shared: all levels use one set of weights.
-        hidden: widths of the CombiningNet's hidden layers; the context enters the first of them, and the output.
-        outputs: numbers a pixel is given: mixing weight, luma gain, luma offset, chroma gain and, when 5, a mixing
-            weight for chroma alone.
-        ratio: chroma follows the luma's gain (chroma over luma is kept) before the chroma gain.
-        context_stride: thumbnail cells a context cell spans along a side (1, 2, 4…).
-        bounded: the fused luma lies between the lumas of both exposures, and what is black or white in both exposures,
-            such as a border, is left out of what the FilteringNet sees of the scene.
     """
 
-    thumbnail_cells: int = 192 * 128
-    channels: int = 12
-    levels: int = 4
-    shared: bool = True
-    hidden: tuple[int, ...] = (8, 6)
-    outputs: int = 4
-    ratio: bool = False
-    context_stride: int = 1
+    thumbnail_cells: int = 192 * 128  # approximate number of pixels of the thumbnail, for pictures of any shape
+    channels: int = 12  # of every FilteringNet layer
+    levels: int = 4  # how many times the FilteringNet halves the thumbnail
+    shared: bool = True  # All levels use one set of weights.
+    hidden: tuple[int, ...] = (8, 6)  # widths of the CombiningNet; the context enters the first one, and the output
+    outputs: int = 4  # a pixel: mixing weight, luma gain, luma offset, chroma gain; 5: a mixing weight for chroma, too
+    ratio: bool = False  # Chroma follows the luma's gain (chroma over luma is kept) before the chroma gain.
+    context_stride: int = 1  # thumbnail cells a context cell spans along a side (1, 2, 4…)
     bounded: bool = False
+    """The fused luma lies between the lumas of both exposures, and what is black or white in both exposures, such as a
+    border, is left out of what the FilteringNet sees of the scene."""
 
     family: ClassVar[str] = "context"
 
@@ -109,17 +98,11 @@ KNOWN_MODELS: Mapping[str, Config] = MappingProxyType(
 )
 """The configurations of the models that have a name."""
 
-_FAMILIES: Mapping[str, type[PaperConfig] | type[ContextConfig]] = {
-    kind.family: kind for kind in (PaperConfig, ContextConfig)
-}
+_FAMILIES: Mapping[str, type[Config]] = {kind.family: kind for kind in (PaperConfig, ContextConfig)}
 
 
 def config_of(model: str) -> Config:
-    """Return the configuration of a known model.
-
-    Raises:
-        WeightsError: for an unknown model.
-    """
+    """Return the configuration of a known model; raises WeightsError for an unknown one."""
     if model not in KNOWN_MODELS:
         raise WeightsError(f"unknown model {model!r}; known are {', '.join(KNOWN_MODELS)}")
     return KNOWN_MODELS[model]
@@ -128,18 +111,35 @@ def config_of(model: str) -> Config:
 def vary(config: Config, changes: Mapping[str, Any]) -> Config:
     """Return a copy with some fields changed, each given as its own type or as text (``hidden`` as ``8,6``).
 
-    Raises:
-        WeightsError: a field does not exist or cannot have that value.
+    Raises WeightsError where a field does not exist or cannot have that value.
     """
     known = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    for name in changes:
+    values = {}
+    for name, value in changes.items():
         if name not in known:
             raise WeightsError(
                 f"the {config.family} architecture has no field {name!r}; it has {', '.join(known)}, "
                 "so check the spelling or use a newer LightFuse"
             )
-    values = {name: _converted(name, value, known[name], config.family) for name, value in changes.items()}
+        try:
+            values[name] = converted(value, known[name])
+        except (KeyError, ValueError, TypeError, OverflowError):
+            raise WeightsError(f"field {name!r} of the {config.family} architecture cannot be {value!r}") from None
     return dataclasses.replace(config, **values)
+
+
+def converted(value: Any, like: Any) -> Any:
+    """Return a value, or its text, as the type of another: bool, whole number, tuple of these, or any that takes one.
+
+    Raises KeyError, ValueError, TypeError or OverflowError where that is not possible.
+    """
+    if isinstance(like, bool):
+        return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+    if isinstance(like, tuple):
+        return tuple(converted(part, 0) for part in (value.split(",") if isinstance(value, str) else value))
+    if isinstance(like, int) and not isinstance(value, str) and (isinstance(value, bool) or int(value) != value):
+        raise ValueError(value)
+    return type(like)(value)
 
 
 def config_to_json(config: Config) -> dict[str, Any]:
@@ -150,8 +150,7 @@ def config_to_json(config: Config) -> dict[str, Any]:
 def config_from_json(fields: Mapping[str, Any]) -> Config:
     """Return the configuration that :func:`config_to_json` wrote; missing fields have their defaults.
 
-    Raises:
-        WeightsError: the family or a field is unknown, or a value is out of range.
+    Raises WeightsError where the family or a field is unknown, or a value is out of range.
     """
     changes = dict(fields)
     family = changes.pop("family", None)
@@ -160,68 +159,45 @@ def config_from_json(fields: Mapping[str, Any]) -> Config:
     return vary(_FAMILIES[family](), changes)
 
 
-def _converted(name: str, value: Any, like: Any, family: str) -> Any:
-    try:
-        if isinstance(like, bool):
-            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
-        if isinstance(like, tuple):
-            parts = value.split(",") if isinstance(value, str) else value
-            return tuple(_integer(part) for part in parts)
-        return _integer(value)
-    except (KeyError, ValueError, TypeError, OverflowError):
-        raise WeightsError(f"field {name!r} of the {family} architecture cannot be {value!r}") from None
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
-        raise ValueError(value)
-    return int(value)
-
-
 def parameter_shapes(model: str | Config) -> dict[str, Shape]:
     """Return the shapes of a model's tensors by name, as in torch's state dict.
 
-    ``model`` is a known model's name or a configuration.
-
-    Raises:
-        WeightsError: for an unknown model.
+    ``model`` is a known model's name or a configuration. Raises WeightsError for an unknown model.
     """
     config = config_of(model) if isinstance(model, str) else model
-    return _paper_shapes(config) if isinstance(config, PaperConfig) else _context_shapes(config)
-
-
-def _paper_shapes(config: PaperConfig) -> dict[str, Shape]:
+    is_paper = isinstance(config, PaperConfig)
     shapes: dict[str, Shape] = {}
-    channels = (6, *config.hidden, 3)
-    for i, (n_in, n_out) in enumerate(itertools.pairwise(channels)):
-        shapes |= _convolution(f"combining.layers.{i}", (n_out, n_in, 1, 1))
-    for layer in ("down1", "down2", "down3"):
-        shapes |= _convolution(f"filtering.{layer}", (6, 1, 3, 3), bias=layer != "down3")
-    return shapes | _convolution("filtering.mix", (3, 6, 1, 1))
 
+    def add(name: str, *shape: int, bias: bool = True) -> None:
+        shapes[f"{name}.weight"] = shape
+        if bias:
+            shapes[f"{name}.bias"] = shape[:1]
 
-def _context_shapes(config: ContextConfig) -> dict[str, Shape]:
-    shapes: dict[str, Shape] = {}
-    widths = (6, *config.hidden, config.outputs)
-    last = len(widths) - 2
-    for i, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
-        shapes |= _convolution(f"combining.layers.{i}", (n_out, n_in, 1, 1), bias=0 < i < last)
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(_widths(config))):
+        add(f"combining.layers.{i}", n_out, n_in, 1, 1, bias=is_paper or 0 < i < len(config.hidden))
+    if isinstance(config, PaperConfig):
+        for layer in ("down1", "down2", "down3"):
+            add(f"filtering.{layer}", 6, 1, 3, 3, bias=layer != "down3")
+        add("filtering.mix", 3, 6, 1, 1)
+        return shapes
     n = config.channels
-    shapes |= _convolution("filtering.first_dw", (6, 1, 3, 3), bias=False)
-    shapes |= _convolution("filtering.first_pw", (n, 6, 1, 1))
+    add("filtering.first_dw", 6, 1, 3, 3, bias=False)
+    add("filtering.first_pw", n, 6, 1, 1)
     if config.context_stride == 1:
-        shapes |= _convolution("filtering.stem", (n, 6, 1, 1))
+        add("filtering.stem", n, 6, 1, 1)
     blocks = [f"down.{i}" for i in range(1 if config.shared else config.levels - 1)]
     blocks += [f"up.{i}" for i in range(1 if config.shared else config.levels)]
     for block in blocks:
-        shapes |= _convolution(f"filtering.{block}.dw", (n, 1, 3, 3), bias=False)
-        shapes |= _convolution(f"filtering.{block}.pw", (n, n, 1, 1))
-    shapes |= _convolution("filtering.summary", (n, 2 * n))
-    return shapes | _convolution("filtering.head", (config.context_channels, n, 1, 1))
+        add(f"filtering.{block}.dw", n, 1, 3, 3, bias=False)
+        add(f"filtering.{block}.pw", n, n, 1, 1)
+    add("filtering.summary", n, 2 * n)
+    add("filtering.head", config.context_channels, n, 1, 1)
+    return shapes
 
 
-def _convolution(name: str, shape: Shape, *, bias: bool = True) -> dict[str, Shape]:
-    return {f"{name}.weight": shape} | ({f"{name}.bias": shape[:1]} if bias else {})
+def _widths(config: Config) -> tuple[int, ...]:
+    """Channels of the CombiningNet, from both exposures to its output."""
+    return 6, *config.hidden, 3 if isinstance(config, PaperConfig) else config.outputs
 
 
 @dataclass(frozen=True)
@@ -241,17 +217,8 @@ def cost(config: Config) -> Cost:
     output: 3 mixing, 3 luma, 2 gain and offset, 3 chroma; 6 more for a separate chroma weight, 2 for ``ratio``.
     """
     parameters = sum(math.prod(shape) for shape in parameter_shapes(config).values())
-    products = _paper_products(config) if isinstance(config, PaperConfig) else _context_products(config)
-    return Cost(parameters, products)
-
-
-def _paper_products(config: PaperConfig) -> int:
-    pointwise = sum(a * b for a, b in itertools.pairwise((6, *config.hidden, 3)))
-    depthwise = sum(6 * 9 / 4**level for level in (1, 2, 3))
-    return round(pointwise + depthwise + 6 * 3 / 4**3)
-
-
-def _context_products(config: ContextConfig) -> int:
-    pointwise = sum(a * b for a, b in itertools.pairwise((6, *config.hidden, config.outputs)))
+    pointwise = sum(a * b for a, b in itertools.pairwise(_widths(config)))
+    if isinstance(config, PaperConfig):
+        return Cost(parameters, round(pointwise + sum(6 * 9 / 4**level for level in (1, 2, 3)) + 6 * 3 / 4**3))
     composing = 3 + 3 + 2 + 3 + (6 if config.outputs == 5 else 0) + (2 if config.ratio else 0)
-    return pointwise + 2 * config.context_channels + composing
+    return Cost(parameters, pointwise + 2 * config.context_channels + composing)

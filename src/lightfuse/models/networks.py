@@ -6,19 +6,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lightfuse.models import Config, PaperConfig, Weights, config_of, load_weights
+from lightfuse.models.config import Config, PaperConfig, config_of
 from lightfuse.models.context import ContextModel
 from lightfuse.models.paper import PaperModel
+from lightfuse.models.store import Weights, load_weights
+
+__all__ = ["ContextModel", "Model", "PaperModel", "build", "from_weights", "load", "to_weights"]
 
 Model = PaperModel | ContextModel
 
 
 def build(model: str | Config) -> Model:
-    """An untrained module, by a known model's name (``paper``, ``paper-wide``, ``small``, ``base``) or a configuration.
-
-    Raises:
-        WeightsError: for an unknown model.
-    """
+    """An untrained module, by a known model's name or a configuration; raises WeightsError for an unknown model."""
     config = config_of(model) if isinstance(model, str) else model
     return PaperModel(config) if isinstance(config, PaperConfig) else ContextModel(config)
 
@@ -26,8 +25,7 @@ def build(model: str | Config) -> Model:
 def load(model: str | Path) -> Model:
     """A trained module, in evaluation mode, by a shipped model's name or a weights file's path.
 
-    Raises:
-        WeightsError: see :func:`lightfuse.models.load_weights`.
+    Raises WeightsError as `load_weights` does.
     """
     return from_weights(load_weights(model))
 

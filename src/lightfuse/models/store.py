@@ -17,31 +17,20 @@ from lightfuse.system import check_writable, write_atomically
 _METADATA_KEY = "lightfuse"
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True)
 class Weights:
     """A model's name, its tensors (float32, named as in torch), notes, and its configuration.
 
-    Without ``config`` it is the known model of that name; with one, the name is free.
-
-    Raises:
-        WeightsError: there is no ``config`` and the model is unknown.
+    Without ``config`` it is the known model of that name (WeightsError if there is none); with one, the name is free.
     """
 
     model: str
     tensors: Mapping[str, NDArray[np.float32]]
     notes: Mapping[str, str]
-    config: Config
+    config: Config = None  # type: ignore[assignment]  # __post_init__ looks it up.
 
-    def __init__(
-        self,
-        model: str,
-        tensors: Mapping[str, NDArray[np.float32]],
-        notes: Mapping[str, str],
-        config: Config | None = None,
-    ) -> None:
-        values = {"model": model, "tensors": tensors, "notes": notes, "config": config or config_of(model)}
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "config", self.config or config_of(self.model))
 
     @property
     def parameters(self) -> int:
@@ -58,8 +47,7 @@ def shipped_models() -> list[str]:
 def load_weights(model: str | Path) -> Weights:
     """Load weights by the name of a shipped model or by the path of a ``.safetensors`` file.
 
-    Raises:
-        WeightsError: there is no such model or file, the file is damaged, or its tensors do not fit its model.
+    Raises WeightsError where there is no such file, it is damaged, or its tensors do not fit its model.
     """
     if isinstance(model, str) and model in shipped_models():
         with resources.as_file(resources.files("lightfuse.models") / "weights" / f"{model}.safetensors") as path:
@@ -88,9 +76,8 @@ def read_weights(path: Path) -> Weights:
     except (SafetensorError, OSError, ValueError) as error:
         # numpy raises ValueError, with a page of detail, for a shape that no array can have.
         reason = "a tensor has an impossible shape" if isinstance(error, ValueError) else " ".join(str(error).split())
-        raise WeightsError(
-            f"{str(path)!r} is not a readable weights file ({reason}); export or train it again"
-        ) from None
+        sentence = f"{str(path)!r} is not a readable weights file ({reason}); export or train it again"
+        raise WeightsError(sentence) from None
     except (TypeError, AttributeError):  # What safetensors raises for types that numpy lacks.
         raise WeightsError(f"{str(path)!r} holds numbers that are not float32; train or export it again") from None
     if header is None:
@@ -104,8 +91,9 @@ def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> 
     try:
         fields = json.loads(header)
         # Older files have no configuration, but the name of a known model.
-        config = config_from_json(dict(fields["config"])) if "config" in fields else None
-        return Weights(str(fields["model"]), tensors, dict(fields.get("notes", {})), config)
+        model = str(fields["model"])
+        config = config_from_json(dict(fields["config"])) if "config" in fields else config_of(model)
+        return Weights(model, tensors, dict(fields.get("notes", {})), config)
     except WeightsError as error:
         raise WeightsError(f"{str(path)!r} cannot be used: {error}") from None
     except (ValueError, KeyError, TypeError, RecursionError):  # The last: JSON nested too deeply.
@@ -118,34 +106,23 @@ def check_shapes(weights: Weights, name: str) -> None:
     for key in sorted(expected.keys() | weights.tensors.keys()):
         if key not in expected or key not in weights.tensors:
             what = "lacks" if key in expected else "has an unexpected"
-            raise WeightsError(
-                f"{name!r} {what} tensor {key!r} for model {weights.model!r}; is it another model's file?"
-            )
-        tensor = weights.tensors[key]
-        if tensor.shape != expected[key]:
-            raise WeightsError(
-                f"{name!r}: tensor {key!r} has shape {tensor.shape}, model {weights.model!r} needs {expected[key]}"
-            )
+            raise WeightsError(f"{name!r} {what} tensor {key!r} for model {weights.model!r}; is it another model's?")
+        tensor, shape = weights.tensors[key], expected[key]
+        if tensor.shape != shape:
+            raise WeightsError(f"{name!r}: tensor {key!r} has shape {tensor.shape}, {weights.model!r} needs {shape}")
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
             raise WeightsError(f"{name!r}: tensor {key!r} must hold finite float32 numbers; train or export it again")
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write a weights file atomically.
-
-    Raises:
-        WeightsError: the tensors do not fit the model.
-        OutputError: the disk refuses.
-    """
+    """Write a weights file; raises WeightsError where the tensors do not fit the model, OutputError by the disk."""
     from safetensors.numpy import save
 
     check_shapes(weights, str(path))
-    header = json.dumps(
-        {"model": weights.model, "config": config_to_json(weights.config), "notes": dict(weights.notes)}
-    )
+    fields = {"model": weights.model, "config": config_to_json(weights.config), "notes": dict(weights.notes)}
     # safetensors writes the bytes behind a view, not the view: tensors must be contiguous.
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
-    write_atomically(path, [save(tensors, metadata={_METADATA_KEY: header})], overwrite=True)
+    write_atomically(path, [save(tensors, metadata={_METADATA_KEY: json.dumps(fields)})], overwrite=True)
 
 
 def check_weights_output(path: Path, *, overwrite: bool) -> None:
