@@ -42,15 +42,16 @@ class FuseOptions:
     # Extra outputs.
     compare: bool = False  # A sheet of the exposures and the result, as NAME-compare.jpg.
     hdr: PathLike | None = None  # The merged HDR picture: Ultra HDR (.jpg), OpenEXR (.exr) or Radiance (.hdr).
+    stack: PathLike | None = None  # A folder for the frames as fused: aligned, deghosted, 16-bit TIFF.
     debug: PathLike | None = None  # A folder for the motion masks.
 
     @property
     def needs_frames(self) -> bool:
         """Whether an extra output is made of the frames after fusing."""
-        return self.compare or self.hdr is not None or self.debug is not None
+        return self.compare or any(extra is not None for extra in (self.hdr, self.stack, self.debug))
 
     def extra_outputs(self, output: PathLike) -> list[PathLike]:
-        """The files written in addition to ``output``; those in the ``debug`` folder are not known beforehand."""
+        """The files written in addition to ``output``; those in folders are not known beforehand."""
         sheet: list[PathLike] = [compare_path(output)] if self.compare else []
         return sheet if self.hdr is None else [*sheet, self.hdr]
 

@@ -1,7 +1,7 @@
 """What fusing a bracket gives, and the files written of it: the picture and the extra outputs."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from lightfuse.brackets.bracket import Bracket
 from lightfuse.brackets.selection import Selection
 from lightfuse.errors import OutputError
-from lightfuse.images import Metadata, check_output, with_software, without_metadata, write_picture
+from lightfuse.images import EncodeOptions, Metadata, check_output, with_software, without_metadata, write_picture
 from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
-from lightfuse.system import display_name
+from lightfuse.system import display_name, make_folder
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class FusedBracket:
         ghosts: motion masks, H×W uint8, one for each pair of frames in which something moved.
         notes: what a person may want to know, the bracket's own notes first.
         selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
+        stack: the pixels of every frame as one moment shows them, if that was asked for.
     """
 
     picture: NDArray[Any]
@@ -35,6 +36,7 @@ class FusedBracket:
     ghosts: list[NDArray[np.uint8]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     selection_cost: float = 0.0
+    stack: list[NDArray[Any]] | None = None
 
 
 def check_outputs(output: PathLike, options: FuseOptions) -> None:
@@ -55,11 +57,13 @@ def check_outputs(output: PathLike, options: FuseOptions) -> None:
     paths = [os.path.realpath(path) for path in (output, *options.extra_outputs(output))]
     if len(set(paths)) < len(paths):
         raise OutputError("two of the results would have one name; give them different ones")
-    if options.debug is not None:
-        try:
-            Path(options.debug).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{display_name(options.debug)} cannot be made a folder: {error.strerror}") from None
+    for folder in (options.stack, options.debug):
+        if folder is not None:
+            make_folder(folder)
+    if options.stack is not None and not options.overwrite and any(Path(options.stack).glob("*.tif")):
+        raise OutputError(
+            f"{display_name(options.stack)} holds TIFF files already; give another folder, or --overwrite"
+        )
 
 
 def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -> list[str]:
@@ -69,7 +73,7 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
         OutputError: one cannot be written; those written before it stay.
         PictureError: the frames cannot be merged to an HDR picture.
     """
-    metadata = _metadata(fused, strip=options.strip)
+    metadata = _metadata(fused.bracket.base_frame.metadata, options)
     write_picture(
         output, fused.picture, metadata, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix
     )
@@ -78,16 +82,17 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
         written.append(_write_comparison(compare_path(output), fused, metadata, overwrite=options.overwrite))
     if options.hdr is not None:
         written.append(_write_hdr(options.hdr, fused, metadata, options))
+    if options.stack is not None:
+        written += _write_stack(Path(options.stack), fused, options)
     if options.debug is not None:
         written += _write_masks(Path(options.debug), fused)
     return written
 
 
-def _metadata(fused: FusedBracket, *, strip: bool) -> Metadata:
+def _metadata(metadata: Metadata, options: FuseOptions) -> Metadata:
     from lightfuse import __version__
 
-    metadata = fused.bracket.base_frame.metadata
-    return without_metadata(metadata) if strip else with_software(metadata, f"LightFuse {__version__}")
+    return without_metadata(metadata) if options.strip else with_software(metadata, f"LightFuse {__version__}")
 
 
 def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, overwrite: bool) -> str:
@@ -109,6 +114,18 @@ def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options:
     radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
     write_hdr(path, fused.picture, radiance, metadata, quality=options.encode.quality, overwrite=options.overwrite)
     return os.fspath(path)
+
+
+def _write_stack(folder: Path, fused: FusedBracket, options: FuseOptions) -> list[str]:
+    """Every frame as a 16-bit TIFF with its own EXIF, named from dark to bright: ``01-IMG_0012.tif``."""
+    icc = fused.bracket.base_frame.metadata.icc  # All frames were converted to it.
+    written = []
+    for number, (frame, pixels) in enumerate(zip(fused.bracket.frames, fused.stack or [], strict=True), start=1):
+        path = folder / f"{number:02d}-{Path(frame.name).stem}.tif"
+        metadata = _metadata(replace(frame.metadata, icc=icc), options)
+        write_picture(path, pixels, metadata, EncodeOptions(bit_depth=16), overwrite=options.overwrite)
+        written.append(os.fspath(path))
+    return written
 
 
 def _write_masks(folder: Path, fused: FusedBracket) -> list[str]:

@@ -149,6 +149,10 @@ def fuse_bracket(
     selection = _select(bracket, fuser, options)
     cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
+    stack = None
+    if options.stack is not None:
+        every = len(selection) == len(bracket.frames)
+        stack = list(selected) if every else _deghost(bracket.pixels, fuser, options.deghost)[0]
 
     def fuse_pair(under: Array, over: Array) -> Array:
         in_place = not keep_frames and under.flags.c_contiguous and under.flags.writeable
@@ -156,7 +160,7 @@ def fuse_bracket(
 
     picture = fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
     picture = _apply_look(picture, fuser, options)
-    return FusedBracket(picture, bracket, selection, ghosts, (*bracket.notes, *notes), cost)
+    return FusedBracket(picture, bracket, selection, ghosts, (*bracket.notes, *notes), cost, stack)
 
 
 def import_steps(options: FuseOptions) -> None:

@@ -33,6 +33,15 @@ def fuse(
             rich_help_panel=_EXTRA,
         ),
     ] = None,
+    stack: Annotated[
+        Path | None,
+        typer.Option(
+            "--stack",
+            metavar="FOLDER",
+            help="The frames as fused, aligned and deghosted, as 16-bit TIFFs for other programs.",
+            rich_help_panel=_EXTRA,
+        ),
+    ] = None,
     debug: Annotated[
         Path | None,
         typer.Option("--debug", metavar="FOLDER", help="The motion masks that were found.", rich_help_panel=_EXTRA),
@@ -56,6 +65,7 @@ def fuse(
         raise OutputError("--json and -o - would both write to standard output; leave one out")
     fuser = Fuser(options.chosen_model(chosen["model"], chosen["weights"]), threads)
     suffix = "." + stdout_format.lstrip(".")
-    how = options.fuse_options(chosen, compare=compare, hdr=hdr, debug=debug, stdout_suffix=suffix, overwrite=overwrite)
+    extra = {"compare": compare, "hdr": hdr, "stack": stack, "debug": debug}
+    how = options.fuse_options(chosen, **extra, stdout_suffix=suffix, overwrite=overwrite)
     report = fuse_files(pictures, output, fuser, how)
     print_fused(report, quiet=chosen["quiet"], as_json=chosen["json"])

@@ -1,0 +1,103 @@
+"""The extra output ``stack``: frames that another program can go on with."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import tifffile
+from builders.photographs import write_shot
+from PIL import Image
+
+from lightfuse import FuseOptions, Fuser, OutputError, fuse_files
+from lightfuse.images import read_picture
+from tools.synthetic import HandShake, sample_bracket
+
+SHAKE = HandShake((0.02, -0.015), 1.3, (0.004, -0.003))
+
+
+@pytest.fixture(scope="module")
+def fuser():
+    return Fuser("small")
+
+
+@pytest.fixture
+def hand_held(tmp_path):
+    """The files of two exposures, the brighter one shaken; and the frames as they were without the shake."""
+    shaken, still = (sample_bracket(360, 240, (2.0, 5.0), shake=shake) for shake in (SHAKE, None))
+    for number, (pixels, time) in enumerate(zip(shaken.pictures, (0.01, 0.08), strict=True)):
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x829A] = time
+        Image.fromarray(pixels).save(tmp_path / f"IMG_{number}.jpg", quality=97, exif=exif)
+    return [tmp_path / "IMG_1.jpg", tmp_path / "IMG_0.jpg"], still.pictures
+
+
+def error(one, other):
+    """Root mean square difference in 8-bit levels, without the border."""
+    inside = (slice(20, -20), slice(20, -20))
+    return float(np.sqrt(np.mean((one[inside].astype(float) - other[inside]) ** 2)))
+
+
+def test_the_stack_holds_aligned_frames_with_their_exif(hand_held, fuser, tmp_path):
+    files, still = hand_held
+    report = fuse_files(files, tmp_path / "out.jpg", fuser, FuseOptions(stack=tmp_path / "stack"))
+    paths = [tmp_path / "stack" / name for name in ("01-IMG_0.tif", "02-IMG_1.tif")]
+    assert report.extra_outputs == [str(path) for path in paths]
+    assert sorted((tmp_path / "stack").iterdir()) == paths
+    for path, pixels, time in zip(paths, still, (0.01, 0.08), strict=True):
+        picture = read_picture(path)
+        assert picture.pixels.dtype == np.uint16
+        assert error(picture.pixels / 257, pixels) < 12
+        with Image.open(path) as image:
+            assert float(image.getexif().get_ifd(0x8769)[0x829A]) == pytest.approx(time)
+            assert image.getexif()[0x0131].startswith("LightFuse")
+    assert error(read_picture(files[0]).pixels, still[1]) > 25
+
+
+@pytest.mark.slow
+def test_enfuse_goes_on_with_the_stack(hand_held, fuser, tmp_path):
+    if shutil.which("enfuse") is None:
+        pytest.skip("enfuse is not installed")
+    files, still = hand_held
+    fuse_files(files, tmp_path / "out.jpg", fuser, FuseOptions(stack=tmp_path / "stack"))
+    for number, pixels in enumerate(still):
+        tifffile.imwrite(tmp_path / f"still-{number}.tif", pixels, photometric="rgb")
+
+    def fused(*inputs):
+        subprocess.run(["enfuse", "-o", tmp_path / "enfused.tif", *inputs], check=True, capture_output=True)
+        pixels = tifffile.imread(tmp_path / "enfused.tif")[..., :3]
+        return pixels / (257 if pixels.dtype == np.uint16 else 1)
+
+    wanted = fused(*sorted(tmp_path.glob("still-*.tif")))
+    assert error(fused(*sorted((tmp_path / "stack").iterdir())), wanted) < 0.4 * error(fused(*files), wanted)
+
+
+def test_every_frame_is_in_the_stack_also_where_not_all_are_fused(tmp_path, fuser):
+    for number, ev in enumerate((-2, 0, 2)):
+        write_shot(tmp_path / f"{number}.jpg", ev, size=(64, 64))
+    files = sorted(tmp_path.glob("*.jpg"))
+    options = FuseOptions(stack=tmp_path / "stack", exposures="extremes")
+    report = fuse_files(files, tmp_path / "out.png", fuser, options)
+    assert len(report.fused) == 2
+    assert [path.name for path in sorted((tmp_path / "stack").iterdir())] == ["01-0.tif", "02-1.tif", "03-2.tif"]
+
+
+def test_strip_leaves_exif_out_of_the_stack(hand_held, fuser, tmp_path):
+    fuse_files(hand_held[0], tmp_path / "out.jpg", fuser, FuseOptions(stack=tmp_path / "stack", strip=True))
+    with Image.open(tmp_path / "stack" / "01-IMG_0.tif") as image:
+        assert not image.getexif().get_ifd(0x8769)
+
+
+def test_a_stack_that_is_there_is_replaced_only_with_overwrite(hand_held, fuser, tmp_path):
+    options = {"stack": tmp_path / "stack", "align": "off", "deghost": "off"}
+    fuse_files(hand_held[0], tmp_path / "out.jpg", fuser, FuseOptions(**options))
+    with pytest.raises(OutputError, match="stack holds TIFF files already; give another folder, or --overwrite"):
+        fuse_files(hand_held[0], tmp_path / "new.jpg", fuser, FuseOptions(**options))
+    assert not (tmp_path / "new.jpg").exists()
+    fuse_files(hand_held[0], tmp_path / "new.jpg", fuser, FuseOptions(**options, overwrite=True))
+
+
+def test_a_stack_that_cannot_be_a_folder_is_refused(hand_held, fuser, tmp_path):
+    with pytest.raises(OutputError, match=r"IMG_0\.jpg cannot be made"):
+        fuse_files(hand_held[0], tmp_path / "out.jpg", fuser, FuseOptions(stack=tmp_path / "IMG_0.jpg"))
+    assert not (tmp_path / "out.jpg").exists()
