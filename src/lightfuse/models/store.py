@@ -106,10 +106,12 @@ def check_shapes(weights: Weights, name: str) -> None:
     for key in sorted(expected.keys() | weights.tensors.keys()):
         if key not in expected or key not in weights.tensors:
             what = "lacks" if key in expected else "has an unexpected"
-            raise WeightsError(f"{name!r} {what} tensor {key!r} for model {weights.model!r}; is it another model's?")
+            model = f"model {weights.model!r}"
+            raise WeightsError(f"{name!r} {what} tensor {key!r} for {model}; is it another model's file?")
         tensor, shape = weights.tensors[key], expected[key]
         if tensor.shape != shape:
-            raise WeightsError(f"{name!r}: tensor {key!r} has shape {tensor.shape}, {weights.model!r} needs {shape}")
+            needed = f"model {weights.model!r} needs {shape}"
+            raise WeightsError(f"{name!r}: tensor {key!r} has shape {tensor.shape}, {needed}")
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
             raise WeightsError(f"{name!r}: tensor {key!r} must hold finite float32 numbers; train or export it again")
 
