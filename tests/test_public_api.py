@@ -96,5 +96,5 @@ def test_a_fuser_loads_nothing_but_numpy_and_its_weights():
 
 
 def test_loading_the_commands_loads_no_torch():
-    code = "from lightfuse.cli.commands import application; application([])"
+    code = "from lightfuse.cli.app import application; application([])"
     assert not loaded_by(code) & {"torch", "cv2", "imagecodecs", "PIL", "h5py"}

@@ -31,22 +31,19 @@ Prepare = Callable[[Path, int], Run]
 # As many calls as fit into the time, within these bounds: enough for a median, no half hour of Mertens.
 _MOST_RUNS, _MOST_SECONDS = 15, 5.0
 _TILE_WIDTH, _TILE_HEIGHT = 768, 512
+_BITS: tuple[Literal[8], Literal[16]] = (8, 16)
 
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the table: its name, the pictures' bits, and how to prepare it on under.npy and over.npy.
-
-    A ``program`` works in a process of its own, on under.tif and over.tif. A method that ``may_fail``, as for want of
-    memory, is left out of a table rather than end it. ``note`` is printed below the table.
-    """
+    """One row of the table: its name, the pictures' bits, and how to prepare it on under.npy and over.npy."""
 
     name: str
     bits: Literal[8, 16]
     prepare: Prepare
-    program: bool = False
-    may_fail: bool = False
-    note: str = ""
+    program: bool = False  # It works in a process of its own, on under.tif and over.tif.
+    may_fail: bool = False  # Where it fails, as for want of memory, it is left out rather than end the table.
+    note: str = ""  # printed below the table
 
     @property
     def key(self) -> str:
@@ -65,24 +62,16 @@ class Setup:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one method cost.
-
-    Attributes:
-        first_seconds: of the first call in a fresh process, which also pays for touching new memory and loading code.
-        seconds: median of the ``runs`` calls after it.
-        peak_bytes: the largest resident size of the process, interpreter, libraries and pictures included; None where
-            the system does not tell.
-        pictures_bytes: size of the two pictures and the result.
-    """
+    """What one method cost."""
 
     method: str
     bits: int
-    first_seconds: float
-    seconds: float
-    runs: int
+    first_seconds: float  # of the first call in a fresh process, which also pays for new memory and loading code
+    seconds: float  # median of the calls after it
+    runs: int  # number of these
     megapixels_per_second: float
-    peak_bytes: int | None
-    pictures_bytes: int
+    peak_bytes: int | None  # largest resident size of the process, pictures included; None where the system is silent
+    pictures_bytes: int  # of the two pictures and the result
     note: str
 
 
@@ -91,12 +80,9 @@ def available_methods(models: Iterable[str]) -> list[Method]:
 
     OpenCV's Mertens has no 16-bit row: it divides such pictures by 255.
     """
-    opencv = [
-        Method("cv2.addWeighted", 8, _prepare_average),
-        Method("cv2.addWeighted", 16, _prepare_average),
-        Method("cv2 Mertens", 8, _prepare_mertens),
-    ]
-    return [*opencv, *(Method(model, bits, partial(_prepare_model, model)) for model in models for bits in (8, 16))]
+    average = [Method("cv2.addWeighted", bits, _prepare_average) for bits in _BITS]
+    fusers = [Method(model, bits, partial(_prepare_model, model)) for model in models for bits in _BITS]
+    return [*average, Method("cv2 Mertens", 8, _prepare_mertens), *fusers]
 
 
 def measure_all(
@@ -109,10 +95,8 @@ def measure_all(
     """Measure methods one after the other.
 
     ``progress`` is called with the name of each before its turn, ``missing`` with the reason why one that may fail is
-    left out. ``worker`` is the command that calls `measure_here`.
-
-    Raises:
-        LightFuseError: a method failed, or there is no room for the pictures (in memory or the temporary folder).
+    left out. ``worker`` is the command that calls `measure_here`. Raises LightFuseError where a method failed, or there
+    is no room for the pictures (in memory or the temporary folder).
     """
     measured = []
     with tempfile.TemporaryDirectory(prefix="lightfuse-benchmark-") as folder:
@@ -129,10 +113,7 @@ def measure_all(
 
 
 def synthetic_pair(width: int, height: int, bits: Literal[8, 16]) -> tuple[Picture, Picture]:
-    """Under and over, H×W×3, uint8 or uint16: the sample pair repeated until it fills the size.
-
-    Content hardly matters to the time.
-    """
+    """Under and over, H×W×3, uint8 or uint16: the sample pair repeated until it fills the size."""
     from lightfuse.sample import sample_pair
 
     rows, columns = np.arange(height) % min(height, _TILE_HEIGHT), np.arange(width) % min(width, _TILE_WIDTH)
@@ -161,10 +142,9 @@ def measure_here(methods: Iterable[Method]) -> None:
 
 
 def peak_bytes(*, of_children: bool = False) -> int | None:
-    """The largest resident size of this process so far, or of the largest of the programs it has run.
+    """The largest resident size of this process so far, or of the largest program it has run, but at least its own.
 
-    A program's count starts at what the process that ran it held, so that process must be small for the second to be
-    true. None where the system does not tell (Windows).
+    None where the system does not tell (Windows).
     """
     try:
         import resource
@@ -217,6 +197,8 @@ def load_pair(folder: Path) -> tuple[Picture, Picture]:
 
 def _pictures(folder: Path, setup: Setup, method: Method) -> Path:
     """A folder with the pictures this method works on, made if need be: no process measured makes its own."""
+    import tifffile
+
     place = folder / f"{'files' if method.program else 'arrays'}-{method.bits}"
     if not place.exists():
         try:
@@ -224,8 +206,6 @@ def _pictures(folder: Path, setup: Setup, method: Method) -> Path:
             pair = synthetic_pair(setup.width, setup.height, method.bits)
             for name, picture in zip(("under", "over"), pair, strict=True):
                 if method.program:
-                    import tifffile
-
                     tifffile.imwrite(place / f"{name}.tif", picture, photometric="rgb")
                 else:
                     np.save(place / f"{name}.npy", picture)

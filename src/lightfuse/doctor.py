@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,20 +65,24 @@ class Diagnosis:
 
 def diagnose() -> Diagnosis:
     """Collect versions, machine and extras, and run the self-test; takes about a second."""
+    versions = {"lightfuse": _version("lightfuse"), "python": platform.python_version()}
+    versions |= {package: _version(package) for package in _PACKAGES}
+    sets: tuple[str, ...] = ()
+    problem = "it supports no instruction set of this processor"
+    try:
+        from lightfuse import core
+
+        sets = tuple(core.instruction_sets())
+    except ImportError as error:
+        problem = str(error)
     return Diagnosis(
-        versions=_versions(),
+        versions={name: version or "missing" for name, version in versions.items()},
         system=_system(),
-        instruction_sets=_instruction_sets(),
+        instruction_sets=sets,
         threads=usable_cores(),
         extras=_extras(),
-        self_tests=_self_tests(),
+        self_tests=_self_tests(sets, f"the compiled core cannot be loaded: {problem}"),
     )
-
-
-def _versions() -> dict[str, str]:
-    named = {"lightfuse": _version("lightfuse"), "python": platform.python_version()}
-    named |= {package: _version(package) for package in _PACKAGES}
-    return {name: version or "missing" for name, version in named.items()}
 
 
 def _version(package: str) -> str | None:
@@ -88,15 +93,19 @@ def _version(package: str) -> str | None:
 
 
 def _system() -> dict[str, str]:
+    import numpy as np
+
+    simd = np.show_config(mode="dicts").get("SIMD Extensions", {})  # as numpy found them: a portable list
     found = {
         "platform": platform.platform(),
         "interpreter": f"{platform.python_implementation()}, {'64' if sys.maxsize > 2**32 else '32'} bits",
         "processor": _processor() or platform.machine(),
-        "features": ", ".join(_processor_features()) or "unknown",
+        "features": ", ".join([*simd.get("baseline", []), *simd.get("found", [])]) or "unknown",
         "cores": f"{os.cpu_count() or 'unknown'}",
     }
-    memory = _memory()
-    return found | ({"memory": f"{memory / 1e9:.1f} GB"} if memory else {})
+    with suppress(AttributeError, ValueError, OSError):  # Not every system tells.
+        found["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.1f} GB"
+    return found
 
 
 def _processor() -> str:
@@ -111,29 +120,6 @@ def _processor() -> str:
     return named[1].strip() if named else ""
 
 
-def _processor_features() -> list[str]:
-    """The SIMD extensions of this processor, as numpy found them: a portable list."""
-    import numpy as np
-
-    simd = np.show_config(mode="dicts").get("SIMD Extensions", {})
-    return [*simd.get("baseline", []), *simd.get("found", [])]
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
-
-
-def _instruction_sets() -> tuple[str, ...]:
-    try:
-        from lightfuse import core
-    except ImportError:
-        return ()
-    return tuple(core.instruction_sets())
-
-
 def _extras() -> tuple[Extra, ...]:
     """The extras that the package metadata lists, and which of their packages are installed."""
     packages: dict[str, dict[str, str | None]] = {}
@@ -145,40 +131,27 @@ def _extras() -> tuple[Extra, ...]:
     return tuple(Extra(name, found, f"pip install 'lightfuse[{name}]'") for name, found in sorted(packages.items()))
 
 
-def _self_tests() -> tuple[SelfTest, ...]:
+def _self_tests(sets: tuple[str, ...], problem: str) -> tuple[SelfTest, ...]:
     from lightfuse.models import shipped_models
 
-    sets = _instruction_sets()
     if not sets:
-        return (
-            SelfTest("every model", "none", float("inf"), f"the compiled core cannot be loaded: {_core_problem()}"),
-        )
-    return tuple(_self_test(model, isa) for model in shipped_models() for isa in sets)
+        return (SelfTest("every model", "none", float("inf"), problem),)
+    return tuple(SelfTest(model, isa, *_deviation(model, isa)) for model in shipped_models() for isa in sets)
 
 
-def _core_problem() -> str:
-    try:
-        from lightfuse import core
-    except ImportError as error:
-        return str(error)
-    return f"it supports no instruction set of this processor ({core.instruction_sets()})"
-
-
-def _self_test(model: str, isa: str) -> SelfTest:
+def _deviation(model: str, isa: str) -> tuple[float, str]:
+    """The worst difference from the golden pictures, divided by the tolerance, and what went wrong, if anything."""
     from lightfuse.fuser import Fuser
     from lightfuse.golden import check, digest, load_golden
 
     try:
         golden, fuser = load_golden(), Fuser(model, isa=isa)
         if golden.weights.get(model) != digest(fuser.weights):
-            return SelfTest(
-                model, isa, float("inf"), "its weights are not those that the golden results were made with"
-            )
+            return float("inf"), "its weights are not those that the golden results were made with"
         compared = check("core", model, fuser, golden)
     except (LightFuseError, MemoryError) as error:
-        return SelfTest(model, isa, float("inf"), str(error) or "there is not enough memory")
+        return float("inf"), str(error) or "there is not enough memory"
     worst = max(compared, key=lambda comparison: comparison.worst / comparison.allowed)
-    if all(comparison.passed for comparison in compared):
-        return SelfTest(model, isa, worst.worst / worst.allowed, "")
     off = f"the result of {worst.case} in {worst.dtype} is off by {worst.worst:.4g}, more than the {worst.allowed:g}"
-    return SelfTest(model, isa, worst.worst / worst.allowed, f"{off} allowed")
+    failure = "" if all(comparison.passed for comparison in compared) else f"{off} allowed"
+    return worst.worst / worst.allowed, failure

@@ -1,5 +1,8 @@
 """What LightFuse raises: one family, each error a sentence a person can act on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class LightFuseError(Exception):
     """Base of every error LightFuse raises on purpose; its text says what is wrong and what to do."""
@@ -26,3 +29,14 @@ class MissingExtraError(LightFuseError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs an extra: pip install 'lightfuse[{extra}]'")
+
+
+@contextmanager
+def missing_extra(feature: str, extra: str, *modules: str) -> Iterator[None]:
+    """Raise `MissingExtraError` where an import inside ``with`` fails for want of one of these modules."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in modules:
+            raise
+        raise MissingExtraError(feature, extra) from None

@@ -48,33 +48,17 @@ class GoldenSet:
     weights: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Tolerance:
-    """The largest difference allowed anywhere, in levels of the result's type (float32: of a range of 1)."""
-
-    float32: float
-    uint8: int
-    uint16: int
-
-    def of(self, dtype: np.dtype[np.generic]) -> float:
-        """The largest difference allowed in results of one type. Raises KeyError for any other than the three."""
-        allowed: Mapping[str, float] = {"float32": self.float32, "uint8": self.uint8, "uint16": self.uint16}
-        return allowed[dtype.name]
-
+Tolerance = Mapping[str, float]
+"""The largest difference allowed anywhere by the result's dtype, in its levels (float32: of a range of 1)."""
 
 # 16-bit results may differ by what float results may (1e-4 of 65535 levels), and by rounding.
-_FLOAT_ARITHMETIC = Tolerance(float32=1e-4, uint8=1, uint16=7)
+_FLOAT_ARITHMETIC: Tolerance = {"float32": 1e-4, "uint8": 1, "uint16": 7}
 
 TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
     {
-        "torch": Tolerance(float32=2e-6, uint8=1, uint16=1),  # float32 against the float64 the results were made with
-        "core": _FLOAT_ARITHMETIC,
-        "c": _FLOAT_ARITHMETIC,
-        "c-int8": Tolerance(float32=math.nan, uint8=3, uint16=3 * 257),  # 8-bit weights; does not take floats
-        "onnx": _FLOAT_ARITHMETIC,
-        "litert": _FLOAT_ARITHMETIC,
-        "ncnn": _FLOAT_ARITHMETIC,
-        "wasm": _FLOAT_ARITHMETIC,  # of 8 bits only, as browsers have them
+        **dict.fromkeys(("core", "c", "onnx", "litert", "ncnn", "wasm"), _FLOAT_ARITHMETIC),
+        "torch": {"float32": 2e-6, "uint8": 1, "uint16": 1},  # float32 against the float64 of the expected results
+        "c-int8": {"uint8": 3, "uint16": 3 * 257},  # 8-bit weights; does not take floats
     }
 )
 """The tolerance of each target by its name; a new target adds a row."""
@@ -127,33 +111,24 @@ def digest(weights: Weights) -> str:
 
 
 def check(target: str, model: str, fuse: Fuse, golden: GoldenSet, *, floats: bool = True) -> list[Comparison]:
-    """Compare a target with every case: with pictures of the case's own type and, where ``floats``, as float32 too.
+    """Compare a target (of `TOLERANCES`), by the function that fuses two pictures on it, with a model's every case.
 
-    Args:
-        target: a row of :data:`TOLERANCES`.
-        model: whose results are expected.
-        fuse: how the target fuses two pictures.
-        golden: see :func:`load_golden`.
-        floats: whether the target takes float32 pictures.
+    It gets pictures of the case's own type and, where ``floats``, the same as float32.
     """
     compared = []
     for case in golden.cases:
-        compared.append(compare(case, model, fuse(case.under, case.over), TOLERANCES[target]))
-        if floats:
-            unit = [
-                picture.astype(np.float32) / np.float32(levels(picture.dtype)) for picture in (case.under, case.over)
-            ]
-            compared.append(compare(case, model, fuse(*unit), TOLERANCES[target]))
+        pair = (case.under, case.over)
+        unit = [picture.astype(np.float32) / np.float32(levels(picture.dtype)) for picture in pair]
+        compared += [compare(case, model, fuse(*p), TOLERANCES[target]) for p in ([pair, unit] if floats else [pair])]
     return compared
 
 
 def compare(case: GoldenCase, model: str, fused: Picture, tolerance: Tolerance) -> Comparison:
     """Compare one result with what is expected; integers with the expected values rounded to levels.
 
-    Raises:
-        KeyError: the golden set has no such model, or ``fused`` is not uint8, uint16 or float32.
+    Raises KeyError where the golden set has no such model, or the tolerance no such dtype.
     """
-    expected, allowed = case.expected[model], tolerance.of(fused.dtype)
+    expected, allowed = case.expected[model], tolerance[fused.dtype.name]
     if fused.shape != case.under.shape:
         return Comparison(case.name, fused.dtype.name, math.inf, allowed)
     wanted = expected.astype(np.float64) * levels(fused.dtype)

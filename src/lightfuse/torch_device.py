@@ -5,31 +5,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.errors import LightFuseError, MissingExtraError
+from lightfuse.errors import LightFuseError, missing_extra
 from lightfuse.models import Weights
 
-try:
+with missing_extra("fusing on a device other than the processor", "train", "torch"):
     import torch
     from torch import Tensor
 
     from lightfuse.models.networks import from_weights
-except ModuleNotFoundError as error:
-    if error.name != "torch":
-        raise
-    raise MissingExtraError("fusing on a device other than the processor", "train") from None
 
 Array = NDArray[Any]
 
 
 class TorchModel:
-    """Fuses pairs of pictures on one device, each as a whole: every layer of a picture must fit its memory.
+    """Fuses pairs of pictures by any model on one device, as torch names it: ``cuda``, ``cuda:1``, ``mps``, …
 
-    Args:
-        weights: of any model.
-        device: as torch names it: ``cuda``, ``cuda:1``, ``mps``, …
-
-    Raises:
-        LightFuseError: torch finds no such device.
+    Each picture is fused as a whole: every layer must fit the memory. Raises LightFuseError for no such device.
     """
 
     def __init__(self, weights: Weights, device: str) -> None:
@@ -39,8 +30,7 @@ class TorchModel:
     def fuse(self, first: Array, second: Array, out: Array) -> None:
         """Fuse two pictures into ``out``: H×W×3 of one size, all uint8, uint16 or float32 in [0, 1], in either order.
 
-        Raises:
-            LightFuseError: the device has too little memory for pictures of that size.
+        Raises LightFuseError where the device has too little memory for pictures of that size.
         """
         try:
             with (
@@ -50,8 +40,10 @@ class TorchModel:
                 pair = [self._to_device(picture) for picture in (first, second)]
                 if _is_brighter(*pair):
                     pair.reverse()
-                under, over = (_as_planes(picture, first.dtype) for picture in pair)
-                out[:] = _as_picture(self._module(under, over)[0], first.dtype)
+                top = np.iinfo(first.dtype).max if first.dtype.kind == "u" else 1
+                fused = self._module(*((picture.float() / top).permute(2, 0, 1)[None] for picture in pair))[0]
+                levels = (fused * top).round().int() if first.dtype.kind == "u" else fused
+                out[:] = levels.clamp(min=0).permute(1, 2, 0).cpu().numpy().astype(first.dtype)
         except torch.OutOfMemoryError:
             height, width = first.shape[:2]
             raise LightFuseError(
@@ -85,17 +77,3 @@ def _is_brighter(first: Tensor, second: Tensor) -> bool:
     differs = (first != second).flatten()
     place = int(differs.int().argmax())
     return bool(first.flatten()[place] > second.flatten()[place])
-
-
-def _as_planes(picture: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    """1×3×H×W, float32 in [0, 1]."""
-    top = np.iinfo(dtype).max if dtype.kind == "u" else 1
-    return (picture.float() / top).permute(2, 0, 1)[None]
-
-
-def _as_picture(planes: Tensor, dtype: np.dtype[Any]) -> Array:
-    """3×H×W in [0, 1] as H×W×3 of the picture's type."""
-    if dtype.kind == "u":
-        planes = (planes * np.iinfo(dtype).max).round().int()
-    picture: Array = planes.clamp(min=0).permute(1, 2, 0).cpu().numpy().astype(dtype)
-    return picture

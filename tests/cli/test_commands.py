@@ -8,7 +8,7 @@ import pytest
 
 _PROGRAM = """
 import sys
-from lightfuse.cli.commands import application
+from lightfuse.cli.app import application
 names = [command.name for command in application(sys.argv[1:]).registered_commands]
 print(*names)
 print(*sorted(module for module in sys.modules if module.startswith("lightfuse.cli.")))

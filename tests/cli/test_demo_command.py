@@ -54,7 +54,7 @@ def test_overwrite_makes_them_anew(lightfuse_program, tmp_path, contents):
 
 def test_demo_refuses_a_file_as_folder(refused, tmp_path):
     (tmp_path / "demo").write_text("a file")
-    assert "cannot make the folder" in refused(tmp_path, "demo", "-o", tmp_path / "demo")
+    assert "cannot be made" in refused(tmp_path, "demo", "-o", tmp_path / "demo")
 
 
 def test_bad_weights_stop_it_before_anything_is_made(refused, tmp_path):

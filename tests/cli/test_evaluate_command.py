@@ -140,7 +140,7 @@ def test_size_resizes_first(lightfuse_program, data, tmp_path):
 
 @pytest.mark.parametrize("size", ["64", "x", "0x5", "64x-48", "axb", "99999999x99999999"])
 def test_a_size_that_is_none_is_refused(refused, data, size):
-    assert refused(data, "evaluate", "--data", data, "--size", size).startswith(f"size {size!r} is ")
+    assert refused(data, "evaluate", "--data", data, "--size", size).startswith(f"--size {size!r} is ")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "md"])

@@ -6,14 +6,32 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from lightfuse.errors import LightFuseError
 
+if TYPE_CHECKING:
+    import typer
+
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# In the order of the help. A command's file and function have its name, with underscores.
+_COMMANDS: tuple[str, ...] = (
+    "fuse",
+    "batch",
+    "demo",
+    "evaluate",
+    "prepare",
+    "train",
+    "inspect",
+    "import-keras",
+    "export",
+    "doctor",
+)
+_COMMANDS += ("benchmark", "serve")
 
 
 class Interrupted(BaseException):
@@ -34,8 +52,6 @@ def main() -> NoReturn:
 
 
 def _run() -> None:
-    from lightfuse.cli.commands import application
-
     _check_names(sys.argv[1:])
     application(sys.argv[1:])()
 
@@ -63,6 +79,33 @@ def run_and_exit(program: str, work: Callable[[], None]) -> NoReturn:
         _say("interrupted; nothing half-written is left", program)
         sys.exit(INTERRUPTED)
     sys.exit(DONE)
+
+
+def application(words: Sequence[str]) -> "typer.Typer":
+    """The program for the words of a command line: if they begin with a command, with that one alone."""
+    import typer
+
+    def program(
+        version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    ) -> None:
+        if version:
+            from lightfuse import __version__
+
+            typer.echo(f"lightfuse {__version__}")
+            raise typer.Exit
+
+    app = typer.Typer(
+        name="lightfuse",
+        help="Fuse an under- and an over-exposed photograph of one scene into a single well-exposed picture.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(program)
+    for command in [word for word in words[:1] if word in _COMMANDS] or _COMMANDS:
+        name = command.replace("-", "_")
+        app.command(name=command)(getattr(import_module(f"lightfuse.cli.{name}"), name))
+    return app
 
 
 def _discard_output(error: OSError) -> None:

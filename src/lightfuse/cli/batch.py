@@ -1,5 +1,6 @@
 """``lightfuse batch``: a folder sorted into brackets, every bracket fused."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +9,13 @@ import typer
 from lightfuse.cli import options
 
 SOME_FAILED = 1
-_SORTING, _NAMING, _EXTRA, _RUNNING = "Sorting", "Results", "Extra outputs", "Running"
+_sorting = partial(typer.Option, rich_help_panel="Sorting")
+_naming = partial(typer.Option, rich_help_panel="Results")
+_extra = partial(typer.Option, rich_help_panel="Extra outputs")
+_running = partial(typer.Option, rich_help_panel="Running")
+_PATTERN_HELP = "Pictures whose names say one scene: '{scene}_{ev}', or a regular expression with (?P<scene>...)."
+_HDR_HELP = "The merged HDR picture: NAME-hdr.jpg (Ultra HDR), .exr or .hdr."
+_JOBS_DEFAULT, _THREADS_DEFAULT = "one a core and one more, as memory allows", "the cores, shared by the brackets"
 
 
 @options.takes(options.MODEL, options.FUSING, options.FILES, options.REPORTING)
@@ -18,90 +25,29 @@ def batch(
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results; folders below are mirrored.")
     ],
     chosen: options.Chosen,
-    by: Annotated[
-        str, typer.Option("--by", help="Sort by auto, exif, count, pattern or folder.", rich_help_panel=_SORTING)
-    ] = "auto",
-    count: Annotated[
-        int | None,
-        typer.Option("--count", metavar="N", help="Brackets of N pictures, by name.", rich_help_panel=_SORTING),
-    ] = None,
-    pattern: Annotated[
-        str | None,
-        typer.Option(
-            "--pattern",
-            help="Pictures whose names say one scene: '{scene}_{ev}', or a regular expression with (?P<scene>...).",
-            rich_help_panel=_SORTING,
-        ),
-    ] = None,
-    gap: Annotated[
-        float,
-        typer.Option(
-            "--gap", min=0, metavar="SECONDS", help="A pause that always ends a bracket.", rich_help_panel=_SORTING
-        ),
-    ] = 30.0,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="Take the RAW of shots kept as RAW and JPEG.", rich_help_panel=_SORTING)
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the brackets and fuse nothing.", rich_help_panel=_SORTING)
-    ] = False,
+    by: Annotated[str, _sorting(help="Sort by auto, exif, count, pattern or folder.")] = "auto",
+    count: Annotated[int | None, _sorting(metavar="N", help="Brackets of N pictures, by name.")] = None,
+    pattern: Annotated[str | None, _sorting(help=_PATTERN_HELP)] = None,
+    gap: Annotated[float, _sorting(min=0, metavar="SECONDS", help="A pause that always ends a bracket.")] = 30.0,
+    raw: Annotated[bool, _sorting("--raw", help="Take the RAW of shots kept as RAW and JPEG.")] = False,
+    dry_run: Annotated[bool, _sorting("--dry-run", help="Print the brackets and fuse nothing.")] = False,
     name: Annotated[
         str,
-        typer.Option(
-            "--name",
-            metavar="TEMPLATE",
-            help="What results are called, of {scene}, {first}, {last}, {count}, {number}.",
-            rich_help_panel=_NAMING,
-        ),
+        _naming(metavar="TEMPLATE", help="What results are called, of {scene}, {first}, {last}, {count}, {number}."),
     ] = "{scene}_fused",
-    format_: Annotated[
-        str, typer.Option("--format", help="Format of the results: jpg, png, tif, webp.", rich_help_panel=_NAMING)
-    ] = "jpg",
-    compare: Annotated[
-        bool,
-        typer.Option("--compare", help="NAME-compare.jpg: all frames and the result.", rich_help_panel=_EXTRA),
-    ] = False,
-    hdr: Annotated[
-        Literal["jpg", "exr", "hdr"] | None,
-        typer.Option(
-            "--hdr",
-            help="The merged HDR picture: NAME-hdr.jpg (Ultra HDR), .exr or .hdr.",
-            rich_help_panel=_EXTRA,
-        ),
-    ] = None,
+    format_: Annotated[str, _naming("--format", help="Format of the results: jpg, png, tif, webp.")] = "jpg",
+    compare: Annotated[bool, _extra("--compare", help="NAME-compare.jpg: all frames and the result.")] = False,
+    hdr: Annotated[Literal["jpg", "exr", "hdr"] | None, _extra(help=_HDR_HELP)] = None,
     overwrite: options.Overwrite = False,
-    skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave results that exist as they are.", rich_help_panel=_NAMING)
-    ] = False,
+    skip_existing: Annotated[bool, _naming("--skip-existing", help="Leave results that exist as they are.")] = False,
     jobs: Annotated[
         int | None,
-        typer.Option(
-            "--jobs",
-            min=1,
-            max=1024,
-            metavar="N",
-            help="Brackets under way at a time.",
-            show_default="one a core and one more, as memory allows",
-            rich_help_panel=_RUNNING,
-        ),
+        _running(min=1, max=1024, metavar="N", help="Brackets under way at a time.", show_default=_JOBS_DEFAULT),
     ] = None,
     threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            min=1,
-            max=1024,
-            help="Threads for one bracket.",
-            show_default="the cores, shared by the brackets",
-            rich_help_panel=_RUNNING,
-        ),
+        int | None, _running(min=1, max=1024, help="Threads for one bracket.", show_default=_THREADS_DEFAULT)
     ] = None,
-    executor: Annotated[
-        str | None,
-        typer.Option(
-            "--executor", metavar="dask://HOST:PORT", help="A dask cluster to fuse on.", rich_help_panel=_RUNNING
-        ),
-    ] = None,
+    executor: Annotated[str | None, _running(metavar="dask://HOST:PORT", help="A dask cluster to fuse on.")] = None,
 ) -> None:
     """Sort a folder into brackets and fuse each; run again to go on where it stopped.
 

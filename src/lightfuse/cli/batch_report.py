@@ -5,8 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightfuse.batch import BracketJob, Outcome, Plan
 from lightfuse.brackets.files import LeftOut
@@ -14,6 +13,9 @@ from lightfuse.brackets.grouping import Grouping
 from lightfuse.cli.printing import show
 from lightfuse.errors import DataError
 from lightfuse.system import display_name
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _NAMED = 5  # More than so many are counted, not listed.
 
@@ -32,16 +34,13 @@ def print_plan(grouping: Grouping, planned: Sequence[BracketJob], folder: Path, 
     """The brackets, one a line or a JSON record, and what is part of none."""
     for bracket, job in zip(grouping.brackets, planned, strict=True):
         if as_json:
-            inputs = [str(path) for path in job.inputs]
-            show(json.dumps({"scene": job.scene, "output": str(job.output), "inputs": inputs, "by": grouping.method}))
+            show(json.dumps({"scene": job.scene, **_paths(job), "by": grouping.method}))
         else:
             names = ", ".join(display_name(shot.path.relative_to(folder)) for shot in bracket.shots)
             show(f"{display_name(job.output)}: {names}")
     for left in grouping.left_out:
-        if as_json:
-            show(json.dumps({"left_out": str(left.path), "reason": left.reason}))
-        else:
-            show(f"left out {_sentence(left)}")
+        record = {"left_out": str(left.path), "reason": left.reason}
+        show(json.dumps(record) if as_json else f"left out {_sentence(left)}")
     if not (as_json or quiet):
         counts = sorted({len(bracket.shots) for bracket in grouping.brackets})
         exposures = f" of {' or '.join(map(str, counts))} exposures" if counts else ""
@@ -60,7 +59,7 @@ class BatchReport:
         self._quiet, self._as_json = quiet, as_json
         self._failed: list[str] = []
         self._done, self._megapixels, self._start = 0, 0.0, time.monotonic()
-        self._bar = _Bar(len(plan.jobs)) if sys.stderr.isatty() and not quiet else None
+        self._bar = _bar(len(plan.jobs)) if sys.stderr.isatty() and not quiet else None
 
     @property
     def is_imperfect(self) -> bool:
@@ -68,12 +67,19 @@ class BatchReport:
         return bool(self._failed) or any(left.unreadable for left in self._left_out)
 
     def __enter__(self) -> "BatchReport":
-        self._print_left_out()
+        unreadable = [left for left in self._left_out if left.unreadable]
+        others = [left for left in self._left_out if not left.unreadable]
+        for left in unreadable:
+            self._say(_sentence(left))
+        if not self._quiet:
+            for left in others[:_NAMED]:
+                self._say(f"left out {_sentence(left)}")
+            if len(others) > _NAMED:
+                self._say(f"left out {len(others) - _NAMED} more; --dry-run lists all")
         if self._as_json:
             for word, jobs in (("unchanged", self._plan.unchanged), ("existing", self._plan.existing)):
                 for job in jobs:
-                    inputs = [str(path) for path in job.inputs]
-                    show(json.dumps({"scene": job.scene, "status": word, "output": str(job.output), "inputs": inputs}))
+                    show(json.dumps({"scene": job.scene, "status": word, **_paths(job)}))
         if self._bar is not None:
             self._bar.start()
         return self
@@ -82,21 +88,19 @@ class BatchReport:
         """Tell of one bracket."""
         self._done += 1
         self._megapixels += outcome.result.megapixels
+        name = display_name(outcome.job.output)
         if outcome.result.error is not None:
             self._failed.append(display_name(outcome.job.output.relative_to(self._out)))
-            self._say(f"{display_name(outcome.job.output)} was not made: {outcome.result.error}")
-        if not self._quiet:
-            for note in outcome.result.notes:
-                self._say(f"note on {display_name(outcome.job.output)}: {note}")
+            self._say(f"{name} was not made: {outcome.result.error}")
+        for note in () if self._quiet else outcome.result.notes:
+            self._say(f"note on {name}: {note}")
         if self._as_json:
-            paths = {"output": str(outcome.job.output), "inputs": [str(path) for path in outcome.job.inputs]}
-            show(json.dumps(dict(outcome.record) | paths))
+            show(json.dumps(dict(outcome.record) | _paths(outcome.job)))
         if self._bar is not None:
-            self._bar.advance(self._megapixels / max(1e-9, time.monotonic() - self._start))
+            rate = self._megapixels / max(1e-9, time.monotonic() - self._start)
+            self._bar.update(self._bar.task_ids[0], advance=1, rate=rate)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
         if kind is not None and self._done:
@@ -104,69 +108,54 @@ class BatchReport:
 
     def print_summary(self) -> None:
         """One line on how it ended: on standard output, or standard error if records went there."""
-        if self._quiet:
-            return
-        if self._as_json:
+        if self._as_json and not self._quiet:
             print(self._summary(), file=sys.stderr)
-        else:
+        elif not self._quiet:
             show(self._summary())
 
     def _summary(self) -> str:
         seconds = time.monotonic() - self._start
         unbegun = len(self._plan.jobs) - self._done
         unread = sum(left.unreadable for left in self._left_out)
-        parts = [f"{_many(self._done - len(self._failed), 'bracket')} fused"]
-        parts += [f"{len(self._failed)} failed ({_some(self._failed)})"] if self._failed else []
-        parts += [f"{_many(unread, 'picture')} unreadable"] if unread else []
-        parts += [f"{len(self._plan.unchanged)} done before"] if self._plan.unchanged else []
-        parts += [f"{len(self._plan.existing)} skipped"] if self._plan.existing else []
-        parts += [f"{unbegun} not begun"] if unbegun else []
+        parts = {
+            f"{_many(self._done - len(self._failed), 'bracket')} fused": True,
+            f"{len(self._failed)} failed ({_some(self._failed)})": self._failed,
+            f"{_many(unread, 'picture')} unreadable": unread,
+            f"{len(self._plan.unchanged)} done before": self._plan.unchanged,
+            f"{len(self._plan.existing)} skipped": self._plan.existing,
+            f"{unbegun} not begun": unbegun,
+        }
         speed = f" in {seconds:.1f} s, {self._megapixels / seconds:.1f} megapixels/s" if self._megapixels else ""
         rest = "; run it again to go on" if unbegun else ""
-        return f"{display_name(self._out)}: {', '.join(parts)}{speed}{rest}"
-
-    def _print_left_out(self) -> None:
-        for left in self._left_out:
-            if left.unreadable:
-                self._say(_sentence(left))
-        others = [left for left in self._left_out if not left.unreadable]
-        if not self._quiet:
-            for left in others[:_NAMED]:
-                self._say(f"left out {_sentence(left)}")
-            if len(others) > _NAMED:
-                self._say(f"left out {len(others) - _NAMED} more; --dry-run lists all")
+        return f"{display_name(self._out)}: {', '.join(part for part, is_so in parts.items() if is_so)}{speed}{rest}"
 
     def _say(self, sentence: str) -> None:
         if self._bar is not None:
-            self._bar.say(f"lightfuse: {sentence}")
+            self._bar.console.print(f"lightfuse: {sentence}", markup=False, highlight=False, soft_wrap=True)
         else:
             print(f"lightfuse: {sentence}", file=sys.stderr)
 
 
-class _Bar:
-    """A progress bar with rate and time left."""
+def _bar(total: int) -> "Progress":
+    """A progress bar with rate and time left, of one task."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    progress = Progress(
+        TextColumn("fusing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f} megapixels/s"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    progress.add_task("fusing", total=total, rate=0.0)
+    return progress
 
-        self._progress = Progress(
-            TextColumn("fusing"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:.1f} megapixels/s"),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task: Any = self._progress.add_task("fusing", total=total, rate=0.0)
-        self.start, self.stop = self._progress.start, self._progress.stop
 
-    def advance(self, rate: float) -> None:
-        self._progress.update(self._task, advance=1, rate=rate)
-
-    def say(self, line: str) -> None:
-        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+def _paths(job: BracketJob) -> dict[str, Any]:
+    return {"output": str(job.output), "inputs": [str(path) for path in job.inputs]}
 
 
 def _sentence(left: LeftOut) -> str:

@@ -1,6 +1,5 @@
 """``lightfuse benchmark``: how fast this machine fuses, beside OpenCV."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,12 +12,9 @@ if TYPE_CHECKING:
 
 def benchmark(
     size: Annotated[
-        float, typer.Option("--size", min=0.001, max=500, metavar="MEGAPIXELS", help="Size of the pictures, of 3:2.")
+        float, typer.Option(min=0.001, max=500, metavar="MEGAPIXELS", help="Size of the pictures, of 3:2.")
     ] = 24,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", help="Shipped models to measure; may be repeated. [default: all]", show_default=False),
-    ] = None,
+    model: options.Models = None,
     threads: options.Threads = None,
     quiet: options.Quiet = False,
     json: options.Json = False,
@@ -27,54 +23,40 @@ def benchmark(
 
     Example: lightfuse benchmark --size 24
     """
+    from dataclasses import asdict
+    from json import dumps
+
     from lightfuse.benchmark import Setup, available_methods, measure_all, three_by_two
-    from lightfuse.cli.printing import show
+    from lightfuse.cli.printing import progress, show
+    from lightfuse.errors import WeightsError
+    from lightfuse.models import shipped_models
     from lightfuse.system import usable_cores
 
-    methods = available_methods(_chosen(model))
+    shipped = shipped_models()
+    for name in model or []:
+        if name not in shipped:
+            raise WeightsError(f"{name!r} is not a shipped model ({', '.join(shipped)}); check the spelling")
+    methods = available_methods(dict.fromkeys(model or shipped))
     setup = Setup(*three_by_two(size), threads or usable_cores())
-    live = sys.stderr.isatty() and not quiet
     missing: list[str] = []
-    measured = measure_all(
-        methods,
-        setup,
-        progress=lambda name: print(f"measuring {name}", file=sys.stderr) if live else None,
-        missing=missing.append,
-    )
+    measured = measure_all(methods, setup, progress=progress("measuring", quiet=quiet), missing=missing.append)
     if json:
         for one in measured:
-            show(_record(one, setup))
+            show(dumps({**asdict(one), **asdict(setup)}))
     elif not quiet:
         show(_page(measured, missing, setup))
 
 
-def _chosen(models: list[str] | None) -> list[str]:
-    from lightfuse.errors import WeightsError
-    from lightfuse.models import shipped_models
-
-    shipped = shipped_models()
-    for model in models or []:
-        if model not in shipped:
-            raise WeightsError(f"{model!r} is not a shipped model ({', '.join(shipped)}); check the spelling")
-    return list(dict.fromkeys(models or shipped))
-
-
-def _record(one: "Measurement", setup: "Setup") -> str:
-    import dataclasses
-    import json
-
-    return json.dumps({**dataclasses.asdict(one), **dataclasses.asdict(setup)})
-
-
 def _page(measured: "list[Measurement]", missing: list[str], setup: "Setup") -> str:
     from lightfuse import __version__, core
+    from lightfuse.cli.printing import aligned
 
     threads = "1 thread" if setup.threads == 1 else f"{setup.threads} threads"
     lines = [
         f"LightFuse {__version__}, {setup.width}×{setup.height} ({setup.width * setup.height / 1e6:.4g} megapixels), "
         f"{threads}, {core.instruction_sets()[0]}",
         "",
-        *_table(measured),
+        *aligned(_rows(measured), right=True),
         "",
         "Each method ran alone in a fresh process, on synthetic pictures already in memory (8: uint8, 16: uint16).",
         "First call: what a program pays that fuses one picture, new memory and code included. Later calls: the",
@@ -86,24 +68,25 @@ def _page(measured: "list[Measurement]", missing: list[str], setup: "Setup") -> 
     return "\n".join(lines)
 
 
-def _table(measured: "list[Measurement]") -> list[str]:
-    head = ["method", "bits", "first call", "later calls", "megapixels/s", "× average", "memory", "pictures"]
+def _rows(measured: "list[Measurement]") -> list[list[str]]:
     averages = {one.bits: one.seconds for one in measured if one.method == "cv2.addWeighted"}
-    rows = [
-        [
-            one.method,
-            str(one.bits),
-            _time(one.first_seconds),
-            _time(one.seconds),
-            f"{one.megapixels_per_second:.4g}",
-            f"{one.seconds / averages[one.bits]:.3g}",
-            "unknown" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f} MB",
-            f"{one.pictures_bytes / 1e6:.0f} MB",
-        ]
-        for one in measured
+    head = ["method", "bits", "first call", "later calls", "megapixels/s", "× average", "memory", "pictures"]
+    return [
+        head,
+        *(
+            [
+                one.method,
+                str(one.bits),
+                _time(one.first_seconds),
+                _time(one.seconds),
+                f"{one.megapixels_per_second:.4g}",
+                f"{one.seconds / averages[one.bits]:.3g}",
+                "unknown" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f} MB",
+                f"{one.pictures_bytes / 1e6:.0f} MB",
+            ]
+            for one in measured
+        ),
     ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in [head, *rows]]
 
 
 def _time(seconds: float) -> str:

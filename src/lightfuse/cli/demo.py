@@ -26,8 +26,7 @@ def demo(
     from lightfuse.demo import make_demo
     from lightfuse.fuser import Fuser
 
-    fuser = Fuser(options.chosen_model(model, weights), threads)
-    shown = make_demo(output, fuser, overwrite=overwrite)
+    sheet, report = make_demo(output, Fuser(options.chosen_model(model, weights), threads), overwrite=overwrite)
     if not quiet:
-        show(f"Side by side, under, over and fused: {shown.sheet}")
-        show(fused_line(shown.report))
+        show(f"Side by side, under, over and fused: {sheet}")
+        show(fused_line(report))

@@ -7,7 +7,7 @@ import typer
 from lightfuse.cli import options
 
 if TYPE_CHECKING:
-    from lightfuse.doctor import Diagnosis, SelfTest
+    from lightfuse.doctor import Diagnosis
 
 FAILED = 1
 
@@ -34,8 +34,7 @@ def _record(found: "Diagnosis") -> str:
     import json
     import math
 
-    fields = dataclasses.asdict(found)
-    fields["ok"] = found.ok
+    fields = dataclasses.asdict(found) | {"ok": found.ok}
     for extra, described in zip(found.extras, fields["extras"], strict=True):
         described["found"] = extra.found
     for test in fields["self_tests"]:
@@ -45,44 +44,41 @@ def _record(found: "Diagnosis") -> str:
 
 def _page(found: "Diagnosis") -> str:
     """The text for a person: the result, extras that are not installed, then the block to paste into a report."""
+    from lightfuse.cli.printing import aligned
+
     lines = ["LightFuse works: the self-test passed." if found.ok else "LightFuse does not work: the self-test failed."]
     lines += [f"  {test.model} on {test.instruction_set}: {test.failure}" for test in found.self_tests if test.failure]
-    missing = [extra for extra in found.extras if not extra.found]
+    missing = [(f"  {extra.name}", extra.get) for extra in found.extras if not extra.found]
     if missing:
-        width = max(len(extra.name) for extra in missing)
-        lines += ["", "Extras that are not installed:"]
-        lines += [f"  {extra.name:{width}}  {extra.get}" for extra in missing]
+        lines += ["", "Extras that are not installed:", *aligned(missing)]
     lines += [
         "",
         "To report something, paste the lines below, and add the command you gave, what it printed,",
         "and what you expected. If a picture matters, add a small crop that shows the problem.",
         "",
         "```",
-        *_block(found),
+        *aligned(_block(found)),
         "```",
     ]
     return "\n".join(lines)
 
 
-def _block(found: "Diagnosis") -> list[str]:
-    parts = {
-        "versions": ", ".join(f"{name} {version}" for name, version in found.versions.items()),
-        **{name: text for name, text in found.system.items() if name != "features"},
-        "features": found.system["features"],
-        "instruction sets": ", ".join(found.instruction_sets) or "none",
-        "threads": str(found.threads),
-        "extras": "; ".join(
-            f"{extra.name} " + ("(no)" if not extra.found else ", ".join(f"{n} {v}" for n, v in extra.packages.items()))
-            for extra in found.extras
-        )
-        or "none known",
-        "self-test, of tolerance": "; ".join(_summary(test) for test in found.self_tests),
-    }
-    width = max(map(len, parts))
-    return [f"{name:{width}}  {text}" for name, text in parts.items()]
-
-
-def _summary(test: "SelfTest") -> str:
-    if test.failure:
-        return f"{test.model}/{test.instruction_set} FAILED ({test.failure})"
-    return f"{test.model}/{test.instruction_set} {test.deviation:.0%}"
+def _block(found: "Diagnosis") -> list[tuple[str, str]]:
+    extras = [
+        f"{extra.name} " + (", ".join(f"{n} {v}" for n, v in extra.packages.items()) if extra.found else "(no)")
+        for extra in found.extras
+    ]
+    tests = [
+        f"{test.model}/{test.instruction_set} "
+        + (f"FAILED ({test.failure})" if test.failure else f"{test.deviation:.0%}")
+        for test in found.self_tests
+    ]
+    return [
+        ("versions", ", ".join(f"{name} {version}" for name, version in found.versions.items())),
+        *((name, text) for name, text in found.system.items() if name != "features"),
+        ("features", found.system["features"]),
+        ("instruction sets", ", ".join(found.instruction_sets) or "none"),
+        ("threads", str(found.threads)),
+        ("extras", "; ".join(extras) or "none known"),
+        ("self-test, of tolerance", "; ".join(tests)),
+    ]

@@ -1,25 +1,27 @@
 """``lightfuse evaluate``: models and baselines, measured on a folder of brackets."""
 
 import sys
+from collections import Counter
+from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lightfuse.cli import options
 
+if TYPE_CHECKING:
+    from lightfuse.evaluation.tables import ScoreTable
+
+_MAX_PIXELS = 500_000_000
+_folder = partial(typer.Option, metavar="FOLDER")
+
 
 def evaluate(
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="FOLDER", help="Brackets, with or without references.")
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", help="Shipped models to measure; may be repeated. [default: all]", show_default=False),
-    ] = None,
-    weights: Annotated[
-        list[Path] | None, typer.Option("--weights", help="Weights files to measure too; may be repeated.")
-    ] = None,
+    data: Annotated[Path | None, _folder(help="Brackets, with or without references.")] = None,
+    model: options.Models = None,
+    weights: Annotated[list[Path] | None, typer.Option(help="Weights files to measure too; may be repeated.")] = None,
     size: Annotated[str, typer.Option(help="Resize everything to WIDTHxHEIGHT first; empty keeps the size.")] = "",
     paper_protocol: Annotated[
         bool,
@@ -31,17 +33,10 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="NAME", help="Save the table as NAME.csv and NAME.md.")
     ] = None,
-    sheet: Annotated[
-        Path | None,
-        typer.Option("--sheet", metavar="FOLDER", help="Write contact sheets: every picture, its error, worst scenes."),
-    ] = None,
-    blind: Annotated[
-        Path | None,
-        typer.Option("--blind", metavar="FOLDER", help="Write a blind test: a page of pairs, FOLDER.key.json beside."),
-    ] = None,
+    sheet: Annotated[Path | None, _folder(help="Write contact sheets: every picture, its error, worst scenes.")] = None,
+    blind: Annotated[Path | None, _folder(help="Write a blind test: a page of pairs, FOLDER.key.json beside.")] = None,
     answers: Annotated[
-        list[Path] | None,
-        typer.Option("--answers", metavar="FILE", help="Count answers to the test in --blind; may be repeated."),
+        list[Path] | None, typer.Option(metavar="FILE", help="Count answers to the test in --blind; may be repeated.")
     ] = None,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
@@ -57,15 +52,14 @@ def evaluate(
     """
     from dataclasses import replace
 
-    from lightfuse.cli.folders import check_folder_output
-    from lightfuse.cli.printing import show
-    from lightfuse.cli.tables import check_table_output, column_names, parse_size, print_table, save_table
+    from lightfuse.cli.printing import progress, show
     from lightfuse.errors import DataError
     from lightfuse.evaluation import evaluate as evaluation
     from lightfuse.evaluation.blind import BlindTest, count_votes, preference_table
     from lightfuse.evaluation.contact_sheet import ContactSheets
     from lightfuse.fuser import Fuser
     from lightfuse.models import shipped_models
+    from lightfuse.system import check_folder_output, check_writable, write_atomically
 
     if answers:
         if blind is None or data is not None:
@@ -74,34 +68,59 @@ def evaluate(
         return
     if data is None:
         raise DataError("nothing to evaluate; give --data FOLDER, or --blind FOLDER and --answers FILE")
-    if output is not None:
-        check_table_output(output, overwrite=overwrite)
+    tables = [] if output is None else [output.with_name(f"{output.name}.{suffix}") for suffix in ("csv", "md")]
+    for path in tables:
+        check_writable(path, overwrite=overwrite)
     for folder in (sheet, blind):
         if folder is not None:
             check_folder_output(folder, overwrite=overwrite)
-    protocol = evaluation.PAPER_PROTOCOL if paper_protocol else evaluation.Protocol(parse_size(size))
+    resized = options.picture_size(size, _MAX_PIXELS) if size else None
+    protocol = evaluation.PAPER_PROTOCOL if paper_protocol else evaluation.Protocol(resized)
     baselines = evaluation.baseline_methods()
     fusers = {name: Fuser(name, threads) for name in model or shipped_models()}
-    for name, path in column_names(weights or [], {*fusers, *baselines}).items():
-        fusers[name] = Fuser(path, threads)
+    fusers |= {name: Fuser(path, threads) for name, path in _columns(weights or [], {*fusers, *baselines}).items()}
     measured = evaluation.model_methods(fusers, whole_bracket=whole_bracket)
     sheets = ContactSheets(sheet, overwrite=overwrite) if sheet is not None else None
     test = BlindTest(blind, overwrite=overwrite) if blind is not None else None
-    live = sys.stderr.isatty() and not quiet
     table, skipped = evaluation.evaluate(
         data,
         measured | baselines,
         replace(protocol, whole_bracket=whole_bracket),
-        progress=lambda name: print(f"measuring {name}", file=sys.stderr) if live else None,
+        progress=progress("measuring", quiet=quiet),
         watchers=[outputs.add for outputs in (sheets, test) if outputs is not None],
     )
     for line in skipped:
         print(f"lightfuse: skipped {line}", file=sys.stderr)
-    worst = {name: table.worst_scenes(name) for name in measured}
     if sheets is not None:
-        sheets.finish(worst)
+        sheets.finish({name: table.worst_scenes(name) for name in measured})
     if test is not None:
         test.finish()
-    if output is not None:
-        save_table(table, output)
-    print_table(table, quiet=quiet, as_json=json)
+    report = evaluation.report(table)
+    for path, text in zip(tables, (table.to_csv(), report), strict=False):
+        write_atomically(path, [text.encode()], overwrite=True)
+    if json:
+        _show_records(table)
+    elif not quiet:
+        show(report.rstrip("\n"))
+
+
+def _columns(paths: Sequence[Path], taken: Collection[str]) -> dict[str, Path]:
+    """What the table calls each weights file: its stem where that is unambiguous, else its path."""
+    stems = Counter([path.stem for path in dict.fromkeys(paths)] + list(taken))
+    return {path.stem if stems[path.stem] == 1 else str(path): path for path in paths}
+
+
+def _show_records(table: "ScoreTable") -> None:
+    """A JSON record a method: means (null: none, or not finite), worst score of each measure, worst scenes by all."""
+    import json
+    import math
+
+    from lightfuse.cli.printing import show
+
+    for method in table.methods:
+        means = {measure: table.mean(method, measure).value for measure in table.measures}
+        finite = {measure: mean if math.isfinite(mean) else None for measure, mean in means.items()}
+        found = {measure: table.worst(method, measure) for measure in table.measures}
+        worst = {name: {"scene": w[0], "score": w[1]} for name, w in found.items() if w and math.isfinite(w[1])}
+        record = {"method": method, **finite, "worst": worst, "worst scenes": table.worst_scenes(method)}
+        show(json.dumps(record))

@@ -1,9 +1,7 @@
 """``lightfuse export``: a model as C, ONNX, LiteRT or ncnn, with what it costs."""
 
-import re
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,28 +11,17 @@ from lightfuse.errors import LightFuseError
 _MOST_PIXELS = 1 << 26
 
 
-class Format(StrEnum):
-    """Where a model can go."""
-
-    C = "c"
-    ONNX = "onnx"
-    LITERT = "litert"
-    NCNN = "ncnn"
-
-
 def export(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder that the files go to.")],
-    to: Annotated[Format, typer.Option("--format", help="What to make of the model.")],
+    to: Annotated[Literal["c", "onnx", "litert", "ncnn"], typer.Option("--format", help="What to make of the model.")],
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Name of a shipped model.")] = None,
     weights: options.WeightsFile = None,
     size: Annotated[
-        str, typer.Option("--size", metavar="WxH", help="Width and height of the pictures; LiteRT and ncnn.")
+        str, typer.Option(metavar="WxH", help="Width and height of the pictures; LiteRT and ncnn.")
     ] = "1024x768",
     data: Annotated[
         Path | None,
-        typer.Option(
-            "--data", metavar="FOLDER", help="Brackets to judge the quality of int8 on, for the README; ONNX."
-        ),
+        typer.Option(metavar="FOLDER", help="Brackets to judge the quality of int8 on, for the README; ONNX."),
     ] = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -43,39 +30,26 @@ def export(
 
     Example: lightfuse export small --format c -o lightfuse-c
     """
-    from lightfuse.cli.folders import check_folder_output, write_files
     from lightfuse.cli.printing import show
     from lightfuse.models import load_weights
+    from lightfuse.system import check_folder_output, write_files
 
-    if data is not None and to is not Format.ONNX:
+    if data is not None and to != "onnx":
         raise LightFuseError("--data judges int8: give it with --format onnx")
     chosen = load_weights(options.chosen_model(model, weights))
     check_folder_output(output, overwrite=overwrite)
-    if to is Format.C:
+    if to == "c":
         from lightfuse.export.c import export_c
 
         files = export_c(chosen)
-    elif to is Format.ONNX:
+    elif to == "onnx":
         from lightfuse.export.onnx import export_onnx
 
         files = export_onnx(chosen, data)
-    elif to is Format.LITERT:
-        from lightfuse.export.mobile import export_litert
-
-        files = export_litert(chosen, *_picture_size(size))
     else:
-        from lightfuse.export.mobile import export_ncnn
+        from lightfuse.export.mobile import export_litert, export_ncnn
 
-        files = export_ncnn(chosen, *_picture_size(size))
+        files = (export_litert if to == "litert" else export_ncnn)(chosen, *options.picture_size(size, _MOST_PIXELS))
     for path in write_files(output, files):
         if not quiet:
             show(str(path))
-
-
-def _picture_size(text: str) -> tuple[int, int]:
-    """(width, height) of ``1024x768``. Raises LightFuseError for anything else."""
-    found = re.fullmatch(r"([1-9]\d{0,5})[x×]([1-9]\d{0,5})", text.strip())
-    size = (int(found.group(1)), int(found.group(2))) if found else (0, 0)
-    if not 0 < size[0] * size[1] <= _MOST_PIXELS:
-        raise LightFuseError(f"--size must be a width and a height in pixels, such as 1024x768, not {text!r}")
-    return size

@@ -1,5 +1,6 @@
 """``lightfuse fuse``: the exposures of one scene in, one file out."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,9 @@ import typer
 
 from lightfuse.cli import options
 
-_EXTRA = "Extra outputs"
+_extra = partial(typer.Option, rich_help_panel="Extra outputs")
+_STACK_HELP = "The frames as fused, aligned and deghosted, as 16-bit TIFFs for other programs."
+_HDR_HELP = "The merged HDR picture: Ultra HDR (.jpg), OpenEXR (.exr) or Radiance (.hdr)."
 
 
 @options.takes(options.MODEL, options.FUSING, options.FILES, options.REPORTING)
@@ -21,31 +24,10 @@ def fuse(
     ],
     chosen: options.Chosen,
     threads: options.Threads = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="OUT-compare.jpg: all frames and the result.", rich_help_panel=_EXTRA)
-    ] = False,
-    hdr: Annotated[
-        Path | None,
-        typer.Option(
-            "--hdr",
-            metavar="FILE",
-            help="The merged HDR picture: Ultra HDR (.jpg), OpenEXR (.exr) or Radiance (.hdr).",
-            rich_help_panel=_EXTRA,
-        ),
-    ] = None,
-    stack: Annotated[
-        Path | None,
-        typer.Option(
-            "--stack",
-            metavar="FOLDER",
-            help="The frames as fused, aligned and deghosted, as 16-bit TIFFs for other programs.",
-            rich_help_panel=_EXTRA,
-        ),
-    ] = None,
-    debug: Annotated[
-        Path | None,
-        typer.Option("--debug", metavar="FOLDER", help="The motion masks that were found.", rich_help_panel=_EXTRA),
-    ] = None,
+    compare: Annotated[bool, _extra("--compare", help="OUT-compare.jpg: all frames and the result.")] = False,
+    hdr: Annotated[Path | None, _extra(metavar="FILE", help=_HDR_HELP)] = None,
+    stack: Annotated[Path | None, _extra(metavar="FOLDER", help=_STACK_HELP)] = None,
+    debug: Annotated[Path | None, _extra(metavar="FOLDER", help="The motion masks that were found.")] = None,
     stdout_format: Annotated[
         str, typer.Option("--format", help="Format on standard output, such as png or jpg.")
     ] = "png",
@@ -67,5 +49,4 @@ def fuse(
     suffix = "." + stdout_format.lstrip(".")
     extra = {"compare": compare, "hdr": hdr, "stack": stack, "debug": debug}
     how = options.fuse_options(chosen, **extra, stdout_suffix=suffix, overwrite=overwrite)
-    report = fuse_files(pictures, output, fuser, how)
-    print_fused(report, quiet=chosen["quiet"], as_json=chosen["json"])
+    print_fused(fuse_files(pictures, output, fuser, how), quiet=chosen["quiet"], as_json=chosen["json"])

@@ -22,23 +22,17 @@ def inspect(
 
     Example: lightfuse inspect runs/small/best.safetensors dark.jpg bright.jpg -o filters
     """
-    from lightfuse.cli.folders import check_folder_output, write_files
     from lightfuse.cli.printing import show
-    from lightfuse.errors import MissingExtraError, PictureError
+    from lightfuse.errors import PictureError, missing_extra
     from lightfuse.models import load_weights
+    from lightfuse.system import check_folder_output, write_files
 
     if pair and len(pair) != 2:
         raise PictureError(f"a pair is two pictures, an under- and an over-exposed one; {len(pair)} given")
     check_folder_output(output, overwrite=overwrite)
-    try:
+    with missing_extra("inspecting", "train", "torch"):
         from lightfuse.evaluation.inspect import inspect_model, read_pair
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingExtraError("inspecting", "train") from None
 
-    weights = load_weights(model)
-    written = write_files(output, inspect_model(weights, read_pair(*pair) if pair else None))
-    if not quiet:
-        for path in written:
+    for path in write_files(output, inspect_model(load_weights(model), read_pair(*pair) if pair else None)):
+        if not quiet:
             show(str(path))

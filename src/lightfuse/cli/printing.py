@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Callable, Sequence
 
 from lightfuse.errors import OutputError
 from lightfuse.options import STDIO
@@ -12,17 +13,26 @@ from lightfuse.system import display_name
 
 
 def show(text: str) -> None:
-    """Print a line on standard output at once. A full disk is an error, a pipe closed by its reader is not.
-
-    Raises:
-        OutputError: standard output cannot be written.
-    """
+    """Print a line on standard output at once. Raises OutputError on a full disk, not where its reader has left."""
     try:
         print(text, flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else Python tries, and complains, at the end.
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+def progress(doing: str, *, quiet: bool) -> Callable[[str], None]:
+    """A function that names on standard error what is being done something to, if that is a terminal."""
+    live = sys.stderr.isatty() and not quiet
+    return lambda name: print(f"{doing} {name}", file=sys.stderr) if live else None
+
+
+def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
+    """Rows as lines with their columns aligned, two spaces apart: all left, or all but the first ``right``."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    put = [str.ljust, *[str.rjust if right else str.ljust] * (len(widths) - 1)]
+    return ["  ".join(f(cell, width) for f, cell, width in zip(put, row, widths, strict=True)).rstrip() for row in rows]
 
 
 def print_fused(report: FuseReport, *, quiet: bool, as_json: bool) -> None:
@@ -40,15 +50,9 @@ def print_fused(report: FuseReport, *, quiet: bool, as_json: bool) -> None:
 
 def fused_line(report: FuseReport) -> str:
     """What was done and what it cost, in one sentence."""
-    seconds = report.seconds
-    megapixels = report.width * report.height / 1e6
+    took = {step: f"{s * 1000:.0f} ms" if s < 1 else f"{s:.2f} s" for step, s in report.seconds.items()}
     target = "standard output" if report.output == STDIO else display_name(report.output)
     return (
-        f"{target}: {report.width}×{report.height} ({megapixels:.1f} megapixels) fused by {report.model} in "
-        f"{_time(seconds['fuse'])}, after reading for {_time(seconds['read'])} and before writing for "
-        f"{_time(seconds['write'])}"
+        f"{target}: {report.width}×{report.height} ({report.width * report.height / 1e6:.1f} megapixels) fused by "
+        f"{report.model} in {took['fuse']}, after reading for {took['read']} and before writing for {took['write']}"
     )
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
