@@ -5,6 +5,7 @@ import re
 import shutil
 import threading
 from io import BytesIO
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -78,21 +79,25 @@ def jpeg(picture, exif):
     return file.getvalue()
 
 
-def drop(page, files):
-    """Drop files, as (name, bytes), onto the page as a person would."""
+def transfer_of(page, files):
+    """A DataTransfer of files, given as (name, bytes)."""
     given = [[name, base64.b64encode(content).decode()] for name, content in files]
-    transfer = page.evaluate_handle(
+    return page.evaluate_handle(
         """files => {
             const transfer = new DataTransfer();
             for (const [name, text] of files) {
                 const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-                transfer.items.add(new File([bytes], name));
+                transfer.items.add(new File([bytes], name, { type: name.endsWith(".png") ? "image/png" : "" }));
             }
             return transfer;
         }""",
         given,
     )
-    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+
+
+def drop(page, files):
+    """Drop files, given as (name, bytes), onto the page as a person would."""
+    page.dispatch_event("main", "drop", {"dataTransfer": transfer_of(page, files)})
 
 
 def open_pair(page, under, over):
@@ -296,13 +301,122 @@ def test_it_works_without_a_connection(page):
     assert "1500 × 1000 pixels" in page.inner_text("#status")
 
 
-def test_everything_that_can_be_operated_has_a_name(page):
+def open_brackets(page):
+    """Drop two brackets of three exposures, and one photograph that belongs to none; returns the six pictures."""
+    files, pictures = [], []
+    for scene in (0, 1):
+        for i, picture in enumerate(sample_bracket(*SIZE, (-3, 0, 3), seed=scene, noise=False).pictures):
+            pictures.append(picture)
+            files.append((f"IMG_{scene}{i}.jpg", jpeg(picture, exposed(8.0**i / 1000, 60 * scene + i))))
+    files.append(("IMG_99.jpg", jpeg(pictures[0], exposed(1 / 1000, 300))))
+    drop(page, files[::-1])
+    wait_until_shown(page)
+    return pictures
+
+
+def exposed(seconds, second):
+    exif = Image.Exif()
+    time = IFDRational(round(seconds * 1e6), 1_000_000)
+    taken = f"2026:06:21 12:{second // 60:02}:{second % 60:02}"
+    exif.get_ifd(0x8769).update({0x829A: time, 0x8827: 100, 0x829D: IFDRational(8), 0x9003: taken, 0xA402: 2})
+    return exif
+
+
+def test_several_brackets_are_sorted_shown_one_by_one_and_saved_in_an_archive(page):
+    open_brackets(page)
+    wanted = ["IMG_00.jpg (3 exposures)", "IMG_10.jpg (3 exposures)"]
+    assert page.locator("#brackets option").all_inner_texts() == wanted
+    assert "Left out: IMG_99.jpg." in page.inner_text("#status")
+    assert page.locator("#strip .name").all_inner_texts() == ["IMG_00.jpg", "IMG_01.jpg", "IMG_02.jpg"]
+    first = pixels(page, "after")
+    page.select_option("#brackets", "1")
+    page.wait_for_function("document.querySelector('#strip .name').textContent === 'IMG_10.jpg'")
+    page.wait_for_selector("body:not(.busy)")
+    second = pixels(page, "after")
+    name, content = saved(page, "#save-all")
+    archive = ZipFile(BytesIO(content))
+    assert (name, archive.testzip()) == ("lightfuse.zip", None)
+    assert archive.namelist() == ["IMG_02_fused.jpg", "IMG_12_fused.jpg"]
+    for entry, shown in zip(archive.namelist(), (first, second), strict=True):
+        picture = Image.open(BytesIO(archive.read(entry)))
+        assert picture.getexif().get_ifd(0x8769)[0x8827] == 100
+        assert np.abs(np.asarray(picture).astype(int) - shown).mean() < 2
+    page.wait_for_selector("body:not(.busy)")
+
+
+def test_a_bracket_that_cannot_be_fused_does_not_stop_the_others(page):
+    pictures = sample_bracket(*SIZE, (-3, 3), noise=False).pictures
+    odd = [pictures[0], pictures[1][:80]]
+    files = [(f"a{i}.jpg", jpeg(one, exposed(8.0**i / 500, i))) for i, one in enumerate(pictures)]
+    files += [(f"b{i}.jpg", jpeg(one, exposed(8.0**i / 500, 60 + i))) for i, one in enumerate(odd)]
+    drop(page, files)
+    wait_until_shown(page)
+    _, content = saved(page, "#save-all")
+    assert ZipFile(BytesIO(content)).namelist() == ["a1_fused.jpg"]
+    page.wait_for_selector("body:not(.busy)")
+    assert page.inner_text("#problem").startswith("Not fused: b0.jpg is 240 × 160 pixels and b1.jpg 240 × 80")
+
+
+def test_changes_of_the_look_are_undone(page):
     open_pair(page, *sample_pair(*SIZE))
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll("button, input:not([hidden]), [role=group], canvas[role]")]
-            .filter(one => !(one.ariaLabel || one.labels?.length || one.textContent.trim()))
-            .map(one => one.outerHTML)"""
+    natural = pixels(page, "after")
+    press(page, "#looks [value=vivid]")
+    full = pixels(page, "after")
+    page.fill("#strength", "30")
+    page.wait_for_selector("body:not(.busy)")
+    assert not np.array_equal(pixels(page, "after"), full)
+    press(page, "#undo")
+    assert np.array_equal(pixels(page, "after"), full)
+    assert page.input_value("#strength") == "100"
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("body:not(.busy)")
+    assert np.array_equal(pixels(page, "after"), natural)
+    assert page.is_disabled("#undo")
+
+
+def test_photographs_can_be_pasted_one_after_the_other(page):
+    under, over = sample_pair(*SIZE)
+    paste = "transfer => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer }))"
+    page.evaluate(paste, transfer_of(page, [("image.png", png(under))]))
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "add another exposure" in page.inner_text("#problem")
+    page.evaluate(paste, transfer_of(page, [("image.png", png(over))]))
+    wait_until_shown(page)
+    assert np.abs(pixels(page, "after").astype(int) - Fuser("base", 1)(under, over)).max() <= 1
+
+
+def test_photographs_that_a_phone_shares_are_opened(page, address):
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    under, over = sample_pair(*SIZE)
+    transfer = transfer_of(page, [("dark one.png", png(under)), ("bright one.png", png(over))])
+    page.evaluate(
+        """async transfer => {
+            const { share_target } = await (await fetch("manifest.webmanifest")).json();
+            const body = new FormData();
+            for (const file of transfer.files) body.append(share_target.params.files[0].name, file);
+            await fetch(share_target.action, { method: share_target.method, body });
+        }""",
+        transfer,
     )
-    assert nameless == []
-    assert page.get_attribute("#status", "role") == "status"
-    assert page.get_attribute("#problem", "role") == "alert"
+    page.goto(f"{address}?shared")
+    wait_until_shown(page)
+    assert page.locator("#strip .name").all_inner_texts() == ["dark one.png", "bright one.png"]
+    assert page.url == address
+    assert page.evaluate("caches.open('shared').then(cache => cache.keys()).then(keys => keys.length)") == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1200, 800), (390, 844)], ids=["desktop", "phone"])
+def test_axe_finds_nothing_to_mend(page, size, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    found = [axe.Axe().run(page).response]
+    open_brackets(page)
+    found.append(axe.Axe().run(page).response)
+    drop(page, [("notes.txt", b"words"), ("more.txt", b"words")])
+    page.wait_for_selector("#problem:not([hidden])")
+    found.append(axe.Axe().run(page).response)
+    assert [(one["id"], one["nodes"][0]["html"]) for state in found for one in state["violations"]] == []
+    assert min(len(state["passes"]) for state in found) > 15

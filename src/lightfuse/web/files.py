@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -43,5 +44,6 @@ def listed_files(static: Path = STATIC) -> str:
         if name not in _NOT_CACHED:
             names.append(name)
             hashed.update(f"{name} ".encode() + path.read_bytes())
-    fields = {"version": hashed.hexdigest()[:16], "files": ["./", *names]}
-    return f"// Made by tools.web_build.\nself.LIGHTFUSE = {json.dumps(fields, indent=2)};\n"
+    files = textwrap.fill(json.dumps(["./", *names]), 120, break_long_words=False, break_on_hyphens=False)
+    version = hashed.hexdigest()[:16]
+    return f'// Made by tools.web_build.\nself.LIGHTFUSE = {{ version: "{version}", files:\n{files} }};\n'

@@ -1,4 +1,5 @@
-/* Keeps the page for use offline: every file of the list once, under its version; older versions go. */
+/* Keeps the page for use offline: every file of the list once, under its version; older versions go. Takes photographs
+ * that other programs share with the page, which opens them: see the manifest's share_target. */
 importScripts("files.js");
 
 const { version, files } = self.LIGHTFUSE;
@@ -15,6 +16,7 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   if (event.request.method === "GET") event.respondWith(answer(event.request));
+  else if (event.request.url.endsWith("/share")) event.respondWith(keepShared(event.request));
 });
 
 async function keep() {
@@ -30,4 +32,12 @@ async function forgetOlder() {
 async function answer(request) {
   const cache = await caches.open(CACHE);
   return (await cache.match(request, { ignoreSearch: true })) ?? fetch(request);
+}
+
+async function keepShared(request) {
+  const cache = await caches.open("shared");
+  const files = (await request.formData()).getAll("photographs");
+  const keepFile = (file, i) => cache.put(`shared/${i}/${encodeURIComponent(file.name)}`, new Response(file));
+  await Promise.all(files.map(keepFile));
+  return Response.redirect("./?shared", 303);
 }

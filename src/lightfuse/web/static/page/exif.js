@@ -1,46 +1,43 @@
 /** EXIF: found in JPEG, PNG and WebP, read for how a photograph was exposed, and made ready for the fused picture. */
 
-const JPEG_EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0]; // "Exif\0\0"
+const NAME = [0x45, 0x78, 0x69, 0x66, 0, 0]; // "Exif\0\0"
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10];
-const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
+/** The bytes of each TIFF type, and the DataView getter of the numbers among them (of a rational, for each of two). */
+const BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
+const NUMBERS = [, "Uint8", , "Uint16", "Uint32", "Uint32", "Int8", , "Int16", "Int32", "Int32", "Float32", "Float64"];
+const [ASCII, UNSIGNED_RATIONAL, RATIONAL] = [2, 5, 10];
 
-const ORIENTATION = 0x0112;
-const THUMBNAIL_OFFSET = 0x0201;
-const THUMBNAIL_LENGTH = 0x0202;
-const EXPOSURE_TIME = 0x829a;
-const F_NUMBER = 0x829d;
-const EXIF_IFD = 0x8769;
-const ISO = 0x8827;
-const COLOR_SPACE = 0xa001;
-const WIDTH = 0xa002;
-const HEIGHT = 0xa003;
+const [MAKE, MODEL, ORIENTATION, DATE_TIME, EXIF_IFD] = [0x010f, 0x0110, 0x0112, 0x0132, 0x8769];
+const [THUMBNAIL_OFFSET, THUMBNAIL_LENGTH] = [0x0201, 0x0202];
+const [EXPOSURE_TIME, F_NUMBER, ISO, BIAS, FLASH] = [0x829a, 0x829d, 0x8827, 0x9204, 0x9209];
+const [COLOR_SPACE, WIDTH, HEIGHT, EXPOSURE_MODE, SERIAL] = [0xa001, 0xa002, 0xa003, 0xa402, 0xa431];
+/** When the photograph was taken, the best tag first, each with the tag of its fractions of a second. */
+const TIMES = [
+  [0x9003, 0x9291],
+  [0x9004, 0x9292],
+  [DATE_TIME, 0x9290],
+];
 
 /**
  * The EXIF block (TIFF header first) of a picture file.
  * @param {Uint8Array} file
- * @returns {Uint8Array | undefined} a copy
+ * @returns {Uint8Array | undefined} a copy; undefined where there is none, or the file is truncated before it
  */
 export function findExif(file) {
-  try {
-    const found = startsWith(file, 0, [0xff, 0xd8])
-      ? inJpeg(file)
-      : startsWith(file, 0, PNG_SIGNATURE)
-        ? inPng(file)
-        : text(file, 0, 4) === "RIFF" && text(file, 8, 4) === "WEBP"
-          ? inWebp(file)
-          : undefined;
-    return found?.slice();
-  } catch (error) {
-    if (error instanceof RangeError) return undefined; // A file cut short has none.
-    throw error;
-  }
+  return orUndefined(() => {
+    if (startsWith(file, 0, [0xff, 0xd8])) return inJpeg(file)?.slice();
+    if (startsWith(file, 0, PNG_SIGNATURE)) return inPng(file)?.slice();
+    if (text(file, 0, 4) !== "RIFF" || text(file, 8, 4) !== "WEBP") return undefined;
+    const found = inWebp(file);
+    return found?.slice(startsWith(found, 0, NAME) ? NAME.length : 0);
+  });
 }
 
 function inJpeg(file) {
   const view = viewOf(file);
   for (let at = 2; at + 4 <= file.length && file[at] === 0xff && file[at + 1] !== 0xda; ) {
     const length = view.getUint16(at + 2);
-    if (file[at + 1] === 0xe1 && startsWith(file, at + 4, JPEG_EXIF)) return file.subarray(at + 10, at + 2 + length);
+    if (file[at + 1] === 0xe1 && startsWith(file, at + 4, NAME)) return file.subarray(at + 10, at + 2 + length);
     at += 2 + length;
   }
   return undefined;
@@ -48,35 +45,50 @@ function inJpeg(file) {
 
 function inPng(file) {
   const view = viewOf(file);
-  for (let at = 8; at + 12 <= file.length; ) {
-    const length = view.getUint32(at);
+  for (let at = 8, length; at + 8 <= file.length; at += 12 + length) {
+    length = view.getUint32(at);
     if (text(file, at + 4, 4) === "eXIf") return file.subarray(at + 8, at + 8 + length);
-    at += 12 + length;
   }
   return undefined;
 }
 
 function inWebp(file) {
   const view = viewOf(file);
-  for (let at = 12; at + 8 <= file.length; ) {
-    const length = view.getUint32(at + 4, true);
-    if (text(file, at, 4) === "EXIF") {
-      const start = at + 8 + (startsWith(file, at + 8, JPEG_EXIF) ? JPEG_EXIF.length : 0);
-      return file.subarray(start, at + 8 + length);
-    }
-    at += 8 + length + (length % 2);
+  for (let at = 12, length; at + 8 <= file.length; at += 8 + length + (length % 2)) {
+    length = view.getUint32(at + 4, true);
+    if (text(file, at, 4) === "EXIF") return file.subarray(at + 8, at + 8 + length);
   }
   return undefined;
 }
 
 /**
- * How a photograph was exposed: shutter time in seconds, f-number and ISO, each as far as EXIF says.
- * @returns {{time?: number, aperture?: number, iso?: number}}
+ * How a photograph was exposed, each as far as EXIF says: shutter `time` in seconds, `aperture` (f-number), `iso`,
+ * `bias` (exposure compensation in EV), `mode` (0 automatic, 1 manual, 2 bracketing), `flash` (whether it fired),
+ * `camera`, and when it was `taken`, in seconds.
  */
 export function shotOf(exif) {
-  const entries = exif && readEntries(exif);
-  if (!entries) return {};
-  return { time: rational(entries, EXPOSURE_TIME), aperture: rational(entries, F_NUMBER), iso: whole(entries, ISO) };
+  const tags = exif && orUndefined(() => new Tags(exif));
+  if (!tags) return {};
+  const positive = (tag) => (tags.number(tag) > 0 ? tags.number(tag) : undefined);
+  const flash = tags.number(FLASH);
+  return {
+    time: positive(EXPOSURE_TIME),
+    aperture: positive(F_NUMBER),
+    iso: positive(ISO),
+    bias: tags.number(BIAS),
+    mode: tags.number(EXPOSURE_MODE),
+    flash: flash === undefined ? undefined : flash % 2 === 1,
+    camera: [MAKE, MODEL, SERIAL].map((tag) => tags.text(tag)).join("\n"),
+    taken: takenAt(tags),
+  };
+}
+
+function takenAt(tags) {
+  for (const [tag, fraction] of TIMES) {
+    const [year, month, ...rest] = (tags.text(tag).match(/^(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)/) ?? []).slice(1);
+    if (year > 0) return Date.UTC(year, month - 1, ...rest) / 1000 + (Number(`0.${tags.text(fraction)}`) || 0);
+  }
+  return undefined;
 }
 
 /**
@@ -84,85 +96,91 @@ export function shotOf(exif) {
  * @returns {Uint8Array | undefined} a copy; undefined where the block is damaged
  */
 export function exifForResult(exif, width, height) {
-  const made = exif.slice();
-  const entries = readEntries(made);
-  if (!entries) return undefined;
-  const set = (tag, value) => entries.get(tag) && setWhole(entries.view, entries.get(tag), value, entries.little);
-  set(ORIENTATION, 1);
-  set(COLOR_SPACE, 1);
-  set(WIDTH, width);
-  set(HEIGHT, height);
-  dropThumbnail(made, entries);
-  return made;
+  return orUndefined(() => {
+    const made = exif.slice();
+    const tags = new Tags(made);
+    tags.set(ORIENTATION, 1);
+    tags.set(COLOR_SPACE, 1);
+    tags.set(WIDTH, width);
+    tags.set(HEIGHT, height);
+    tags.dropThumbnail();
+    return made;
+  });
 }
 
-/** Entries of IFD0 and of the EXIF IFD by tag, with `view`, `little` and where IFD0 points to the next. */
-function readEntries(exif) {
-  try {
-    const view = viewOf(exif);
-    const little = view.getUint16(0) === 0x4949;
-    if (!little && view.getUint16(0) !== 0x4d4d) return undefined;
+/** The tags of IFD0 and of the EXIF IFD. Throws a RangeError where the block is damaged. */
+class Tags {
+  #exif;
+  #view;
+  #little;
+  #entries = new Map();
+  #nextIfd; // where IFD0 points to the next, which describes the thumbnail
+
+  constructor(exif) {
+    this.#exif = exif;
+    this.#view = viewOf(exif);
+    this.#little = this.#view.getUint16(0) === 0x4949;
+    if (!this.#little && this.#view.getUint16(0) !== 0x4d4d) throw new RangeError("no TIFF header");
+    this.#nextIfd = this.#read(this.#view.getUint32(4, this.#little), this.#entries);
+    const shooting = this.number(EXIF_IFD);
+    if (shooting !== undefined) this.#read(shooting, this.#entries);
+  }
+
+  /** The first value; undefined where there is none. */
+  number(tag, entries = this.#entries) {
+    const { type, at } = entries.get(tag) ?? {};
+    if (!NUMBERS[type] || at + BYTES[type] > this.#view.byteLength) return undefined;
+    const get = (from) => this.#view[`get${NUMBERS[type]}`](from, this.#little);
+    const value = type === UNSIGNED_RATIONAL || type === RATIONAL ? get(at) / get(at + 4) : get(at);
+    return Number.isFinite(value) ? value : undefined;
+  }
+
+  text(tag) {
+    const { type, at, count } = this.#entries.get(tag) ?? {};
+    return type === ASCII ? text(this.#exif, at, Math.min(count, 1024)).split("\0")[0].trim() : "";
+  }
+
+  /** Change a 16- or 32-bit number that is there. */
+  set(tag, value) {
+    const { type, at } = this.#entries.get(tag) ?? {};
+    if (type === 3) this.#view.setUint16(at, Math.min(value, 0xffff), this.#little);
+    if (type === 4) this.#view.setUint32(at, value, this.#little);
+  }
+
+  dropThumbnail() {
+    if (this.#nextIfd + 4 > this.#exif.length) return;
+    const second = this.#view.getUint32(this.#nextIfd, this.#little);
+    this.#view.setUint32(this.#nextIfd, 0, this.#little);
+    if (second === 0) return;
     const entries = new Map();
-    Object.assign(entries, { view, little });
-    entries.next = readIfd(entries, view.getUint32(4, little), entries);
-    const deeper = entries.get(EXIF_IFD);
-    if (deeper) readIfd(entries, view.getUint32(deeper.at, little), entries);
-    return entries;
+    orUndefined(() => this.#read(second, entries)); // Where it is damaged, nothing refers to it any more.
+    const from = this.number(THUMBNAIL_OFFSET, entries);
+    const length = this.number(THUMBNAIL_LENGTH, entries);
+    if (from && length) this.#exif.fill(0, from, from + length);
+  }
+
+  /** Read the IFD at `start`; returns where it points to the next. */
+  #read(start, into) {
+    const count = this.#view.getUint16(start, this.#little);
+    for (let i = 0, at = start + 2; i < count; i++, at += 12) {
+      const type = this.#view.getUint16(at + 2, this.#little);
+      const values = this.#view.getUint32(at + 4, this.#little);
+      const isInPlace = (BYTES[type] ?? 1) * values <= 4;
+      const place = isInPlace ? at + 8 : this.#view.getUint32(at + 8, this.#little);
+      into.set(this.#view.getUint16(at, this.#little), { type, count: values, at: place });
+    }
+    return start + 2 + 12 * count;
+  }
+}
+
+/** What `read` gives, or undefined where it reads beyond the end. */
+function orUndefined(read) {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
-}
-
-/** Read one IFD into a map; returns where it points to the next. */
-function readIfd({ view, little }, start, into) {
-  const count = view.getUint16(start, little);
-  for (let i = 0, at = start + 2; i < count; i++, at += 12) {
-    const type = view.getUint16(at + 2, little);
-    const values = view.getUint32(at + 4, little);
-    const inPlace = (TYPE_BYTES[type] ?? 1) * values <= 4;
-    into.set(view.getUint16(at, little), { type, at: inPlace ? at + 8 : view.getUint32(at + 8, little) });
-  }
-  return start + 2 + 12 * count;
-}
-
-function dropThumbnail(exif, entries) {
-  const { view, little, next } = entries;
-  if (next + 4 > exif.length) return;
-  const second = view.getUint32(next, little);
-  view.setUint32(next, 0, little);
-  if (second === 0) return;
-  const thumbnail = new Map();
-  try {
-    readIfd(entries, second, thumbnail);
-  } catch (error) {
-    if (error instanceof RangeError) return; // Nothing refers to it any more, which is enough.
-    throw error;
-  }
-  const offset = thumbnail.get(THUMBNAIL_OFFSET);
-  const length = thumbnail.get(THUMBNAIL_LENGTH);
-  if (offset && length) {
-    const from = view.getUint32(offset.at, little);
-    exif.fill(0, from, from + view.getUint32(length.at, little));
-  }
-}
-
-function rational(entries, tag) {
-  const entry = entries.get(tag);
-  if (entry?.type !== 5 || entry.at + 8 > entries.view.byteLength) return undefined;
-  const below = entries.view.getUint32(entry.at + 4, entries.little);
-  return below ? entries.view.getUint32(entry.at, entries.little) / below : undefined;
-}
-
-function whole(entries, tag) {
-  const entry = entries.get(tag);
-  if (entry?.type === 3) return entries.view.getUint16(entry.at, entries.little);
-  return entry?.type === 4 ? entries.view.getUint32(entry.at, entries.little) : undefined;
-}
-
-function setWhole(view, { type, at }, value, little) {
-  if (type === 3) view.setUint16(at, Math.min(value, 0xffff), little);
-  if (type === 4) view.setUint32(at, value, little);
 }
 
 function viewOf(bytes) {
@@ -175,42 +193,4 @@ function startsWith(bytes, at, wanted) {
 
 function text(bytes, at, length) {
   return String.fromCharCode(...bytes.subarray(at, at + length));
-}
-
-/* ---- EXIF put into the JPEG or PNG that the browser wrote -------------------------------------------------------- */
-
-const MOST_IN_JPEG = 0xffff - 2 - 6;
-
-/**
- * @param {Uint8Array} jpeg
- * @param {Uint8Array} exif TIFF header first
- * @returns {Uint8Array[]} the new file in parts; unchanged where the block is too large for JPEG
- */
-export function withExifInJpeg(jpeg, exif) {
-  if (exif.length > MOST_IN_JPEG) return [jpeg];
-  const length = exif.length + 8;
-  const head = Uint8Array.of(0xff, 0xe1, length >> 8, length & 0xff, 0x45, 0x78, 0x69, 0x66, 0, 0);
-  return [jpeg.subarray(0, 2), head, exif, jpeg.subarray(2)];
-}
-
-/** The same for PNG: an eXIf chunk behind the header. */
-export function withExifInPng(png, exif) {
-  const chunk = new Uint8Array(exif.length + 12);
-  const view = new DataView(chunk.buffer);
-  view.setUint32(0, exif.length);
-  chunk.set([0x65, 0x58, 0x49, 0x66], 4); // "eXIf"
-  chunk.set(exif, 8);
-  view.setUint32(exif.length + 8, crc32(chunk.subarray(4, exif.length + 8)));
-  const header = 8 + 12 + 13;
-  return [png.subarray(0, header), chunk, png.subarray(header)];
-}
-
-/** CRC-32 as PNG has it (ISO 3309). */
-function crc32(bytes) {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return (crc ^ 0xffffffff) >>> 0;
 }

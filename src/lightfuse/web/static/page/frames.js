@@ -2,45 +2,50 @@
 import { findExif, shotOf } from "./exif.js";
 
 const PREVIEW_SIDE = 240;
-/** The pixels of so many frames are kept; more are read again when they are wanted, to save memory. */
-const MOST_KEPT = 3;
+const MOST_KEPT = 64_000_000; // pixels of all frames; those of more are read again when they are wanted
+const STRIP_PIXELS = 1_000_000;
 
 /** What a person can act on: its text is shown as it is. */
 export class FrameError extends Error {}
 
+/** What a file tells without its pixels. */
+export async function headerOf(file) {
+  const exif = findExif(new Uint8Array(await file.arrayBuffer()));
+  return { file, name: file.name, exif, shot: shotOf(exif) };
+}
+
 /**
- * Read files, darkest first.
- * @param {File[]} files
- * @returns {Promise<Frame[]>}
+ * Read the exposures of one bracket, darkest first.
+ * @param {object[]} headers see `headerOf`
+ * @returns {Promise<object[]>}
  */
-export async function readFrames(files) {
-  if (files.length < 2) {
-    throw new FrameError("One photograph is not enough: choose a dark and a bright one of the same scene together.");
+export async function readFrames(headers) {
+  if (headers.length < 2) {
+    throw new FrameError("One photograph is not enough: add another exposure of the same scene.");
   }
-  const frames = await Promise.all(files.map((file) => readFrame(file, files.length <= MOST_KEPT)));
-  const [first, ...others] = frames;
-  const odd = others.find((frame) => frame.width !== first.width || frame.height !== first.height);
-  if (odd) {
-    throw new FrameError(
-      `${first.name} is ${first.width} × ${first.height} pixels and ${odd.name} ${odd.width} × ${odd.height}: ` +
-        "choose exposures of one size.",
-    );
+  const frames = [];
+  for (const header of headers) {
+    const frame = await readFrame(header, headers.length);
+    frames.push(frame);
+    const { name, width, height } = frames[0];
+    if (frame.width === width && frame.height === height) continue;
+    const sizes = `${name} is ${width} × ${height} pixels and ${frame.name} ${frame.width} × ${frame.height}`;
+    throw new FrameError(`${sizes}: choose exposures of one size.`);
   }
   return darkToBright(frames).map((position) => frames[position]);
 }
 
-async function readFrame(file, keep) {
-  const bitmap = await decode(file);
+async function readFrame(header, count) {
+  const bitmap = await decode(header.file);
   const { width, height } = bitmap;
   const scale = Math.min(1, PREVIEW_SIDE / Math.max(width, height));
-  const canvas = drawn(bitmap, Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  const exif = findExif(new Uint8Array(await file.arrayBuffer()));
-  const frame = { file, name: file.name, width, height, exif, shot: shotOf(exif), brightness: meanOf(data) };
-  if (keep) frame.pixels = rgbaOf(bitmap, file.name);
+  const canvas = new OffscreenCanvas(...[width, height].map((side) => Math.max(1, Math.round(side * scale))));
+  const context = contextOf(canvas);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const brightness = meanOf(context.getImageData(0, 0, canvas.width, canvas.height).data);
+  const pixels = count * width * height <= MOST_KEPT ? rgbaOf(bitmap, header.name) : undefined;
   bitmap.close();
-  frame.preview = await createImageBitmap(canvas);
-  return frame;
+  return { ...header, width, height, brightness, pixels, preview: await createImageBitmap(canvas) };
 }
 
 async function decode(file) {
@@ -60,19 +65,32 @@ export async function pixelsOf({ pixels, file }) {
   return read;
 }
 
+/** Read by strips: phones have no canvas for the whole of a large photograph. */
 function rgbaOf(bitmap, name) {
   const { width, height } = bitmap;
-  const data = drawn(bitmap, width, height)?.getContext("2d")?.getImageData(0, 0, width, height).data;
-  if (!data) throw new FrameError(`${name} is too large for this browser: try smaller pictures.`);
+  const data = new Uint8ClampedArray(4 * width * height);
+  const all = strips(width, height);
+  const context = contextOf(new OffscreenCanvas(width, all[0][1]));
+  if (!context) throw new FrameError(`${name} is too large for this browser: try smaller pictures.`);
+  context.globalCompositeOperation = "copy";
+  for (const [top, end] of all) {
+    context.drawImage(bitmap, 0, -top);
+    data.set(context.getImageData(0, 0, width, end - top).data, 4 * width * top);
+  }
   return data;
 }
 
-function drawn(bitmap, width, height) {
-  const canvas = new OffscreenCanvas(width, height);
+function contextOf(canvas) {
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, width, height);
-  return canvas;
+  if (context) context.imageSmoothingQuality = "high";
+  return context;
+}
+
+/** A picture's rows in strips of about a megapixel, [first, end); all but the last have a multiple of `step` rows. */
+export function strips(width, height, step = 1) {
+  const rows = step * Math.max(1, Math.floor(STRIP_PIXELS / width / step));
+  const count = Math.ceil(height / rows);
+  return Array.from({ length: count }, (_, i) => [i * rows, Math.min((i + 1) * rows, height)]);
 }
 
 function meanOf(data) {
@@ -83,10 +101,10 @@ function meanOf(data) {
 
 /* ---- How photographs were exposed, in words; their order; and the one that the others follow --------------------- */
 
-const MIDDLE = 0.5;
-const SAME_STOPS = 0.05; // EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
-const DARKER = 2 / 255; // By so much an exposure said to be brighter may be darker before EXIF is not believed.
-const CLEARLY_DIFFERENT = 5 / 255; // So far apart two exposures cannot have been one.
+const MIDDLE_GREY = 0.5;
+const SAME_EXPOSURE = 0.05; // EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
+const TOLERATED_DROP = 2 / 255; // By so much an exposure said to be brighter may be darker before EXIF is not believed.
+const DIFFERENT_BRIGHTNESS = 5 / 255; // So far apart two exposures cannot have been one.
 
 /** Such as "1/250 s · f/8 · ISO 100", or "" where EXIF does not say. */
 export function inWords({ time, aperture, iso }) {
@@ -103,35 +121,33 @@ export function darkToBright(frames) {
   const positions = frames.map((_, i) => i);
   const brightness = (i) => frames[i].brightness;
   const byBrightness = [...positions].sort((a, b) => brightness(a) - brightness(b));
-  const light = relativeExposure(frames.map((frame) => frame.shot));
-  if (!light) return byBrightness;
-  const byExif = [...positions].sort((a, b) => light[a] - light[b] || brightness(a) - brightness(b));
+  const evs = relativeExposures(frames.map((frame) => frame.shot));
+  if (!evs) return byBrightness;
+  const byExif = [...positions].sort((a, b) => evs[a] - evs[b] || brightness(a) - brightness(b));
   const contradicted = byExif.slice(1).some((brighter, i) => {
     const darker = byExif[i];
     const rise = brightness(brighter) - brightness(darker);
-    return rise < -DARKER || (light[brighter] - light[darker] < SAME_STOPS && rise > CLEARLY_DIFFERENT);
+    return rise < -TOLERATED_DROP || (evs[brighter] - evs[darker] < SAME_EXPOSURE && rise > DIFFERENT_BRIGHTNESS);
   });
   return contradicted ? byBrightness : byExif;
 }
 
 /** Position of the exposure whose brightness is nearest the middle: its metadata stands for the picture. */
 export function baseExposure(frames) {
-  const off = frames.map((frame) => Math.abs(frame.brightness - MIDDLE));
+  const off = frames.map((frame) => Math.abs(frame.brightness - MIDDLE_GREY));
   return off.indexOf(Math.min(...off));
 }
 
-/** The light each exposure took in, log2(time · ISO / N²); undefined where EXIF does not say it of all. */
-function relativeExposure(shots) {
-  const isos = givenByAllOrNone(shots.map(({ iso }) => iso));
-  const apertures = givenByAllOrNone(shots.map(({ aperture }) => aperture));
-  if (!isos || !apertures || !shots.every(({ time }) => time)) return undefined;
-  return shots.map(({ time }, i) => Math.log2((time * isos[i]) / apertures[i] ** 2));
+/** log2(t · ISO / N²) of each shot in EV; undefined where EXIF does not say it of all. */
+function relativeExposures(shots) {
+  const haveAll = (name) => shots.every((shot) => shot[name]);
+  const haveAllOrNone = (name) => haveAll(name) || !shots.some((shot) => shot[name]);
+  return haveAll("time") && haveAllOrNone("iso") && haveAllOrNone("aperture") ? shots.map(relativeExposure) : undefined;
 }
 
-/** What no shot gives (a lens without contacts, a phone) was one and the same. */
-function givenByAllOrNone(values) {
-  if (!values.some(Boolean)) return values.map(() => 1);
-  return values.every(Boolean) ? values : undefined;
+/** Of one shot, larger for brighter; undefined without a shutter time. */
+export function relativeExposure({ time, iso, aperture }) {
+  return time ? Math.log2((time * (iso || 100)) / (aperture || 1) ** 2) : undefined;
 }
 
 function shutter(seconds) {

@@ -1,49 +1,35 @@
-/** A worker that fuses some rows of a pair, or moves some rows of a frame: see pool.js. */
+/** A worker that computes strips of a picture, on its own rows alone: see pool.js. */
 import { movedRows } from "../engine/align/warp.js";
 import { Core } from "../engine/core.js";
 
 let core;
-let top;
-let pictures;
 
-self.onmessage = ({ data }) => {
-  if (data.module) {
-    core = new Core(data.module);
-    return;
-  }
+const tasks = {
+  load({ module }) {
+    core = new Core(module);
+  },
+  /** Rows of both thumbnails, from the pictures' rows that they are made of. */
+  measure({ model, width, height, cells, top, rows }) {
+    core.begin(model, width, height);
+    core.measure(rows, ...cells, top);
+    return core.thumbnailRows(...cells);
+  },
+  combine({ model, width, height, context, top, rows: [under, over] }) {
+    core.begin(model, width, height);
+    core.setContext(context);
+    core.combine(under, over, under, top);
+    return under;
+  },
+  move({ strip, width, height, warp, rows }) {
+    return movedRows(strip, width, height, warp, ...rows);
+  },
+};
+
+self.onmessage = ({ data: { task, given } }) => {
   try {
-    if (data.measure) answer(measure(data.measure));
-    if (data.combine) answer(combine(data.combine));
-    if (data.move) answer(move(data.move));
+    const answer = tasks[task](given);
+    self.postMessage({ answer }, answer?.buffer ? [answer.buffer] : []);
   } catch (error) {
     self.postMessage({ error: error.message });
   }
 };
-
-function answer(value) {
-  self.postMessage({ answer: value }, value instanceof Uint8ClampedArray ? [value.buffer] : []);
-}
-
-function measure({ model, width, height, cells, top: first, rows }) {
-  top = first;
-  pictures = rows;
-  core.begin(model, width, height);
-  core.measure(pictures, cells[0], cells[1], top);
-  return core.thumbnailRows(cells[0], cells[1]);
-}
-
-function combine({ context, swapped, rows: [first, end] }) {
-  core.setContext(context);
-  const rowBytes = 4 * core.width;
-  const [under, over] = (swapped ? pictures.reverse() : pictures).map((picture) =>
-    picture.subarray((first - top) * rowBytes, (end - top) * rowBytes),
-  );
-  const fused = new Uint8ClampedArray(under.length);
-  core.combine(under, over, fused, first);
-  pictures = undefined;
-  return fused;
-}
-
-function move({ strip, width, height, warp, rows: [top, bottom] }) {
-  return movedRows(strip, width, height, warp, top, bottom);
-}

@@ -2,14 +2,19 @@
 import { Viewer } from "./viewer.js";
 
 const SAMPLES = ["sample/under.jpg", "sample/over.jpg"];
+/** Pixels of a picture on the stage: phones and tablets have no memory, and Safari no canvas, for more. */
+const MOST_SHOWN = matchMedia("(pointer: coarse)").matches ? 2 ** 24 : Infinity;
 
 const at = (id) => document.getElementById(id);
+const checked = (name) => document.querySelector(`[name=${name}]:checked`).value;
 const viewer = new Viewer();
 let frames = [];
-/** The positions that are fused, and those a person chose, if one did. */
+/** The positions that are fused, and, by the bracket's number, those that a person chose. */
 let selection = [0, 1];
-let chosen;
-let exposures = {};
+let chosen = {};
+let result; // what the worker answered to fusing
+let single; // one photograph, which waits for another exposure of its scene
+let looks = [{ name: "natural", strength: 1 }]; // the one that is shown last, before it those to go back to
 let tasks = 0;
 let looking = false;
 
@@ -22,8 +27,7 @@ async function run(saying, task) {
     await task();
   } catch (error) {
     say("");
-    at("problem").textContent = error.message;
-    at("problem").hidden = false;
+    complain(error.message);
   } finally {
     busy(--tasks);
   }
@@ -38,65 +42,103 @@ function say(text) {
   at("status").textContent = text;
 }
 
+function complain(text) {
+  at("problem").textContent = text;
+  at("problem").hidden = false;
+}
+
+/* ---- Opening ----------------------------------------------------------------------------------------------------- */
+
+/** Open photographs: dropped, chosen, pasted or shared. */
 function open(files) {
   if (files.length === 0) return;
-  run(`Reading ${files.length === 1 ? "a photograph" : `${files.length} photographs`}…`, async () => {
-    ({ frames } = await openFiles(files));
-    chosen = undefined;
-    showStrip(frames, choose);
-    await fuse();
-    const arriving = at("studio").hidden;
-    at("welcome").hidden = true;
-    at("again").hidden = false;
-    at("studio").hidden = false;
-    viewer.resize(frames[0].width, frames[0].height);
-    if (arriving) at("stage").focus({ preventScroll: true, focusVisible: false });
+  const given = files.length === 1 && single ? [single, ...files] : files;
+  single = given.length === 1 ? given[0] : undefined;
+  run(`Reading ${given.length === 1 ? "a photograph" : `${given.length} photographs`}…`, async () => {
+    const opened = await ask("open", { files: given });
+    chosen = {};
+    showBrackets(opened.names);
+    await show(opened);
+    if (opened.leftOut.length > 0) say(`${at("status").textContent} Left out: ${opened.leftOut.join(", ")}.`);
   });
 }
 
-function choose(position) {
-  const wanted = chosenWith(position, selection);
-  if (wanted === selection) say("Two exposures at least are fused: press another one first.");
-  else fuseAnew(wanted);
+async function show(opened) {
+  frames = opened.frames;
+  showStrip();
+  await fuse();
+  const arriving = at("studio").hidden;
+  at("welcome").hidden = true;
+  at("again").hidden = false;
+  at("studio").hidden = false;
+  viewer.resize(frames[0].width, frames[0].height);
+  if (arriving) at("stage").focus({ preventScroll: true, focusVisible: false });
 }
 
+function showBrackets(names) {
+  at("brackets").replaceChildren(...names.map((name, number) => new Option(name, number)));
+  at("brackets-field").hidden = at("save-all").hidden = names.length < 2;
+}
+
+function trySample() {
+  run("Loading the sample pair…", async () => {
+    const files = SAMPLES.map(async (name) => new File([await (await fetch(name)).blob()], name.split("/").pop()));
+    open(await Promise.all(files));
+  });
+}
+
+/** Files that other programs of a phone shared with the page: the service worker keeps them until they are opened. */
+async function openShared() {
+  history.replaceState(null, "", "./");
+  const cache = await caches.open("shared");
+  const requests = await cache.keys();
+  const files = requests.map(async (request) => {
+    const blob = await (await cache.match(request)).blob();
+    return new File([blob], decodeURIComponent(request.url.split("/").pop()));
+  });
+  open(await Promise.all(files));
+  await Promise.all(requests.map((request) => cache.delete(request)));
+}
+
+/* ---- Fusing and looks -------------------------------------------------------------------------------------------- */
+
+const bracketNumber = () => Number(at("brackets").value);
+
 function fuseAnew(positions) {
-  chosen = positions;
+  chosen[bracketNumber()] = positions;
   run("Fusing…", fuse);
 }
 
 async function fuse() {
-  const align = document.querySelector("[name=align]:checked").value === "auto";
-  const done = await fuseFrames(chosen, align, say);
-  selection = done.selection;
-  markChosen(selection, chosen !== undefined);
-  exposures = { dark: done.darkBitmap, bright: done.brightBitmap };
+  const positions = chosen[bracketNumber()];
+  const given = { chosen: positions, align: checked("align") === "auto", mostShown: MOST_SHOWN };
+  result = await ask("fuse", given, say);
+  selection = result.selection;
+  markChosen(positions !== undefined);
   showBefore();
-  await finish();
-  say(summaryOf(frames, done));
+  await showLook();
+  say(summaryOf(result));
 }
 
 function showBefore() {
-  const which = document.querySelector("[name=against]:checked").value;
-  viewer.showBefore(exposures[which]);
-  at("before-tag").textContent = which === "dark" ? "Dark" : "Bright";
+  const isDark = checked("against") === "dark";
+  viewer.showBefore(isDark ? result.darkBitmap : result.brightBitmap);
+  at("before-tag").textContent = isDark ? "Dark" : "Bright";
 }
 
-/** Show the fused picture in the chosen look. */
-async function finish() {
-  const { name, strength } = chosenLook();
-  const { picture } = await pictureIn(name, strength);
-  viewer.showAfter(picture);
-  picture.close();
+function lookNow() {
+  return { name: checked("look"), strength: at("strength").valueAsNumber / 100 };
 }
 
-function chosenLook() {
-  return { name: document.querySelector("[name=look]:checked").value, strength: at("strength").valueAsNumber / 100 };
+async function showLook() {
+  const { shown } = await ask("look", { look: lookNow(), mostShown: MOST_SHOWN });
+  viewer.showAfter(shown);
+  shown.close();
 }
 
 /** While one look is being made, only the last of the later wishes is remembered. */
 async function changeLook() {
-  at("strength").disabled = chosenLook().name === "natural";
+  at("strength").disabled = checked("look") === "natural";
   at("strength-level").textContent = `${at("strength").value} %`;
   if (looking) {
     looking = "again";
@@ -104,31 +146,54 @@ async function changeLook() {
   }
   do {
     looking = true;
-    await run("", finish);
+    await run("", showLook);
   } while (looking === "again");
   looking = false;
 }
 
+function rememberLook() {
+  looks.push(lookNow());
+  at("undo").disabled = false;
+}
+
+function undoLook() {
+  if (looks.length < 2) return;
+  looks.pop();
+  const { name, strength } = looks.at(-1);
+  document.querySelector(`[name=look][value=${name}]`).checked = true;
+  at("strength").value = 100 * strength;
+  at("undo").disabled = looks.length < 2;
+  changeLook();
+}
+
+/* ---- Saving ------------------------------------------------------------------------------------------------------ */
+
 function save(type, suffix) {
   run("Writing the file…", async () => {
-    const { blob } = await fileOf(type);
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = `${frames[selection.at(-1)].name.replace(/\.[^.]*$/, "")}_fused.${suffix}`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    say(`Saved ${link.download}.`);
+    const { blob } = await ask("save", { look: lookNow(), type });
+    download(blob, `${result.name}.${suffix}`);
   });
 }
 
-function trySample() {
-  run("Loading the sample pair…", async () => {
-    const files = await Promise.all(
-      SAMPLES.map(async (name) => new File([await (await fetch(name)).blob()], name.split("/").pop())),
-    );
-    open(files);
+function saveAll() {
+  run("Fusing all brackets…", async () => {
+    const given = { chosen, align: checked("align") === "auto", look: lookNow(), type: "image/jpeg", suffix: "jpg" };
+    const { blob, count, problems } = await ask("saveAll", given, say);
+    if (count > 0) download(blob, "lightfuse.zip");
+    if (problems.length > 0) complain(`Not fused: ${problems.join(" ")}`);
   });
 }
+
+function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  say(`Saved ${name}.`);
+}
+
+/* ---- What a person does ------------------------------------------------------------------------------------------ */
 
 for (const id of ["choose", "again"]) at(id).addEventListener("click", () => at("files").click());
 at("files").addEventListener("change", () => {
@@ -136,75 +201,93 @@ at("files").addEventListener("change", () => {
   at("files").value = ""; // The same files may be chosen again.
 });
 at("sample").addEventListener("click", trySample);
+at("brackets").addEventListener("change", () => {
+  run("Reading photographs…", async () => show(await ask("show", { number: bracketNumber() })));
+});
 at("automatic").addEventListener("click", () => fuseAnew(undefined));
-at("align").addEventListener("change", () => fuseAnew(chosen));
+at("align").addEventListener("change", () => run("Fusing…", fuse));
 at("against").addEventListener("change", showBefore);
-at("looks").addEventListener("change", changeLook);
-at("strength").addEventListener("input", changeLook);
+at("looks").addEventListener("input", changeLook);
+at("looks").addEventListener("change", rememberLook);
+at("undo").addEventListener("click", undoLook);
 at("save-jpeg").addEventListener("click", () => save("image/jpeg", "jpg"));
 at("save-png").addEventListener("click", () => save("image/png", "png"));
-listenForDrops(open);
+at("save-all").addEventListener("click", saveAll);
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "z") undoLook();
+});
+document.addEventListener("paste", ({ clipboardData }) => open([...clipboardData.files]));
+
+/** Files are dropped anywhere on the page. */
+const dragging = (on) => document.body.classList.toggle("dragging", on);
+for (const name of ["dragenter", "dragover", "drop"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    dragging(name !== "drop");
+    if (name === "drop") open([...event.dataTransfer.files]);
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) dragging(false);
+});
+
 if ("serviceWorker" in navigator) {
   navigator.serviceWorker.register("service-worker.js").catch(() => {}); // Without it the page works, but not offline.
+  if (location.search === "?shared") openShared();
 }
 
 /* ---- The exposure strip: every frame, darkest first, and which of them are fused --------------------------------- */
 
-const MOST = 3;
-const list = document.getElementById("strip");
-const hint = document.getElementById("strip-hint");
-const choice = document.getElementById("choice");
-const automatic = document.getElementById("automatic");
+const MOST_SELECTED = 3;
 
-/**
- * Show frames.
- * @param {object[]} frames as the worker tells of them
- * @param {(position: number) => void} onChoose when a frame is chosen
- */
-export function showStrip(frames, onChoose) {
-  choice.hidden = frames.length === 2;
-  list.replaceChildren(...frames.map((frame, position) => item(frame, position, frames.length, onChoose)));
+function showStrip() {
+  at("choice").hidden = frames.length === 2;
+  at("strip").replaceChildren(...frames.map(item));
 }
 
 /** Mark those that are fused, and say who chose them. */
-export function markChosen(selection, byHand) {
+function markChosen(byHand) {
   const roles = new Map(selection.map((position) => [position, "Middle"]));
   roles.set(selection[0], "Dark").set(selection.at(-1), "Bright");
-  [...list.querySelectorAll("button")].forEach((button, position) => {
+  [...at("strip").querySelectorAll("button")].forEach((button, position) => {
     button.setAttribute("aria-pressed", String(roles.has(position)));
     button.querySelector(".role").textContent = roles.get(position) ?? "";
   });
-  hint.textContent = byHand
+  at("strip-hint").textContent = byHand
     ? "Chosen by you. Press an exposure to use it or leave it out."
-    : "Chosen for you: what holds most of the scene. Press an exposure to use it or leave it out.";
-  automatic.hidden = !byHand;
+    : "Chosen for you: what records most of the scene. Press an exposure to use it or leave it out.";
+  at("automatic").hidden = !byHand;
 }
 
-/**
- * What to fuse once `position` is pressed: it joins, or takes the place of the nearest of three, or, if it was one of
- * three, leaves. Two stay at least.
- */
-export function chosenWith(position, selection) {
+/** A frame was pressed: it joins, takes the place of the nearest of three, or, if it was one of three, leaves. */
+function choose(position) {
   const others = selection.filter((one) => one !== position);
-  if (others.length < selection.length) return others.length < 2 ? selection : others;
+  if (others.length === 1) {
+    say("Two exposures at least are fused: press another one first.");
+    return;
+  }
+  if (others.length < selection.length) {
+    fuseAnew(others);
+    return;
+  }
   const away = selection.map((one) => Math.abs(one - position));
   const nearest = selection[away.indexOf(Math.min(...away))];
-  const kept = selection.length < MOST ? selection : selection.filter((one) => one !== nearest);
-  return [...kept, position].sort((a, b) => a - b);
+  const kept = selection.length < MOST_SELECTED ? selection : selection.filter((one) => one !== nearest);
+  fuseAnew([...kept, position].sort((a, b) => a - b));
 }
 
-function item({ name, exposure, preview }, position, count, onChoose) {
-  const entry = document.createElement("li");
+function item({ name, exposure, preview }, position) {
   const button = document.createElement("button");
   button.type = "button";
-  button.disabled = count === 2;
-  button.addEventListener("click", () => onChoose(position));
+  button.disabled = frames.length === 2;
+  button.addEventListener("click", () => choose(position));
   const canvas = document.createElement("canvas");
   canvas.width = preview.width;
   canvas.height = preview.height;
   canvas.getContext("2d").drawImage(preview, 0, 0);
   canvas.setAttribute("aria-hidden", "true");
   button.append(canvas, line("tag role", ""), line("name", name), line("exposure", exposure));
+  const entry = document.createElement("li");
   entry.append(button);
   return entry;
 }
@@ -220,11 +303,7 @@ function line(kind, text) {
 
 const NEARLY_EQUAL = 0.03;
 
-/**
- * @param {object[]} frames as the worker tells of them
- * @param {object} done the worker's answer to fusing
- */
-export function summaryOf(frames, { selection, moves, milliseconds }) {
+function summaryOf({ moves, milliseconds }) {
   const [dark, bright] = [frames[selection[0]], frames[selection.at(-1)]];
   const sentences = [`${dark.width} × ${dark.height} pixels, fused in ${seconds(milliseconds.fuse)}.`];
   if (moves.length > 0) sentences.push(alignmentOf(moves, milliseconds.align));
@@ -245,27 +324,6 @@ function alignmentOf(moves, milliseconds) {
 
 function seconds(milliseconds) {
   return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-
-/* ---- Files dropped anywhere on the page -------------------------------------------------------------------------- */
-
-/** @param {(files: File[]) => void} onFiles */
-export function listenForDrops(onFiles) {
-  const dragging = (on) => document.body.classList.toggle("dragging", on);
-  for (const name of ["dragenter", "dragover"]) {
-    document.addEventListener(name, (event) => {
-      event.preventDefault();
-      dragging(true);
-    });
-  }
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) dragging(false);
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    dragging(false);
-    onFiles([...event.dataTransfer.files]);
-  });
 }
 
 /* ---- The page's line to its worker: every task a promise --------------------------------------------------------- */
@@ -293,18 +351,10 @@ worker.onerror = (event) => {
   waiting.clear();
 };
 
+/** Have a task of worker.js done; `tell` hears of progress. */
 function ask(task, given, tell) {
   return new Promise((resolve, reject) => {
     waiting.set(++last, { resolve, reject, tell });
     worker.postMessage({ id: last, task, given });
   });
 }
-
-/** Read files; resolves to the frames, darkest first, each with a preview. */
-export const openFiles = (files) => ask("open", { files: [...files] });
-/** Fuse the frames at chosen positions, or, with undefined, a selection of them; `tell` hears progress. */
-export const fuseFrames = (chosen, align, tell) => ask("fuse", { chosen, align }, tell);
-/** The fused picture in a look, as a bitmap. */
-export const pictureIn = (name, strength) => ask("look", { name, strength });
-/** The picture as it is shown, as a file. */
-export const fileOf = (type) => ask("save", { type });

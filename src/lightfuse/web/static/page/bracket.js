@@ -1,0 +1,137 @@
+/** The bracket that is open: its frames, where each lies against the base, and which of them to fuse. */
+import { greenOf } from "../engine/align/contrast.js";
+import { IDENTITY, cornerDistance, inverse, times } from "../engine/align/geometry.js";
+import { AT_HOME, Chain, SMALLEST_SIDE } from "../engine/align/register.js";
+import { fillBorder, movedRows } from "../engine/align/warp.js";
+import { baseExposure, pixelsOf, reducedTo } from "./frames.js";
+import { THUMBNAIL_PIXELS, fuseSelection, selectExposures } from "./selection.js";
+
+const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
+
+export class Bracket {
+  #places;
+  #small = [];
+  #selections = new Map();
+
+  /** @param {object[]} frames two or more of one size, dark to bright */
+  constructor(frames) {
+    this.frames = frames;
+    this.base = baseExposure(frames);
+    ({ width: this.width, height: this.height } = frames[0]);
+  }
+
+  /** Of the base exposure. */
+  get exif() {
+    return this.frames[this.base].exif;
+  }
+
+  /**
+   * Fuse frames.
+   * @param {number[]} [chosen] positions, dark to bright; without it those are selected that record most of the scene
+   * @param {boolean} align whether hand-held frames are aligned to the base
+   * @param {import("./pool.js").WorkerPool} pool
+   * @param {(progress: string) => void} tell
+   * @returns the fused `picture` (RGBA) and a `name` for its file; the `selection`, and the darkest and brightest of it
+   *   as they were fused; how the frames moved; and how many `milliseconds` each part took
+   */
+  async fuse(chosen, align, pool, tell) {
+    const { width, height } = this;
+    const clock = new Clock();
+    if (align) this.#places ??= await this.#found(tell);
+    clock.lap("align");
+    const selection = chosen ?? (await this.#select(align, pool.fuseAtOnce()));
+    clock.lap("select");
+    const pictures = [];
+    for (const position of selection) pictures.push(await this.#pixels(position, align, pool));
+    clock.lap("align");
+    tell("Fusing…");
+    const data = await fuseSelection(pictures, (under, over) => pool.fuse([under, over], width, height));
+    clock.lap("fuse");
+    const [dark, bright] = [pictures[0], pictures.at(-1)].map((pixels) => ({ data: pixels, width, height }));
+    const moves = align ? selection.map((position) => this.#movement(position)) : [];
+    const name = `${this.frames[selection.at(-1)].name.replace(/\.[^.]*$/, "")}_fused`;
+    return { picture: { data, width, height }, name, dark, bright, selection, moves, milliseconds: clock.milliseconds };
+  }
+
+  /** How far a frame is moved in pixels (0: not at all), and why it stays where that is worth saying. */
+  #movement(position) {
+    const { warp, decision } = this.#places[position];
+    const { name } = this.frames[position];
+    return { name, pixels: cornerDistance(warp, IDENTITY, this.width, this.height), reason: decision.reason };
+  }
+
+  /** A frame's pixels (RGBA, not to be written to): as it was taken, or aligned to the base by a pool. */
+  async #pixels(position, aligned, pool) {
+    const pixels = await pixelsOf(this.frames[position]);
+    if (!aligned || !this.#places[position].decision.moved) return pixels;
+    const { warp } = this.#places[position];
+    const shown = await pool.move(pixels, this.width, this.height, warp);
+    fillBorder(shown, await pixelsOf(this.frames[this.base]), this.width, this.height, warp);
+    return shown;
+  }
+
+  /** The positions that fused hold most of the scene; found once for aligned frames, and once for others. */
+  async #select(aligned, fuse) {
+    if (this.frames.length === 2) return [0, 1];
+    if (!this.#selections.has(aligned)) {
+      const thumbnails = [];
+      for (const position of this.frames.keys()) thumbnails.push(await this.#thumbnail(position, aligned));
+      this.#selections.set(aligned, await selectExposures(thumbnails, fuse));
+    }
+    return this.#selections.get(aligned);
+  }
+
+  async #found(tell) {
+    const { width, height, base, frames } = this;
+    const places = frames.map(() => AT_HOME);
+    if (Math.min(width, height) < SMALLEST_SIDE) {
+      return places.map((place) => ({ ...place, decision: { ...place.decision, reason: TOO_SMALL } }));
+    }
+    const green = async (position) => greenOf({ data: await pixelsOf(frames[position]), width, height });
+    const greenOfBase = await green(base);
+    const positions = [...frames.keys()];
+    let done = 1;
+    for (const side of [positions.slice(base + 1), positions.slice(0, base).reverse()]) {
+      const chain = new Chain(greenOfBase);
+      for (const position of side) {
+        tell(frames.length === 2 ? "Aligning…" : `Aligning ${++done} of ${frames.length}…`);
+        places[position] = chain.next(await green(position));
+      }
+    }
+    return places;
+  }
+
+  /** Warped at twice its size, so that interpolation does not soften it. */
+  async #thumbnail(position, aligned) {
+    const { width, height } = this;
+    const scale = Math.min(1, Math.sqrt(THUMBNAIL_PIXELS / (width * height)));
+    const size = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+    const twice = [Math.min(width, 2 * size[0]), Math.min(height, 2 * size[1])];
+    const frame = this.frames[position];
+    this.#small[position] ??= reducedTo({ data: await pixelsOf(frame), width, height }, ...twice);
+    let { data } = this.#small[position];
+    if (aligned && this.#places[position].decision.moved) {
+      const warp = shrunk(this.#places[position].warp, width / twice[0], height / twice[1]);
+      data = movedRows({ data, first: 0 }, ...twice, warp);
+    }
+    return reducedTo({ data, width: twice[0], height: twice[1] }, ...size);
+  }
+}
+
+/** A homography in the pixels of a smaller picture. */
+function shrunk(warp, across, down) {
+  const toFull = [across, 0, (across - 1) / 2, 0, down, (down - 1) / 2, 0, 0, 1];
+  return times(inverse(toFull), times(warp, toFull));
+}
+
+class Clock {
+  milliseconds = {};
+  #last = performance.now();
+
+  /** Count the time since the last lap as `name`'s. */
+  lap(name) {
+    const now = performance.now();
+    this.milliseconds[name] = (this.milliseconds[name] ?? 0) + now - this.#last;
+    this.#last = now;
+  }
+}

@@ -1,0 +1,142 @@
+/** Files of the fused pictures: JPEG and PNG with EXIF, written by strips, and a ZIP archive of several. */
+import { exifForResult } from "./exif.js";
+import { strips } from "./frames.js";
+
+const JPEG_QUALITY = 0.95;
+const MOST_EXIF_IN_JPEG = 0xffff - 2 - 6;
+
+/**
+ * A picture drawn on a canvas by strips of rows.
+ * @param {{data: Uint8ClampedArray, width: number, height: number}} picture RGBA
+ * @param {(strip: Uint8ClampedArray) => void} finish changes a copy of some rows, such as to a look
+ * @param {number} shrink the canvas has a `shrink`-th of the picture's width and height
+ */
+export function drawn({ data, width, height }, finish = () => {}, shrink = 1) {
+  const canvas = new OffscreenCanvas(Math.ceil(width / shrink), Math.ceil(height / shrink));
+  const context = canvas.getContext("2d", { alpha: false });
+  if (!context) throw new RangeError("the canvas is too large");
+  const strip = shrink > 1 && new OffscreenCanvas(width, strips(width, height, shrink)[0][1]).getContext("2d");
+  for (const [top, end] of strips(width, height, shrink)) {
+    const rows = data.slice(4 * width * top, 4 * width * end);
+    finish(rows);
+    (strip || context).putImageData(new ImageData(rows, width), 0, strip ? 0 : top);
+    if (!strip) continue;
+    const placed = [top, width, end - top].map((length) => length / shrink);
+    context.drawImage(strip.canvas, 0, 0, width, end - top, 0, ...placed);
+  }
+  return canvas;
+}
+
+/**
+ * A picture as a file.
+ * @param {"image/jpeg" | "image/png"} type
+ * @param {Uint8Array} [exif] of the base exposure
+ * @returns {Promise<Blob>}
+ */
+export async function fileOf(picture, finish, type, exif) {
+  const block = exif && exifForResult(exif, picture.width, picture.height);
+  if (type === "image/png") return pngOf(picture, finish, block);
+  const jpeg = await drawn(picture, finish).convertToBlob({ type, quality: JPEG_QUALITY });
+  if (!block || block.length > MOST_EXIF_IN_JPEG) return jpeg;
+  const length = block.length + 8;
+  const head = Uint8Array.of(0xff, 0xe1, length >> 8, length & 0xff, 0x45, 0x78, 0x69, 0x66, 0, 0);
+  return new Blob([jpeg.slice(0, 2), head, block, jpeg.slice(2)], { type });
+}
+
+/* ---- PNG (ISO 15948), RGB at 8 bits a channel -------------------------------------------------------------------- */
+
+const [RGB, SUB] = [2, 1]; // colour type; the filter that takes from each byte that of the pixel to the left
+
+async function pngOf(picture, finish, exif) {
+  const { width, height } = picture;
+  const header = new DataView(new ArrayBuffer(13));
+  header.setUint32(0, width);
+  header.setUint32(4, height);
+  header.setUint16(8, (8 << 8) | RGB);
+  const deflate = new CompressionStream("deflate");
+  const compressed = new Response(deflate.readable).arrayBuffer();
+  const writer = deflate.writable.getWriter();
+  for (const rows of scanlines(picture, finish)) await writer.write(rows);
+  await writer.close();
+  const parts = [
+    Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10),
+    ...chunk("IHDR", new Uint8Array(header.buffer)),
+    ...(exif ? chunk("eXIf", exif) : []),
+    ...chunk("IDAT", new Uint8Array(await compressed)),
+    ...chunk("IEND", new Uint8Array(0)),
+  ];
+  return new Blob(parts, { type: "image/png" });
+}
+
+/** Filtered rows, each with its filter's number before it, a strip at a time. */
+function* scanlines({ data, width, height }, finish) {
+  for (const [top, end] of strips(width, height)) {
+    const rgba = data.slice(4 * width * top, 4 * width * end);
+    finish(rgba);
+    const rows = new Uint8Array((3 * width + 1) * (end - top));
+    for (let from = 0, to = 0; from < rgba.length; ) {
+      rows[to++] = SUB;
+      for (let x = 0; x < width; x++, from += 4) {
+        for (let c = 0; c < 3; c++) rows[to++] = x > 0 ? rgba[from + c] - rgba[from + c - 4] : rgba[from + c];
+      }
+    }
+    yield rows;
+  }
+}
+
+function chunk(name, content) {
+  const [head, tail] = [new DataView(new ArrayBuffer(8)), new DataView(new ArrayBuffer(4))];
+  head.setUint32(0, content.length);
+  [...name].forEach((letter, i) => head.setUint8(4 + i, letter.charCodeAt(0)));
+  tail.setUint32(0, crc32(content, crc32(new Uint8Array(head.buffer, 4))));
+  return [head, content, tail];
+}
+
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
+  for (let bit = 0; bit < 8; bit++) byte = (byte >>> 1) ^ (byte & 1 ? 0xedb88320 : 0);
+  return byte;
+});
+
+/** CRC-32 (ISO 3309) of some bytes, continued from that of the bytes before. */
+function crc32(bytes, before = 0) {
+  let crc = ~before;
+  for (let i = 0; i < bytes.length; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 0xff] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+/* ---- ZIP (PKWARE's APPNOTE 6.3), its files stored as they are ---------------------------------------------------- */
+
+const [LOCAL, CENTRAL, END] = [0x04034b50, 0x02014b50, 0x06054b50];
+const [VERSION, UTF8, JANUARY_1980] = [20, 0x0800, 0x21];
+const MOST_BYTES = 0xffffffff;
+
+/**
+ * An archive of files.
+ * @param {{name: string, blob: Blob}[]} files under 4 GB in all
+ * @returns {Promise<Blob>}
+ */
+export async function zipOf(files) {
+  const [contents, directory] = [[], []];
+  let offset = 0;
+  for (const { name, blob } of files) {
+    const encoded = new TextEncoder().encode(name);
+    const crc = crc32(new Uint8Array(await blob.arrayBuffer()));
+    const common = [VERSION, UTF8, 0, 0, JANUARY_1980, [crc], [blob.size], [blob.size], encoded.length, 0];
+    contents.push(fields([LOCAL], ...common), encoded, blob);
+    directory.push(fields([CENTRAL], VERSION, ...common, 0, 0, 0, [0], [offset]), encoded);
+    offset += 30 + encoded.length + blob.size;
+  }
+  const size = new Blob(directory).size;
+  if (offset + size > MOST_BYTES) throw new RangeError("the archive is too large");
+  const end = fields([END], 0, 0, files.length, files.length, [size], [offset], 0);
+  return new Blob([...contents, ...directory, end], { type: "application/zip" });
+}
+
+/** Little-endian numbers of 16 bits, and of 32 bits those in brackets. */
+function fields(...values) {
+  const bytes = values.flatMap((value) => {
+    const [number, count] = Array.isArray(value) ? [value[0], 4] : [value, 2];
+    return Array.from({ length: count }, (_, i) => (number >>> (8 * i)) & 0xff);
+  });
+  return Uint8Array.from(bytes);
+}
