@@ -41,7 +41,7 @@ class FuseOptions:
 
     # Extra outputs.
     compare: bool = False  # A sheet of the exposures and the result, as NAME-compare.jpg.
-    hdr: PathLike | None = None  # The merged HDR picture: Ultra HDR (.jpg), OpenEXR (.exr) or Radiance (.hdr).
+    hdr: PathLike | None = None  # An HDR picture: see `lightfuse.hdr.write_hdr`.
     stack: PathLike | None = None  # A folder for the frames as fused: aligned, deghosted, 16-bit TIFF.
     debug: PathLike | None = None  # A folder for the motion masks.
 

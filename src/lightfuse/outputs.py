@@ -12,6 +12,7 @@ from lightfuse.brackets.bracket import Bracket
 from lightfuse.brackets.selection import Selection
 from lightfuse.errors import OutputError
 from lightfuse.images import EncodeOptions, Metadata, check_output, with_software, without_metadata, write_picture
+from lightfuse.images.options import BitDepth
 from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
 from lightfuse.system import display_name, make_folder
 
@@ -112,7 +113,9 @@ def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options:
 
     bracket = fused.bracket
     radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
-    write_hdr(path, fused.picture, radiance, metadata, quality=options.encode.quality, overwrite=options.overwrite)
+    depth: BitDepth = 12 if options.encode.bit_depth == 12 and Path(path).suffix.lower() == ".avif" else "auto"
+    encode = EncodeOptions(quality=options.encode.quality, bit_depth=depth)
+    write_hdr(path, fused.picture, radiance, metadata, encode, overwrite=options.overwrite)
     return os.fspath(path)
 
 

@@ -55,6 +55,8 @@ class NameSettings:
         format_of(self.suffix)
         if self.hdr == ".exr" and find_spec("OpenEXR") is None:
             raise MissingExtraError("writing OpenEXR", "exr")
+        if self.hdr == ".jxl" and find_spec("pyjpegxl") is None:
+            raise MissingExtraError("writing JPEG XL", "jxl")
         try:
             fields = [name for _, name, form, _ in string.Formatter().parse(self.template) if name is not None]
             self.template.format(**_EXAMPLE)

@@ -14,7 +14,7 @@ _naming = partial(typer.Option, rich_help_panel="Results")
 _extra = partial(typer.Option, rich_help_panel="Extra outputs")
 _running = partial(typer.Option, rich_help_panel="Running")
 _PATTERN_HELP = "Pictures whose names say one scene: '{scene}_{ev}', or a regular expression with (?P<scene>...)."
-_HDR_HELP = "The merged HDR picture: NAME-hdr.jpg (Ultra HDR), .exr or .hdr."
+_HDR_HELP = "For HDR screens NAME-hdr.jpg, .avif, .jxl; the merged light as .dng, .tif, .exr, .hdr."
 _JOBS_DEFAULT, _THREADS_DEFAULT = "one a core and one more, as memory allows", "the cores, shared by the brackets"
 
 
@@ -37,7 +37,7 @@ def batch(
     ] = "{scene}_fused",
     format_: Annotated[str, _naming("--format", help="Format of the results: jpg, png, tif, webp.")] = "jpg",
     compare: Annotated[bool, _extra("--compare", help="NAME-compare.jpg: all frames and the result.")] = False,
-    hdr: Annotated[Literal["jpg", "exr", "hdr"] | None, _extra(help=_HDR_HELP)] = None,
+    hdr: Annotated[Literal["jpg", "avif", "jxl", "dng", "tif", "exr", "hdr"] | None, _extra(help=_HDR_HELP)] = None,
     overwrite: options.Overwrite = False,
     skip_existing: Annotated[bool, _naming("--skip-existing", help="Leave results that exist as they are.")] = False,
     jobs: Annotated[

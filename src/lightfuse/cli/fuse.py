@@ -10,7 +10,7 @@ from lightfuse.cli import options
 
 _extra = partial(typer.Option, rich_help_panel="Extra outputs")
 _STACK_HELP = "The frames as fused, aligned and deghosted, as 16-bit TIFFs for other programs."
-_HDR_HELP = "The merged HDR picture: Ultra HDR (.jpg), OpenEXR (.exr) or Radiance (.hdr)."
+_HDR_HELP = "For HDR screens: Ultra HDR (.jpg), .avif, .jxl; the merged light: .dng, .tif, .exr, .hdr."
 
 
 @options.takes(options.MODEL, options.FUSING, options.FILES, options.REPORTING)

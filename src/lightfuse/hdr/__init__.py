@@ -1,14 +1,13 @@
 """High dynamic range: the merged exposures of a bracket, gain maps, and the files that hold them."""
 
-from lightfuse.hdr.files import GAIN_MAP_SUFFIXES, RADIANCE_SUFFIXES, check_hdr_output, write_hdr
+from lightfuse.hdr.files import HDR_SUFFIXES, check_hdr_output, write_hdr
 from lightfuse.hdr.gain_map import MAX_STOPS, GainMap, gain_map
 from lightfuse.hdr.merge import Radiance, merge_radiance
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 
 __all__ = [
-    "GAIN_MAP_SUFFIXES",
+    "HDR_SUFFIXES",
     "MAX_STOPS",
-    "RADIANCE_SUFFIXES",
     "GainMap",
     "Radiance",
     "check_hdr_output",

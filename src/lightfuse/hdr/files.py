@@ -1,6 +1,7 @@
-"""Write HDR files by their suffix: Ultra HDR JPEG, OpenEXR or Radiance; under a temporary name, then moved."""
+"""Write HDR files by their suffix, under a temporary name, then moved."""
 
 import os
+from dataclasses import replace
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -8,13 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from lightfuse.errors import MissingExtraError
+from lightfuse.hdr.linear import encode_linear_dng, encode_linear_tiff
 from lightfuse.hdr.merge import Array, Floats, Radiance
+from lightfuse.hdr.rendition import encode_hdr_avif, encode_hdr_jpeg_xl
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
+from lightfuse.images.metadata import Parts
 from lightfuse.system import already_exists, cannot_write, check_writable, write_atomically
 
 GAIN_MAP_SUFFIXES = (".jpg", ".jpeg")
-RADIANCE_SUFFIXES = (".exr", ".hdr")
+RENDITION_SUFFIXES = (".avif", ".jxl")
+RADIANCE_SUFFIXES = (".exr", ".hdr", ".tif", ".tiff", ".dng")
+HDR_SUFFIXES = (*GAIN_MAP_SUFFIXES, *RENDITION_SUFFIXES, *RADIANCE_SUFFIXES)
 _LARGEST_HALF = 65504.0
 
 
@@ -22,13 +28,14 @@ def check_hdr_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Check, before any work is done, that `write_hdr` can write to a path.
 
     Raises:
-        OutputError: the suffix is none of `GAIN_MAP_SUFFIXES` and `RADIANCE_SUFFIXES`, or see `check_writable`.
-        MissingExtraError: ``.exr`` without the package OpenEXR.
+        OutputError: the suffix is none of `HDR_SUFFIXES`, or see `check_writable`.
+        MissingExtraError: ``.exr`` or ``.jxl`` without the extra.
     """
     suffix = _suffix(path)
     check_writable(path, overwrite=overwrite)
-    if suffix == ".exr" and find_spec("OpenEXR") is None:
-        raise MissingExtraError("writing OpenEXR", "exr")
+    for needed, package, what in ((".exr", "OpenEXR", "OpenEXR"), (".jxl", "pyjpegxl", "JPEG XL")):
+        if suffix == needed and find_spec(package) is None:
+            raise MissingExtraError(f"writing {what}", needed[1:])
 
 
 def write_hdr(
@@ -41,33 +48,48 @@ def write_hdr(
     quality: int | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write what the suffix asks for: a gain-map JPEG of the fused picture, or the radiance alone.
+    """Write what the suffix asks for: a picture for HDR screens, or the radiance alone.
 
-    OpenEXR (``.exr``, needs the extra ``exr``) holds half floats, 11 bits of precision a channel, ZIP-compressed;
-    Radiance (``.hdr``) 8 bits a channel and a shared exponent a pixel.
+    For HDR screens the fused picture is brightened by the gain map of its radiance: as Ultra HDR JPEG, where other
+    screens show the fused picture; as AVIF of 10 or 12 bits or JPEG XL (needs the extra ``jxl``), Rec. 2100 PQ.
+
+    The radiance is linear. As float TIFF and as linear DNG of half floats it has Rec. 2020 primaries and the metadata.
+    As OpenEXR (``.exr``, needs the extra ``exr``; half floats, ZIP-compressed) and Radiance (``.hdr``; 8 bits a channel
+    and a shared exponent a pixel) it has the primaries of the frames. Half floats hold 11 bits of precision.
 
     Args:
-        path: ending in one of `GAIN_MAP_SUFFIXES` or `RADIANCE_SUFFIXES`.
-        fused, metadata, options, quality: of a gain-map JPEG, see `encode_gain_map_jpeg`.
+        path: ending in one of `HDR_SUFFIXES`.
+        fused: the fused picture, RGB, H×W×3, uint8, uint16 or float32 in [0, 1].
+        metadata: of the base exposure; its profile is that of ``fused`` and tells the radiance's primaries.
+        options, quality: of pictures for HDR screens, see `encode_gain_map_jpeg`.
         radiance: H×W×3 float32, ≥ 0, linear, as `merge_radiance` gives it.
         overwrite: whether an existing file is replaced.
 
     Raises:
         PictureError: picture and radiance differ in size.
         OutputError: the suffix is another, the file exists and `overwrite` is false, or the disk refuses.
-        MissingExtraError: ``.exr`` without the package OpenEXR.
+        MissingExtraError: ``.exr`` or ``.jxl`` without the extra.
     """
     suffix = _suffix(path)
     if os.path.lexists(path) and not overwrite:  # Before the work.
         raise already_exists(path)
     linear = radiance.pixels if isinstance(radiance, Radiance) else radiance
+    metadata, options = metadata or Metadata(), options or EncodeOptions()
+    how = options if quality is None else replace(options, quality=quality)
+    parts: Parts
     if suffix == ".exr":
-        encoded = _encode_exr(linear)
+        parts = [_encode_exr(linear)]
     elif suffix == ".hdr":
-        encoded = _encode_hdr(linear)
+        parts = [_encode_hdr(linear)]
+    elif suffix == ".dng":
+        parts = encode_linear_dng(linear, metadata)
+    elif suffix in RADIANCE_SUFFIXES:
+        parts = encode_linear_tiff(linear, metadata)
+    elif suffix in GAIN_MAP_SUFFIXES:
+        parts = [encode_gain_map_jpeg(fused, linear, metadata, options=how)]
     else:
-        encoded = encode_gain_map_jpeg(fused, linear, metadata, quality, options)
-    write_atomically(path, [encoded], overwrite=overwrite)
+        parts = (encode_hdr_avif if suffix == ".avif" else encode_hdr_jpeg_xl)(fused, linear, metadata, how)
+    write_atomically(path, parts, overwrite=overwrite)
 
 
 def _encode_exr(linear: Floats) -> bytes:
@@ -91,7 +113,7 @@ def _encode_hdr(linear: Floats) -> bytes:
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
-    suffix, known = Path(path).suffix.lower(), (*GAIN_MAP_SUFFIXES, *RADIANCE_SUFFIXES)
+    suffix, known = Path(path).suffix.lower(), HDR_SUFFIXES
     if suffix not in known:
         raise cannot_write(path, f"give a name that ends in {', '.join(known[:-1])} or {known[-1]}")
     return suffix

@@ -79,6 +79,11 @@ def rgb_profile(primaries: tuple[XY, ...] = _SRGB, white: XY = _D65, gamma: floa
     return bytes(made)
 
 
+def linear_profile(primaries: int) -> bytes:
+    """Return the ICC profile of linear light in numbered primaries (ITU-T H.273)."""
+    return rgb_profile(_PRIMARIES.get(primaries, _SRGB), gamma=1.0)
+
+
 def convert_profile(pixels: NDArray[Any], source: bytes | None, target: bytes | None) -> NDArray[Any]:
     """Convert H×W×3 pixels from one ICC profile to another (relative colorimetric); None stands for sRGB.
 

@@ -9,11 +9,20 @@ from numpy.typing import NDArray
 
 from lightfuse.images.colour import profile_of_cicp
 from lightfuse.images.isobmff import Items, box, boxes, file_boxes, read_box
-from lightfuse.images.metadata import Container, Format, Metadata, MetadataBudget, Parts, UnreadableError
+from lightfuse.images.metadata import (
+    GAIN_MAP_NOTE,
+    Container,
+    Format,
+    Metadata,
+    MetadataBudget,
+    Parts,
+    UnreadableError,
+)
 from lightfuse.images.options import EncodeOptions, chosen_subsampling
 from lightfuse.images.pixels import narrow, to_depth, widen
 from lightfuse.system import usable_cores
 
+_GAIN_MAP_NAMES = (b"urn:com:apple:photo:2020:aux:hdrgainmap", b"tmap")  # Apple's, and ISO 21496-1's.
 _XMP_TYPE = b"application/rdf+xml"
 # The EXIF orientation of an anticlockwise rotation by so many quarters, alone or followed by mirroring
 # (top with bottom, left with right).
@@ -68,6 +77,8 @@ def _scan(stream: BinaryIO, kind: Format) -> Container:
             exif = body[4 + int.from_bytes(body[:4], "big") :]
         elif item.kind == b"mime" and item.content_type == _XMP_TYPE and xmp is None:
             xmp = items.read(stream, item, budget) or b""
+    if any(name in meta for name in _GAIN_MAP_NAMES):
+        notes += (GAIN_MAP_NOTE,)
     crop = items.property(b"clap")
     if crop is not None and kind == "HEIC":
         width, height = _cropped(crop, width, height)
@@ -157,22 +168,31 @@ def _without_descriptions(data: bytes) -> bytes:
     return bytes(edited)
 
 
-def encode_avif(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
-    """Encode H×W×3 pixels as an AVIF of 8, 10 or 12 bits with its ICC profile, EXIF and XMP."""
+def encode_avif(
+    pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions, cicp: tuple[int, int, int] | None = None
+) -> Parts:
+    """Encode H×W×3 pixels as an AVIF of 8, 10 or 12 bits with its ICC profile, EXIF and XMP.
+
+    ``cicp`` are the pixels' primaries, transfer function and matrix by number (ITU-T H.273); None is sRGB, or
+    unspecified with a profile.
+    """
     import imagecodecs
 
     deep = 12 if options.lossless else 10
     depth = options.bit_depth if options.bit_depth != "auto" else 8 if pixels.itemsize == 1 else deep
     levels = to_depth(pixels, 8) if depth == 8 else narrow(to_depth(pixels, 16), depth)
+    colour, matrix = _PROFILE_COLOUR if metadata.icc else _SRGB_COLOUR, _BT709
+    if cicp is not None:
+        colour, matrix = {"primaries": cicp[0], "transfer": cicp[1]}, cicp[2]
     avif = imagecodecs.avif_encode(
         np.ascontiguousarray(levels),
         level=100 if options.lossless else min(options.quality, 99),  # 100 means lossless to libavif.
         speed=_AVIF_SPEED,
         bitspersample=depth,
         pixelformat="444" if options.lossless else chosen_subsampling(options),
-        matrix=_IDENTITY if options.lossless else _BT709,
+        matrix=_IDENTITY if options.lossless else matrix,
         numthreads=usable_cores(),
-        **(_PROFILE_COLOUR if metadata.icc else _SRGB_COLOUR),
+        **colour,
     )
     return [_with_metadata(bytes(avif), metadata)]
 

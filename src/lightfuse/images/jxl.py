@@ -5,6 +5,8 @@ fields of the codestream's header (18181-1, annexes D and E) are read here, and 
 """
 
 import struct
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -15,7 +17,7 @@ from lightfuse.colorspace import srgb_to_linear
 from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.images.colour import refuse_hdr_profile, rgb_profile, same_colours, transform
 from lightfuse.images.isobmff import Box, box, file_boxes, read_box
-from lightfuse.images.jxl_header import SIGNATURE, JxlHeader, read_header, with_colour
+from lightfuse.images.jxl_header import SIGNATURE, JxlHeader, read_header, with_colour, with_rec_2100_pq
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions
 from lightfuse.images.pixels import to_depth
@@ -202,11 +204,40 @@ def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
     else:
         distance, speed = _distance(options.quality), pyjpegxl.EncoderSpeed.Cheetah
         encoded = pyjpegxl.encode_from_numpy(np.ascontiguousarray(light), quality=distance, speed=speed)
+    return _packed(
+        encoded, metadata, (lambda codestream: codestream) if direct else partial(with_colour, icc=icc, depth=depth)
+    )
+
+
+def encode_hdr_jxl(light: NDArray[np.float32], nits: float, metadata: Metadata, quality: int) -> Parts:
+    """Encode linear light as a JPEG XL that is shown as Rec. 2100 PQ.
+
+    Args:
+        light: H×W×3, sRGB's primaries (other colours have values outside [0, 1]), 1 is ``nits`` cd/m².
+        nits: the brightest that the picture shows.
+        metadata: its EXIF and XMP are written.
+        quality: 1 to 100.
+
+    Raises:
+        MissingExtraError: the extra is not installed.
+    """
+    try:
+        import pyjpegxl
+    except ImportError:
+        raise MissingExtraError("writing JPEG XL", "jxl") from None
+    encoded = pyjpegxl.encode_from_numpy(
+        light, quality=_distance(quality), speed=pyjpegxl.EncoderSpeed.Cheetah, intensity_target=nits
+    )
+    return _packed(encoded, metadata, with_rec_2100_pq)
+
+
+def _packed(encoded: bytes, metadata: Metadata, edit: Callable[[bytes], bytes] | None) -> Parts:
+    """A file of the (edited) codestream, with EXIF and XMP."""
     stream = BytesIO(encoded)
     found = _boxes(stream)
     codestream = _codestream(stream, found, None)
-    if not direct:
-        codestream = with_colour(codestream, icc, depth)
+    if edit is not None:
+        codestream = edit(codestream)
     level_10 = any(each.kind == b"jxll" for each in found)
     if not (metadata.exif or metadata.xmp or level_10):
         return [codestream]

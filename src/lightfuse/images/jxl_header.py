@@ -17,6 +17,12 @@ _CODE_LENGTH_ORDER = (1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
+_NOT_UNDERSTOOD = "the JPEG XL encoder wrote a header that is not understood; write another format"
+_TONE_MAPPING = 1 + 16 + 16 + 1 + 16  # Bits: not the default; intensity target, least nits, relative, linear below.
+# Not the default, no ICC profile; RGB, D65, Rec. 2100's primaries, no gamma, PQ, relative colorimetric.
+_REC_2100_PQ = ((0, 1), (0, 1), (0, 2), (1, 2), (2, 2), (9 - 2, 4), (0, 1), (2, 2), (16 - 2, 4), (1, 2))
+
+
 @dataclass(frozen=True, slots=True)
 class JxlHeader:
     """The first fields of a codestream's header, and where some stand, in bits after the signature.
@@ -152,31 +158,49 @@ def with_colour(codestream: bytes, icc: bytes | None, depth: int) -> bytes:
         icc: the profile; None is sRGB.
         depth: bits per sample; 32 are floats.
     """
-    header = read_header(codestream)
-    start = len(SIGNATURE)
-    bits = _Bits(codestream[start:_HEADER_BYTES])
-    bits.at = header.colour_at
-    understood = True
-    if not bits.take(1):  # Not the default, but: no ICC profile, space, white, primaries, no gamma, curve, intent.
-        icc_follows, *_, has_gamma = (bits.take(1), bits.enum(), bits.enum(), bits.enum(), bits.take(1))
-        bits.enum(), bits.enum()
-        understood = not icc_follows and not has_gamma
-    if not understood or bits.take(3) != _REST:
-        raise OutputError("the JPEG XL encoder wrote a header that is not understood; write another format")
-    frame_at = start + (bits.at + 7) // 8
-    bits.at = 0
+    header, bits = _at_colour(codestream)
+    if bits.take(3) != _REST:
+        raise OutputError(_NOT_UNDERSTOOD)
+    end, bits.at = bits.at, 0
     fields = [(bits.take(header.depth_at), header.depth_at), _depth_field(depth)]
     bits.at = header.depth_end
     length = header.colour_at - header.depth_end
     fields.append((bits.take(length), length))
     fields.append((1, 1) if icc is None else (0b0010, 4))  # All default, or a profile for RGB: not default, ICC.
     fields.append((_REST, 3))
-    if icc is not None:
-        fields += _icc_bits(icc)
+    return _with_fields(codestream, end, fields if icc is None else fields + _icc_bits(icc))
+
+
+def with_rec_2100_pq(codestream: bytes) -> bytes:
+    """Return our own encoder's codestream, stored as XYB with an intensity target, shown as Rec. 2100 PQ."""
+    header, bits = _at_colour(codestream)
+    tail = (bits.take(_TONE_MAPPING), _TONE_MAPPING), (bits.take(3), 3)
+    if tail[1][0] != _REST or not header.xyb:
+        raise OutputError(_NOT_UNDERSTOOD)
+    end, bits.at = bits.at, 0
+    return _with_fields(codestream, end, [(bits.take(header.colour_at), header.colour_at), *_REC_2100_PQ, *tail])
+
+
+def _at_colour(codestream: bytes) -> tuple[JxlHeader, _Bits]:
+    """The header, and its bits right behind the colour encoding."""
+    header = read_header(codestream)
+    bits = _Bits(codestream[len(SIGNATURE) : _HEADER_BYTES])
+    bits.at = header.colour_at
+    if not bits.take(1):  # Not the default, but: no ICC profile, space, white, primaries, no gamma, curve, intent.
+        icc_follows, *_, has_gamma = (bits.take(1), bits.enum(), bits.enum(), bits.enum(), bits.take(1))
+        bits.enum(), bits.enum()
+        if icc_follows or has_gamma:
+            raise OutputError(_NOT_UNDERSTOOD)
+    return header, bits
+
+
+def _with_fields(codestream: bytes, end: int, fields: list[tuple[int, int]]) -> bytes:
+    """The codestream with fields (value, width in bits) in place of its header, which ends at a bit."""
     value = count = 0
     for field, width in fields:
         value |= field << count
         count += width
+    frame_at = len(SIGNATURE) + (end + 7) // 8
     return b"".join([SIGNATURE, value.to_bytes((count + 7) // 8, "little"), memoryview(codestream)[frame_at:]])
 
 

@@ -13,6 +13,8 @@ Format = Literal["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG XL", "HEIC", "RAW"
 Parts = list[bytes | memoryview]
 """An encoded file in parts, so that large ones need not be copied together."""
 
+GAIN_MAP_NOTE = "its HDR gain map was left out"
+_GAIN_MAP_NAMES = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"http://ns.apple.com/HDRGainMap/1.0/")
 _BUDGET_BYTES, _BUDGET_ITEMS = 1 << 26, 256
 
 
@@ -81,7 +83,7 @@ class Container:
     ) -> Self:
         """Return a header from the metadata found in the file; an `orientation` of None is EXIF's."""
         metadata, told, others = _made_upright(found)
-        return cls(kind, *size, bit_depth, orientation or told, metadata, notes + others, **more)
+        return cls(kind, *size, bit_depth, orientation or told, metadata, tuple(dict.fromkeys(notes + others)), **more)
 
     def turned(self) -> Self:
         """Return the header as it holds for the picture turned upright."""
@@ -186,6 +188,8 @@ def _made_upright(found: Metadata) -> tuple[Metadata, int, tuple[str, ...]]:
         icc = None
         notes.append("its colour profile is not for RGB pixels and was left out")
     xmp = upright_xmp(found.xmp) if found.xmp else None
+    if found.xmp and any(name in found.xmp for name in _GAIN_MAP_NAMES):
+        notes.append(GAIN_MAP_NOTE)
     if found.xmp and xmp is None:
         notes.append("its XMP is corrupt and was left out")
     return Metadata(icc=icc, exif=exif, xmp=xmp, iptc=found.iptc or None), orientation, tuple(notes)

@@ -161,10 +161,11 @@ def _black_at_zero(page: "TiffPage", pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
+def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions, tags: Tree | None = None) -> Parts:
     """Lay out H×W×3 pixels as a TIFF file in strips, in parts: uncompressed pixels are not copied.
 
-    ICC profile, XMP and IPTC become tags, EXIF the tags and directories that EXIF 2.32, 4.5 prescribes.
+    ICC profile, XMP and IPTC become tags, EXIF the tags and directories that EXIF 2.32, 4.5 prescribes; ``tags`` are
+    written besides or instead of those.
 
     Raises:
         OutputError: the file would pass the 4 GB that a TIFF can hold.
@@ -197,6 +198,7 @@ def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions
     }
     if _COMPRESSIONS[compression] != 1:
         tree[317] = _shorts(3 if is_float else 2)  # Predicted from the pixel on the left.
+    tree |= tags or {}
     padded = [part for strip in strips for part in (strip, bytes(len(strip) % 2))]
     return [b"II*\0" + struct.pack("<I", directory_at), *padded, serialise(tree, directory_at)]
 
