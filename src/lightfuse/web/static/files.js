@@ -1,5 +1,5 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "d3a286573a0a5e07", files:
+self.LIGHTFUSE = { version: "5be5c1d0fd590aa4", files:
 ["./", "engine/align/contrast.js", "engine/align/geometry.js", "engine/align/refine.js", "engine/align/register.js",
 "engine/align/warp.js", "engine/core.js", "engine/index.js", "engine/lightfuse-scalar.wasm",
 "engine/lightfuse-simd.wasm", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js", "page/exif.js",
