@@ -1,12 +1,8 @@
 """Photographs made by code, with the truth behind them known: for the demo, the tests and the benchmarks."""
 
-from tools.synthetic.bracket import SampleBracket, sample_bracket, sample_pair
-from tools.synthetic.camera import Camera
-from tools.synthetic.charts import ChartPatch, chart_patches
-from tools.synthetic.moving import moving_object
-from tools.synthetic.scene import Scene
-from tools.synthetic.shake import HandShake
-from tools.synthetic.tone import tone_mapped
+from tools.synthetic.camera import Camera, HandShake, SampleBracket, sample_bracket, sample_pair, tone_mapped
+from tools.synthetic.furniture import ChartPatch, chart_patches
+from tools.synthetic.scene import Scene, moving_object
 
 __all__ = [
     "Camera",

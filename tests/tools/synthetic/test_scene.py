@@ -3,8 +3,8 @@ import pytest
 
 import tools.synthetic as samples
 from tools.synthetic import Scene, chart_patches
-from tools.synthetic.charts import CHART_ILLUMINANCE, CHART_REFLECTANCES
-from tools.synthetic.outdoors import SKY_LIMIT
+from tools.synthetic.furniture import CHART_ILLUMINANCE, CHART_REFLECTANCES
+from tools.synthetic.window import SKY_LIMIT
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 
