@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lightfuse.errors import OutputError
+
+_PART = ".lightfuse-"  # Temporary files begin like this.
 
 
 def usable_cores() -> int:
@@ -95,7 +98,7 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
         OutputError: the file exists, even since a moment ago, and `overwrite` is false; or the disk refuses.
     """
     target = Path(os.path.realpath(path))
-    part = target.with_name(f".lightfuse-{os.urandom(8).hex()}.part")
+    part = target.with_name(f"{_PART}{os.urandom(8).hex()}.part")
     try:
         with open(part, "xb") as file:
             file.writelines(parts)
@@ -109,6 +112,13 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
         raise cannot_write(path, error) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the temporary files that a killed process left in a folder; none may be writing there."""
+    for part in folder.glob(f"{_PART}*.part"):
+        with suppress(OSError):
+            part.unlink()
 
 
 def move_to_free_name(part: Path, target: Path) -> None:

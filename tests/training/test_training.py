@@ -160,8 +160,25 @@ def test_a_folder_holds_one_run_only(data, tmp_path):
         train(data, tmp_path / "run", TINY)
     with pytest.raises(DataError, match="had other settings"):
         train(data, tmp_path / "run", TINY.override(["batch=3"]), resume=True)
-    with pytest.raises(DataError, match="no checkpoint to resume"):
-        train(data, tmp_path / "new", TINY, resume=True)
+
+
+@pytest.mark.slow
+def test_resuming_before_the_first_checkpoint_starts_the_run(data, tmp_path):
+    """A run may be killed at any moment, and the command that finishes it is the same."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lightfuse-0123.part").write_bytes(b"of a killed run")
+    best = train(data, tmp_path / "run", TINY, resume=True)
+    assert best.read_bytes() == train(data, tmp_path / "other", TINY).read_bytes()
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [b"", b"PK", b"no checkpoint"])
+def test_a_damaged_checkpoint_is_refused(data, tmp_path, content):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(DataError, match=r"checkpoint.pt' is damaged; delete it"):
+        train(data, tmp_path / "run", TINY, resume=True)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def train(
     ],
     settings: Annotated[list[str] | None, typer.Argument(metavar="[DATASET|NAME=VALUE]...", help=_WORDS_HELP)] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings, or a run's settings.json.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped, if it had begun.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a model; stop with Ctrl-C at any time and go on with --resume (extra: train).

@@ -89,11 +89,11 @@ def train(
                     state.best = measured.score if measured else -math.inf
                     folder.keep_best(averaged.model, state, measured)
                 folder.keep_last(averaged.model, state, measured)
-                folder.save(model, averaged.model, optimizer, state)
             if validates or state.step % settings.log_every == 0:
                 folder.log(state.step, losses, learning_rate(state.step, settings), measured)
                 if validates:
                     folder.draw_curves()
+                    folder.save(model, averaged.model, optimizer, state)
                 report(Progress(state.step, settings.steps, loss.item(), measured, state.best))
     return folder.best
 

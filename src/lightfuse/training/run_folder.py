@@ -2,7 +2,8 @@
 
 import csv
 import math
-import os
+import pickle
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from lightfuse.errors import DataError
 from lightfuse.models import Model, save_weights, to_weights
-from lightfuse.system import write_atomically
+from lightfuse.system import cannot_write, make_folder, remove_parts, write_atomically
 from lightfuse.training.objective import MEASURES, Validation
 from lightfuse.training.settings import TrainSettings, choose_settings
 
@@ -29,6 +30,7 @@ Points = list[tuple[float, float]]
 _COLUMNS = ("step", "loss", "learning_rate", *(f"validation_{measure}" for measure in MEASURES))
 
 _HIGHER_IS_BETTER = ("psnr", "ssim", "score")  # endings of columns
+_SETTINGS, _CHECKPOINT, _LOG, _CURVES = "settings.json", "checkpoint.pt", "log.csv", "curves.png"
 _LINE, _RAW, _BEST = "#1f5fa8", "#b8cbe2", "#c8401e"
 _PANEL_INCHES = (5.2, 3.0)
 _DPI = 110
@@ -44,7 +46,11 @@ class Checkpoint:
 
 
 class RunFolder:
-    """The folder of one run, refused if it holds another. In a process group only the main process ``writes``."""
+    """The folder of one run, refused if it holds another. In a process group only the main process ``writes``.
+
+    Every file is written whole or not at all, and the checkpoint last: a run that is killed at any moment goes on from
+    its checkpoint as if nothing had come after it.
+    """
 
     def __init__(self, path: Path, settings: TrainSettings, *, resume: bool, writes: bool = True) -> None:
         self.path = path
@@ -57,11 +63,9 @@ class RunFolder:
             self._check_same_settings()
         elif self._checkpoint.exists():
             raise DataError(f"{str(path)!r} already holds a run; continue it with --resume or give another folder")
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            (path / "settings.json").write_text(settings.to_json(), encoding="utf-8")
-        except OSError as error:
-            raise DataError(f"cannot write the run folder {str(path)!r}: {error.strerror}") from None
+        make_folder(path)
+        remove_parts(path)
+        write_atomically(path / _SETTINGS, [settings.to_json().encode()], overwrite=True)
 
     @property
     def best(self) -> Path:
@@ -75,28 +79,34 @@ class RunFolder:
 
     @property
     def _checkpoint(self) -> Path:
-        return self.path / "checkpoint.pt"
+        return self.path / _CHECKPOINT
 
     def restore(self, model: Model, averaged: Model, optimizer: torch.optim.Optimizer) -> Checkpoint:
-        """Load the newest checkpoint into model, running average and optimizer."""
+        """Load the newest checkpoint into model, running average and optimizer; the beginning where there is none yet.
+
+        Raises:
+            DataError: the checkpoint is damaged.
+        """
+        if not self._checkpoint.exists():
+            return Checkpoint(step=0, best=-math.inf)
         try:
             saved: dict[str, Any] = torch.load(self._checkpoint, weights_only=True)
             model.load_state_dict(saved["model"])
             averaged.load_state_dict(saved["averaged"])
             optimizer.load_state_dict(saved["optimizer"])
             return Checkpoint(saved["step"], saved["best"])
-        except OSError:
-            raise DataError(f"{str(self.path)!r} has no checkpoint to resume; start it without --resume") from None
-        except (RuntimeError, KeyError, EOFError, ValueError) as error:
-            raise DataError(f"{str(self._checkpoint)!r} is damaged ({error}); start the run again") from None
+        except OSError as error:
+            raise DataError(f"{str(self._checkpoint)!r} cannot be read: {error.strerror}") from None
+        except (RuntimeError, KeyError, EOFError, ValueError, pickle.UnpicklingError):
+            raise DataError(f"{str(self._checkpoint)!r} is damaged; delete it and start the run again") from None
 
     def save(self, model: Model, averaged: Model, optimizer: torch.optim.Optimizer, state: Checkpoint) -> None:
         """Write the checkpoint, whole or not at all."""
-        part = self._checkpoint.with_suffix(".part")
         states = {"model": model, "averaged": averaged, "optimizer": optimizer}
         fields = {name: module.state_dict() for name, module in states.items()}
-        torch.save({**fields, "step": state.step, "best": state.best}, part)
-        os.replace(part, self._checkpoint)
+        file = BytesIO()
+        torch.save({**fields, "step": state.step, "best": state.best}, file)
+        write_atomically(self._checkpoint, [file.getvalue()], overwrite=True)
 
     def keep_best(self, model: Model, state: Checkpoint, measured: Validation | None) -> None:
         """Write the weights as the best of this run."""
@@ -113,18 +123,26 @@ class RunFolder:
 
     @contextmanager
     def logging(self, step: int) -> Iterator[None]:
-        """Open the CSV and TensorBoard logs; rows that a resumed run had logged after ``step`` are removed."""
+        """Open the CSV and TensorBoard logs; rows that a resumed run had logged after ``step`` are removed.
+
+        Raises:
+            OutputError: the disk refuses them, then or later.
+        """
         if not self._writes:
             yield
             return
-        table = self.path / "log.csv"
-        kept = _rows_until(table, step) if step else []
-        with table.open("w", newline="", encoding="utf-8") as file:
-            self._logs = _Logs(file, self.path / "tensorboard", step, kept)
-            try:
-                yield
-            finally:
-                self._logs.tensorboard.close()
+        table = self.path / _LOG
+        rows = [list(_COLUMNS), *(_rows_until(table, step) if step else [])]
+        write_atomically(table, ["".join(",".join(row) + "\n" for row in rows).encode()], overwrite=True)
+        try:
+            with _quiet_threads(), table.open("a", newline="", encoding="utf-8") as file:
+                self._logs = _Logs(file, self.path / "tensorboard", step)
+                try:
+                    yield
+                finally:
+                    self._logs.tensorboard.close()
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
 
     def log(self, step: int, losses: Mapping[str, Tensor], learning_rate: float, measured: Validation | None) -> None:
         """Log one row; the validation columns stay empty where nothing was measured. TensorBoard gets every loss."""
@@ -134,22 +152,32 @@ class RunFolder:
 
     def draw_curves(self) -> None:
         """Draw the CSV log into ``curves.png``; raises OutputError where it cannot be written."""
-        draw_curves(self.path / "log.csv", self.path / "curves.png")
+        draw_curves(self.path / _LOG, self.path / _CURVES)
 
     def _check_same_settings(self) -> None:
-        path = self.path / "settings.json"
+        path = self.path / _SETTINGS
         if path.exists() and choose_settings(path) != self._settings:
             raise DataError(f"the run in {str(self.path)!r} had other settings; resume it with its own settings.json")
 
 
-class _Logs:
-    """One row a report, in ``log.csv`` and in TensorBoard; rows ``kept`` of a resumed run come first."""
+@contextmanager
+def _quiet_threads() -> Iterator[None]:
+    """Keep errors of threads from the terminal: TensorBoard raises those of the disk again where it is called."""
+    shown = threading.excepthook
+    threading.excepthook = lambda raised: None if isinstance(raised.exc_value, OSError) else shown(raised)
+    try:
+        yield
+    finally:
+        threading.excepthook = shown
 
-    def __init__(self, file: TextIO, tensorboard: Path, step: int, kept: list[list[str]]) -> None:
+
+class _Logs:
+    """One row a report, in ``log.csv`` and in TensorBoard."""
+
+    def __init__(self, file: TextIO, tensorboard: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._csv, self._file = csv.writer(file), file
-        self._csv.writerows([list(_COLUMNS), *kept])
+        self._csv, self._file = csv.writer(file, lineterminator="\n"), file
         self.tensorboard = SummaryWriter(str(tensorboard), purge_step=step)
 
     def write(self, step: int, losses: Mapping[str, float], learning_rate: float, measured: Validation | None) -> None:
