@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -254,6 +255,7 @@ def hugin(folder, tmp_path, monkeypatch):
     program.write_text(f"#!{sys.executable}\nfrom lightfuse.cli.enfuse import main\nmain()\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    (program.parent / "lightfuse-enfuse").symlink_to("enfuse")
     monkeypatch.setenv("HOME", str(tmp_path))
 
     def run(project, *arguments):
@@ -272,3 +274,11 @@ def test_hugin_executor_fuses_a_stack(hugin, folder):
     assert np.array_equal(
         tifffile.imread(folder / "out_stack_ldr_0000.tif")[..., :3], Fuser()(*[layer[..., :3] for layer in layers])
     )
+
+
+@pytest.mark.slow
+def test_hugin_executor_runs_the_users_own_output(hugin, folder):
+    output = Path(__file__).parents[2] / "integrations" / "hugin" / "lightfuse_stacks.executor"
+    said = hugin(PROJECT, f"--user-defined-output={output}").stdout
+    assert "Fusing all stacks with LightFuse" in said
+    assert tifffile.imread(folder / "out_fused.tif").shape[:2] == (150, 220)
