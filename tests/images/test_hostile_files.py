@@ -197,6 +197,39 @@ def test_palette_tiff_with_two_samples_is_refused():
     assert "has a palette, but 2 samples per pixel" in read_error(bytes(data))
 
 
+def jpeg_tiff(pixels, **options):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, compression="jpeg", photometric="ycbcr", metadata=None, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"rowsperstrip": 16}, {"tile": (16, 32)}], ids=["one strip", "strips", "tiles"]
+)
+def test_jpeg_in_a_tiff_that_claims_a_larger_picture_is_refused(options):
+    """The decoder would take gigabytes for it."""
+    pixels = np.kron(photo(), np.ones((2, 2, 1), np.uint8))[:40, :48]
+    data = jpeg_tiff(pixels, **options)
+    assert read_picture(data).pixels.shape == pixels.shape
+    at = data.rindex(b"\xff\xc0") + 5
+    assert "the JPEG in it is larger than the picture" in read_error(data[:at] + b"\x7f\xff" * 2 + data[at + 4 :])
+
+
+def test_tiff_compressed_by_another_format_is_refused():
+    """Those have headers of their own, which may claim anything."""
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, photo(), compression="webp", photometric="rgb", metadata=None)
+    sentence = "is compressed by a method that is not supported (WEBP); save it with LZW or ZIP"
+    assert sentence in read_error(stream.getvalue())
+
+
+def test_white_is_zero_floats_that_are_no_numbers_are_refused_without_a_warning():
+    stream = io.BytesIO()
+    pixels = np.full((4, 5), np.inf, np.float16)
+    tifffile.imwrite(stream, pixels, photometric="miniswhite", metadata=None)
+    assert "not finite numbers" in read_error(stream.getvalue())
+
+
 def test_tiff_with_an_offset_out_of_range_is_refused():
     assert read_error(b"II+\0\x08\0\0\0" + b"\x81" * 8) == "the given data is damaged: its header cannot be read"
 

@@ -71,6 +71,15 @@ def scan_jpeg(stream: BinaryIO) -> Container:
     return Container.of("JPEG", (width, height), bit_depth, found, notes, **more)
 
 
+def frame_size(stream: BinaryIO) -> tuple[int, int]:
+    """Return the width and height that a JPEG's first frame claims; (0, 0) where there is no frame."""
+    for marker, payload in _segments(stream):
+        if marker in _FRAMES and len(payload) >= 6:
+            height, width = struct.unpack_from(">HH", payload, 1)
+            return width, height
+    return 0, 0
+
+
 def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield the marker and payload of each segment until the first scan begins."""
     budget = MetadataBudget()

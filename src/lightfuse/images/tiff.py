@@ -4,6 +4,7 @@ import math
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +24,7 @@ from lightfuse.images.exif import (
     serialise,
     tiff_tags_from_exif,
 )
+from lightfuse.images.jpeg import frame_size
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError
 from lightfuse.images.options import Compression, EncodeOptions
 from lightfuse.images.pixels import to_depth
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 _XMP_TAG, _ICC_TAG, _ORIENTATION_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 700, 34675, 274, 33723, 34377
 _MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
 _JPEG_COMPRESSIONS = (6, 7, 34892)
+# None, CCITT (3), LZW, Deflate, PackBits, LZMA, Zstandard: decoded into as much memory as the picture needs.
+_BOUNDED_COMPRESSIONS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 34926, 50000)
+_LONGEST_JPEG_HEADER, _MOST_PADDING = 1 << 20, 64
 _REFUSED = {5: "is CMYK", 8: "is in CIELAB", 9: "is in CIELAB", 32803: "is camera raw", 34892: "is camera raw"}
 _MAX_TILE = 1 << 24
 
@@ -141,6 +146,26 @@ def _check_extent(page: "TiffPage", file_size: int) -> None:
         raise UnreadableError
     if page.is_tiled and page.tilewidth * page.tilelength > max(_MAX_TILE, 4 * page.imagewidth * page.imagelength):
         raise UnreadableError("is damaged: its tiles are far larger than the picture")
+    _check_chunks(page)
+
+
+def _check_chunks(page: "TiffPage") -> None:
+    """Raise where a strip or tile may unpack to more than its share of the picture."""
+    compression = int(page.compression)
+    if compression not in (*_BOUNDED_COMPRESSIONS, *_JPEG_COMPRESSIONS):
+        name = getattr(page.compression, "name", str(compression))
+        raise UnreadableError(f"is compressed by a method that is not supported ({name}); save it with LZW or ZIP")
+    if compression in _BOUNDED_COMPRESSIONS:
+        return
+    width = page.tilewidth if page.is_tiled else page.imagewidth
+    height = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
+    file, header = page.parent.filehandle, page.jpegheader or b""
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        file.seek(offset)
+        jpeg = header + file.read(min(count, _LONGEST_JPEG_HEADER))
+        claimed = frame_size(BytesIO(jpeg))
+        if claimed[0] > width + _MOST_PADDING or claimed[1] > height + _MOST_PADDING:
+            raise UnreadableError("is damaged: the JPEG in it is larger than the picture")
 
 
 def _black_at_zero(page: "TiffPage", pixels: NDArray[Any]) -> NDArray[Any]:
@@ -157,7 +182,8 @@ def _black_at_zero(page: "TiffPage", pixels: NDArray[Any]) -> NDArray[Any]:
         return looked_up
     if page.photometric == _MINISWHITE:
         white = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
-        return np.asarray(white - pixels, dtype=pixels.dtype)
+        with np.errstate(invalid="ignore"):  # Not every bit pattern is a number.
+            return np.asarray(white - pixels, dtype=pixels.dtype)
     return pixels
 
 
