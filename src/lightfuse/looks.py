@@ -44,20 +44,11 @@ _HUE_STEPS = 64  # per degree
 
 
 def apply_look(picture: Array, look: Look, strength: float = 1.0, *, threads: int | None = None) -> Array:
-    """Apply a look to a picture; ``natural`` or a strength of 0 return the same array.
+    """Apply a look to a picture; returns a new array of its shape and dtype, or itself where nothing changes.
 
-    Args:
-        picture: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], encoded (sRGB or a like curve); not changed.
-        look: one of `LOOKS`.
-        strength: 0 (no effect) to 1 (full effect).
-        threads: how many threads share the rows; None takes every usable core. The pixels do not depend on it.
-
-    Returns:
-        A new array of the picture's shape and dtype.
-
-    Raises:
-        LightFuseError: the look is unknown, or the strength outside [0, 1].
-        PictureError: the picture is not as described.
+    The picture is RGB, H×W×3, uint8, uint16 or float32 in [0, 1], encoded (sRGB or a like curve). ``strength`` is from
+    0, no effect, to 1. So many threads share the rows, None takes every usable core; the pixels do not depend on it.
+    Raises LightFuseError where the look is unknown or the strength outside [0, 1], PictureError for any other picture.
     """
     if look not in LOOKS:
         raise LightFuseError(f"there is no look {look!r}; use one of {', '.join(LOOKS)}")
@@ -90,12 +81,8 @@ def _by_bands(picture: Array, apply: BandFilter, threads: int) -> Array:
     def apply_from(top: int) -> None:
         apply(np.ascontiguousarray(picture[top : top + rows]), result[top : top + rows])
 
-    if threads == 1 or height <= rows:
-        for top in range(0, height, rows):
-            apply_from(top)
-        return result
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(apply_from, range(0, height, rows)))
+    with ThreadPoolExecutor(threads) as pool:  # No thread starts before there is work for it.
+        list((map if threads == 1 or height <= rows else pool.map)(apply_from, range(0, height, rows)))
     return result
 
 

@@ -11,9 +11,10 @@ from lightfuse.errors import DataError
 from lightfuse.images import write_picture
 from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.models import read_weights
+from lightfuse.training.distributed import SINGLE_PROCESS
 from lightfuse.training.loop import learning_rate, train
 from lightfuse.training.losses import ReferenceLosses, ssim
-from lightfuse.training.paper import PatchSampler, choose_pair
+from lightfuse.training.paper import PaperObjective, choose_pair
 from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare
 from lightfuse.training.settings import TrainSettings, choose_settings
 
@@ -39,7 +40,7 @@ def data(tmp_path_factory):
 
 
 def test_batches_depend_on_the_step_only(data):
-    sampler = PatchSampler(load_dataset(data), "train", TINY)
+    sampler = PaperObjective(TINY, load_dataset(data), SINGLE_PROCESS)
     first, again, other = sampler.batch(3), sampler.batch(3), sampler.batch(4)
     assert torch.equal(first.pair, again.pair)
     assert torch.equal(first.reference, again.reference)
@@ -49,7 +50,7 @@ def test_batches_depend_on_the_step_only(data):
 def test_patches_are_cut_at_one_place_from_pair_and_reference(data):
     dataset = load_dataset(data)
     still = TINY.override(["jitter=false", "flips=false", "channel_swaps=false", "batch=1"])
-    batch = PatchSampler(dataset, "train", still).batch(0)
+    batch = PaperObjective(still, dataset, SINGLE_PROCESS).batch(0)
     reference = (batch.reference[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     for scene in dataset.split("train"):
         pictures = open_scene(dataset, scene)
@@ -67,7 +68,7 @@ def test_patches_are_cut_at_one_place_from_pair_and_reference(data):
 
 def test_augmented_patches_keep_pair_and_reference_together(data):
     """Scene by scene, over = 16 × under where neither clips: true after any turn if all are turned alike."""
-    sampler = PatchSampler(load_dataset(data), "train", TINY)
+    sampler = PaperObjective(TINY, load_dataset(data), SINGLE_PROCESS)
     for step in range(8):
         batch = sampler.batch(step)
         correlation = np.corrcoef(batch.pair[:, 0].numpy().ravel(), batch.reference[:, 0].numpy().ravel())[0, 1]

@@ -82,12 +82,8 @@ class CombiningNet(nn.Module):
         self._start_as_exposure_fusion()
 
     def forward(self, under: Tensor, over: Tensor, context: Tensor, strength: Tensor) -> Tensor:
-        """Fuse N×3×H×W pictures in [0, 1] with N×C×H×W context; N×1×1×1 ``strength`` in [0, 1] as in `compose`.
-
-        The result is N×3×H×W in [0, 1].
-        """
-        config = self.config
-        answer = self.answer(under, over, context)
+        """Fuse N×3×H×W pictures in [0, 1] to one of the same kind, by N×C×H×W context and strength as in `compose`."""
+        answer, config = self.answer(under, over, context), self.config
         return compose(under, over, answer, strength, ratio=config.ratio, bounded=config.bounded)
 
     def answer(self, under: Tensor, over: Tensor, context: Tensor) -> Tensor:
@@ -133,7 +129,10 @@ def compose(
         lift = (luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
         chroma_gain = chroma_gain * lift.clamp(max=_LARGEST_CHROMA_GAIN)
     chroma = (coloured - coloured_luma) * chroma_gain.clamp(0, _LARGEST_CHROMA_GAIN)
-    return into_gamut(luma, chroma, lowest) if bounded else keep_hue(luma + chroma)
+    if bounded:
+        return into_gamut(luma, chroma, lowest)
+    fused = luma + chroma  # Divided by its largest channel where that is above 1, as clipping would change the hue.
+    return fused / fused.amax(dim=1, keepdim=True).clamp(min=1)
 
 
 def luma_bounds(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,15 +170,11 @@ def adjustments(answer: Tensor, strength: Tensor) -> Adjustments:
 
 
 def into_gamut(luma: Tensor, chroma: Tensor, lowest: Tensor) -> Tensor:
-    """Return luma + chroma as RGB in [0, 1], N×3×H×W, with the hue kept; pixels within the gamut are unchanged.
+    """Return luma (N×1×H×W in [0, 1]) + chroma (N×3×H×W, RGB minus luma) as RGB in [0, 1], with the hue kept.
 
     A pixel with a channel above 1 is divided by its largest channel, which keeps its saturation, but only down to the
-    luma ``lowest``; what is still above 1 or below 0 is desaturated at constant luma.
-
-    Args:
-        luma: N×1×H×W in [0, 1].
-        chroma: N×3×H×W, RGB minus luma; its own luma is 0.
-        lowest: N×1×H×W, at most ``luma``.
+    luma ``lowest`` (N×1×H×W, at most ``luma``); what is still above 1 or below 0 is desaturated at constant luma.
+    Pixels within the gamut are unchanged.
     """
     largest = luma + chroma.amax(dim=1, keepdim=True)
     scale = (1 / largest.clamp(min=1)).maximum(lowest / luma.clamp(min=_NEARLY_ZERO)).clamp(max=1)
@@ -187,11 +182,6 @@ def into_gamut(luma: Tensor, chroma: Tensor, lowest: Tensor) -> Tensor:
     to_white = (1 - luma) / chroma.amax(dim=1, keepdim=True).clamp(min=_NEARLY_ZERO)
     to_black = luma / (-chroma.amin(dim=1, keepdim=True)).clamp(min=_NEARLY_ZERO)
     return luma + chroma * to_white.minimum(to_black).clamp(max=1)
-
-
-def keep_hue(fused: Tensor) -> Tensor:
-    """Divide pixels of N×3×H×W with a channel above 1 by their largest channel, as clipping would change their hue."""
-    return fused / fused.amax(dim=1, keepdim=True).clamp(min=1)
 
 
 def luma_of(picture: Tensor) -> Tensor:
@@ -203,14 +193,17 @@ def _mix(under: Tensor, over: Tensor, weight: Tensor) -> Tensor:
     return over + weight * (under - over)
 
 
+def _depthwise(channels: int, stride: int) -> nn.Conv2d:
+    """A 3×3 depthwise convolution without bias, edges repeated."""
+    return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels, bias=False, padding_mode="replicate")
+
+
 class SeparableBlock(nn.Module):
-    """A 3×3 depthwise convolution (edges repeated), then a pointwise one, then ReLU."""
+    """A 3×3 depthwise convolution, then a pointwise one, then ReLU."""
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
-        self.dw = nn.Conv2d(
-            channels, channels, 3, stride, padding=1, groups=channels, bias=False, padding_mode="replicate"
-        )
+        self.dw = _depthwise(channels, stride)
         self.pw = nn.Conv2d(channels, channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -225,7 +218,7 @@ class FilteringNet(nn.Module):
         super().__init__()
         n = config.channels
         self.config = config
-        self.first_dw = nn.Conv2d(6, 6, 3, stride=2, padding=1, groups=6, bias=False, padding_mode="replicate")
+        self.first_dw = _depthwise(6, stride=2)
         self.first_pw = nn.Conv2d(6, n, kernel_size=1)
         if config.context_stride == 1:
             self.stem = nn.Conv2d(6, n, kernel_size=1)
@@ -277,8 +270,7 @@ class FilteringNet(nn.Module):
         """
         mean = (coarsest * weights).sum(dim=(2, 3)) / weights.sum(dim=(2, 3))
         largest = (coarsest * (4 * weights).clamp(max=1)).amax(dim=(2, 3))
-        both = torch.cat([mean, largest], dim=1)
-        summary: Tensor = self.summary(both)
+        summary: Tensor = self.summary(torch.cat([mean, largest], dim=1))
         return summary[:, :, None, None]
 
 
@@ -352,10 +344,8 @@ def fill_empty(thumbnail: Tensor, weights: Tensor, levels: int) -> Tensor:
     is mixed with the coarser level by 1 minus its weight, the coarsest with the mean of the scene.
     Where all weights are 1 the thumbnail is returned unchanged.
 
-    Args:
-        thumbnail: N×6×h×w, sides multiples of 2 to the power ``levels``.
-        weights: N×1×h×w in [0, 1], not all 0.
-        levels: number of times the pyramid halves the thumbnail.
+    The thumbnail is N×6×h×w, halved ``levels`` times, its sides multiples of 2 to that power; the weights are N×1×h×w
+    in [0, 1], not all 0.
     """
     pyramid = [(thumbnail, weights)]
     for _ in range(levels):

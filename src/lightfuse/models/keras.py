@@ -19,9 +19,8 @@ _SEPARABLE = "separable_conv2d/separable_conv2d"
 def read_keras(path: Path) -> Weights:
     """Read the authors' ``.h5`` file as weights of ``paper`` or ``paper-wide``, depending on its layer sizes.
 
-    Raises:
-        MissingExtraError: h5py is not installed.
-        WeightsError: the file is missing, is not HDF5, or does not hold the paper's network.
+    Raises WeightsError where it is missing, is not HDF5, or does not hold the paper's network, and MissingExtraError
+    without h5py.
     """
     try:
         import h5py

@@ -105,16 +105,10 @@ def _compress(exposures: Floats, quality: int) -> None:
 def with_border(
     thumb: Floats, planes: Floats, places: Sequence[tuple[float, float]], random: np.random.Generator
 ) -> list[tuple[float, float]]:
-    """Put a sample into a dark or white frame, between bars or behind a round mask; changes it in place.
+    """Put a sample, thumbnail 6×h×w and crop 12×P×P, into a frame, between bars or behind a round mask, in place.
 
-    Args:
-        thumb: 6×h×w thumbnail.
-        planes: 12×P×P crop.
-        places: start and extent of the crop in the picture, as fractions of its height and its width.
-        random: the random number generator.
-
-    Returns:
-        The places in the new picture.
+    ``places`` are start and extent of the crop in the picture, as fractions of its height and its width; returns those
+    in the new picture.
     """
     kind = random.random()
     if kind < 0.6:
@@ -148,10 +142,7 @@ def _frame(
     for exposure, level in zip(np.split(thumb, 2), levels, strict=True):
         small = cv2.resize(exposure.transpose(1, 2, 0), size[::-1], interpolation=cv2.INTER_AREA)
         moved = np.array([[1, 0, left], [0, 1, top]], np.float32)
-        border = (float(level),) * 3
-        framed = cv2.warpAffine(
-            small, moved, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=border
-        )
+        framed = cv2.warpAffine(small, moved, (width, height), borderValue=(float(level),) * 3)
         exposure[:] = framed.transpose(2, 0, 1)
     return [
         (offset / whole + start * part / whole, extent * part / whole)

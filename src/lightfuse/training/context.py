@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lightfuse.errors import DataError
-from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
+from lightfuse.metrics.mef_ssim import SMALLEST_SIDE
 from lightfuse.models import ContextConfig, ContextModel
 from lightfuse.models.context import luma_bounds, proposed_luma
 from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.losses import (
-    SMALLEST_SIDE,
     ReferenceLosses,
     better_exposed,
     chroma_loss,
@@ -27,8 +24,8 @@ from lightfuse.training.losses import (
     unknown,
     with_highlights,
 )
-from lightfuse.training.objective import Validation, combined, mean
-from lightfuse.training.prepare import Dataset, Scene, open_scene
+from lightfuse.training.objective import Validation, WholePair, combined, measure
+from lightfuse.training.prepare import Dataset
 from lightfuse.training.sampling import ContextSampler
 from lightfuse.training.settings import TrainSettings
 
@@ -56,9 +53,7 @@ class ContextObjective:
         if not isinstance(settings.config, ContextConfig):
             raise DataError(f"{settings.model!r} is not a context model")
         if settings.patch < SMALLEST_SIDE:
-            raise DataError(
-                f"setting patch must be at least {SMALLEST_SIDE} for a context model: MEF-SSIM needs as much"
-            )
+            raise DataError(f"setting patch must be at least {SMALLEST_SIDE} for a context model, as MEF-SSIM needs")
         self._settings = settings
         self._reference_losses = ReferenceLosses(settings)
         self._samplers = [
@@ -69,7 +64,8 @@ class ContextObjective:
                 f"no training scene in {str(dataset.folder)!r} is large enough for a patch of {settings.patch} pixels; "
                 "prepare larger pictures, or set a smaller patch"
             )
-        self._validation = [_shrunk(dataset, scene, settings) for scene in dataset.split("valid")]
+        long_side = settings.validate_long_side
+        self._validation = [WholePair(dataset, scene, long_side) for scene in dataset.split("valid")]
 
     def batch(self, step: int) -> ContextBatch:
         """Return the samples of one step."""
@@ -77,18 +73,10 @@ class ContextObjective:
         samples = labelled + unlabelled
         windows = [sample.window for sample in samples if sample.window is not None]
 
-        def stacked(arrays: list[NDArray[np.float32]]) -> Tensor:
-            return torch.from_numpy(np.stack(arrays))
-
-        return ContextBatch(
-            stacked([sample.thumbnail for sample in samples]),
-            stacked([sample.crop for sample in samples]),
-            stacked([sample.rows for sample in samples]),
-            stacked([sample.columns for sample in samples]),
-            windows or None,
-            torch.tensor([sample.soft for sample in samples]),
-            len(labelled),
-        )
+        arrays = ([getattr(sample, name) for sample in samples] for name in ("thumbnail", "crop", "rows", "columns"))
+        stacked = [torch.from_numpy(np.stack(array)) for array in arrays]
+        soft = torch.tensor([sample.soft for sample in samples])
+        return ContextBatch(*stacked, windows or None, soft, len(labelled))
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
         """Compute the losses of each kind of sample, and the penalty for values out of range."""
@@ -145,20 +133,9 @@ class ContextObjective:
             losses["chroma"] = self._settings.chroma * chroma_loss(fused, reference)
         return losses
 
-    @torch.no_grad()
     def validate(self, model: ContextModel) -> Validation | None:
         """Means over the validation scenes, shrunk: PSNR and SSIM where there is a reference, else MEF-SSIM."""
-        if not self._validation:
-            return None
-        psnrs, ssims, mef_ssims = [], [], []
-        for scene in self._validation:
-            fused = to_eight_bits(_fuse_whole(model, scene.under, scene.over))
-            if scene.reference is not None:
-                psnrs.append(psnr(fused, scene.reference))
-                ssims.append(ssim(fused, scene.reference))
-            elif min(fused.shape[:2]) >= SMALLEST_SIDE:
-                mef_ssims.append(mef_ssim(fused, [scene.under, scene.over]))
-        return combined(mean(psnrs), mean(ssims), mean(mef_ssims))
+        return combined(*measure(model, self._validation)) if self._validation else None
 
 
 def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
@@ -172,31 +149,3 @@ def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
     luma = proposed_luma(under, over, model.combining.answer(under, over, context), strength)
     lowest, highest = luma_bounds(under, over)
     return fused.clamp(0, 1), (luma - luma.maximum(lowest).minimum(highest)).abs()
-
-
-@dataclass(frozen=True)
-class _WholeScene:
-    """A scene's extreme pair and its given reference, uint8 H×W×3, shrunk for validation."""
-
-    under: NDArray[np.uint8]
-    over: NDArray[np.uint8]
-    reference: NDArray[np.uint8] | None
-
-
-def _shrunk(dataset: Dataset, scene: Scene, settings: TrainSettings) -> _WholeScene:
-    pictures = open_scene(dataset, scene)
-    scale = min(1.0, settings.validate_long_side / max(scene.height, scene.width))
-    size = (max(1, round(scene.width * scale)), max(1, round(scene.height * scale)))
-
-    def picture(index: int) -> NDArray[np.uint8]:
-        shrunk: NDArray[np.uint8] = cv2.resize(np.array(pictures[index]), size, interpolation=cv2.INTER_AREA)
-        return shrunk
-
-    under, over = (picture(index) for index in scene.extreme_pair)
-    return _WholeScene(under, over, picture(-1) if scene.has_reference else None)
-
-
-def _fuse_whole(model: ContextModel, under: NDArray[np.uint8], over: NDArray[np.uint8]) -> NDArray[np.float32]:
-    planes = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None].float() / 255 for p in (under, over)]
-    fused: NDArray[np.float32] = model(*planes)[0].permute(1, 2, 0).numpy()
-    return fused

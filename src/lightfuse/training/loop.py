@@ -46,10 +46,8 @@ def train(
     """Train a model on prepared data sets; returns the path of the best weights.
 
     Started by ``torchrun``, the processes train in parallel: each has its own part of a batch, the first one writes.
-
-    Raises:
-        DataError: a data set cannot be used, ``out`` holds a run and ``resume`` is off, the settings differ, or the
-            weights to start from cannot be used.
+    Raises DataError where a data set or the weights to start from cannot be used, ``out`` holds a run and ``resume`` is
+    off, or its settings differ.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -62,7 +60,7 @@ def train(
     folder = RunFolder(out, settings, resume=resume, writes=group.is_main_process)
     state = folder.restore(model, averaged.model, optimizer) if resume else Checkpoint(step=0, best=-math.inf)
 
-    with folder.logging(state.step):
+    with folder.logging(state.step) as log:
         for step, batch in prefetched(objective.batch, range(state.step, settings.steps)):
             for parameters in optimizer.param_groups:
                 parameters["lr"] = learning_rate(step, settings)
@@ -85,12 +83,11 @@ def train(
             if validates:
                 measured = objective.validate(averaged.model)
                 # With no validation scenes the newest weights are the best known.
-                if measured is None or measured.score > state.best:
+                if is_best := measured is None or measured.score > state.best:
                     state.best = measured.score if measured else -math.inf
-                    folder.keep_best(averaged.model, state, measured)
-                folder.keep_last(averaged.model, state, measured)
+                folder.keep(averaged.model, state, measured, best=is_best)
             if validates or state.step % settings.log_every == 0:
-                folder.log(state.step, losses, learning_rate(state.step, settings), measured)
+                log(state.step, losses, learning_rate(state.step, settings), measured)
                 if validates:
                     folder.draw_curves()
                     folder.save(model, averaged.model, optimizer, state)
@@ -121,11 +118,7 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
 
 
 def objective_for(settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> Objective:
-    """The objective of the model that ``settings`` name.
-
-    Raises:
-        DataError: the data set holds nothing this model can be trained on.
-    """
+    """The objective of the model that ``settings`` name; raises DataError where the data set has nothing for it."""
     kind = PaperObjective if isinstance(settings.config, PaperConfig) else ContextObjective
     return kind(settings, dataset, group)
 

@@ -10,19 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lightfuse.metrics.mef_ssim import SCALE_WEIGHTS
+from lightfuse.metrics.psnr_ssim import WINDOW, WINDOW_SIGMA
 from lightfuse.models.context import luma_of
 from lightfuse.training.perceptual_loss import PerceptualDistance
 from lightfuse.training.settings import TrainSettings
 
-WINDOW = 11
-"""Side of the Gaussian window of SSIM and MEF-SSIM, in pixels."""
-
-_WINDOW_SIGMA = 1.5
 _TONE_CELL = 16
-_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
-SMALLEST_SIDE = WINDOW * 2 ** (len(_SCALE_WEIGHTS) - 1)
-"""Sides of pictures that MEF-SSIM is defined for, in pixels."""
-
 _STABILITY = 0.03**2
 _STRIDE = 2
 # With smaller floors, in float32, the rounding errors of variances in flat patches would count as structure.
@@ -46,8 +40,7 @@ _NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
 class ReferenceLosses:
     """Weighted L1, MSE, 1 − SSIM, tone and perceptual distance, those of weight 0 left out.
 
-    Raises:
-        MissingExtraError, DataError: the perceptual distance is wanted and its backbone is not to be had.
+    Raises MissingExtraError or DataError where the perceptual distance is wanted and its backbone is not to be had.
     """
 
     def __init__(self, settings: TrainSettings) -> None:
@@ -102,11 +95,11 @@ def mef_ssim_loss(under: Tensor, over: Tensor, fused: Tensor) -> Tensor:
     """
     under, over, fused = luma_of(under), luma_of(over), luma_of(fused)
     log_score = fused.new_zeros(())
-    for scale, weight in enumerate(_SCALE_WEIGHTS):
+    for scale, weight in enumerate(SCALE_WEIGHTS):
         if scale > 0:
             under, over, fused = (F.avg_pool2d(plane, 2) for plane in (under, over, fused))
         quality = _quality(under, over, fused).mean(dim=(1, 2, 3)).clamp_min(_LOWEST_SCORE)
-        log_score = log_score + weight / sum(_SCALE_WEIGHTS) * quality.log()
+        log_score = log_score + weight / sum(SCALE_WEIGHTS) * quality.log()
     return 1 - log_score.exp()
 
 
@@ -256,7 +249,7 @@ def window_means(x: Tensor, stride: int = 1) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _window_matrix(side: int, stride: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    taps = torch.exp(-((torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2) ** 2) / (2 * _WINDOW_SIGMA**2))
+    taps = torch.exp(-((torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2) ** 2) / (2 * WINDOW_SIGMA**2))
     taps = taps / taps.sum()
     starts = range(0, side - WINDOW + 1, stride)
     matrix = torch.zeros(len(starts), side, dtype=torch.float64)

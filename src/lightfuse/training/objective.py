@@ -1,11 +1,22 @@
 """What the training loop needs of a family of models: batches, losses, and a validation score."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
+from lightfuse.metrics.mef_ssim import SMALLEST_SIDE
+from lightfuse.models.networks import Model
+from lightfuse.sheets import shrink
+from lightfuse.training.prepare import Dataset, Scene, open_scene
+
+Pixels = NDArray[np.uint8]
 
 MEASURES = ("psnr", "ssim", "mef_ssim", "score")
 
@@ -32,10 +43,37 @@ def combined(psnr: float | None, ssim: float | None, mef_ssim: float | None) -> 
     return Validation(psnr, ssim, mef_ssim, sum(weight * part for weight, part in parts if part is not None))
 
 
-def mean(values: Iterable[float]) -> float | None:
-    """Return the mean, or None where there are no values."""
-    values = list(values)
-    return math.fsum(values) / len(values) if values else None
+class WholePair:
+    """A scene's extreme pair and its given reference, uint8 H×W×3, shrunk to a long side in pixels (0: not at all)."""
+
+    def __init__(self, dataset: Dataset, scene: Scene, long_side: int = 0) -> None:
+        stored = open_scene(dataset, scene)
+
+        def picture(index: int) -> Pixels:
+            pixels = np.array(stored[index])
+            return shrink(pixels, long_side, long_side) if long_side else pixels
+
+        self.under, self.over = (picture(index) for index in scene.extreme_pair)
+        self.reference = picture(-1) if scene.has_reference else None
+
+
+@torch.no_grad()
+def measure(model: Model, pairs: Sequence[WholePair]) -> tuple[float | None, float | None, float | None]:
+    """Fuse pairs and return the means of PSNR and SSIM of those with a reference, and of MEF-SSIM of the others.
+
+    A mean of nothing is None. Results are rounded to 8 bits; pairs too small for MEF-SSIM are left out.
+    """
+    scores: dict[str, list[float]] = {"psnr": [], "ssim": [], "mef_ssim": []}
+    for pair in pairs:
+        planes = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None].float() / 255 for p in (pair.under, pair.over)]
+        fused = to_eight_bits(model(*planes)[0].permute(1, 2, 0).numpy())
+        if pair.reference is not None:
+            scores["psnr"].append(psnr(fused, pair.reference))
+            scores["ssim"].append(ssim(fused, pair.reference))
+        elif min(fused.shape[:2]) >= SMALLEST_SIDE:
+            scores["mef_ssim"].append(mef_ssim(fused, [pair.under, pair.over]))
+    means = (math.fsum(values) / len(values) if values else None for values in scores.values())
+    return next(means), next(means), next(means)
 
 
 class Objective(Protocol):

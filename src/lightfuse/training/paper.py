@@ -3,7 +3,6 @@
 Every batch depends on the seed and the step's number only, so that a resumed run continues exactly as it would have.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +12,9 @@ from torch import Tensor
 
 from lightfuse.errors import DataError
 from lightfuse.models import PaperModel
-from lightfuse.training.distributed import SINGLE_PROCESS, ProcessGroup
-from lightfuse.training.losses import ReferenceLosses, ssim
-from lightfuse.training.objective import Validation, mean
+from lightfuse.training.distributed import ProcessGroup
+from lightfuse.training.losses import ReferenceLosses
+from lightfuse.training.objective import Validation, WholePair, measure
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
 
@@ -28,39 +27,42 @@ class Batch:
     reference: Tensor
 
 
-@dataclass(frozen=True)
-class WholePair:
-    """A whole scene for validation: 1×3×H×W pictures in [0, 1]."""
+class PaperObjective:
+    """Random patches of the training scenes that have a reference, their losses against it, and validation on pairs.
 
-    name: str
-    under: Tensor
-    over: Tensor
-    reference: Tensor
+    The score is the PSNR.
+    """
 
-
-class PatchSampler:
-    """Random batches of patches from the scenes of one split that have a reference picture."""
-
-    def __init__(
-        self, dataset: Dataset, split: str, settings: TrainSettings, group: ProcessGroup = SINGLE_PROCESS
-    ) -> None:
-        scenes = [scene for scene in dataset.split(split) if scene.has_reference]
+    def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
+        self._settings, self._group = settings, group
+        self._against = ReferenceLosses(settings)
+        scenes = [scene for scene in dataset.split("train") if scene.has_reference]
         self._scenes = [scene for scene in scenes if min(scene.height, scene.width) >= settings.patch]
         if not self._scenes:
             raise DataError(
-                f"no scene of the {split!r} split in {str(dataset.folder)!r} has a reference picture of at least "
+                f"no training scene in {str(dataset.folder)!r} has a reference picture of at least "
                 f"{settings.patch} pixels; prepare scenes with references, or a smaller patch"
             )
         self._pictures = [open_scene(dataset, scene) for scene in self._scenes]
-        self._settings = settings
-        self._group = group
+        self._validation = [WholePair(dataset, scene) for scene in dataset.split("valid") if scene.has_reference]
 
     def batch(self, step: int) -> Batch:
-        """Return the batch of one step, the same for the same seed and step."""
+        """Return the patches of one step, the same for the same seed and step."""
         seeds = ([self._settings.seed, step, number] for number in self._group.rank_slice(self._settings.batch))
-        patches = [self._patch(np.random.default_rng(seed)) for seed in seeds]
-        pairs, references = zip(*patches, strict=True)
+        pairs, references = zip(*[self._patch(np.random.default_rng(seed)) for seed in seeds], strict=True)
         return Batch(torch.from_numpy(np.stack(pairs)), torch.from_numpy(np.stack(references)))
+
+    def losses(self, model: PaperModel, batch: Batch) -> dict[str, Tensor]:
+        """Compute the losses of the patches against their reference."""
+        fused = (model.respond(batch.pair) + 1) / 2
+        return {name: loss.mean() for name, loss in self._against(fused, batch.reference).items()}
+
+    def validate(self, model: PaperModel) -> Validation | None:
+        """Means over the validation scenes' extreme pairs, after rounding to 8 bits."""
+        if not self._validation:
+            return None
+        psnr, ssim, _ = measure(model, self._validation)
+        return Validation(psnr, ssim, None, score=psnr or 0.0)
 
     def _patch(self, random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         index = int(random.integers(len(self._scenes)))
@@ -68,20 +70,17 @@ class PatchSampler:
         under, over = choose_pair(len(scene.exposures), self._settings.near_pairs, random)
         y, x = self._place(scene, random)
         window = np.s_[y : y + self._settings.patch, x : x + self._settings.patch]
-        pair = np.concatenate(
-            [normalised(pictures[i][window], scene.lows[i], scene.highs[i]) for i in (under, over)], axis=2
-        )
+        cuts = [normalised(pictures[i][window], scene.lows[i], scene.highs[i]) for i in (under, over)]
+        pair = np.concatenate(cuts, axis=2)
         reference = pictures[-1][window].astype(np.float32) / np.float32(255)
         return self._augment(2 * pair - 1, reference, random)
 
     def _place(self, scene: Scene, random: np.random.Generator) -> tuple[int, int]:
-        y, x = scene.patches[int(random.integers(len(scene.patches)))]
+        corner = scene.patches[int(random.integers(len(scene.patches)))]
         reach = self._settings.patch // 2 if self._settings.jitter else 0
-        dy, dx = random.integers(-reach, reach + 1, size=2)
-        return (
-            int(np.clip(y + dy, 0, scene.height - self._settings.patch)),
-            int(np.clip(x + dx, 0, scene.width - self._settings.patch)),
-        )
+        moved = corner + random.integers(-reach, reach + 1, size=2)
+        y, x = np.clip(moved, 0, np.subtract((scene.height, scene.width), self._settings.patch)).tolist()
+        return y, x
 
     def _augment(
         self, pair: NDArray[np.float32], reference: NDArray[np.float32], random: np.random.Generator
@@ -111,57 +110,6 @@ def choose_pair(exposures: int, near_pairs: float, random: np.random.Generator) 
 
 def normalised(pixels: NDArray[np.uint8], low: int, high: int) -> NDArray[np.float32]:
     """Stretch to [0, 1] by the whole picture's minimum and maximum, as the model does."""
-    span = high - low
-    if span == 0:
-        return pixels.astype(np.float32) / np.float32(255)
-    return (pixels.astype(np.float32) - np.float32(low)) / np.float32(span)
-
-
-def whole_pairs(dataset: Dataset, split: str) -> list[WholePair]:
-    """The extreme pair and reference of every scene of a split that has one, for validation."""
-    return [_whole_pair(dataset, scene) for scene in dataset.split(split) if scene.has_reference]
-
-
-def _whole_pair(dataset: Dataset, scene: Scene) -> WholePair:
-    pictures = open_scene(dataset, scene)
-    under, over = scene.extreme_pair
-
-    def tensor(index: int) -> Tensor:
-        planes = np.ascontiguousarray(pictures[index].transpose(2, 0, 1))
-        return torch.from_numpy(planes).float()[None] / 255
-
-    return WholePair(scene.name, tensor(under), tensor(over), tensor(-1))
-
-
-class PaperObjective:
-    """Patches, their losses against the reference, and validation on whole pairs; the score is the PSNR."""
-
-    def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
-        self._against = ReferenceLosses(settings)
-        self._sampler = PatchSampler(dataset, "train", settings, group)
-        self._validation = whole_pairs(dataset, "valid")
-
-    def batch(self, step: int) -> Batch:
-        """Return the patches of one step."""
-        return self._sampler.batch(step)
-
-    def losses(self, model: PaperModel, batch: Batch) -> dict[str, Tensor]:
-        """Compute the losses of the patches against their reference."""
-        fused = (model.respond(batch.pair) + 1) / 2
-        losses = self._against(fused, batch.reference)
-        return {name: loss.mean() for name, loss in losses.items()}
-
-    @torch.no_grad()
-    def validate(self, model: PaperModel) -> Validation | None:
-        """Means over the validation scenes' extreme pairs, after rounding to 8 bits."""
-        if not self._validation:
-            return None
-        measured = [_measure(model, pair) for pair in self._validation]
-        psnr = mean(psnr for psnr, _ in measured)
-        return Validation(psnr, mean(ssim for _, ssim in measured), None, score=psnr or 0.0)
-
-
-def _measure(model: PaperModel, pair: WholePair) -> tuple[float, float]:
-    fused = (model(pair.under, pair.over).clamp(0, 1) * 255).round() / 255
-    mse = (fused - pair.reference).square().mean().clamp_min(1e-10)
-    return -10 * math.log10(mse.item()), ssim(fused, pair.reference).item()
+    if high == low:
+        low, high = 0, 255
+    return (pixels.astype(np.float32) - np.float32(low)) / np.float32(high - low)

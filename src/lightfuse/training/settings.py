@@ -11,7 +11,7 @@ from typing import Any
 
 from lightfuse.errors import DataError, WeightsError
 from lightfuse.models import Config, config_of
-from lightfuse.models.config import vary
+from lightfuse.models.config import converted, vary
 
 
 @dataclass(frozen=True)
@@ -19,100 +19,72 @@ class TrainSettings:
     """The settings of one run; saved with it as ``settings.json``.
 
     The defaults are the paper family's; `CONTEXT_SETTINGS` and `MODEL_SETTINGS` list where others differ.
-
-    Attributes:
-        model: ``paper``, ``paper-wide``, ``small`` or ``base``.
-        architecture: fields of the model's configuration to change, as ``architecture.channels=16``.
-        initial: a shipped model's name or the path of weights to start from; empty starts from random ones.
-        steps: optimizer steps in all.
-        batch: samples with a reference a step (per process).
-        patch: side of a training crop in pixels, a multiple of 8.
-        learning_rate: peak learning rate of Adam; falls along a half cosine to ``learning_rate_floor``.
-        warmup: steps of linear growth to the peak.
-        gradient_clip: largest norm of the gradient; 0 leaves it as it is.
-        average: decay of the running average of weights that is validated and kept; 0 keeps the newest.
-        seed: of all random numbers; those of step ``n`` depend on ``(seed, n)`` only, so that runs resume exactly.
-        near_pairs: probability of a pair of exposures other than the extreme ones.
-        flips: mirror samples (``paper``: and quarter-turn them) at random.
-        jitter, channel_swaps: ``paper``: move patches off the prepared grid; permute red, green and blue.
-        batch_unlabelled: context models: samples without a reference a step, in addition to ``batch`` with one.
-        zoom: context models: probability that a sample's picture is a part of the scene.
-        shrink, shrink_labelled: context models: probability that a sample's picture is shrunk (without, with a
-            reference).
-        white_balance, exposure_gap, noise: context models: probability that a sample's colours are shifted, that one
-            exposure is darkened or brightened, that the dark one is given sensor noise.
-        dim: context models: probability that both exposures are darkened, up to 4 EV, and the reference half as much.
-        jpeg: context models: probability that both exposures go through JPEG of a random quality.
-        border: context models: probability that the picture is put into a frame, between bars or behind a round mask.
-        l1, mse, ssim: weights of the losses against the reference (mean absolute, mean squared error, 1 − SSIM).
-        tone: weight of the mean absolute difference of 16×16 means from the reference.
-        perceptual: weight of the distance between a backbone's features (the paper's loss) against the reference.
-        backbone: ``squeezenet`` (extra ``perceptual``) or ``vgg16`` (torchvision, which downloads it).
-        chroma: context models: weight of the mean absolute difference of chroma against the reference.
-        soft: context models: factor of the losses above where the reference is a soft one.
-        mef_ssim, mef_ssim_labelled: context models: weight of 1 − MEF-SSIM without and with a reference.
-        mef_ssim_unknown: context models: by how much both weights are reduced where neither exposure shows a
-            pixel well (under black, over white), in [0, 1]: MEF-SSIM rewards keeping the low contrast there.
-        hue, saturation: context models, without a reference: weights of the differences in hue and in mean chroma
-            from the better exposed input (for hue, pixels that are not clipped are preferred).
-        highlights: context models, without a reference: weight of `highlight_loss`.
-        out_of_range: context models: weight of how far pixels leave [0, 1], or luma that of both exposures.
-        validate_every, log_every: in steps; the checkpoint is written at every validation.
-        validate_long_side: context models: pictures are shrunk to this many pixels for validation.
-        threads: of torch; 0 leaves torch's own choice.
     """
 
-    model: str = "paper"
-    architecture: Mapping[str, Any] = field(default_factory=dict)
-    initial: str = ""
-    steps: int = 8000
-    batch: int = 4
-    patch: int = 256
-    learning_rate: float = 2e-3
-    learning_rate_floor: float = 0.0
-    warmup: int = 100
-    gradient_clip: float = 0.0
-    average: float = 0.0
-    seed: int = 0
-    near_pairs: float = 0.5
-    flips: bool = True
-    jitter: bool = True
-    channel_swaps: bool = True
-    batch_unlabelled: int = 0
-    zoom: float = 0.0
-    shrink: float = 0.0
-    shrink_labelled: float = 0.0
-    white_balance: float = 0.0
-    exposure_gap: float = 0.0
-    noise: float = 0.0
-    dim: float = 0.0
-    jpeg: float = 0.0
-    border: float = 0.0
-    l1: float = 1.0
-    mse: float = 1.0
-    ssim: float = 0.5
-    tone: float = 0.0
-    perceptual: float = 0.0
-    backbone: str = "squeezenet"
-    chroma: float = 0.0
-    soft: float = 0.0
-    mef_ssim: float = 0.0
-    mef_ssim_labelled: float = 0.0
+    model: str = "paper"  # ``paper``, ``paper-wide``, ``small`` or ``base``
+    architecture: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # its configuration's fields, architecture.channels=16
+    initial: str = ""  # a shipped model's name or the path of weights to start from; empty starts from random ones
+    steps: int = 8000  # of the optimizer, in all
+    batch: int = 4  # samples with a reference a step (per process)
+    patch: int = 256  # side of a training crop in pixels, a multiple of 8
+    learning_rate: float = 2e-3  # of Adam: its peak, from which it falls along a half cosine
+    learning_rate_floor: float = 0.0  # to this
+    warmup: int = 100  # steps of linear growth to the peak
+    gradient_clip: float = 0.0  # largest norm of the gradient; 0 leaves it as it is
+    average: float = 0.0  # decay of the running average of weights that is validated and kept; 0 keeps the newest
+    seed: int = 0  # of all random numbers; those of step n depend on (seed, n) only, so that runs resume exactly
+    near_pairs: float = 0.5  # probability of a pair of exposures other than the extreme ones
+    flips: bool = True  # Mirror samples (``paper``: and quarter-turn them) at random.
+    jitter: bool = True  # ``paper``: move patches off the prepared grid.
+    channel_swaps: bool = True  # ``paper``: permute red, green and blue.
+
+    # Samples of context models; all but the first are probabilities.
+    batch_unlabelled: int = 0  # samples without a reference a step, in addition to ``batch`` with one
+    zoom: float = 0.0  # A sample's picture is a part of the scene.
+    shrink: float = 0.0  # A picture without a reference is shrunk.
+    shrink_labelled: float = 0.0  # One with a reference is.
+    white_balance: float = 0.0  # Colours are shifted.
+    exposure_gap: float = 0.0  # One exposure is darkened or brightened.
+    noise: float = 0.0  # The dark one is given sensor noise.
+    dim: float = 0.0  # Both exposures are darkened, up to 4 EV, and the reference half as much.
+    jpeg: float = 0.0  # Both exposures go through JPEG of a random quality.
+    border: float = 0.0  # The picture is put into a frame, between bars or behind a round mask.
+
+    # Weights of the losses against the reference.
+    l1: float = 1.0  # mean absolute difference
+    mse: float = 1.0  # mean squared error
+    ssim: float = 0.5  # 1 − SSIM
+    tone: float = 0.0  # mean absolute difference of 16×16 means
+    perceptual: float = 0.0  # distance between a backbone's features (the paper's loss)
+    backbone: str = (
+        "squeezenet"  # or vgg16 (torchvision, which downloads it); squeezenet needs the extra ``perceptual``
+    )
+    chroma: float = 0.0  # context models: mean absolute difference of chroma
+    soft: float = 0.0  # context models: factor of the losses above where the reference is a soft one
+
+    # Weights of the other losses of context models; those of colour and highlights are for samples without a reference.
+    mef_ssim: float = 0.0  # 1 − MEF-SSIM without a reference
+    mef_ssim_labelled: float = 0.0  # and with one
     mef_ssim_unknown: float = 0.0
-    hue: float = 0.0
-    saturation: float = 0.0
-    highlights: float = 0.0
-    out_of_range: float = 0.0
-    validate_every: int = 500
-    validate_long_side: int = 768
-    log_every: int = 20
-    threads: int = 0
+    """By how much both are reduced where neither exposure shows a pixel well (under black, over white), in [0, 1]:
+    MEF-SSIM rewards keeping the low contrast there."""
+    hue: float = 0.0  # difference in hue from the better exposed input, preferably not clipped
+    saturation: float = 0.0  # difference in mean chroma from the better exposed input
+    highlights: float = 0.0  # `highlight_loss`
+    out_of_range: float = 0.0  # how far pixels leave [0, 1], or luma that of both exposures
+
+    validate_every: int = 500  # steps; the checkpoint is written at every validation
+    validate_long_side: int = 768  # context models: pictures are shrunk to this many pixels for validation
+    log_every: int = 20  # steps
+    threads: int = 0  # of torch; 0 leaves torch's own choice
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "validate_every", "validate_long_side", "log_every"):
-            if getattr(self, name) < 1:
-                raise DataError(f"setting {name} must be at least 1, not {getattr(self, name)}")
+        at_least_one = ("steps", "batch", "patch", "validate_every", "validate_long_side", "log_every")
         for name, setting in dataclasses.asdict(self).items():
+            if name in at_least_one and setting < 1:
+                raise DataError(f"setting {name} must be at least 1, not {setting}")
             if isinstance(setting, (int, float)) and not 0 <= setting < float("inf"):
                 raise DataError(f"setting {name} must be a number of at least 0, not {setting}")
         if self.patch % 8:
@@ -197,11 +169,7 @@ MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 
 
 def default_settings(model: str) -> TrainSettings:
-    """Return the default settings of a model.
-
-    Raises:
-        DataError: for an unknown model.
-    """
+    """Return the default settings of a model; raises DataError for an unknown one."""
     settings = TrainSettings(model)
     family = CONTEXT_SETTINGS if settings.config.family == "context" else {}
     return dataclasses.replace(settings, **{**family, **MODEL_SETTINGS.get(model, {})})
@@ -211,9 +179,7 @@ def choose_settings(path: Path | None = None, words: Sequence[str] = ()) -> Trai
     """Return the settings of a file, overridden by words; the others are the defaults of the model.
 
     The file is TOML (``name = value`` lines, an ``[architecture]`` table) or a run's ``settings.json``.
-
-    Raises:
-        DataError: the file cannot be read, or a setting does not exist or cannot have that value.
+    Raises DataError where it cannot be read, or a setting does not exist or cannot have that value.
     """
     from_file, from_words = _read(path) if path else {}, _changes(words)
     both = {**from_file, **from_words}
@@ -252,21 +218,14 @@ def _changes(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _replaced(settings: TrainSettings, changes: Mapping[str, Any]) -> TrainSettings:
-    values = {name: _converted(settings, name, value) for name, value in changes.items()}
+    known = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    values = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise DataError(f"there is no setting {name!r}; known are {', '.join(sorted(known))}")
+        present = known[name]
+        try:
+            values[name] = {**present, **value} if isinstance(present, Mapping) else converted(value, present)
+        except (ValueError, KeyError, TypeError, OverflowError):
+            raise DataError(f"setting {name} cannot be {value!r}; it is of type {type(present).__name__}") from None
     return dataclasses.replace(settings, **values)
-
-
-def _converted(settings: TrainSettings, name: str, value: Any) -> Any:
-    known = {f.name for f in dataclasses.fields(TrainSettings)}
-    if name not in known:
-        raise DataError(f"there is no setting {name!r}; known are {', '.join(sorted(known))}")
-    present = getattr(settings, name)
-    if isinstance(present, Mapping):
-        return {**present, **value}
-    kind = type(present)
-    try:
-        if kind is bool:
-            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
-        return kind(value)
-    except (ValueError, KeyError, TypeError):
-        raise DataError(f"setting {name} cannot be {value!r}; it is of type {kind.__name__}") from None

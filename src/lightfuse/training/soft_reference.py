@@ -8,14 +8,13 @@ from numpy.typing import NDArray
 from lightfuse.colorspace import luma
 from lightfuse.evaluation.baselines import mertens
 from lightfuse.fuser import Fuser
-
-Floats = NDArray[np.float32]
+from lightfuse.metrics.pictures import Floats, as_unit
 
 # Compared with Mertens' fusion of the whole bracket, the references of SICE have a more uniform mean, slightly lower
 # contrast and higher chroma. Fitted to its training scenes: PSNR 27.8 dB, where Mertens has 25.7.
 _MEAN, _MEAN_OF_MERTENS, _KEPT = 0.485, 0.47, 0.5
 _CONTRAST = 0.92
-_CHROMA_GAIN = np.float32(1.1)
+_CHROMA_GAIN = 1.1
 _GAMMAS = (0.4, 2.5)
 _HALVINGS = 20
 _TEACHER_SIGMA = 48 / 1536  # of the picture's long side; finer detail is not taken from the teacher
@@ -34,10 +33,11 @@ def soft_reference(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """
     fused = mertens(exposures)
     grey = luma(fused)
-    toned = _toned(grey)
-    gain = _CHROMA_GAIN * np.minimum((toned + _RATIO_FLOOR) / (grey + _RATIO_FLOOR), _LARGEST_RATIO)
-    coloured = toned[..., None] + gain[..., None] * (fused - grey[..., None])
-    return np.round(np.clip(coloured, 0, 1) * 255).astype(np.uint8)
+    # Move the mean halfway to that of references by a gamma curve, and lower the contrast.
+    mean = _MEAN + _KEPT * (float(grey.mean()) - _MEAN_OF_MERTENS)
+    curved = grey ** np.float32(_gamma_for(grey, mean))
+    toned = np.asarray(np.clip(mean + _CONTRAST * (curved - mean), 0, 1), np.float32)
+    return _with_luma(fused, grey, toned, _CHROMA_GAIN)
 
 
 def taught_tone(
@@ -50,19 +50,23 @@ def taught_tone(
     import cv2
 
     low, high = _DAYLIGHT
-    bright = float(luma(_unit(exposures[-1])).mean())
+    bright = float(luma(as_unit(exposures[-1])).mean())
     share = min(max((bright - low) / (high - low), 0.0), 1.0)
     if share == 0:
         return reference
-    picture = _unit(reference)
-    grey, taught = luma(picture), luma(_unit(teacher(exposures[0], exposures[-1])))
+    picture = as_unit(reference)
+    grey, taught = luma(picture), luma(as_unit(teacher(exposures[0], exposures[-1])))
     sigma = _TEACHER_SIGMA * max(grey.shape)
     correction = cv2.GaussianBlur(taught - grey, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     correction = share * np.clip(correction, -_LARGEST_CORRECTION, _LARGEST_CORRECTION)
-    toned = np.clip(grey + correction, 0, 1)
-    gain = np.minimum((toned + _RATIO_FLOOR) / (grey + _RATIO_FLOOR), _LARGEST_RATIO)
-    taught_picture = np.clip(toned[..., None] + gain[..., None] * (picture - grey[..., None]), 0, 1)
-    rounded: NDArray[np.uint8] = np.round(taught_picture * 255).astype(np.uint8)
+    return _with_luma(picture, grey, np.clip(grey + correction, 0, 1))
+
+
+def _with_luma(picture: Floats, grey: Floats, toned: Floats, chroma_gain: float = 1.0) -> NDArray[np.uint8]:
+    """The picture, whose luma is ``grey``, with another luma; its chroma follows."""
+    gain = np.float32(chroma_gain) * np.minimum((toned + _RATIO_FLOOR) / (grey + _RATIO_FLOOR), _LARGEST_RATIO)
+    coloured = toned[..., None] + gain[..., None] * (picture - grey[..., None])
+    rounded: NDArray[np.uint8] = np.round(np.clip(coloured, 0, 1) * 255).astype(np.uint8)
     return rounded
 
 
@@ -75,7 +79,7 @@ def best_colours(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     colours = np.zeros(exposures[0].shape, np.float32)
     total = np.zeros(exposures[0].shape[:2], np.float32)
     for number, exposure in enumerate(exposures):
-        picture = _unit(exposure)
+        picture = as_unit(exposure)
         grey, largest = luma(picture), picture.max(axis=2)
         unclipped = np.clip((_CLIPPING[1] - largest) / (_CLIPPING[1] - _CLIPPING[0]), 0, 1)
         above_noise = np.clip((largest - _DARKNESS[0]) / (_DARKNESS[1] - _DARKNESS[0]), 0, 1)
@@ -85,17 +89,6 @@ def best_colours(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         total += weight
     colours *= _COLOUR_SCALE / total[..., None]
     return np.round(np.clip(colours, 0, 1) * 255).astype(np.uint8)
-
-
-def _unit(picture: NDArray[np.uint8]) -> Floats:
-    return picture.astype(np.float32) / np.float32(255)
-
-
-def _toned(grey: Floats) -> Floats:
-    """Move the mean of a luma halfway to that of references by a gamma curve, and lower the contrast."""
-    mean = _MEAN + _KEPT * (float(grey.mean()) - _MEAN_OF_MERTENS)
-    curved = grey ** np.float32(_gamma_for(grey, mean))
-    return np.asarray(np.clip(mean + _CONTRAST * (curved - mean), 0, 1), np.float32)
 
 
 def _gamma_for(grey: Floats, mean: float) -> float:
