@@ -52,8 +52,9 @@ def test_a_method_is_given_the_extremes_or_the_whole_bracket(scene: Scene) -> No
 
 def test_mertens_is_measured_on_pair_and_bracket(scene: Scene) -> None:
     methods = baseline_methods()
-    np.testing.assert_array_equal(methods["OpenCV Mertens"](scene), mertens([scene.under, scene.over]))
-    np.testing.assert_array_equal(methods[WHOLE](scene), mertens(scene.exposures))
+    # OpenCV's sums depend on how its arrays lie in memory.
+    np.testing.assert_allclose(methods["OpenCV Mertens"](scene), mertens([scene.under, scene.over]), atol=1e-5)
+    np.testing.assert_allclose(methods[WHOLE](scene), mertens(scene.exposures), atol=1e-5)
 
 
 def test_whole_bracket_methods_do_not_apply_to_pairs(scene: Scene) -> None:

@@ -24,6 +24,7 @@ from lightfuse.metrics.pictures import Picture, as_unit, require_same_size
 from lightfuse.metrics.psnr_ssim import WINDOW, WINDOW_SIGMA, gaussian_mean
 
 Plane = NDArray[np.float64]
+Covariances = dict[tuple[int, int], Plane]
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
 """Exponents of the scales, finest first, before they are divided by their sum: the first three of MS-SSIM's."""
@@ -68,20 +69,13 @@ class MefSsim:
 
 @dataclass(frozen=True)
 class _Strip:
-    """Some rows of one scale, small enough for the cache, and the statistics of the desired patches there.
+    """Some rows of one scale, small enough for the cache, and the statistics of the desired patches there."""
 
-    Attributes:
-        rows: where it lies, with the margin of a window.
-        sources, means: the exposures' rows, and their Gaussian-weighted local means.
-        factors: what each mean-free exposure patch is multiplied by in the desired patch.
-        variance: of the desired patch, Gaussian-weighted.
-    """
-
-    rows: slice
-    sources: list[Plane]
-    means: list[Plane]
-    factors: list[Plane]
-    variance: Plane
+    rows: slice  # with the margin of a window
+    sources: list[Plane]  # these rows of the exposures
+    means: list[Plane]  # their Gaussian-weighted local means
+    factors: list[Plane]  # what each mean-free exposure patch is multiplied by in the desired patch
+    variance: Plane  # of the desired patch, Gaussian-weighted
 
 
 def _source_levels(exposures: Sequence[Picture]) -> list[Plane]:
@@ -123,23 +117,18 @@ def _halve(plane: Plane) -> Plane:
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
 
 
-def _strips(sources: list[Plane]) -> Iterator[_Strip]:
+def _strips(planes: list[Plane]) -> Iterator[_Strip]:
     """Cut a scale into strips whose intermediates stay in the cache."""
-    patch_rows = sources[0].shape[0] - WINDOW + 1
+    patch_rows = planes[0].shape[0] - WINDOW + 1
     for top in range(0, patch_rows, _PATCH_ROWS_AT_ONCE):
         rows = slice(top, min(top + _PATCH_ROWS_AT_ONCE, patch_rows) + WINDOW - 1)
-        yield _strip(rows, [source[rows] for source in sources])
-
-
-def _strip(rows: slice, sources: list[Plane]) -> _Strip:
-    box_covariances = _covariances(sources, _box_mean)
-    contrasts = [np.sqrt(_PATCH_PIXELS * box_covariances[k, k]) for k in range(len(sources))]
-    factors, highest_contrast = _desired_patch(box_covariances, contrasts)
-    variance = _variance_of_sum(factors, _covariances(sources, gaussian_mean))
-    # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
-    # magnify, from counting as structure.
-    variance = np.minimum(variance, _gaussian_peak() * highest_contrast**2)
-    return _Strip(rows, sources, [gaussian_mean(source) for source in sources], factors, variance)
+        sources = [plane[rows] for plane in planes]
+        factors, highest_contrast = _desired_patch(_covariances(sources, _box_mean))
+        variance = _variance_of_sum(factors, _covariances(sources, gaussian_mean))
+        # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
+        # magnify, from counting as structure.
+        variance = np.minimum(variance, _gaussian_peak() * highest_contrast**2)
+        yield _Strip(rows, sources, [gaussian_mean(source) for source in sources], factors, variance)
 
 
 def _mean_quality(fused: Plane, strips: Iterable[_Strip]) -> float:
@@ -151,30 +140,26 @@ def _mean_quality(fused: Plane, strips: Iterable[_Strip]) -> float:
     return total / patches
 
 
-def _desired_patch(box_covariances: dict[tuple[int, int], Plane], contrasts: list[Plane]) -> tuple[list[Plane], Plane]:
+def _desired_patch(covariances: Covariances) -> tuple[list[Plane], Plane]:
     """Return what each mean-free exposure patch is multiplied by in the desired patch, and that patch's contrast.
 
-    Structures are weighted by contrast to the power of `_exponent`: where exposures agree, the strongest decides.
+    Structures are weighted by contrast to the power of tan(π/2·R), R being how far the patches' structures agree,
+    |Σ x̃_k| / Σ |x̃_k|: where exposures agree, the strongest decides.
     """
+    contrasts = [np.sqrt(_PATCH_PIXELS * covariances[k, m]) for k, m in covariances if k == m]
+    norm_of_sum = np.sqrt(_PATCH_PIXELS * _variance_of_sum([np.ones_like(c) for c in contrasts], covariances))
+    sum_of_norms = sum(contrasts[1:], start=contrasts[0])
+    agreement = np.clip((norm_of_sum + _TINY) / (sum_of_norms + _TINY), _TINY, 1 - _TINY)
+    exponent = np.minimum(np.tan(math.pi / 2 * agreement), _LARGEST_EXPONENT)
     norms = [contrast + _CONTRAST_FLOOR for contrast in contrasts]
-    exponent = _exponent(box_covariances, contrasts)
     weights = [(norm / WINDOW) ** exponent + _TINY for norm in norms]
     total_weight = sum(weights[1:], start=weights[0])
     factors = [weight / total_weight / norm for weight, norm in zip(weights, norms, strict=True)]
 
     highest_contrast = np.maximum.reduce(norms)
-    own_norm = np.sqrt(_PATCH_PIXELS * _variance_of_sum(factors, box_covariances))
+    own_norm = np.sqrt(_PATCH_PIXELS * _variance_of_sum(factors, covariances))
     rescale = np.divide(highest_contrast, own_norm, out=np.zeros_like(own_norm), where=own_norm > 0)
     return [factor * rescale for factor in factors], highest_contrast
-
-
-def _exponent(box_covariances: dict[tuple[int, int], Plane], contrasts: list[Plane]) -> Plane:
-    """tan(π/2·R), R being how far the patches' structures agree: |Σ x̃_k| / Σ |x̃_k|."""
-    ones = [np.ones_like(contrast) for contrast in contrasts]
-    norm_of_sum = np.sqrt(_PATCH_PIXELS * _variance_of_sum(ones, box_covariances))
-    sum_of_norms = sum(contrasts[1:], start=contrasts[0])
-    agreement = np.clip((norm_of_sum + _TINY) / (sum_of_norms + _TINY), _TINY, 1 - _TINY)
-    return np.minimum(np.tan(math.pi / 2 * agreement), _LARGEST_EXPONENT)
 
 
 def _similarity(fused: Plane, strip: _Strip) -> Plane:
@@ -192,7 +177,7 @@ def _similarity(fused: Plane, strip: _Strip) -> Plane:
     return (2 * covariance + _STABILITY) / (strip.variance + variance + _STABILITY)
 
 
-def _covariances(planes: list[Plane], window_mean: Callable[[Plane], Plane]) -> dict[tuple[int, int], Plane]:
+def _covariances(planes: list[Plane], window_mean: Callable[[Plane], Plane]) -> Covariances:
     """Local covariance of each pair k ≤ l of planes, at every window wholly inside; variances are never negative."""
     means = [window_mean(plane) for plane in planes]
     covariances = {}
@@ -203,7 +188,7 @@ def _covariances(planes: list[Plane], window_mean: Callable[[Plane], Plane]) -> 
     return covariances
 
 
-def _variance_of_sum(factors: list[Plane], covariances: dict[tuple[int, int], Plane]) -> Plane:
+def _variance_of_sum(factors: list[Plane], covariances: Covariances) -> Plane:
     variance = np.zeros_like(factors[0])
     for k, first in enumerate(factors):
         variance += first * first * covariances[k, k]
