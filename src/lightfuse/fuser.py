@@ -253,8 +253,6 @@ def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
     try:
         if isinstance(config, PaperConfig):
             return core.PaperModel(tensors)
-        if config.context_stride != 1:
-            raise WeightsError(f"the core fuses with a context of stride 1 only, not {config.context_stride}")
         return core.ContextModel(tensors, config.thumbnail_cells, config.levels, config.ratio, config.bounded)
     except ValueError as error:
         raise WeightsError(f"model {weights.model!r} cannot be fused with: {error}") from None

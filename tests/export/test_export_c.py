@@ -13,12 +13,10 @@ from builders.c_project import build, fuse_with, installed, write_project
 from builders.weights import bounded_weights, framed, make_weights
 
 from lightfuse import Fuser
-from lightfuse.errors import WeightsError
 from lightfuse.export.c import amalgamate, amalgamated_core, export_c
 from lightfuse.export.c_readme import CODE_KB, PIXEL_BYTES, rows_bytes
 from lightfuse.golden import check, load_golden
-from lightfuse.models import ContextConfig, Weights, load_weights, shipped_models
-from lightfuse.models.config import parameter_shapes
+from lightfuse.models import Weights, load_weights, shipped_models
 from tools.synthetic import sample_pair
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
@@ -180,10 +178,3 @@ def test_a_model_of_ones_own_has_a_name_that_c_can_say():
     assert "static const lf_paper lightfuse_my_model__2 = {" in header
     assert "lightfuse_my_model__2_weights.h" in files["main.c"].decode()
     assert header.splitlines()[0].count("*/") == 1
-
-
-def test_a_context_that_the_core_cannot_fuse_with_is_refused():
-    config = ContextConfig(context_stride=2)
-    tensors = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(config).items()}
-    with pytest.raises(WeightsError, match="stride 1 only, not 2"):
-        export_c(Weights("strided", tensors, {}, config))

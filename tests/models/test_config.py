@@ -11,9 +11,7 @@ from lightfuse.errors import WeightsError
 from lightfuse.models import KNOWN_MODELS, ContextConfig, PaperConfig, Weights, read_weights, save_weights
 from lightfuse.models.config import config_from_json, config_of, config_to_json, cost, parameter_shapes, vary
 
-ODD = ContextConfig(
-    thumbnail_cells=600, channels=5, levels=3, shared=False, hidden=(4, 3), outputs=5, ratio=True, context_stride=2
-)
+ODD = ContextConfig(thumbnail_cells=600, channels=5, levels=3, shared=False, hidden=(4, 3), outputs=5, ratio=True)
 
 
 def zeros(config):

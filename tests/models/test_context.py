@@ -27,7 +27,7 @@ VARIATIONS = [
     KNOWN_MODELS["small"],
     KNOWN_MODELS["base"],
     ContextConfig(thumbnail_cells=300, channels=3, levels=1, hidden=(2, 3, 2), outputs=5),
-    ContextConfig(thumbnail_cells=900, channels=3, levels=3, shared=False, context_stride=4, ratio=True),
+    ContextConfig(thumbnail_cells=900, channels=3, levels=3, shared=False, ratio=True),
 ]
 
 

@@ -100,30 +100,28 @@ def test_several_data_sets_are_combined(data):
         assert open_scene(both, scene).shape == (pictures, scene.height, scene.width, 3)
 
 
-@pytest.mark.parametrize(("stride", "windowed"), [(1, True), (1, False), (2, False)])
+@pytest.mark.parametrize("windowed", [True, False])
 @pytest.mark.parametrize("start", [0, 111, 372])
-def test_interpolation_matches_the_model(stride, windowed, start):
+def test_interpolation_matches_the_model(windowed, start):
     """Weights from a window's cells give what enlarging the whole context gives there."""
     cells, side, pixels = 192, 500, 128
-    context = torch.rand(1, 1, 4, cells // stride)
+    context = torch.rand(1, 1, 4, cells)
     whole = functional.interpolate(context, size=(4, side), mode="bilinear", align_corners=False)
-    first, weights = interpolation(start / side, pixels / side, pixels, cells, stride, windowed=windowed)
+    first, weights = interpolation(start / side, pixels / side, pixels, cells, windowed=windowed)
     assert first % 2 == 0
     found = context[0, 0, :, first : first + weights.shape[1]] @ torch.from_numpy(weights).T
     torch.testing.assert_close(found, whole[0, 0, :, start : start + pixels], atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize("architecture", [[], ["architecture.context_stride=2"], ["architecture.thumbnail_cells=2400"]])
+@pytest.mark.parametrize("architecture", [[], ["architecture.thumbnail_cells=2400"]])
 def test_interpolation_places_the_crop_in_the_thumbnail(ramps, architecture):
     """On ramps, the thumbnail interpolated to the crop's pixels is the crop itself, however cut, shrunk or flipped."""
     settings = choose_settings(
         None, ["model=small", "patch=48", "batch_unlabelled=20", *NO_AUGMENTATION, *architecture]
     )
-    stride = settings.config.context_stride
     slopes = set()
     for sample in ContextSampler(ramps, settings, settings.config, SINGLE_PROCESS, labelled=False).samples(0):
-        thumbnail = torch.from_numpy(sample.thumbnail)
-        grid = functional.avg_pool2d(thumbnail, stride)
+        grid = torch.from_numpy(sample.thumbnail)
         if sample.window is not None:
             row, column = sample.window
             grid = grid[:, row : row + 64, column : column + 64]

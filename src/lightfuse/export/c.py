@@ -4,10 +4,9 @@ import re
 from collections.abc import Callable, Collection
 from importlib import resources
 
-from lightfuse.errors import WeightsError
 from lightfuse.export.c_readme import readme
 from lightfuse.export.c_weights import c_name, weights_header
-from lightfuse.models import ContextConfig, PaperConfig, Weights, check_shapes
+from lightfuse.models import PaperConfig, Weights, check_shapes
 
 _INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
 _GUARD = re.compile(r"^#ifndef (\w+)\n#define \1\n", re.MULTILINE)
@@ -37,10 +36,9 @@ def export_c(weights: Weights) -> dict[str, bytes]:
     ``lightfuse_NAME_weights.h`` declares the model; ``main.c`` fuses two PPM files.
 
     Raises:
-        WeightsError: the weights do not fit their model, or the core cannot fuse with such a model.
+        WeightsError: the weights do not fit their model.
     """
     check_shapes(weights, f"the weights of {weights.model}")
-    _check_fits_core(weights)
     family = "paper" if isinstance(weights.config, PaperConfig) else "context"
     name = c_name(weights.model)
     texts = {
@@ -52,12 +50,6 @@ def export_c(weights: Weights) -> dict[str, bytes]:
     }
     texts["README.md"] = readme(weights)
     return {file: text.encode() for file, text in texts.items()}
-
-
-def _check_fits_core(weights: Weights) -> None:
-    config = weights.config
-    if isinstance(config, ContextConfig) and config.context_stride != 1:
-        raise WeightsError(f"C fuses with a context of stride 1 only, not {config.context_stride}")
 
 
 def amalgamated_core() -> str:

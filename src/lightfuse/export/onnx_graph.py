@@ -224,7 +224,7 @@ def _filter(model: _Model, thumbnail: str, weights: str | None) -> str:
         means = g.op("AveragePool", skips[-1], kernel_shape=[2, 2], strides=[2, 2])
         skips.append(g.op("Add", model.block(skips[-1], "down", level, 2), means))
     x = g.op("Add", skips[-1], _summary(model, skips[-1], weights))
-    for level in reversed(range(config.first_level, config.levels)):
+    for level in reversed(range(config.levels)):
         doubled = g.op(
             "Resize", x, "", g.constant([1, 1, 2, 2]), mode="linear", coordinate_transformation_mode="half_pixel"
         )

@@ -48,7 +48,6 @@ class ContextConfig:
     hidden: tuple[int, ...] = (8, 6)  # widths of the CombiningNet; the context enters the first one, and the output
     outputs: int = 4  # a pixel: mixing weight, luma gain, luma offset, chroma gain; 5: a mixing weight for chroma, too
     ratio: bool = False  # Chroma follows the luma's gain (chroma over luma is kept) before the chroma gain.
-    context_stride: int = 1  # thumbnail cells a context cell spans along a side (1, 2, 4…)
     bounded: bool = False
     """The fused luma lies between the lumas of both exposures, and what is black or white in both exposures, such as a
     border, is left out of what the FilteringNet sees of the scene."""
@@ -61,17 +60,11 @@ class ContextConfig:
         _require(1 <= self.levels <= 6, self, "levels")
         _require(1 <= len(self.hidden) <= 4 and all(_is_width(width) for width in self.hidden), self, "hidden")
         _require(self.outputs in (4, 5), self, "outputs")
-        _require(self.context_stride in [2**level for level in range(self.levels)], self, "context_stride")
 
     @property
     def context_channels(self) -> int:
         """Channels of the context: those added to the first hidden layer, then those added to the output."""
         return self.hidden[0] + self.outputs
-
-    @property
-    def first_level(self) -> int:
-        """The finest level that is decoded: a context cell spans 2^level thumbnail cells along a side."""
-        return self.context_stride.bit_length() - 1
 
     def thumbnail_size(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of a height×width picture's thumbnail: of its aspect ratio, multiples of 2^``levels``.
@@ -156,6 +149,9 @@ def config_from_json(fields: Mapping[str, Any]) -> Config:
     family = changes.pop("family", None)
     if not isinstance(family, str) or family not in _FAMILIES:
         raise WeightsError(f"unknown architecture {family!r}; known are {', '.join(_FAMILIES)}")
+    stride = changes.pop("context_stride", 1)  # Earlier versions wrote it, and had contexts of other strides.
+    if stride != 1:
+        raise WeightsError(f"field 'context_stride' of the {family} architecture cannot be {stride!r}")
     return vary(_FAMILIES[family](), changes)
 
 
@@ -183,8 +179,7 @@ def parameter_shapes(model: str | Config) -> dict[str, Shape]:
     n = config.channels
     add("filtering.first_dw", 6, 1, 3, 3, bias=False)
     add("filtering.first_pw", n, 6, 1, 1)
-    if config.context_stride == 1:
-        add("filtering.stem", n, 6, 1, 1)
+    add("filtering.stem", n, 6, 1, 1)
     blocks = [f"down.{i}" for i in range(1 if config.shared else config.levels - 1)]
     blocks += [f"up.{i}" for i in range(1 if config.shared else config.levels)]
     for block in blocks:

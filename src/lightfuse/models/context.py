@@ -220,8 +220,7 @@ class FilteringNet(nn.Module):
         self.config = config
         self.first_dw = _depthwise(6, stride=2)
         self.first_pw = nn.Conv2d(6, n, kernel_size=1)
-        if config.context_stride == 1:
-            self.stem = nn.Conv2d(6, n, kernel_size=1)
+        self.stem = nn.Conv2d(6, n, kernel_size=1)
         n_down, n_up = (1, 1) if config.shared else (config.levels - 1, config.levels)
         self.down = nn.ModuleList(SeparableBlock(n, stride=2) for _ in range(n_down))
         self.up = nn.ModuleList(SeparableBlock(n, stride=1) for _ in range(n_up))
@@ -231,7 +230,7 @@ class FilteringNet(nn.Module):
             self.head.weight.mul_(0.5)
 
     def forward(self, thumbnail: Tensor, weights: Tensor, windows: Sequence[Place] | None = None) -> Tensor:
-        """N×6×h×w in [0, 1], sides multiples of 2 to the power ``levels``, to N×``context_channels``×h/stride×w/stride.
+        """N×6×h×w in [0, 1], sides multiples of 2 to the power ``levels``, to N×``context_channels``×h×w.
 
         The N×1×h×w ``weights`` say how much each cell counts in the summary of the scene (see `scene_weights`).
 
@@ -242,7 +241,7 @@ class FilteringNet(nn.Module):
         skips = self._down(thumbnail)
         x = skips[-1] + self._summary(skips[-1], F.avg_pool2d(weights, 2**self.config.levels))
         cuts = _cuts(windows, skips[0].shape[-2:]) if windows is not None else {}
-        for level in reversed(range(self.config.first_level, self.config.levels)):
+        for level in reversed(range(self.config.levels)):
             skip = skips[level - 1] if level else thumbnail
             if level in cuts:
                 x = _enlarged_cut(x, cuts.get(level + 1), cuts[level], skip.shape[-2:])

@@ -57,11 +57,11 @@ class ContextSampler:
     def __init__(
         self, dataset: Dataset, settings: TrainSettings, config: ContextConfig, group: ProcessGroup, *, labelled: bool
     ) -> None:
-        self._settings, self._config, self._group = settings, config, group
+        self._settings, self._group = settings, group
         self._labelled = labelled
         self._batch = settings.batch if labelled else settings.batch_unlabelled
         self._cells = config.thumbnail_size(2 * 512, 3 * 512)
-        self._windowed = config.context_stride == 1 and min(self._cells) > WINDOW
+        self._windowed = min(self._cells) > WINDOW
         self._min_width = smallest_width(settings.patch, self._cells[1], windowed=self._windowed)
         scenes = [scene for scene in dataset.split("train") if scene.has_reference == labelled]
         self._scenes = [_Landscape(dataset, scene) for scene in scenes]
@@ -97,12 +97,11 @@ class ContextSampler:
         ]
         if random.random() < settings.border:
             places = with_border(thumb, planes, places, random)
-        stride, windowed = self._config.context_stride, self._windowed
         (row, rows), (column, columns) = (
-            interpolation(*place, settings.patch, cells, stride, windowed=windowed)
+            interpolation(*place, settings.patch, cells, windowed=self._windowed)
             for place, cells in zip(places, self._cells, strict=True)
         )
-        return Sample(thumb, planes, rows, columns, (row, column) if windowed else None, float(scene.is_soft))
+        return Sample(thumb, planes, rows, columns, (row, column) if self._windowed else None, float(scene.is_soft))
 
     def _place(self, scene: "_Landscape", random: np.random.Generator) -> tuple[Box, Box]:
         """Choose the window that takes the place of a picture, and the square within it that the crop shows."""
@@ -131,19 +130,15 @@ def smallest_width(patch: int, cells: int, *, windowed: bool) -> int:
     return int(np.ceil(patch * cells / (WINDOW - 2 * _MARGIN - 5)))
 
 
-def interpolation(
-    start: float, extent: float, pixels: int, cells: int, stride: int, *, windowed: bool
-) -> tuple[int, Floats]:
+def interpolation(start: float, extent: float, pixels: int, cells: int, *, windowed: bool) -> tuple[int, Floats]:
     """First cell and pixels×cells bilinear weights (half-pixel centres, edges repeated) along one axis.
 
     ``start`` and ``extent`` place the pixels in the picture, as fractions of its side of ``cells`` thumbnail cells.
     """
-    count = cells // stride
-    centres = (start + extent * (np.arange(pixels) + 0.5) / pixels) * count - 0.5
-    first = 0
+    centres = (start + extent * (np.arange(pixels) + 0.5) / pixels) * cells - 0.5
+    first, count = 0, cells
     if windowed:
-        first = min(max((int(centres[0]) - _MARGIN) // 2 * 2, 0), cells - WINDOW)
-        count = WINDOW
+        first, count = min(max((int(centres[0]) - _MARGIN) // 2 * 2, 0), cells - WINDOW), WINDOW
     distance = np.clip(centres - first, 0, count - 1)[:, None] - np.arange(count)
     return first, np.maximum(0, 1 - np.abs(distance)).astype(np.float32)
 
