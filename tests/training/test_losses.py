@@ -9,6 +9,9 @@ from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.training.losses import (
     better_exposed,
     chroma_loss,
+    excess_chroma_loss,
+    highlight_loss,
+    highlights,
     hue_loss,
     mef_ssim_loss,
     saturation_loss,
@@ -16,6 +19,7 @@ from lightfuse.training.losses import (
     tone_loss,
     unknown,
     window_means,
+    with_highlights,
 )
 from tools.synthetic import sample_pair
 
@@ -132,3 +136,47 @@ def test_tone_loss_depends_on_brightness_but_not_on_detail():
     corner = grey.clone()
     corner[0, :, :16, :16] += 0.4  # one cell of four
     assert tone_loss(corner, grey).tolist() == pytest.approx([0.1, 0], abs=1e-6)
+
+
+def plane(value):
+    return torch.full((1, 3, 16, 16), value)
+
+
+def held(under, over):
+    return highlights(under, over, torch.cat([under, over], dim=1))
+
+
+def test_highlights_keep_the_contrast_of_under_around_one_mean():
+    dark, bright = plane(0.2), plane(0.6)
+    dark[..., 8:], bright[..., 8:] = 0.3, 0.7
+    for under in (dark, bright):
+        mask, wanted = held(under, plane(1.0))
+        assert mask.min() == 1
+        assert float(wanted.mean()) == pytest.approx(71, abs=1)
+        lightness = float(wanted[0, 0, 0, 15] - wanted[0, 0, 0, 0])
+        in_under = 116 * (float(under.max()) ** (2.2 / 3) - float(under.min()) ** (2.2 / 3))
+        assert lightness == pytest.approx(0.95 * in_under, rel=0.02)
+
+
+def test_highlight_loss_is_that_of_clipped_parts_alone():
+    under, white = plane(0.4), plane(1.0)
+    mask, wanted = held(under, white)
+    assert highlight_loss(plane(0.95), mask, wanted) > 0.1
+    assert highlight_loss(plane(0.675), mask, wanted) < 0.03
+    assert highlight_loss(plane(0.1), *held(under, plane(0.8))) == 0  # Nothing is clipped.
+
+
+def test_reference_takes_the_wanted_lightness_where_over_is_clipped():
+    under, over, reference = plane(0.4), plane(1.0), plane(0.95)
+    over[..., 8:] = 0.8
+    toned = with_highlights(reference, *held(under, over))
+    assert torch.equal(toned[..., 8:], reference[..., 8:])
+    assert float(toned[..., :8].mean()) == pytest.approx(0.675, abs=0.02)
+
+
+def test_chroma_counts_only_above_its_limit():
+    grey, red = plane(0.5), plane(0.5)
+    red[:, 0] = 0.8
+    assert excess_chroma_loss(grey, red, 1.1) == 0
+    assert excess_chroma_loss(red, red, 1.1) == 0
+    assert excess_chroma_loss(red, grey, 1.1) > 1  # Relative to the chroma wanted.

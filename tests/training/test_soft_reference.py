@@ -1,10 +1,11 @@
-"""References made from whole brackets: their tone and colour beside Mertens' own fusion."""
+"""Soft references and best colours, made from whole brackets: their tone and colour."""
 
 import numpy as np
 import pytest
 
 from lightfuse.evaluation.baselines import mertens
-from lightfuse.training.soft_reference import soft_reference
+from lightfuse.fuser import Fuser
+from lightfuse.training.soft_reference import best_colours, soft_reference, taught_tone
 from tools.synthetic import sample_bracket
 
 
@@ -43,3 +44,28 @@ def test_soft_references_have_a_tenth_more_chroma(exposures):
 def test_soft_references_of_black_stay_black():
     black = [np.zeros((48, 64, 3), np.uint8), np.full((48, 64, 3), 6, np.uint8)]
     assert soft_reference(black).mean() < 0.3 * 255
+
+
+def flat(*rgb):
+    return np.full((64, 96, 3), rgb, np.uint8)
+
+
+def test_colour_comes_from_the_best_exposed_frame():
+    """Orange: nearly black in the darkest frame, one channel clipped in the brightest."""
+    orange = best_colours([flat(3, 3, 3), flat(160, 100, 40), flat(255, 220, 100)])[0, 0].astype(float)
+    assert orange[0] / orange[1] == pytest.approx(1.6, abs=0.05)
+    assert orange[2] / orange[1] == pytest.approx(0.4, abs=0.05)
+
+
+def test_colour_clipped_in_every_frame_is_that_of_the_darkest():
+    colour = best_colours([flat(255, 200, 150), flat(255, 255, 255)])[0, 0].astype(float)
+    assert colour[2] / colour[0] == pytest.approx(150 / 255, abs=0.02)
+
+
+def test_teacher_decides_tone_by_day_and_not_at_night():
+    reference, teacher = flat(120, 110, 100), Fuser("small")
+    night = taught_tone(reference, [flat(0, 0, 0), flat(40, 40, 40)], teacher)
+    assert np.array_equal(night, reference)
+    pair = [flat(90, 90, 90), flat(200, 200, 200)]
+    wanted = mean_luma(teacher(*pair)[:1, :1])
+    assert mean_luma(taught_tone(reference, pair, teacher)[:1, :1]) == pytest.approx(wanted, abs=2 / 255)

@@ -14,10 +14,10 @@ import torch
 from lightfuse.errors import DataError, WeightsError
 from lightfuse.models import Model, PaperConfig, build, load
 from lightfuse.training.context import ContextObjective
-from lightfuse.training.distributed import ProcessGroup, join_process_group
+from lightfuse.training.distributed import join_process_group
 from lightfuse.training.objective import Objective, Validation
 from lightfuse.training.paper import PaperObjective
-from lightfuse.training.prepare import Dataset, load_datasets
+from lightfuse.training.prepare import load_datasets
 from lightfuse.training.run_folder import Checkpoint, RunFolder
 from lightfuse.training.settings import TrainSettings
 
@@ -52,7 +52,9 @@ def train(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     group = join_process_group()
-    objective = objective_for(settings, load_datasets([data] if isinstance(data, Path) else data), group)
+    dataset = load_datasets([data] if isinstance(data, Path) else data)
+    kind = PaperObjective if isinstance(settings.config, PaperConfig) else ContextObjective
+    objective: Objective = kind(settings, dataset, group)
     torch.manual_seed(settings.seed)
     model = _starting_model(settings)
     averaged = AveragedModel(model, settings.average)
@@ -115,12 +117,6 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
     height = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
     return settings.learning_rate_floor + (settings.learning_rate - settings.learning_rate_floor) * height
-
-
-def objective_for(settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> Objective:
-    """The objective of the model that ``settings`` name; raises DataError where the data set has nothing for it."""
-    kind = PaperObjective if isinstance(settings.config, PaperConfig) else ContextObjective
-    return kind(settings, dataset, group)
 
 
 class AveragedModel:

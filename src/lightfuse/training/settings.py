@@ -219,7 +219,7 @@ def _changes(words: Sequence[str]) -> dict[str, Any]:
 
 def _replaced(settings: TrainSettings, changes: Mapping[str, Any]) -> TrainSettings:
     known = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in changes.items():
         if name not in known:
             raise DataError(f"there is no setting {name!r}; known are {', '.join(sorted(known))}")
