@@ -23,8 +23,7 @@ from lightfuse.errors import LightFuseError
 from lightfuse.models import shipped_models
 
 Picture = NDArray[Any]
-Run = Callable[[], object]
-"""Does the whole work once, on pictures it already holds."""
+Run = Callable[[], object]  # does the whole work once, on pictures it already holds
 Prepare = Callable[[Path, int], Run]
 """Takes the folder of the pictures and the number of threads, does what is done only once, and gives the work."""
 

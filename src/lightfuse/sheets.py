@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from lightfuse.errors import PictureError
 from lightfuse.images.pixels import to_uint8
 
-Pixels = NDArray[np.uint8]
-"""An RGB picture, H×W×3."""
-
+Pixels = NDArray[np.uint8]  # an RGB picture, H×W×3
 Array = NDArray[Any]
 Shrinkable = TypeVar("Shrinkable", NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32])
 

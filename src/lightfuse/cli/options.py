@@ -16,11 +16,8 @@ from lightfuse.images.options import BitDepth, Compression, EncodeOptions, Subsa
 from lightfuse.looks import Look
 from lightfuse.options import DEFAULT_OPTIONS, MAX_PIXELS, Border, Effort, Exposures, FuseOptions
 
-Option = tuple[Any, Any]
-"""An annotated type, and the default."""
-Chosen = Mapping[str, Any]
-"""The values of shared options, by name."""
-
+Option = tuple[Any, Any]  # an annotated type, and the default
+Chosen = Mapping[str, Any]  # the values of shared options, by name
 _model = partial(typer.Option, rich_help_panel="Model")
 _fusing = partial(typer.Option, rich_help_panel="How exposures become one picture")
 _files = partial(typer.Option, rich_help_panel="How files are written")
@@ -61,8 +58,7 @@ FILES: Mapping[str, Option] = {
 }
 """How results are written."""
 
-REPORTING: Mapping[str, Option] = {"quiet": (Quiet, False), "json": (Json, False)}
-"""What is printed."""
+REPORTING: Mapping[str, Option] = {"quiet": (Quiet, False), "json": (Json, False)}  # what is printed
 
 
 def takes(*groups: Mapping[str, Option]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -24,9 +24,7 @@ from lightfuse.metrics.pictures import to_eight_bits
 from lightfuse.sheets import shrink
 from lightfuse.system import already_exists, make_folder, write_atomically
 
-LONG_SIDE = 1600
-"""Pixels that results are shrunk to."""
-
+LONG_SIDE = 1600  # pixels that results are shrunk to
 VOTES = ("a", "b", "equal")
 
 _QUALITY = 95

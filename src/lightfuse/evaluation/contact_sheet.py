@@ -15,8 +15,7 @@ from lightfuse.metrics.pictures import Picture, to_eight_bits
 from lightfuse.sheets import Cell, Pixels, colour_bar, framed, heading, row_of, rows_of, shrink, stack
 from lightfuse.system import make_folder
 
-LARGEST_ERROR = 25.0
-"""ΔE2000 from which on an error map is at its brightest."""
+LARGEST_ERROR = 25.0  # ΔE2000 from which on an error map is at its brightest
 
 # Pixels that pictures may be wide and high on a scene's sheet and in the index, and the least width of a column.
 _CELL, _INDEX_CELL, _NARROWEST_COLUMN = 480, 200, 380

@@ -24,9 +24,7 @@ from lightfuse.sheets import Cell, Pixels, framed, heading, rows_of, shrink, sta
 
 Values = NDArray[np.floating[Any]]
 
-LONG_SIDE = 768
-"""Pixels that a pair is shrunk to before it is inspected."""
-
+LONG_SIDE = 768  # pixels that a pair is shrunk to before it is inspected
 INPUTS = ("under R", "under G", "under B", "over R", "over G", "over B")
 """What the six input channels of every model hold."""
 
@@ -53,8 +51,7 @@ class Panel:
     limits: tuple[float, float] | None = None
 
 
-Sheet = tuple[str, list[Panel]]
-"""A title and the panels below it."""
+Sheet = tuple[str, list[Panel]]  # a title and the panels below it
 
 
 def inspect_model(weights: Weights, pair: tuple[Picture, Picture] | None = None) -> dict[str, bytes]:

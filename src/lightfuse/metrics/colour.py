@@ -15,8 +15,7 @@ from lightfuse.metrics.pictures import Floats, Picture, as_unit, as_unit_pair, r
 
 Lab = NDArray[np.float64]
 
-COLOURED_CHROMA = 5.0
-"""Lab chroma above which a pixel counts as coloured; below it hue means little."""
+COLOURED_CHROMA = 5.0  # Lab chroma above which a pixel counts as coloured; below it hue means little
 
 # IEC 61966-2-1: linear sRGB to XYZ. Its row sums are the D65 white, so greys come out with a = b = 0.
 _RGB_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from lightfuse.colorspace import rgb_problem
 from lightfuse.errors import PictureError
 
-Picture = NDArray[Any]
-"""An RGB picture as callers hold it: H×W×3, uint8, uint16, or float in [0, 1]."""
-
+Picture = NDArray[Any]  # an RGB picture as callers hold it: H×W×3, uint8, uint16, or float in [0, 1]
 Floats = NDArray[np.float32]
 
 _ROUNDING_SLACK = 1e-5

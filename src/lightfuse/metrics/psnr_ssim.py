@@ -8,12 +8,8 @@ from numpy.typing import NDArray
 from lightfuse.errors import PictureError
 from lightfuse.metrics.pictures import Picture, as_unit_pair, to_eight_bits
 
-WINDOW = 11
-"""Side of the Gaussian window, in pixels."""
-
-WINDOW_SIGMA = 1.5
-"""Standard deviation of the Gaussian window, in pixels."""
-
+WINDOW = 11  # side of the Gaussian window, in pixels
+WINDOW_SIGMA = 1.5  # standard deviation of the Gaussian window, in pixels
 _C1 = 0.01**2
 _C2 = 0.03**2
 

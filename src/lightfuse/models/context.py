@@ -13,12 +13,8 @@ from torch import Tensor, nn
 from lightfuse.colorspace import LUMA_WEIGHTS
 from lightfuse.models import ContextConfig
 
-WINDOW = 64
-"""Side, in thumbnail cells, of the part that can be decoded by itself while training."""
-
-SMALLEST_SCENE = 1 / 1024
-"""Mean scene weight below which empty cells count, too, because hardly any others are left."""
-
+WINDOW = 64  # side, in thumbnail cells, of the part that can be decoded by itself while training
+SMALLEST_SCENE = 1 / 1024  # mean scene weight below which empty cells count, too, because hardly any others are left
 _MIXING_BIAS = -3.0  # outputs near 0 select over; bright pixels raise them, towards under
 _OFFSET_SCALE = 0.5
 _RATIO_FLOOR = 0.02  # added to both lumas of a ratio, which is then defined for black

@@ -72,11 +72,10 @@ class ContextObjective:
         labelled, unlabelled = (sampler.samples(step) for sampler in self._samplers)
         samples = labelled + unlabelled
         windows = [sample.window for sample in samples if sample.window is not None]
-
         arrays = ([getattr(sample, name) for sample in samples] for name in ("thumbnail", "crop", "rows", "columns"))
-        stacked = [torch.from_numpy(np.stack(array)) for array in arrays]
+        thumbnails, crops, rows, columns = (torch.from_numpy(np.stack(array)) for array in arrays)
         soft = torch.tensor([sample.soft for sample in samples])
-        return ContextBatch(*stacked, windows or None, soft, len(labelled))
+        return ContextBatch(thumbnails, crops, rows, columns, windows or None, soft, len(labelled))
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
         """Compute the losses of each kind of sample, and the penalty for values out of range."""

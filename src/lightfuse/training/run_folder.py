@@ -24,9 +24,7 @@ from lightfuse.system import cannot_write, make_folder, remove_parts, write_atom
 from lightfuse.training.objective import MEASURES, Validation
 from lightfuse.training.settings import TrainSettings, choose_settings
 
-Points = list[tuple[float, float]]
-"""(step, value), both finite, in the order of the steps."""
-
+Points = list[tuple[float, float]]  # (step, value), both finite, in the order of the steps
 Log = Callable[[int, Mapping[str, Tensor], float, Validation | None], None]
 """Logs a step's losses, learning rate and validation: a row of CSV, its cells empty where nothing was measured, and
 TensorBoard, which gets every loss."""

@@ -22,9 +22,7 @@ cv2.setNumThreads(1)  # Samples are small, and torch needs the threads.
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Box = tuple[tuple[int, int], tuple[int, int]]
-"""First row and their number, first column and their number."""
-
+Box = tuple[tuple[int, int], tuple[int, int]]  # first row and their number, first column and their number
 _ASPECT = 1.5
 _SMALLEST_WINDOW = 0.55  # of the scene's
 _OVERVIEW_LONG_SIDE = 384  # scenes are kept in memory at about this size, at least twice that of thumbnails
