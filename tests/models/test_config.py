@@ -34,7 +34,7 @@ def test_cost_of_a_context_model_counted_by_hand():
     assert cost(ODD).multiply_adds == 24 + 12 + 15 + 18 + 19
     combining = 6 * 4 + (4 * 3 + 3) + 3 * 5
     block = 5 * 9 + 5 * 5 + 5
-    filtering = 6 * 9 + (6 * 5 + 5) + (2 + 3) * block + (10 * 5 + 5) + (5 * 9 + 9)
+    filtering = 6 * 9 + 2 * (6 * 5 + 5) + (2 + 3) * block + (10 * 5 + 5) + (5 * 9 + 9)
     assert cost(ODD).parameters == combining + filtering
 
 

@@ -82,9 +82,8 @@ def filter_panels(weights: Weights, part: str) -> Sheet:
     lie side by side.
     """
     names = [name for name in parameter_shapes(weights.config) if name.startswith(f"{part}.")]
-    title = (
-        f"{part.capitalize()}Net of {weights.model}: {sum(weights.tensors[name].size for name in names):,} parameters"
-    )
+    learned = sum(weights.tensors[name].size for name in names)
+    title = f"{part.capitalize()}Net of {weights.model}: {learned:,} parameters"
     return title, [_layer(weights, name.removesuffix(".weight")) for name in names if name.endswith(".weight")]
 
 
@@ -100,11 +99,9 @@ def pair_panels(weights: Weights, under: Picture, over: Picture) -> dict[str, Sh
     panels = [Panel(title, picture[0].permute(1, 2, 0).numpy()) for title, picture in pictures.items()]
     if isinstance(model, PaperModel):
         stretched = torch.cat([normalise(dark), normalise(bright)], dim=1) * 2 - 1
-        for net, answer in (
-            ("CombiningNet", model.combining(stretched)),
-            ("FilteringNet", model.filtering(pad_to_stride(stretched))),
-        ):
-            panels += [_map(f"{net}: {colour}", answer[:, i]) for i, colour in enumerate("RGB")]
+        panels += [_map(f"CombiningNet: {c}", model.combining(stretched)[:, i]) for i, c in enumerate("RGB")]
+        filtered = model.filtering(pad_to_stride(stretched))
+        panels += [_map(f"FilteringNet: {c}", filtered[:, i]) for i, c in enumerate("RGB")]
         return {"contributions.png": (f"{name}: the result is (tanh(CombiningNet + FilteringNet) + 1) / 2", panels)}
     grid, strength = model.context(model.thumbnail(dark, bright))
     channels = [_map(f"added to {what}", grid[:, i]) for i, what in enumerate(context_names(model.config))]
