@@ -140,11 +140,12 @@ LF_INLINE int lf_next_cell(lf_cell_steps *step) {
 }
 
 /* Rows are summed up column by column, a vector of bytes at a time read as words of two neighbouring values: sums of the
- * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of LF_SUMMED rows of 8 bits. */
+ * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of LF_SUMMED rows of 8 bits. Double
+ * words are two values of 16 bits, and aligned like these. */
 enum { LF_SUM_BYTES = 4 * LF_LANES, LF_SUMMED = 256 };
 enum { LF_AHEAD = 1024 }; /* bytes of a row to have brought into the cache before they are wanted */
 typedef uint16_t lf_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(2)));
-typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(4)));
+typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(2)));
 typedef uint32_t lf_total __attribute__((may_alias)); /* sums lie where floats go afterwards */
 
 /* Add `rows` (1 or 4, a constant) rows of `vectors` vectors, row_bytes apart, to sums, which start at 0 if fresh. */
