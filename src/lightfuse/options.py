@@ -28,12 +28,14 @@ class FuseOptions:
     border: Border = "fill"  # Edges that a warped frame does not cover: filled from the base exposure, or cropped.
     require_one_scene: bool = False  # Refuse frames that show different scenes, instead of a note.
     deghost: Effort = "auto"  # Take one exposure alone where something moved.
+    wrap: bool = False  # Left and right edge are neighbours, as in a 360° panorama.
     exposures: Exposures = "auto"  # Those that hold the scene best, or darkest and brightest.
     look: Look = "natural"  # A small tone adjustment after the network.
     strength: float = 1.0  # How much of the look, from 0 to 1.
 
     # How files are read and written.
     max_pixels: int = MAX_PIXELS  # Larger inputs are refused.
+    white_level: float | None = None  # The inputs' value that is white, if not the largest of their type.
     encode: EncodeOptions = field(default_factory=EncodeOptions)  # Quality, bit depth, compression.
     overwrite: bool = False  # Replace files that exist.
     stdout_suffix: str = ".png"  # The format on standard output.

@@ -11,8 +11,20 @@ from numpy.typing import NDArray
 from lightfuse.brackets.bracket import Bracket
 from lightfuse.brackets.selection import Selection
 from lightfuse.errors import OutputError
-from lightfuse.images import EncodeOptions, Metadata, check_output, with_software, without_metadata, write_picture
-from lightfuse.images.options import BitDepth
+from lightfuse.images import (
+    EncodeOptions,
+    FusingCoding,
+    Metadata,
+    check_output,
+    format_of,
+    is_grey,
+    with_software,
+    without_metadata,
+    write_picture,
+)
+from lightfuse.images.metadata import Format
+from lightfuse.images.options import BitDepth, bits_of, holds_alpha, holds_grey
+from lightfuse.images.pixels import to_grey
 from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
 from lightfuse.system import display_name, make_folder
 
@@ -22,13 +34,15 @@ class FusedBracket:
     """The result of fusing a bracket.
 
     Attributes:
-        picture: RGB, H×W×3, of the frames' dtype.
-        bracket: the frames as they were fused: aligned, and of one size with the picture.
+        picture: RGB, H×W×3, of the frames' dtype, in the base exposure's profile.
+        bracket: the frames as they were fused: aligned, of one size with the picture, in the fusing coding.
         selection: positions of the frames that were fused.
         ghosts: motion masks, H×W uint8, one for each pair of frames in which something moved.
         notes: what a person may want to know, the bracket's own notes first.
         selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
         stack: the pixels of every frame as one moment shows them, if that was asked for.
+        coding: converts between the fusing coding (sRGB) and the profile; None where they are the same.
+        alpha: H×W, of the picture's dtype, 0 where no frame shows anything; None where all is opaque.
     """
 
     picture: NDArray[Any]
@@ -38,6 +52,18 @@ class FusedBracket:
     notes: tuple[str, ...] = ()
     selection_cost: float = 0.0
     stack: list[NDArray[Any]] | None = None
+    coding: FusingCoding | None = None
+    alpha: NDArray[Any] | None = None
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether all frames that were fused are grey."""
+        return all(frame.grey for frame in self.bracket.frames)
+
+    @property
+    def in_srgb(self) -> NDArray[Any]:
+        """The picture in the fusing coding, like the frames."""
+        return self.picture if self.coding is None else self.coding.encode(self.picture)
 
 
 def check_outputs(output: PathLike, options: FuseOptions) -> None:
@@ -75,10 +101,11 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
         PictureError: the frames cannot be merged to an HDR picture.
     """
     metadata = _metadata(fused.bracket.base_frame.metadata, options)
-    write_picture(
-        output, fused.picture, metadata, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix
-    )
+    pixels, profiled = _for_format(fused, metadata, _format(output, options), options)
+    write_picture(output, pixels, profiled, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix)
     written = [os.fspath(output)]
+    if fused.coding is not None:  # The sheet and the HDR picture are made of the frames as they were fused.
+        metadata = replace(metadata, icc=None)
     if options.compare:
         written.append(_write_comparison(compare_path(output), fused, metadata, overwrite=options.overwrite))
     if options.hdr is not None:
@@ -88,6 +115,40 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
     if options.debug is not None:
         written += _write_masks(Path(options.debug), fused)
     return written
+
+
+def format_notes(output: PathLike, fused: FusedBracket, options: FuseOptions) -> list[str]:
+    """Notes on what the output's format cannot hold of the result."""
+    kind = _format(output, options)
+    notes = []
+    if fused.alpha is not None and not holds_alpha(kind):
+        notes.append(f"{kind} is written without transparency: what no frame shows is black; write TIFF or PNG")
+    if fused.is_grey and (not holds_grey(kind) or fused.alpha is not None):
+        notes.append(f"{kind} is written in colour here, though the frames are grey; write JPEG, PNG or TIFF")
+    if _is_too_coarse(fused, kind, options):
+        notes.append("8 bits are too few for the frames' linear colour profile: the result is in sRGB")
+    return notes
+
+
+def _format(output: PathLike, options: FuseOptions) -> Format:
+    return format_of(options.stdout_suffix if output == STDIO else Path(output).suffix)
+
+
+def _is_too_coarse(fused: FusedBracket, kind: Format, options: FuseOptions) -> bool:
+    bits = bits_of(kind, options.encode, 8 * fused.picture.itemsize)
+    return fused.coding is not None and fused.coding.is_coarse and bits == 8
+
+
+def _for_format(
+    fused: FusedBracket, metadata: Metadata, kind: Format, options: FuseOptions
+) -> tuple[NDArray[Any], Metadata]:
+    """The result's pixels with as many channels as it has, H×W×1, 3 or 4, and metadata with the profile they are in."""
+    pixels = fused.picture
+    if _is_too_coarse(fused, kind, options):
+        pixels, metadata = fused.in_srgb, replace(metadata, icc=None)
+    if fused.alpha is not None:
+        return np.dstack([pixels, fused.alpha]), metadata
+    return to_grey(pixels) if fused.is_grey else pixels, metadata
 
 
 def _metadata(metadata: Metadata, options: FuseOptions) -> Metadata:
@@ -103,7 +164,9 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
         Path(frame.name).name + (" (fused)" if position in fused.selection else "")
         for position, frame in enumerate(fused.bracket.frames)
     ]
-    sheet = comparison_sheet(fused.bracket.pixels, fused.picture, labels, fused_label="LightFuse")
+    if is_grey(metadata.icc):
+        metadata = replace(metadata, icc=None)
+    sheet = comparison_sheet(fused.bracket.pixels, fused.in_srgb, labels, fused_label="LightFuse")
     write_picture(path, sheet, Metadata(icc=metadata.icc), overwrite=overwrite)
     return os.fspath(path)
 
@@ -115,7 +178,7 @@ def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options:
     radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
     depth: BitDepth = 12 if options.encode.bit_depth == 12 and Path(path).suffix.lower() == ".avif" else "auto"
     encode = EncodeOptions(quality=options.encode.quality, bit_depth=depth)
-    write_hdr(path, fused.picture, radiance, metadata, encode, overwrite=options.overwrite)
+    write_hdr(path, fused.in_srgb, radiance, metadata, encode, overwrite=options.overwrite)
     return os.fspath(path)
 
 
@@ -126,6 +189,8 @@ def _write_stack(folder: Path, fused: FusedBracket, options: FuseOptions) -> lis
     for number, (frame, pixels) in enumerate(zip(fused.bracket.frames, fused.stack or [], strict=True), start=1):
         path = folder / f"{number:02d}-{Path(frame.name).stem}.tif"
         metadata = _metadata(replace(frame.metadata, icc=icc), options)
+        pixels = pixels if fused.coding is None else fused.coding.decode(pixels)
+        pixels = to_grey(pixels) if fused.is_grey else pixels
         write_picture(path, pixels, metadata, EncodeOptions(bit_depth=16), overwrite=options.overwrite)
         written.append(os.fspath(path))
     return written

@@ -4,8 +4,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -15,28 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.bracket import Bracket, Frame, in_one_profile, make_bracket, relative_exposures
+from lightfuse.brackets.bracket import Bracket, in_one_profile, make_bracket
+from lightfuse.brackets.masks import fill_transparent, opaque_masks, union_alpha
+from lightfuse.brackets.reading import frame_from, read_frames
 from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
-from lightfuse.colorspace import check_picture
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Fuser
 from lightfuse.images import (
-    RAW_SUFFIXES,
-    Picture,
-    RawSettings,
+    FusingCoding,
     UnreadableError,
     format_of,
-    probe_picture,
-    raw_white_balance,
-    read_picture,
-    shot_info,
+    fusing_coding,
 )
-from lightfuse.images.pixels import to_rgb
 from lightfuse.models import Weights
 from lightfuse.options import DEFAULT_OPTIONS, STDIO, Effort, FuseOptions, PathLike
-from lightfuse.outputs import FusedBracket, check_outputs, write_outputs
-from lightfuse.system import display_name, usable_cores
+from lightfuse.outputs import FusedBracket, check_outputs, format_notes, write_outputs
+from lightfuse.system import display_name
 
 Array = NDArray[Any]
 
@@ -82,10 +76,16 @@ def fuse_files(
     _check_inputs(inputs, (output, *options.extra_outputs(output)))
     _check_streams(inputs, output, options)
     check_outputs(output, options)
-    pictures = _read_all(inputs, options.max_pixels, meanwhile=partial(import_steps, options))
+    frames, notes = read_frames(
+        inputs,
+        max_pixels=options.max_pixels,
+        white_level=options.white_level,
+        meanwhile=partial(import_steps, options),
+    )
+    names = [os.fspath(path) for path in inputs] if len(inputs) > 1 else [frame.name for frame in frames]
     timer.lap("read")
 
-    bracket = in_one_profile(make_bracket([_frame(picture) for picture in pictures]))
+    bracket = in_one_profile(make_bracket(frames))
     fused = _fuse_named(bracket, fuser, options)
     timer.lap("fuse")
 
@@ -94,13 +94,13 @@ def fuse_files(
     return FuseReport(
         output=os.fspath(output),
         extra_outputs=written[1:],
-        exposures=[os.fspath(inputs[i]) for i in bracket.given],
-        fused=[os.fspath(inputs[bracket.given[i]]) for i in fused.selection],
+        exposures=[names[i] for i in bracket.given],
+        fused=[names[bracket.given[i]] for i in fused.selection],
         width=fused.picture.shape[1],
         height=fused.picture.shape[0],
         model=fuser.weights.model,
         seconds=timer.seconds,
-        notes=[*(f"{p.name}: {note}" for p in pictures for note in p.notes), *fused.notes],
+        notes=[*notes, *fused.notes, *format_notes(output, fused, options)],
         selection_cost=round(fused.selection_cost, 5),
     )
 
@@ -126,8 +126,8 @@ def fuse(
         PictureError: an input cannot be read or does not fit the others.
         WeightsError: the model is unknown or its file is unusable.
     """
-    frames = [_frame_of(source, number) for number, source in enumerate(pictures, start=1)]
-    return fuse_bracket(make_bracket(frames), Fuser(model, threads), options).picture
+    frames = [frame_from(source, number) for number, source in enumerate(pictures, start=1)]
+    return fuse_bracket(in_one_profile(make_bracket(frames)), Fuser(model, threads), options).picture
 
 
 def fuse_bracket(
@@ -145,7 +145,14 @@ def fuse_bracket(
     Raises:
         PictureError: the frames cannot be fused, or show different scenes and ``options.require_one_scene`` is set.
     """
-    bracket = _check_scene(_align(bracket, fuser, options), options)
+    bracket, coding = _in_fusing_coding(bracket)
+    alphas = [frame.alpha for frame in bracket.frames]
+    if any(alpha is not None for alpha in alphas):
+        # What other programs have warped, they have aligned.
+        bracket = bracket.with_pixels(fill_transparent(bracket.pixels, opaque_masks(alphas, bracket.pixels[0].shape)))
+    else:
+        bracket = _align(bracket, fuser, options)
+    bracket = _check_scene(bracket, options)
     selection = _select(bracket, fuser, options)
     cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
@@ -156,11 +163,23 @@ def fuse_bracket(
 
     def fuse_pair(under: Array, over: Array) -> Array:
         in_place = not keep_frames and under.flags.c_contiguous and under.flags.writeable
+        if options.wrap:
+            return _fuse_wrapped(fuser, under, over)
         return fuser(under, over, out=under if in_place else None)
 
     picture = fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
     picture = _apply_look(picture, fuser, options)
-    return FusedBracket(picture, bracket, selection, ghosts, (*bracket.notes, *notes), cost, stack)
+    return FusedBracket(
+        picture if coding is None else coding.decode(picture),
+        bracket,
+        selection,
+        ghosts,
+        (*bracket.notes, *notes),
+        cost,
+        stack,
+        coding=coding,
+        alpha=union_alpha(alphas),
+    )
 
 
 def import_steps(options: FuseOptions) -> None:
@@ -172,6 +191,27 @@ def import_steps(options: FuseOptions) -> None:
 
 
 # ---- The steps in memory
+
+
+def _in_fusing_coding(bracket: Bracket) -> tuple[Bracket, FusingCoding | None]:
+    """The bracket in the sRGB-like coding that networks are made for; None where it is in that already."""
+    try:
+        coding = fusing_coding(bracket.base_frame.metadata.icc)
+    except UnreadableError as error:
+        return bracket.with_pixels(bracket.pixels, f"{bracket.base_frame.name} {error}; it was fused like sRGB"), None
+    if coding is None:
+        return bracket, None
+    return bracket.with_pixels([coding.encode(pixels) for pixels in bracket.pixels]), coding
+
+
+def _fuse_wrapped(fuser: Fuser, under: Array, over: Array) -> Array:
+    """Fuse with half of the picture repeated on either side, so that the context knows no edge there.
+
+    Every column is there twice, so that the summary of the scene stays the same, and the thumbnail's cells repeat.
+    """
+    width = under.shape[1]
+    columns = np.arange(-(width // 2), width + width - width // 2) % width
+    return np.ascontiguousarray(fuser(under[:, columns], over[:, columns])[:, width // 2 : width // 2 + width])
 
 
 def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Bracket:
@@ -240,67 +280,12 @@ def _fuse_named(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> FusedBr
         raise PictureError(f"{names} cannot be fused: {error}") from None
 
 
-# ---- Reading
-
-
-def _read_all(
-    inputs: Sequence[PathLike], max_pixels: int, meanwhile: Callable[[], None] = lambda: None
-) -> list[Picture]:
-    """Read files in parallel (decoders release the GIL), pipes on this thread, where an interrupt ends the wait."""
-    raw = _raw_settings(inputs)
-    if not all(os.path.isfile(path) for path in inputs):
-        return [read_picture(path, raw=raw, max_pixels=max_pixels) for path in inputs]
-    with ThreadPoolExecutor(min(len(inputs), usable_cores())) as pool:
-        pictures = pool.map(lambda path: read_picture(path, raw=raw, max_pixels=max_pixels), inputs)
-        meanwhile()
-        return list(pictures)
-
-
-def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:
-    """One setting for all raw files of a bracket: the white balance of the middle exposure, by EXIF."""
-    raws = [path for path in inputs if Path(path).suffix.lower() in RAW_SUFFIXES]
-    if not raws:
-        return None
-    evs = relative_exposures([probe_picture(path).shot for path in raws])
-    order = sorted(range(len(raws)), key=lambda i: evs[i]) if evs else range(len(raws))
-    return RawSettings(raw_white_balance(raws[order[len(raws) // 2]]))
-
-
-def _frame(picture: Picture) -> Frame:
-    return Frame(picture.pixels, picture.name, picture.metadata, shot_info(picture.metadata))
-
-
-def _frame_of(source: Any, number: int) -> Frame:
-    if isinstance(source, str | os.PathLike):
-        return _frame(read_picture(source))
-    if isinstance(source, np.ndarray):
-        pixels: Array = source
-    elif hasattr(source, "convert") and hasattr(source, "mode"):  # A PIL picture, without importing PIL.
-        pixels = _pixels_of_pil(source)
-    else:
-        raise PictureError(f"a picture must be a path, an array or a PIL picture, not {type(source).__name__}")
-    check_picture(pixels)
-    return Frame(pixels, f"picture {number}")
-
-
-def _pixels_of_pil(source: Any) -> Array:
-    """The pixels as RGB, by the rules for files: grey of 8 or 16 bits and opaque alpha are accepted."""
-    if source.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-        raise PictureError(f"the PIL picture is {source.mode}; convert it to RGB")
-    if source.mode in ("P", "PA", "1"):
-        source = source.convert("RGBA" if source.has_transparency_data else "RGB")
-    try:
-        return to_rgb(np.asarray(source))
-    except UnreadableError as error:
-        raise PictureError(f"the PIL picture {error}") from None
-
-
 # ---- Checks
 
 
 def _check_inputs(inputs: Sequence[PathLike], outputs: Sequence[PathLike]) -> None:
-    if len(inputs) < 2:
-        raise PictureError(f"fusing takes two or more exposures of one scene; {len(inputs)} given")
+    if not inputs:
+        raise PictureError("fusing takes two or more exposures of one scene; none given")
     for first, second in itertools.combinations(inputs, 2):
         if _is_same_file(first, second):
             raise PictureError(f"{display_name(first)} is given twice; give different exposures of the scene")

@@ -6,6 +6,7 @@ from io import BytesIO
 
 import imagecodecs
 import numpy as np
+import tifffile
 from PIL import Image
 
 ICC = bytes(16) + b"RGB " + bytes(range(256)) * 2
@@ -19,6 +20,19 @@ def adobe_rgb():
     profile = bytearray(imagecodecs.cms_profile("adobergb"))
     profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(profile)
+
+
+def grey_profile(gamma=2.2):
+    """A real profile of grey."""
+    profile = bytearray(imagecodecs.cms_profile("gray", whitepoint=[0.3127, 0.329, 1], gamma=gamma))
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return bytes(profile)
+
+
+def tiff_bytes(pixels, **options):
+    stream = BytesIO()
+    tifffile.imwrite(stream, pixels, **options)
+    return stream.getvalue()
 
 
 def photo(height=40, width=60, dtype=np.uint8):

@@ -37,15 +37,9 @@ def jpeg_claiming(folder, width, height):
     return bytes(data)
 
 
-def transparent_png(folder):
-    picture = Image.open(folder / "under.png").convert("RGBA")
-    picture.putpixel((5, 5), (0, 0, 0, 0))
-    picture.save(folder / "bad.png")
-
-
-def float_tiff(folder, value):
+def float_tiff(folder, value, rows=80):
     pixels = np.full((160, 240, 3), 0.25, np.float32)
-    pixels[80, 120, 1] = value
+    pixels[rows, :, 1:] = value
     tifffile.imwrite(folder / "bad.png", pixels, photometric="rgb")
 
 
@@ -78,10 +72,9 @@ BAD_PICTURES = {
     "a PNG of 100,000 squared": (write(png_claiming(100_000, 100_000)), "100,000 × 100,000 pixels, more than the"),
     "a JPEG of 65,000 squared": (write(lambda folder: jpeg_claiming(folder, 65_000, 65_000)), "65,000 × 65,000 pixels"),
     "CMYK": (save_as("CMYK", "JPEG"), "is CMYK; convert it to RGB"),
-    "transparent": (transparent_png, "is partly transparent; flatten it"),
     "not a number": (lambda folder: float_tiff(folder, np.nan), "not finite numbers (NaN or infinity)"),
     "infinite": (lambda folder: float_tiff(folder, np.inf), "not finite numbers (NaN or infinity)"),
-    "above one": (lambda folder: float_tiff(folder, 255), "holds values from 0.25 to 255"),
+    "far above one": (lambda folder: float_tiff(folder, 255, slice(None)), "holds values from 0.25 to 255, most of"),
 }
 
 
@@ -121,7 +114,7 @@ def test_one_file_given_twice_is_refused(refused, folder, monkeypatch):
 
 def test_one_picture_alone_is_refused(refused, folder):
     sentence = refused(folder, "fuse", folder / "under.png", "-o", folder / "out.png")
-    assert sentence == "fusing takes two or more exposures of one scene; 1 given"
+    assert sentence == "fusing takes two or more exposures of one scene, or a TIFF with several pages; 1 given"
 
 
 # ---- The output -----------------------------------------------------------------------------------------------------

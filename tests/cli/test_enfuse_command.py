@@ -18,6 +18,8 @@ from lightfuse.cli.enfuse import main, parse
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
+from lightfuse.options import FuseOptions
+from lightfuse.pipeline import fuse
 
 # What the programs put together from their settings: darktable's enfuse.lua and enfuseAdvanced.lua, digiKam's
 # expoblendingthread.cpp, Hugin's StitchingExecutor.cpp and blended_stacks.executor.
@@ -90,7 +92,8 @@ def test_command_lines_of_programs_fuse(enfuse, lists, pair, line, suffix, depth
     assert enfuse(*shlex.split(line.format(**given)))[0] == 0
     written = read_picture(lists / f"out{suffix}").pixels
     assert written.dtype == depth
-    expected = Fuser()(*pair).astype(np.int32) * (257 if depth == np.uint16 else 1)
+    wrapped = FuseOptions(align="off", wrap=" -w" in f" {line}" or "--wrap" in line)
+    expected = fuse(*pair, options=wrapped).astype(np.int32) * (257 if depth == np.uint16 else 1)
     difference = np.abs(written.astype(np.int32) - expected)
     assert difference.mean() < 4 if suffix == ".jpg" else not difference.any()
 
@@ -221,7 +224,7 @@ def test_refusals_are_one_sentence(enfuse, lists, contents, monkeypatch, words, 
 def test_options_stand_in_any_order_and_shape():
     request = parse(["a", "-vc", "-oout.tif", "-f10x20+1+2", "--depth", "8", "-w", "b", "--", "-c", "@d"])
     assert request.inputs == ["a", "b", "-c", "@d"]
-    assert request.options == {"verbose": "c", "output": "out.tif", "size": "10x20+1+2", "depth": "8"}
+    assert request.options == {"verbose": "c", "output": "out.tif", "size": "10x20+1+2", "depth": "8", "wrap": ""}
 
 
 def test_a_value_that_is_missing_is_reported():

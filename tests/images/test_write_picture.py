@@ -109,11 +109,11 @@ def test_quality_out_of_range_is_refused(quality):
     "pixels",
     [
         np.zeros((4, 4), np.uint8),
-        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
         np.zeros((0, 4, 3), np.uint8),
         np.zeros((4, 4, 3), int),
     ],
-    ids=["grey", "alpha", "empty", "int64"],
+    ids=["flat", "five", "empty", "int64"],
 )
 def test_arrays_that_are_not_rgb_are_refused(pixels):
     assert "pixels" in write_error(encode_picture, pixels, ".png")

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.brackets.masks import opaque_masks
 from lightfuse.errors import PictureError
-from lightfuse.images import Metadata, ShotInfo, UnreadableError, convert_profile
+from lightfuse.images import Metadata, ShotInfo, UnreadableError, convert_profile, is_grey
+from lightfuse.images.pixels import to_depth
 
 Array = NDArray[Any]
 OrderedBy = Literal["exif", "brightness, EXIF missing", "brightness, EXIF contradicted"]
@@ -33,12 +35,16 @@ class Frame:
         name: the file name, or what else identifies the frame in messages.
         metadata: EXIF, ICC profile and the like, as read.
         shot: shutter time, aperture, ISO and so on, from EXIF.
+        alpha: H×W, of the pixels' dtype, 0 where transparent; None where all is opaque.
+        grey: the file holds one channel; the three are equal.
     """
 
     pixels: Array
     name: str
     metadata: Metadata = field(default_factory=Metadata)
     shot: ShotInfo = field(default_factory=ShotInfo)
+    alpha: Array | None = None
+    grey: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ def make_bracket(frames: Sequence[Frame]) -> Bracket:
         raise PictureError(f"fusing takes two or more exposures of one scene; {len(frames)} given")
     _check_sizes(frames)
     deep = same_depth([frame.pixels for frame in frames])
-    levels = [brightness(_sample_rows(picture)) for picture in deep]
+    levels = _levels(deep, [frame.alpha for frame in frames])
     order = exposure_order(levels, [frame.shot for frame in frames])
     ordered = tuple(replace(frames[i], pixels=deep[i]) for i in order.positions)
     rising = [levels[i] for i in order.positions]
@@ -96,10 +102,16 @@ def make_bracket(frames: Sequence[Frame]) -> Bracket:
 def in_one_profile(bracket: Bracket) -> Bracket:
     """Convert every frame to the base exposure's ICC colour profile (no profile means sRGB).
 
+    Where grey frames with a profile of grey and RGB frames come together, all become sRGB.
+
     Raises:
         PictureError: a profile cannot be used.
     """
     base = bracket.base_frame
+    if is_grey(base.metadata.icc) and not all(frame.grey for frame in bracket.frames):
+        base = replace(base, pixels=_in_profile(base, None), metadata=replace(base.metadata, icc=None))
+        at = bracket.base
+        bracket = replace(bracket, frames=(*bracket.frames[:at], base, *bracket.frames[at + 1 :]))
     if all(frame.metadata.icc == base.metadata.icc for frame in bracket.frames):
         return bracket
     _in_profile(base, None, sample=True)  # Where its profile cannot be used, the base is to be named.
@@ -116,7 +128,7 @@ def same_depth(pictures: Sequence[Array]) -> list[Array]:
     if len(dtypes) == 1 or not dtypes <= _DEPTHS.keys():
         return list(pictures)
     target = max(dtypes, key=lambda dtype: _DEPTHS[dtype])
-    return [_deepen(picture, target) for picture in pictures]
+    return [to_depth(picture, 8 * target.itemsize) for picture in pictures]
 
 
 # ---- Order and exposure ----------------------------------------------------------------------------------------------
@@ -205,15 +217,17 @@ def _contradicted(order: Sequence[int], evs: Sequence[float], brightnesses: Sequ
     return False
 
 
+def _levels(pictures: Sequence[Array], alphas: Sequence[Array | None]) -> list[float]:
+    """The brightness of each picture, where all are opaque if they have transparent parts (and that is anywhere)."""
+    if all(alpha is None for alpha in alphas):
+        return [brightness(_sample_rows(picture)) for picture in pictures]
+    masks = opaque_masks(alphas, pictures[0].shape)
+    common = np.logical_and.reduce(masks)
+    shown = [common if common.any() else mask if mask.any() else ~mask for mask in masks]
+    return [brightness(picture[mask][None]) for picture, mask in zip(pictures, shown, strict=True)]
+
+
 # ---- Checks and notes ------------------------------------------------------------------------------------------------
-
-
-def _deepen(picture: Array, target: np.dtype[Any]) -> Array:
-    if picture.dtype == target:
-        return picture
-    if target == np.uint16:
-        return picture.astype(np.uint16) * np.uint16(257)
-    return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
 
 
 def _in_profile(frame: Frame, icc: bytes | None, *, sample: bool = False) -> Array:

@@ -27,6 +27,7 @@ INPUT are image filenames, or response filenames that start with "@": lists of n
   -o, --output=FILE          write FILE, replacing what is there; default: "a.tif"
   -d, --depth=DEPTH          bits per channel: 8, 16, or 32 (float), where the format has them
   --compression=COMPRESSION  of TIFF: none, lzw, deflate; of JPEG: quality, 0 to 100
+  -w, --wrap[=MODE]          horizontal, both: left and right edge are neighbours, as in 360° pictures
   -v, --verbose              say what is done, and which options have no effect
   --model=NAME, --look=LOOK  as "lightfuse fuse" has them
 
@@ -37,7 +38,7 @@ weights, levels, masks, color spaces. Those of focus stacking (--hard-mask) and 
 Takes = Literal["nothing", "value", "optional"]
 _OBEYED: dict[str, Takes] = {
     **dict.fromkeys(("output", "depth", "compression", "size", "model", "look"), "value"),
-    "verbose": "optional", "version": "nothing", "help": "nothing",
+    "verbose": "optional", "wrap": "optional", "version": "nothing", "help": "nothing",
 }  # fmt: skip
 _REFUSED = {
     **dict.fromkeys(("hard-mask", "HardMask"), "is for focus stacks, which LightFuse does not fuse"),
@@ -45,7 +46,7 @@ _REFUSED = {
 }
 # Of enfuse 4.2, and by the names that 3 and 4.0 had for them.
 _IGNORED: dict[str, Takes] = {
-    "wrap": "optional", "save-masks": "optional",
+    "save-masks": "optional",
     **dict.fromkeys(("ciecam", "no-ciecam", "soft-mask", "SoftMask", "gimp"), "nothing"),
     **dict.fromkeys((
         "levels", "blend-colorspace", "fallback-profile", "layer-selector", "parameter", "no-parameter",
@@ -63,6 +64,7 @@ _WEIGHT = re.compile(r"(\w+-)*(weight|optimum|width|sigma|mu)|w[A-Z]\w*")
 """Weights and their parameters: --exposure-weight, --exposure-sigma, --wMu …, also those that this enfuse lacks."""
 _NUMBER = re.compile(r"[-+]?[\d.]+")
 _COMPRESSIONS = {"none": "none", "lzw": "lzw", "deflate": "deflate", "packbits": "lzw", "jpeg": "deflate"}
+_WRAPPED = ("", "horizontal", "both")
 _DEPTHS = {"8": 8, "16": 16, "32": 32, "r32": 32, "r64": 32}
 
 
@@ -152,6 +154,8 @@ def _take(request: Request, name: str, value: str) -> None:
 
 
 def _fuse(request: Request) -> None:
+    import numpy as np
+
     from lightfuse.fuser import DEFAULT_MODEL, Fuser
     from lightfuse.images import read_picture, write_picture
     from lightfuse.pipeline import fuse_files
@@ -162,8 +166,9 @@ def _fuse(request: Request) -> None:
     output = request.options.get("output", "a.tif")
     options = fuse_options(request, output)
     if len(inputs) == 1:  # Hugin sends stacks of one, and expects them to be passed on.
-        picture = read_picture(inputs[0])
-        write_picture(output, picture.pixels, picture.metadata, options.encode, overwrite=True)
+        picture = read_picture(inputs[0], transparent=True)
+        layers = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+        write_picture(output, np.dstack(layers), picture.metadata, options.encode, overwrite=True)
         notes, (height, width, _) = ["one input image: the output is the same"], picture.pixels.shape
     else:
         report = fuse_files(inputs, output, Fuser(request.options.get("model", DEFAULT_MODEL)), options)
@@ -218,7 +223,9 @@ def fuse_options(request: Request, output: str) -> FuseOptions:
     if look not in LOOKS:
         raise LightFuseError(f"--look={look} is none of {', '.join(LOOKS)}")
     encode = _compressed(request, output)
-    return FuseOptions(align="off", encode=_with_depth(request, output, encode), overwrite=True, look=look)
+    wrap = request.options.get("wrap", "none").lower() in _WRAPPED
+    encode = _with_depth(request, output, encode)
+    return FuseOptions(align="off", encode=encode, overwrite=True, look=look, wrap=wrap)
 
 
 def _compressed(request: Request, output: str) -> EncodeOptions:

@@ -43,6 +43,11 @@ FUSING: Mapping[str, Option] = {
     "exposures": (Annotated[Exposures, _fusing(help="Those that hold the scene best, or the extremes.")], "auto"),
     "look": (Annotated[Look, _fusing(help="A small tone adjustment after fusing.")], "natural"),
     "strength": (Annotated[float, _fusing(min=0, max=1, help="How much of the look.")], 1.0),
+    "wrap": (Annotated[bool, _fusing("--wrap", help="360° pictures: left and right edge are neighbours.")], False),
+    "white_level": (
+        Annotated[float | None, typer.Option(min=1e-6, help="The value that is white, such as 4095 of 12 bits in 16.")],
+        None,
+    ),
     "max_pixels": (Annotated[int, typer.Option(min=1, help="Refuse pictures that claim more pixels.")], MAX_PIXELS),
 }
 """How a bracket is fused: fields of `FuseOptions` by their own names."""

@@ -4,7 +4,8 @@ JPEG, PNG, TIFF, WebP and AVIF in and out; JPEG XL in and out, HEIC and camera r
 imported when the first picture is read or written.
 """
 
-from lightfuse.images.colour import convert_profile
+from lightfuse.images.coding import FusingCoding, fusing_coding
+from lightfuse.images.colour import convert_profile, is_grey
 from lightfuse.images.metadata import (
     Header,
     Metadata,
@@ -16,7 +17,7 @@ from lightfuse.images.metadata import (
 )
 from lightfuse.images.options import SUFFIXES, EncodeOptions, format_of
 from lightfuse.images.raw import RAW_SUFFIXES, RawSettings
-from lightfuse.images.read import INPUT_SUFFIXES, probe_picture, raw_white_balance, read_picture
+from lightfuse.images.read import INPUT_SUFFIXES, probe_picture, raw_white_balance, read_pages, read_picture
 from lightfuse.images.shot import ShotInfo
 from lightfuse.images.write import check_output, encode_picture, write_picture
 
@@ -25,6 +26,7 @@ __all__ = [
     "RAW_SUFFIXES",
     "SUFFIXES",
     "EncodeOptions",
+    "FusingCoding",
     "Header",
     "Metadata",
     "Picture",
@@ -35,8 +37,11 @@ __all__ = [
     "convert_profile",
     "encode_picture",
     "format_of",
+    "fusing_coding",
+    "is_grey",
     "probe_picture",
     "raw_white_balance",
+    "read_pages",
     "read_picture",
     "shot_info",
     "with_software",

@@ -84,10 +84,17 @@ def linear_profile(primaries: int) -> bytes:
     return rgb_profile(_PRIMARIES.get(primaries, _SRGB), gamma=1.0)
 
 
+def adobe_rgb_profile() -> bytes:
+    """Return an ICC profile of the colours of Adobe RGB (1998): its primaries, D65, gamma 563/256."""
+    made = rgb_profile(((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), _D65, 563 / 256)
+    return made.replace("RGB built-in".encode("utf-16-be"), "AdobeRGB1998".encode("utf-16-be"))
+
+
 def convert_profile(pixels: NDArray[Any], source: bytes | None, target: bytes | None) -> NDArray[Any]:
     """Convert H×W×3 pixels from one ICC profile to another (relative colorimetric); None stands for sRGB.
 
     Profiles that mean the same within half a level of 8 bits are taken for equal and the pixels returned as they are.
+    Of a grey profile the three channels are equal; to a grey profile nothing but grey can be converted.
 
     Args:
         pixels: uint8, uint16 or float32 in [0, 1].
@@ -105,6 +112,8 @@ def convert_profile(pixels: NDArray[Any], source: bytes | None, target: bytes | 
     before, after = source or rgb_profile(), target or rgb_profile()
     if same_colours(before, after):
         return pixels
+    if is_grey(before):
+        pixels = np.ascontiguousarray(pixels[..., 1])
     converted = transform(pixels, before, after)
     return np.clip(converted, 0, 1, out=converted) if converted.dtype.kind == "f" else converted
 
@@ -130,6 +139,11 @@ def transform(pixels: NDArray[Any], source: bytes, target: bytes) -> NDArray[Any
     except (RuntimeError, ValueError):
         raise UnreadableError("has a colour profile that cannot be used; convert it to sRGB first") from None
     return converted
+
+
+def is_grey(icc: bytes | None) -> bool:
+    """Tell whether a profile is for grey pixels."""
+    return icc is not None and icc[16:20] == b"GRAY"
 
 
 def same_colours(source: bytes, target: bytes) -> bool:

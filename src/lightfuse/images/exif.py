@@ -14,10 +14,11 @@ PREFIX = b"Exif\0\0"
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _SUB_IFDS = frozenset({EXIF_IFD, GPS_IFD, INTEROP_IFD})
 BYTE, ASCII, SHORT, LONG, UNDEFINED = 1, 2, 3, 4, 7
-DESCRIPTION, ORIENTATION, DNG_SERIAL = 0x010E, 0x0112, 0xC62F
+_DESCRIPTION, ORIENTATION, DNG_SERIAL = 0x010E, 0x0112, 0xC62F
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _SOFTWARE, _WIDTH, _HEIGHT, _EXIF_WIDTH, _EXIF_HEIGHT = 0x0131, 0x0100, 0x0101, 0xA002, 0xA003
-_MAKER_NOTE = 0x927C
+_MAKER_NOTE, _COLOUR_SPACE, _INTEROP_INDEX = 0x927C, 0xA001, 0x0001
+_SRGB, _ADOBE_RGB, _UNCALIBRATED = 1, 2, 0xFFFF
 
 # The tags of a TIFF's first directory that describe the photograph and not how its pixels are laid out: description,
 # make, model, resolution, software, date, artist, host, rating, copyright, Windows' titles, the two sub-directories.
@@ -28,6 +29,8 @@ _DESCRIPTIVE = frozenset(
 _TYPE_SIZE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _SWAP_UNIT = {5: 4, 10: 4} | {kind: size for kind, size in _TYPE_SIZE.items() if kind not in (5, 10)}
 _INTEGER_FORMAT = {BYTE: "B", SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}
+# What scientific programs write into ImageDescription tells how the planes of that file are laid out, no other's.
+_LAYOUTS = (b"ImageJ=", b'{"shape"', b"<?xml", b"<OME")
 _MAX_DEPTH = 3  # IFD0 → Exif → Interoperability is as deep as EXIF goes; anything deeper is a loop.
 _MAX_VALUE_BYTES = 1 << 24  # Entries may overlap, so a small file could ask for gigabytes.
 _MAX_ENTRIES = 1 << 16
@@ -173,7 +176,7 @@ class Directories:
         entries = [e for e in directory.entries if (wanted is None or e.tag in wanted) and e.tag not in _SUB_IFDS]
         if sum(entry.size for entry in entries) > _MAX_VALUE_BYTES:
             raise IfdError("values too large")
-        tree: Tree = {entry.tag: self.value(entry) for entry in entries}
+        tree: Tree = {entry.tag: self.value(entry) for entry in reversed(entries)}  # Of two alike the first counts.
         if depth < _MAX_DEPTH:
             for tag, below in self.below(directory).items():
                 if wanted is None or tag in wanted:
@@ -268,7 +271,11 @@ def exif_from_tiff(stream: BinaryIO, *, raw: bool = False) -> bytes | None:
         IfdError: the file's first directory is corrupt.
     """
     found = Directories(stream, any_magic=raw)
-    return block_of(found.tree(found.main, _DESCRIPTIVE | {ORIENTATION, DNG_SERIAL} if raw else _DESCRIPTIVE))
+    tree = found.tree(found.main, _DESCRIPTIVE | {ORIENTATION, DNG_SERIAL} if raw else _DESCRIPTIVE)
+    description = tree.get(_DESCRIPTION)
+    if isinstance(description, Value) and description.data.lstrip().startswith(_LAYOUTS):
+        del tree[_DESCRIPTION]
+    return block_of(tree)
 
 
 def tiff_tags_from_exif(exif: bytes) -> Tree:
@@ -321,6 +328,36 @@ def exif_with_size(exif: bytes, width: int, height: int) -> bytes:
             short = entry.type == SHORT and value > 0xFFFF
             struct.pack_into(found.order + _INTEGER_FORMAT[entry.type], sized, entry.offset, 0 if short else value)
     return bytes(sized)
+
+
+def _colour_entries(found: Directories) -> dict[int, Entry]:
+    """Return the entries of an EXIF block that tell its colour space: ColorSpace and InteroperabilityIndex."""
+    shooting = found.below(found.main).get(EXIF_IFD)
+    interop = found.below(shooting).get(INTEROP_IFD) if shooting else None
+    entries = {e.tag: e for e in shooting.entries if e.tag == _COLOUR_SPACE and e.type == SHORT} if shooting else {}
+    return entries | {e.tag: e for e in (interop.entries if interop else ()) if e.tag == _INTEROP_INDEX and e.size == 4}
+
+
+def is_adobe_rgb(exif: bytes) -> bool:
+    """Tell whether an EXIF block says Adobe RGB, as DCF 2.0 prescribes (R03) or as some cameras do (ColorSpace 2)."""
+    try:
+        found = _open_block(exif)
+    except IfdError:
+        return False
+    entries = _colour_entries(found)
+    space = next(iter(found.integers(entries[_COLOUR_SPACE], 1)), 0) if _COLOUR_SPACE in entries else _UNCALIBRATED
+    index = found.value(entries[_INTEROP_INDEX]).data[:3] if _INTEROP_INDEX in entries else b""
+    return space == _ADOBE_RGB or (space == _UNCALIBRATED and index == b"R03")
+
+
+def exif_as_srgb(exif: bytes) -> bytes:
+    """Return an EXIF block that says sRGB where it tells a colour space; raises IfdError where it is corrupt."""
+    found = _open_block(exif)
+    changed = bytearray(exif)
+    for tag, entry in _colour_entries(found).items():
+        value = struct.pack(found.order + "H", _SRGB) if tag == _COLOUR_SPACE else b"R98\0"
+        changed[entry.offset : entry.offset + len(value)] = value
+    return bytes(changed)
 
 
 def without_maker_note(exif: bytes) -> bytes | None:

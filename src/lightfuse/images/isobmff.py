@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import BinaryIO
 
 from lightfuse.images.metadata import MetadataBudget, UnreadableError, read_exactly
@@ -38,13 +39,13 @@ def box(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I4s", len(body) + 8, kind) + body
 
 
-def file_boxes(stream: BinaryIO) -> Iterator[Box]:
-    """Yield a file's outermost boxes.
+def file_boxes(stream: BinaryIO, at: int = 0, end: int | None = None) -> Iterator[Box]:
+    """Yield a file's outermost boxes, or those from `at` to `end`.
 
     Raises:
-        UnreadableError: a box reaches beyond the file's end.
+        UnreadableError: a box reaches beyond the end.
     """
-    end, at = stream.seek(0, 2), 0
+    end = stream.seek(0, 2) if end is None else end
     for _ in range(_MAX_BOXES):
         if at + 8 > end:
             return
@@ -65,23 +66,8 @@ def file_boxes(stream: BinaryIO) -> Iterator[Box]:
 
 
 def boxes(data: bytes, at: int = 0, end: int | None = None) -> Iterator[Box]:
-    """Yield the boxes that stand in `data` from `at` to `end`.
-
-    Raises:
-        UnreadableError: a box reaches beyond the end.
-    """
-    end = len(data) if end is None else end
-    for _ in range(_MAX_BOXES):
-        if at + 8 > end:
-            return
-        size, kind = struct.unpack_from(">I4s", data, at)
-        if size == 0:
-            size = end - at
-        if size < 8 or at + size > end:
-            raise UnreadableError("is damaged: one of its boxes has an impossible size")
-        yield Box(kind, at + 8, at + size)
-        at += size
-    raise UnreadableError(_TOO_MANY)
+    """Yield the boxes that stand in `data` from `at` to `end`; see `file_boxes`."""
+    return file_boxes(BytesIO(data), at, end)
 
 
 def read_box(stream: BinaryIO, found: Box, budget: MetadataBudget) -> bytes:

@@ -132,15 +132,17 @@ def decode_jpeg(data: bytes, container: Container) -> NDArray[Any]:
 
 
 def encode_jpeg(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
-    """Encode H×W×3 pixels, rounded to 8 bits; the first part holds every header.
+    """Encode H×W×3 pixels, or H×W×1 of grey, rounded to 8 bits; the first part holds every header.
 
     The bytes do not depend on how many cores there are. For the metadata see `insert_metadata`.
     """
     import imagecodecs
 
-    subsampling = chosen_subsampling(options)
+    grey = pixels.shape[2] == 1
+    subsampling = "444" if grey else chosen_subsampling(options)
 
     def encoded(strip: NDArray[Any]) -> bytes:
+        strip = strip[..., 0] if grey else strip
         return bytes(imagecodecs.jpeg8_encode(strip, level=options.quality, subsampling=subsampling))
 
     levels = np.ascontiguousarray(to_depth(pixels, 8))

@@ -17,9 +17,9 @@ from lightfuse.colorspace import srgb_to_linear
 from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.images.colour import refuse_hdr_profile, rgb_profile, same_colours, transform
 from lightfuse.images.isobmff import Box, box, file_boxes, read_box
-from lightfuse.images.jxl_header import SIGNATURE, JxlHeader, read_header, with_colour, with_rec_2100_pq
+from lightfuse.images.jxl_header import HEADER_BYTES, SIGNATURE, JxlHeader, read_header, with_colour, with_rec_2100_pq
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
-from lightfuse.images.options import EncodeOptions
+from lightfuse.images.options import EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
 
 _CONTAINER_SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -28,34 +28,25 @@ _FIELDS = {b"Exif": "exif", b"xml ": "xmp"}
 
 
 def scan_jxl(stream: BinaryIO) -> Container:
-    """Read a JPEG XL's header and metadata, skipping its pixels.
-
-    Raises:
-        UnreadableError: the file is damaged or truncated, shows high dynamic range, is an animation or CMYK, holds too
-            much metadata, or the extra is not installed.
-        Exception: whatever the decoder raises for a damaged header.
-    """
-    library = _library()
+    """Read a JPEG XL's header and metadata, but for its profile, without the library that decodes it."""
     parts = _boxes(stream)
-    head = _codestream(stream, parts, _HEAD_BYTES)
-    header = read_header(head)
+    header = read_header(_codestream(stream, parts, HEADER_BYTES))
     if header.animated:
         raise UnreadableError("is an animated JPEG XL, which cannot be fused; give a still picture")
-    told = library.probe(head)
     blocks, notes = _metadata_blocks(stream, parts)
-    _, profile = _profiles(library, header, head)
-    found = Metadata(icc=profile, **blocks)
-    return Container.of("JPEG XL", (told.width, told.height), told.bits_per_sample, found, notes, orientation=1)
+    size = header.width, header.height
+    return Container.of("JPEG XL", size, header.bits, Metadata(**blocks), notes, orientation=1)
 
 
-def decode_jxl(stream: BinaryIO) -> NDArray[Any]:
-    """Decode a JPEG XL's pixels, upright, in the profile that `scan_jxl` tells.
+def decode_jxl(stream: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
+    """Decode a JPEG XL's pixels, upright, and its ICC profile.
 
     Returns:
-        H×W×channels; uint8, uint16 over its full range, or float32.
+        H×W×channels; uint8, uint16 over its full range, or float32. The profile; None is sRGB.
 
     Raises:
-        UnreadableError: its profile cannot be used.
+        UnreadableError: it shows high dynamic range, is CMYK, its profile cannot be used, or the extra is not
+            installed.
         Exception: whatever the decoder raises for damaged data.
     """
     library = _library()
@@ -74,8 +65,8 @@ def decode_jxl(stream: BinaryIO) -> NDArray[Any]:
         colours = np.clip(colours, 0, 1)
     pixels = np.concatenate([colours, alpha], axis=2) if alpha.shape[2] else colours
     if deep and not header.is_float:
-        return to_depth(pixels, 8 if library.probe(codestream[:_HEAD_BYTES]).bits_per_sample <= 8 else 16)
-    return pixels
+        pixels = to_depth(pixels, 8 if header.bits <= 8 else 16)
+    return pixels, profile
 
 
 def _library() -> Any:
@@ -186,7 +177,7 @@ def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
     except ImportError:
         raise MissingExtraError("writing JPEG XL", "jxl") from None
     icc = metadata.icc
-    depth = options.bit_depth if options.bit_depth != "auto" else 8 * min(pixels.itemsize, 4)
+    depth = bits_of("JPEG XL", options, 8 * pixels.itemsize)
     levels = np.ascontiguousarray(to_depth(pixels, depth))
     direct = icc is None and depth != 32
     try:

@@ -9,9 +9,10 @@ from lightfuse.errors import OutputError
 from lightfuse.images.metadata import UnreadableError
 
 SIGNATURE = b"\xff\x0a"
-_HEADER_BYTES = 1 << 12
+HEADER_BYTES = 1 << 12
 _REST = 0b100  # After the colour encoding: no extensions, default transforms.
 _ALPHA, _SPOT, _CFA = 0, 2, 5
+_RATIOS = ((1, 1), (6, 5), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _ICC_HEADER, _ICC_INSERT = 128, 1
 _CODE_LENGTH_ORDER = (1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15)  # RFC 7932, 3.5.
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -28,15 +29,19 @@ class JxlHeader:
     """The first fields of a codestream's header, and where some stand, in bits after the signature.
 
     Attributes:
+        width, height: once upright.
         animated: the picture is an animation; nothing behind this field was read.
-        is_float: samples are floats.
+        bits: per sample; is_float: they are floats.
         xyb: pixels are stored as XYB, so that the colour encoding only says how they want to be shown.
         has_icc: the colour encoding is an ICC profile that follows the header.
         depth_at, depth_end, xyb_at, colour_at: where the bit depth starts and ends, the `xyb` flag stands, and the
             colour encoding starts; 0 in a header of nothing but defaults.
     """
 
+    width: int
+    height: int
     animated: bool = False
+    bits: int = 8
     is_float: bool = False
     xyb: bool = True
     has_icc: bool = False
@@ -76,20 +81,21 @@ def read_header(codestream: bytes) -> JxlHeader:
     """Read a codestream's header up to its colour encoding; raise UnreadableError where it is damaged or truncated."""
     if not codestream.startswith(SIGNATURE):
         raise UnreadableError("is damaged: it is a JPEG XL without a codestream")
-    bits = _Bits(codestream[len(SIGNATURE) : _HEADER_BYTES])
-    _skip_size(bits)
+    bits = _Bits(codestream[len(SIGNATURE) : HEADER_BYTES])
+    width, height = _size(bits)
     if bits.take(1):  # All default: 8 bits, sRGB, stored as XYB.
-        return JxlHeader()
+        return JxlHeader(width, height)
     if bits.take(1):
-        bits.take(3)  # The orientation, which the decoder applies.
+        if bits.take(3) >= 4:  # The orientation less 1, which the decoder applies.
+            width, height = height, width
         if bits.take(1):
-            _skip_size(bits)
+            _size(bits)
         if bits.take(1):
             _skip_preview(bits)
         if bits.take(1):
-            return JxlHeader(animated=True)
+            return JxlHeader(width, height, animated=True)
     depth_at = bits.at
-    is_float = _skip_depth(bits)
+    depth, is_float = _depth(bits)
     depth_end = bits.at
     bits.take(1)  # Whether 16-bit buffers are enough.
     for _ in range(bits.u32((0, 0), (1, 0), (2, 4), (1, 12))):
@@ -98,21 +104,22 @@ def read_header(codestream: bytes) -> JxlHeader:
     xyb = bool(bits.take(1))
     colour_at = bits.at
     has_icc = not bits.take(1) and bool(bits.take(1))
-    return JxlHeader(False, is_float, xyb, has_icc, depth_at, depth_end, xyb_at, colour_at)
+    return JxlHeader(width, height, False, depth, is_float, xyb, has_icc, depth_at, depth_end, xyb_at, colour_at)
 
 
-def _skip_size(bits: _Bits) -> None:
+def _size(bits: _Bits) -> tuple[int, int]:
+    """Return the width and height of a SizeHeader; the width may be given as a ratio of the height."""
     by_8 = bits.take(1)
 
-    def skip_side() -> None:
-        if by_8:
-            bits.take(5)
-        else:
-            bits.u32((1, 9), (1, 13), (1, 18), (1, 30))
+    def side() -> int:
+        return 8 * (1 + bits.take(5)) if by_8 else bits.u32((1, 9), (1, 13), (1, 18), (1, 30))
 
-    skip_side()
-    if not bits.take(3):  # The width is not given as a ratio of the height.
-        skip_side()
+    height = side()
+    ratio = bits.take(3)
+    if not ratio:
+        return side(), height
+    across, down = _RATIOS[ratio - 1]
+    return height * across // down, height
 
 
 def _skip_preview(bits: _Bits) -> None:
@@ -122,21 +129,20 @@ def _skip_preview(bits: _Bits) -> None:
         bits.u32(*side)
 
 
-def _skip_depth(bits: _Bits) -> bool:
-    """Skip a bit depth and return whether it is of floats."""
+def _depth(bits: _Bits) -> tuple[int, bool]:
+    """Return a bit depth, and whether it is of floats."""
     if bits.take(1):
-        bits.u32((32, 0), (16, 0), (24, 0), (1, 6))
+        depth = bits.u32((32, 0), (16, 0), (24, 0), (1, 6))
         bits.take(4)
-        return True
-    bits.u32((8, 0), (10, 0), (12, 0), (1, 6))
-    return False
+        return depth, True
+    return bits.u32((8, 0), (10, 0), (12, 0), (1, 6)), False
 
 
 def _skip_extra_channel(bits: _Bits) -> None:
     if bits.take(1):
         return
     kind = bits.enum()
-    _skip_depth(bits)
+    _depth(bits)
     bits.u32((0, 0), (3, 0), (4, 0), (1, 3))
     bits.take(8 * bits.u32((0, 0), (0, 4), (16, 5), (48, 10)))
     if kind == _ALPHA:
@@ -184,7 +190,7 @@ def with_rec_2100_pq(codestream: bytes) -> bytes:
 def _at_colour(codestream: bytes) -> tuple[JxlHeader, _Bits]:
     """The header, and its bits right behind the colour encoding."""
     header = read_header(codestream)
-    bits = _Bits(codestream[len(SIGNATURE) : _HEADER_BYTES])
+    bits = _Bits(codestream[len(SIGNATURE) : HEADER_BYTES])
     bits.at = header.colour_at
     if not bits.take(1):  # Not the default, but: no ICC profile, space, white, primaries, no gamma, curve, intent.
         icc_follows, *_, has_gamma = (bits.take(1), bits.enum(), bits.enum(), bits.enum(), bits.take(1))

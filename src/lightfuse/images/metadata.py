@@ -5,7 +5,14 @@ from typing import Any, BinaryIO, Literal, Self
 
 from numpy.typing import NDArray
 
-from lightfuse.images.exif import IfdError, exif_with_size, exif_with_software, upright_exif
+from lightfuse.images.exif import (
+    IfdError,
+    exif_as_srgb,
+    exif_with_size,
+    exif_with_software,
+    is_adobe_rgb,
+    upright_exif,
+)
 from lightfuse.images.shot import ShotInfo, shot_of_exif
 from lightfuse.images.xmp import upright_xmp, xmp_with_software
 
@@ -30,7 +37,7 @@ class Metadata:
     """The metadata blocks of one picture, each as raw bytes or None where there is none.
 
     Attributes:
-        icc: the ICC colour profile; None means sRGB.
+        icc: the ICC colour profile, of RGB or, where a picture is grey, of grey; None means sRGB.
         exif: TIFF-structured EXIF, starting at its byte-order mark (no ``Exif\\0\\0`` prefix).
         xmp: the XMP packet.
         iptc: IPTC records (IIM), as they stand in JPEG and TIFF; formats without a place for them lose them.
@@ -82,7 +89,7 @@ class Container:
         **more: int,
     ) -> Self:
         """Return a header from the metadata found in the file; an `orientation` of None is EXIF's."""
-        metadata, told, others = _made_upright(found)
+        metadata, told, others = _made_upright(found, grey=more.get("channels") in (1, 2))
         return cls(kind, *size, bit_depth, orientation or told, metadata, tuple(dict.fromkeys(notes + others)), **more)
 
     def turned(self) -> Self:
@@ -118,12 +125,16 @@ class Picture:
         metadata: the file's metadata, true for these pixels.
         name: what messages call the picture.
         notes: what a person may want to know of how it was read, each a clause ("its EXIF is corrupt and left out").
+        alpha: H×W, of the pixels' dtype, 0 where transparent (the colours there mean nothing); None: all is opaque.
+        grey: the file holds one channel; the three are equal.
     """
 
     pixels: NDArray[Any]
     metadata: Metadata
     name: str
     notes: tuple[str, ...] = ()
+    alpha: NDArray[Any] | None = None
+    grey: bool = False
 
 
 class MetadataBudget:
@@ -164,12 +175,17 @@ def without_metadata(metadata: Metadata) -> Metadata:
 
 
 def with_size(metadata: Metadata, width: int, height: int) -> Metadata:
-    """Return the metadata telling the size of the picture it is written into, where it tells one."""
-    return replace(metadata, exif=exif_with_size(metadata.exif, width, height)) if metadata.exif else metadata
+    """Return the metadata true for the picture it is written into: its size, and sRGB where it has no profile."""
+    exif = metadata.exif
+    if not exif:
+        return metadata
+    if metadata.icc is None and is_adobe_rgb(exif):
+        exif = exif_as_srgb(exif)
+    return replace(metadata, exif=exif_with_size(exif, width, height))
 
 
-def _made_upright(found: Metadata) -> tuple[Metadata, int, tuple[str, ...]]:
-    """Return the metadata as it holds for upright RGB pixels, the EXIF orientation found, and notes.
+def _made_upright(found: Metadata, *, grey: bool) -> tuple[Metadata, int, tuple[str, ...]]:
+    """Return the metadata as it holds for upright pixels, the EXIF orientation found, and notes.
 
     Orientation becomes 1 in EXIF and XMP; thumbnails and pointers to parts of the old file (gain map, extended XMP)
     go; blocks that cannot be trusted are dropped.
@@ -184,7 +200,7 @@ def _made_upright(found: Metadata) -> tuple[Metadata, int, tuple[str, ...]]:
             exif = None
             notes.append("its EXIF is corrupt and was left out")
     icc = found.icc or None
-    if icc is not None and icc[16:20] != b"RGB ":
+    if icc is not None and icc[16:20] != b"RGB " and not (grey and icc[16:20] == b"GRAY"):
         icc = None
         notes.append("its colour profile is not for RGB pixels and was left out")
     xmp = upright_xmp(found.xmp) if found.xmp else None

@@ -30,6 +30,8 @@ _DEPTHS: dict[Format, tuple[int, ...]] = {
     "TIFF": (8, 16, 32),
 }
 _COMPRESSIONS: dict[Format, tuple[str, ...]] = {"TIFF": ("none", "lzw", "deflate", "zstd"), "PNG": ("none", "deflate")}
+_GREY: tuple[Format, ...] = ("JPEG", "PNG", "TIFF")
+_ALPHA: tuple[Format, ...] = ("PNG", "TIFF")
 _SUBSAMPLED: tuple[Format, ...] = ("JPEG", "AVIF")
 _NEVER_LOSSLESS: tuple[Format, ...] = ("JPEG",)
 _MAX_SIDE: dict[Format, int] = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 65_536}  # libjpeg's, WebP's and AV1's.
@@ -67,6 +69,25 @@ def format_of(suffix: str) -> Format:
         raise OutputError(f"{suffix} pictures can be read but not written; use {_READ_ONLY[suffix.lower()]} or .jpg")
     what = f"{suffix!r} is not a picture suffix" if suffix else "there is no suffix to tell the format from"
     raise OutputError(f"{what}; use one of {', '.join(SUFFIXES)}")
+
+
+def holds_grey(kind: Format) -> bool:
+    """Whether grey pictures are written with one channel in a format; else as RGB."""
+    return kind in _GREY
+
+
+def holds_alpha(kind: Format) -> bool:
+    """Whether transparency is written in a format."""
+    return kind in _ALPHA
+
+
+def bits_of(kind: Format, options: EncodeOptions, dtype_bits: int) -> int:
+    """Return the bits per sample that pixels of 8, 16 or 32 (float) bits are written with; see `EncodeOptions`."""
+    if options.bit_depth != "auto":
+        return options.bit_depth
+    if kind == "AVIF":
+        return 8 if dtype_bits == 8 else 12 if options.lossless else 10
+    return min(dtype_bits, max(_DEPTHS[kind]))
 
 
 def check_side(kind: Format, side: int) -> None:

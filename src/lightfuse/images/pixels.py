@@ -5,44 +5,97 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import LUMA_WEIGHTS
 from lightfuse.images.metadata import UnreadableError
 
 _ROWS_AT_ONCE = 64
+_FAR_ABOVE_WHITE = 8.0  # Three stops: of an exposure, even a long one, less than half lies above.
 
 
 def to_rgb(decoded: NDArray[Any]) -> NDArray[Any]:
-    """Return what a decoder gave (H×W, or H×W×1 to 4; uint8, uint16, float32 or float64) as C-contiguous H×W×3.
-
-    Grey is repeated, alpha dropped where it is opaque; uint8 and uint16 stay, floats become float32.
+    """Return what a decoder gave as C-contiguous RGB, H×W×3; see `split`.
 
     Raises:
-        UnreadableError: part of the picture is transparent, or floats are not finite or lie outside [0, 1].
+        UnreadableError: part of the picture is transparent; or see `split`.
+    """
+    rgb, alpha, _ = split(decoded)
+    if alpha is not None:
+        raise UnreadableError("is partly transparent; flatten it to an opaque picture")
+    return rgb
+
+
+def split(
+    decoded: NDArray[Any], white_level: float | None = None
+) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...]]:
+    """Return the colours of what a decoder gave as C-contiguous RGB, its alpha, and notes.
+
+    Args:
+        decoded: H×W, or H×W×1 to 4; uint8, uint16, float32 or float64.
+        white_level: the value that is white; None is the integers' largest value, or 1.
+
+    Returns:
+        H×W×3: grey is repeated; uint8 and uint16 stay, floats become float32, values above white and below 0 clipped.
+        The alpha, H×W, is None where the picture is opaque.
+
+    Raises:
+        UnreadableError: the picture has other channels; its floats are not finite, or far above white.
     """
     if decoded.ndim == 2:
         decoded = decoded[:, :, np.newaxis]
     height, width, channels = decoded.shape
-    if decoded.dtype.kind == "f":
-        _check_unit_range(decoded)
-    if channels in (2, 4):
-        opaque = 1 if decoded.dtype.kind == "f" else np.iinfo(decoded.dtype).max
-        if (decoded[:, :, -1] != opaque).any():
-            raise UnreadableError("is partly transparent; flatten it to an opaque picture")
-    elif channels not in (1, 3):
+    if channels > 4:
         raise UnreadableError(f"has {channels} channels; convert it to RGB")
-    dtype = np.float32 if decoded.dtype.kind == "f" else decoded.dtype.newbyteorder("=")
-    if channels == 3:
-        return np.ascontiguousarray(decoded, dtype=dtype)
+    is_float = decoded.dtype.kind == "f"
+    dtype = np.dtype(np.float32) if is_float else decoded.dtype.newbyteorder("=")
+    opaque = 1 if is_float else np.iinfo(decoded.dtype).max
+    alpha = decoded[:, :, -1] if channels in (2, 4) and (decoded[:, :, -1] != opaque).any() else None
+    colours = decoded[:, :, : 1 if channels <= 2 else 3]
+    notes: tuple[str, ...] = ()
+    if white_level is not None and white_level != opaque:
+        colours = _with_white(colours, white_level)
+    if is_float:
+        colours, notes = _clipped(colours)
+    if colours.shape[2] == 3:
+        return np.ascontiguousarray(colours, dtype=dtype), alpha, notes
     rgb = np.empty((height, width, 3), dtype=dtype)
-    rgb[...] = decoded[:, :, : 1 if channels == 2 else 3] if channels != 1 else decoded
-    return rgb
+    rgb[...] = colours
+    return rgb, alpha, notes
 
 
-def _check_unit_range(pixels: NDArray[Any]) -> None:
-    low, high = float(pixels.min()), float(pixels.max())
+def _clipped(colours: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Return floats clipped to [0, 1] and a note: what is brighter than white is a clipped highlight, as in a camera's
+    own picture, which another exposure may hold.
+    """
+    low, high = float(colours.min()), float(colours.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise UnreadableError("holds values that are not finite numbers (NaN or infinity); repair it first")
-    if low < 0 or high > 1:
-        raise UnreadableError(f"holds values from {low:.4g} to {high:.4g}; scale float pixels to lie between 0 and 1")
+    if low >= 0 and high <= 1:
+        return colours, ()
+    if high > _FAR_ABOVE_WHITE and float(np.median(colours)) > _FAR_ABOVE_WHITE:
+        raise UnreadableError(
+            f"holds values from {low:.4g} to {high:.4g}, most of them far above 1, the white of floats; "
+            "say what is white with --white-level"
+        )
+    return np.clip(colours, 0, 1), (f"its values up to {high:.4g} above white were clipped",) if high > 1 else ()
+
+
+def _with_white(pixels: NDArray[Any], white: float) -> NDArray[Any]:
+    """Return values scaled so that `white` becomes the largest value of their integer type, or 1."""
+    if pixels.dtype.kind == "f":
+        return np.asarray(pixels / np.float32(white), np.float32)
+    top = np.iinfo(pixels.dtype).max
+    levels = np.rint(np.minimum(np.arange(top + 1) / white, 1) * top).astype(pixels.dtype.newbyteorder("="))
+    scaled: NDArray[Any] = levels[pixels]
+    return scaled
+
+
+def to_grey(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the luma of H×W×3 pixels, H×W×1 of their dtype, rounded; exactly the grey where channels are equal."""
+    grey = np.empty((*pixels.shape[:2], 1), pixels.dtype)
+    for top in range(0, pixels.shape[0], _ROWS_AT_ONCE):
+        luma = pixels[top : top + _ROWS_AT_ONCE].astype(np.float64) @ np.array(LUMA_WEIGHTS)
+        grey[top : top + _ROWS_AT_ONCE, :, 0] = luma if pixels.dtype.kind == "f" else np.rint(luma)
+    return grey
 
 
 def widen(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -76,29 +129,21 @@ def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE if orientation == 6 else cv2.ROTATE_90_COUNTERCLOCKWISE)  # type: ignore[no-any-return]
 
 
-def to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Round uint16 (v / 257) or float in [0, 1] (v · 255) to uint8; uint8 is returned as it is."""
-    if pixels.dtype == np.uint16:
-        levels = ((np.arange(65536, dtype=np.uint32) + 128) // 257).astype(np.uint8)
-        rounded: NDArray[np.uint8] = levels[pixels]
-        return rounded
-    return _from_unit(pixels, np.uint8) if pixels.dtype.kind == "f" else pixels
-
-
-def to_uint16(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Round float in [0, 1] (v · 65535) to uint16; integer pixels are returned as they are."""
-    return _from_unit(pixels, np.uint16) if pixels.dtype.kind == "f" else pixels
-
-
 def to_depth(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
     """Return pixels as uint8, uint16 or float32 (32 bits) over their full range, rounded where they become coarser."""
-    if bits == 8:
-        return to_uint8(pixels)
-    if bits == 16:
-        return to_uint16(pixels) if pixels.dtype != np.uint8 else pixels.astype(np.uint16) * np.uint16(257)
-    if pixels.dtype.kind == "f":
-        return pixels.astype(np.float32, copy=False)
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    is_float = pixels.dtype.kind == "f"
+    if bits == 32:
+        return pixels.astype(np.float32, copy=False) if is_float else pixels / np.float32(np.iinfo(pixels.dtype).max)
+    if is_float:
+        return _from_unit(pixels, np.uint8 if bits == 8 else np.uint16)
+    if 8 * pixels.itemsize == bits:
+        return pixels
+    return narrow(pixels, 8).astype(np.uint8) if bits == 8 else pixels.astype(np.uint16) * np.uint16(257)
+
+
+def to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Round uint16 (v / 257) or float in [0, 1] (v · 255) to uint8; uint8 is returned as it is."""
+    return to_depth(pixels, 8)
 
 
 def narrow(pixels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lightfuse.images.exif import PREFIX
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
-from lightfuse.images.options import EncodeOptions
+from lightfuse.images.options import EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
 from lightfuse.images.xmp import IPTC_START, iptc_of_resources, resources_of_iptc
 
@@ -21,6 +21,7 @@ _XMP_KEYWORD = b"XML:com.adobe.xmp"
 # and hexadecimal digits.
 _RAW_PROFILE = b"Raw profile type "
 _RAW_KINDS = {b"exif": "exif", b"APP1": "exif", b"iptc": "iptc", b"xmp": "xmp"}
+_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # By colour type.
 _AFTER_HEADER = len(_SIGNATURE) + 25  # IHDR: length, type, 13 bytes, CRC.
 
 
@@ -30,7 +31,7 @@ def scan_png(stream: BinaryIO) -> Container:
     length, kind = struct.unpack(">I4s", read_exactly(stream, 8))
     if kind != b"IHDR" or length != 13:
         raise UnreadableError("is damaged: it is a PNG without its header")
-    width, height, bit_depth = struct.unpack(">IIB", read_exactly(stream, 13)[:9])
+    width, height, bit_depth, colour = struct.unpack(">IIBB", read_exactly(stream, 13)[:10])
     stream.seek(4, 1)
     found: dict[str, bytes] = {}
     budget = MetadataBudget()
@@ -52,7 +53,7 @@ def scan_png(stream: BinaryIO) -> Container:
             read_exactly(stream, 1)
     if "raw exif" in found:
         found.setdefault("exif", found.pop("raw exif"))
-    return Container.of("PNG", (width, height), bit_depth, Metadata(**found), notes)
+    return Container.of("PNG", (width, height), bit_depth, Metadata(**found), notes, channels=_CHANNELS.get(colour, 0))
 
 
 def _collect(kind: bytes, body: bytes, found: dict[str, bytes], budget: MetadataBudget) -> None:
@@ -125,14 +126,14 @@ def decode_png(data: bytes, _: Container) -> NDArray[Any]:
 
 
 def encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
-    """Encode H×W×3 pixels as a PNG of 8 or 16 bits with its ICC profile, EXIF, XMP and IPTC."""
+    """Encode H×W×1, 3 or 4 pixels as a PNG of 8 or 16 bits with its ICC profile, EXIF, XMP and IPTC."""
     import imagecodecs
 
-    depth = options.bit_depth if options.bit_depth != "auto" else 8 * min(pixels.itemsize, 2)
     # Level 1, run lengths, and differences to the left: on photographs as small as zlib's default, 5 times faster.
     fast = {"level": 1, "strategy": 3, "filter": 16}
     settings = {"auto": fast, "none": {"level": 0, "filter": 8}, "deflate": {"level": 6, "filter": 0xF8}}
-    levels = np.ascontiguousarray(to_depth(pixels, depth))
+    levels = np.ascontiguousarray(to_depth(pixels, bits_of("PNG", options, 8 * pixels.itemsize)))
+    levels = levels[..., 0] if levels.shape[2] == 1 else levels
     png = bytes(imagecodecs.png_encode(levels, **settings[options.compression]))
     return [insert_metadata(png, metadata)]
 

@@ -6,17 +6,21 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import PictureError
+from lightfuse.images.colour import adobe_rgb_profile, is_grey
+from lightfuse.images.exif import is_adobe_rgb
 from lightfuse.images.heif import decode_avif, decode_heic, scan_avif, scan_heic
 from lightfuse.images.jpeg import decode_jpeg, scan_jpeg
 from lightfuse.images.jxl import decode_jxl, scan_jxl
 from lightfuse.images.metadata import Container, Format, Header, Picture, UnreadableError, shot_info
-from lightfuse.images.pixels import to_rgb, turn_upright
+from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.png import decode_png, scan_png
 from lightfuse.images.raw import (
     RAW_SUFFIXES,
@@ -28,7 +32,7 @@ from lightfuse.images.raw import (
     tiff_is_raw,
     white_balance,
 )
-from lightfuse.images.tiff import decode_tiff, scan_tiff
+from lightfuse.images.tiff import SEVERAL_PAGES, count_pages, decode_tiff, scan_tiff
 from lightfuse.images.webp import decode_webp, scan_webp
 from lightfuse.system import display_name
 
@@ -68,16 +72,26 @@ _DECODERS: dict[Format, Callable[[bytes, Container], NDArray[Any]]] = {
 }  # fmt: skip
 
 
-def read_picture(source: Source, *, raw: RawSettings | None = None, max_pixels: int = 500_000_000) -> Picture:
+def read_picture(
+    source: Source,
+    *,
+    raw: RawSettings | None = None,
+    max_pixels: int = 500_000_000,
+    white_level: float | None = None,
+    transparent: bool = False,
+) -> Picture:
     """Read a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL (extra `jxl`), HEIC (extra `heif`) or camera raw (extra `raw`) file.
 
-    8 bits are read as uint8; 10, 12 and 16 bits as uint16 over its full range; floats as float32. Grey becomes RGB. Of
-    a PNG or WebP animation or a TIFF with several pages the first is taken. Raw files are developed to 16-bit sRGB.
+    8 bits are read as uint8; 10, 12 and 16 bits as uint16 over its full range; floats as float32, values above 1 taken
+    as white. Grey becomes RGB. Of a PNG or WebP animation or a TIFF with several pages the first is taken. Raw files
+    are developed to 16-bit sRGB. A file whose EXIF says Adobe RGB gets that profile.
 
     Args:
         source: a path, ``"-"`` for standard input, or a file's bytes.
         raw: how raw files are developed: give all frames of a bracket the same, with the base exposure's white balance.
         max_pixels: a picture whose header claims more is refused before memory is taken for it.
+        white_level: the value that is white where it is not the largest of its type (4095 of 12 bits stored in 16).
+        transparent: accept partly transparent pictures, and return their alpha.
 
     Raises:
         PictureError: the file is missing, damaged, truncated, too large, of a kind that cannot be fused, or needs an
@@ -87,13 +101,53 @@ def read_picture(source: Source, *, raw: RawSettings | None = None, max_pixels: 
         container = _scan(stream, source)
         check_size(container.width, container.height, max_pixels)
         if container.format == "RAW":
-            pixels: NDArray[Any] = develop(stream, raw or RawSettings(), max_pixels)
-        else:
-            decoded = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
-            if decoded.shape[:2] != (container.height, container.width):
-                raise UnreadableError("is damaged: its pixels do not have the size its header claims")
-            pixels = turn_upright(to_rgb(decoded), container.orientation)
-    return Picture(pixels, container.metadata, source_name(source), container.notes)
+            developed = develop(stream, raw or RawSettings(), max_pixels)
+            return Picture(developed, container.metadata, source_name(source), container.notes)
+        decoded, container = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
+        picture = _picture(decoded, container, source_name(source), white_level)
+        if picture.alpha is not None and not transparent:
+            raise UnreadableError("is partly transparent; flatten it to an opaque picture")
+    return picture
+
+
+def read_pages(
+    source: Source, *, max_pixels: int = 500_000_000, white_level: float | None = None
+) -> list[Picture] | None:
+    """Read every page of a TIFF that is as large as the first; None where there are not several.
+
+    See `read_picture`. Transparent pages are accepted. Metadata is the first page's.
+
+    Raises:
+        PictureError: see `read_picture`; `max_pixels` holds for all pages together.
+    """
+    with _opened(source) as stream:
+        container = _scan(stream, source)
+        is_tiff = container.format == "TIFF"
+        count = _guarded("its pages cannot be read", lambda: count_pages(stream)) if is_tiff else 1
+        if count < 2:
+            return None
+        check_size(container.width, container.height * count, max_pixels)
+        pages = _guarded("its pixels cannot be decoded", lambda: decode_tiff(stream, every_page=True))
+        notes = tuple(note for note in container.notes if note != SEVERAL_PAGES)
+        container, name = replace(container, notes=notes), source_name(source)
+        return [_picture(page, container, f"{name} (page {n})", white_level) for n, page in enumerate(pages, 1)]
+
+
+def _picture(decoded: NDArray[Any], container: Container, name: str, white_level: float | None) -> Picture:
+    if decoded.shape[:2] != (container.height, container.width):
+        raise UnreadableError("is damaged: its pixels do not have the size its header claims")
+    pixels, alpha, notes = split(decoded, white_level)
+    grey = decoded.ndim == 2 or decoded.shape[2] < 3
+    metadata, notes = container.metadata, container.notes + notes
+    if metadata.icc is not None and is_grey(metadata.icc) != grey:
+        # Grey with a profile of RGB becomes RGB. The reverse is refused by the scanners that know of grey.
+        grey = False
+        if is_grey(metadata.icc):
+            metadata = replace(metadata, icc=None)
+    turned = turn_upright(pixels, container.orientation)
+    if alpha is not None:
+        alpha = turn_upright(np.ascontiguousarray(alpha), container.orientation)
+    return Picture(turned, metadata, name, notes, alpha, grey)
 
 
 def probe_picture(source: Source) -> Header:
@@ -209,20 +263,24 @@ def _scan(stream: BinaryIO, source: Source) -> Container:
     if kind == "TIFF" and (raw_name or tiff_is_raw(stream)):
         kind = "RAW"
     container = _guarded("its header cannot be read", lambda: _SCANNERS[kind](stream))
+    metadata = container.metadata
+    if kind not in ("RAW", "JPEG XL") and metadata.icc is None and metadata.exif and is_adobe_rgb(metadata.exif):
+        container = replace(container, metadata=replace(metadata, icc=adobe_rgb_profile()))
     if kind != "RAW" and (container.width < 1 or container.height < 1):
         raise UnreadableError("is damaged: its header claims a picture without pixels")
     return container
 
 
-def _decode(stream: BinaryIO, container: Container) -> NDArray[Any]:
-    """Return the stored pixels: H×W or H×W×channels; uint8, uint16 over its full range, or float."""
+def _decode(stream: BinaryIO, container: Container) -> tuple[NDArray[Any], Container]:
+    """Return the stored pixels (H×W or H×W×channels; uint8, uint16 over its full range, or float), and the header."""
     if container.format == "TIFF":
-        return decode_tiff(stream)
+        return decode_tiff(stream)[0], container
     if container.format == "JPEG XL":
-        return decode_jxl(stream)
+        pixels, icc = decode_jxl(stream)
+        return pixels, replace(container, metadata=replace(container.metadata, icc=icc))
     stream.seek(0)
     data = stream.getvalue() if isinstance(stream, BytesIO) else stream.read()
-    return _DECODERS[container.format](data, container)
+    return _DECODERS[container.format](data, container), container
 
 
 def _guarded(fault: str, work: Callable[[], T]) -> T:

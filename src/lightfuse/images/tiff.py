@@ -5,7 +5,7 @@ import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -26,7 +26,7 @@ from lightfuse.images.exif import (
 )
 from lightfuse.images.jpeg import frame_size
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError
-from lightfuse.images.options import Compression, EncodeOptions
+from lightfuse.images.options import Compression, EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
 from lightfuse.images.xmp import IPTC_START, iptc_of_resources
 from lightfuse.system import usable_cores
@@ -41,7 +41,10 @@ _JPEG_COMPRESSIONS = (6, 7, 34892)
 _BOUNDED_COMPRESSIONS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 34926, 50000)
 _LONGEST_JPEG_HEADER, _MOST_PADDING = 1 << 20, 64
 _REFUSED = {5: "is CMYK", 8: "is in CIELAB", 9: "is in CIELAB", 32803: "is camera raw", 34892: "is camera raw"}
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+SEVERAL_PAGES = "it has several pages, of which the first was taken"
 _MAX_TILE = 1 << 24
+_MAX_PAGES = 256
 
 _STRIP_BYTES = 1 << 20
 _PIXELS_AT = 8
@@ -53,7 +56,7 @@ def scan_tiff(stream: BinaryIO) -> Container:
     """Read the header of a TIFF's first page."""
     with _open(stream) as tiff:
         page = tiff.pages.first
-        notes: tuple[str, ...] = ("it has several pages, of which the first was taken",) if _has_second(tiff) else ()
+        notes: tuple[str, ...] = (SEVERAL_PAGES,) if _has_second(tiff) else ()
         try:
             exif = exif_from_tiff(stream)
         except IfdError:
@@ -71,23 +74,71 @@ def scan_tiff(stream: BinaryIO) -> Container:
         return Container.of("TIFF", size, depth, found, notes, orientation, channels=int(page.samplesperpixel))
 
 
-def decode_tiff(stream: BinaryIO) -> NDArray[Any]:
-    """Decode the first page: H×W or H×W×samples, uint8, uint16, float32 or float64, black at 0.
+def decode_tiff(stream: BinaryIO, *, every_page: bool = False) -> list[NDArray[Any]]:
+    """Decode the first page, or every page that is as large: H×W or H×W×samples, black at 0, alpha unassociated.
+
+    Each is uint8, uint16, float32 or float64. Previews (reduced pages) are left out.
 
     Raises:
         UnreadableError: the page's kind of pixels is not supported, or part of them is missing.
         Exception: whatever tifffile raises for a damaged file.
     """
+    end = stream.seek(0, 2)
     with _open(stream) as tiff:
-        page = tiff.pages.first
-        _check_kind(page)
-        _check_extent(page, stream.seek(0, 2))
-        pixels: NDArray[Any] = page.asarray()
-        if page.axes == "SYX":
-            pixels = np.moveaxis(pixels, 0, -1)
-        elif page.axes not in ("YX", "YXS"):
-            raise UnreadableError("is a TIFF volume and not a picture")
-        return _black_at_zero(page, pixels)
+        first = tiff.pages.first
+        if not every_page:
+            return [_decoded(first, end)]
+        if _is_imagej_stack(tiff):
+            _check_kind(first)
+            return [_black_at_zero(first, plane) for plane in tiff.series[0].asarray().reshape(-1, *first.shape)]
+        return [_decoded(page, end) for page in _alike(tiff)]
+
+
+def count_pages(stream: BinaryIO) -> int:
+    """Return how many pages of its first page's size a TIFF has; raises whatever tifffile does for a damaged file."""
+    with _open(stream) as tiff:
+        if _is_imagej_stack(tiff):
+            return int(math.prod(tiff.series[0].shape) // math.prod(tiff.pages.first.shape))
+        return len(_alike(tiff))
+
+
+def _is_imagej_stack(tiff: Any) -> bool:
+    """Whether all planes stand behind the only directory, as ImageJ may write them."""
+    return bool(tiff.is_imagej) and not _has_second(tiff)
+
+
+def _alike(tiff: Any) -> "list[TiffPage]":
+    """The pages that are as large as the first, and no previews."""
+    pages = list(islice(tiff.pages, _MAX_PAGES + 1))
+    if len(pages) > _MAX_PAGES:
+        raise UnreadableError(f"has more than {_MAX_PAGES} pages; give those that are to be fused as files")
+    return [page for page in pages if page.shape == pages[0].shape and not page.is_reduced]
+
+
+def _decoded(page: "TiffPage", file_size: int) -> NDArray[Any]:
+    _check_kind(page)
+    _check_extent(page, file_size)
+    pixels: NDArray[Any] = page.asarray()
+    if page.axes == "SYX":
+        pixels = np.moveaxis(pixels, 0, -1)
+    elif page.axes not in ("YX", "YXS"):
+        raise UnreadableError("is a TIFF volume and not a picture")
+    pixels = _black_at_zero(page, pixels)
+    if page.extrasamples[:1] == (_ASSOCIATED,) and pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        return _unassociated(pixels)
+    return pixels
+
+
+def _unassociated(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Divide colours by the alpha that they were multiplied with (TIFF 6.0, ExtraSamples 1)."""
+    most = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+    alpha = pixels[..., -1:].astype(np.float32) / np.float32(most)
+    if (alpha == 1).all():
+        return pixels
+    colours = pixels[..., :-1] / np.where(alpha > 0, alpha, 1)
+    divided = pixels.copy()
+    divided[..., :-1] = colours if pixels.dtype.kind == "f" else np.rint(np.clip(colours, 0, most))
+    return divided
 
 
 def _open(stream: BinaryIO) -> Any:
@@ -188,7 +239,7 @@ def _black_at_zero(page: "TiffPage", pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions, tags: Tree | None = None) -> Parts:
-    """Lay out H×W×3 pixels as a TIFF file in strips, in parts: uncompressed pixels are not copied.
+    """Lay out H×W×1, 3 or 4 pixels as a TIFF file in strips, in parts: uncompressed pixels are not copied.
 
     ICC profile, XMP and IPTC become tags, EXIF the tags and directories that EXIF 2.32, 4.5 prescribes; ``tags`` are
     written besides or instead of those.
@@ -197,8 +248,8 @@ def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions
         OutputError: the file would pass the 4 GB that a TIFF can hold.
     """
     compression = options.compression
-    pixels = to_depth(pixels, options.bit_depth if options.bit_depth != "auto" else 8 * min(pixels.itemsize, 4))
-    height, width, _ = pixels.shape
+    pixels = to_depth(pixels, bits_of("TIFF", options, 8 * pixels.itemsize))
+    height, width, samples = pixels.shape
     rows_per_strip = min(height, max(1, _STRIP_BYTES // (pixels.nbytes // height)))
     if sys.byteorder == "big":
         pixels = pixels.byteswap()
@@ -211,17 +262,19 @@ def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions
     tree: Tree = _metadata_tags(metadata) | {
         256: _longs(width),
         257: _longs(height),
-        258: _shorts(*[8 * pixels.itemsize] * 3),
+        258: _shorts(*[8 * pixels.itemsize] * samples),
         259: _shorts(_COMPRESSIONS[compression]),
-        262: _shorts(_RGB),
+        262: _shorts(_RGB if samples > 1 else _MINISBLACK),
         273: _longs(*offsets),
         274: _shorts(1),  # Upright.
-        277: _shorts(3),
+        277: _shorts(samples),
         278: _longs(rows_per_strip),
         279: _longs(*[len(strip) for strip in strips]),
         284: _shorts(1),  # The samples of a pixel stand together.
-        339: _shorts(*[3 if is_float else 1] * 3),
+        339: _shorts(*[3 if is_float else 1] * samples),
     }
+    if samples == 4:
+        tree[338] = _shorts(_UNASSOCIATED)
     if _COMPRESSIONS[compression] != 1:
         tree[317] = _shorts(3 if is_float else 2)  # Predicted from the pixel on the left.
     tree |= tags or {}

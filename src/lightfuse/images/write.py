@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from lightfuse.colorspace import rgb_problem
 from lightfuse.errors import MissingExtraError, OutputError
+from lightfuse.images.colour import convert_profile, is_grey
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jpeg import encode_jpeg
 from lightfuse.images.jxl import encode_jxl
 from lightfuse.images.metadata import Format, Metadata, Parts, with_size
-from lightfuse.images.options import EncodeOptions, check_options, check_side, format_of
+from lightfuse.images.options import EncodeOptions, check_options, check_side, format_of, holds_alpha, holds_grey
 from lightfuse.images.png import encode_png
 from lightfuse.images.tiff import encode_tiff
 from lightfuse.images.webp import encode_webp
@@ -108,7 +109,9 @@ def encode_picture(
     64 kB (see `jpeg.insert_metadata`).
 
     Args:
-        pixels: H×W×3 RGB, uint8, uint16 or float in [0, 1] (values outside are clipped).
+        pixels: H×W×3 RGB, uint8, uint16 or float in [0, 1] (values outside are clipped); H×W×1 grey, which formats
+            that cannot hold it get as RGB; H×W×4 with alpha, which is left out where a format cannot hold it, what is
+            transparent turned black (see `holds_alpha`).
         suffix: such as ``".jpg"``.
         metadata: what to write besides the pixels; its ICC profile is theirs.
         options: quality, depth, compression.
@@ -130,17 +133,31 @@ def encode_in_parts(
     options = options or EncodeOptions()
     options = options if quality is None else replace(options, quality=quality)
     check_options(options, kind)
-    pixels = _checked(pixels)
+    pixels, metadata = _for_format(_checked(pixels), metadata or Metadata(), kind)
     check_side(kind, max(pixels.shape))
     height, width, _ = pixels.shape
-    metadata = with_size(metadata or Metadata(), width, height)
+    metadata = with_size(metadata, width, height)
     return _ENCODERS[kind](pixels, metadata, options)
+
+
+def _for_format(pixels: NDArray[Any], metadata: Metadata, kind: Format) -> tuple[NDArray[Any], Metadata]:
+    """Return pixels in as many channels as the format holds, and metadata with a profile that fits them."""
+    if pixels.shape[2] == 4 and not holds_alpha(kind):
+        pixels = np.where(pixels[..., 3:] > 0, pixels[..., :3], pixels.dtype.type(0))
+    if pixels.shape[2] == 1 and not holds_grey(kind):
+        pixels = np.repeat(pixels, 3, axis=2)
+    if pixels.shape[2] != 1 and is_grey(metadata.icc):
+        colours = convert_profile(np.ascontiguousarray(pixels[..., :3]), metadata.icc, None)
+        pixels = np.dstack([colours, pixels[..., 3:]]) if pixels.shape[2] == 4 else colours
+        metadata = replace(metadata, icc=None)
+    return pixels, metadata
 
 
 def _checked(pixels: NDArray[Any]) -> NDArray[Any]:
     if isinstance(pixels, np.ndarray) and pixels.dtype in (np.float16, np.float64):
         pixels = pixels.astype(np.float32)
-    problem = rgb_problem(pixels)
+    three = isinstance(pixels, np.ndarray) and pixels.ndim == 3 and pixels.shape[2] in (1, 4)
+    problem = rgb_problem(np.broadcast_to(pixels[..., :1], (*pixels.shape[:2], 3)) if three else pixels)
     if problem:
         raise OutputError(f"the pixels {problem}")
     if pixels.dtype.kind == "f" and not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):

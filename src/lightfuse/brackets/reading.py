@@ -1,0 +1,143 @@
+"""Frames from what a person gives: files, the pages of a TIFF, arrays, PIL pictures."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lightfuse.brackets.bracket import Array, Frame, relative_exposures
+from lightfuse.colorspace import check_picture
+from lightfuse.errors import PictureError
+from lightfuse.images import (
+    RAW_SUFFIXES,
+    Picture,
+    RawSettings,
+    ShotInfo,
+    UnreadableError,
+    probe_picture,
+    raw_white_balance,
+    read_pages,
+    read_picture,
+    shot_info,
+)
+from lightfuse.images.pixels import to_rgb
+from lightfuse.system import usable_cores
+
+PathLike = str | os.PathLike[str]
+
+_HARDLY_USED = 65_536 // 8
+
+
+def read_frames(
+    inputs: Sequence[PathLike],
+    *,
+    max_pixels: int,
+    white_level: float | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> tuple[list[Frame], list[str]]:
+    """Read the frames of a bracket, and notes on how they were read; the pages of a TIFF that is the only input.
+
+    Files are read in parallel (decoders release the GIL), pipes on this thread, where an interrupt ends the wait.
+
+    Args:
+        inputs: paths; ``"-"`` is standard input.
+        max_pixels, white_level: see `read_picture`.
+        meanwhile: called on this thread while files are read.
+
+    Raises:
+        PictureError: one cannot be read, or there is but one, and that is no TIFF of several pages.
+    """
+    pages = None
+    if len(inputs) == 1:
+        if os.path.isfile(inputs[0]):
+            pages = read_pages(inputs[0], max_pixels=max_pixels, white_level=white_level)
+        if pages is None:
+            raise PictureError("fusing takes two or more exposures of one scene, or a TIFF with several pages; 1 given")
+    pictures = pages or _read_all(inputs, max_pixels, white_level, meanwhile)
+    frames = [frame_of(picture) for picture in pictures]
+    if pages is not None:  # The EXIF is the file's: it does not tell exposures apart.
+        frames = [replace(frame, shot=ShotInfo()) for frame in frames]
+    notes = [f"{picture.name}: {note}" for picture in pictures for note in picture.notes]
+    return frames, notes if white_level is not None else notes + _white_notes(inputs, pictures)
+
+
+def _read_all(
+    inputs: Sequence[PathLike], max_pixels: int, white_level: float | None, meanwhile: Callable[[], None]
+) -> list[Picture]:
+    raw = _raw_settings(inputs)
+    read = partial(read_picture, raw=raw, max_pixels=max_pixels, white_level=white_level, transparent=True)
+    if not all(os.path.isfile(path) for path in inputs):
+        return [read(path) for path in inputs]
+    with ThreadPoolExecutor(min(len(inputs), usable_cores())) as pool:
+        pictures = pool.map(read, inputs)
+        meanwhile()
+        return list(pictures)
+
+
+def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:
+    """One setting for all raw files of a bracket: the white balance of the middle exposure, by EXIF."""
+    raws = [path for path in inputs if _is_raw(path)]
+    if not raws:
+        return None
+    evs = relative_exposures([probe_picture(path).shot for path in raws])
+    order = sorted(range(len(raws)), key=lambda i: evs[i]) if evs else range(len(raws))
+    return RawSettings(raw_white_balance(raws[order[len(raws) // 2]]))
+
+
+def _is_raw(path: PathLike) -> bool:
+    return Path(path).suffix.lower() in RAW_SUFFIXES
+
+
+def _white_notes(inputs: Sequence[PathLike], pictures: Sequence[Picture]) -> list[str]:
+    """A note where 16 bits are hardly used, as of sensors of 12 bits."""
+    if any(map(_is_raw, inputs)) or any(picture.pixels.dtype != np.uint16 for picture in pictures):
+        return []
+    largest = max(int(picture.pixels.max()) for picture in pictures)
+    if not 0 < largest < _HARDLY_USED:
+        return []
+    level = 2 ** max(8, largest.bit_length()) - 1
+    return [
+        f"the pictures hardly use their 16 bits: the largest value is {largest}; "
+        f"if white is {level}, give --white-level {level}"
+    ]
+
+
+def frame_of(picture: Picture) -> Frame:
+    """The exposure that a picture is."""
+    shot = shot_info(picture.metadata)
+    return Frame(picture.pixels, picture.name, picture.metadata, shot, picture.alpha, picture.grey)
+
+
+def frame_from(source: Any, number: int) -> Frame:
+    """The frame that a path, an array or a PIL picture is; `number` names those that have no name.
+
+    Raises:
+        PictureError: it cannot be read, or is none of these.
+    """
+    if isinstance(source, str | os.PathLike):
+        return frame_of(read_picture(source))
+    if isinstance(source, np.ndarray):
+        pixels: Array = source
+    elif hasattr(source, "convert") and hasattr(source, "mode"):  # A PIL picture, without importing PIL.
+        pixels = _pixels_of_pil(source)
+    else:
+        raise PictureError(f"a picture must be a path, an array or a PIL picture, not {type(source).__name__}")
+    check_picture(pixels)
+    return Frame(pixels, f"picture {number}")
+
+
+def _pixels_of_pil(source: Any) -> Array:
+    """The pixels as RGB, by the rules for files: grey of 8 or 16 bits and opaque alpha are accepted."""
+    if source.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        raise PictureError(f"the PIL picture is {source.mode}; convert it to RGB")
+    if source.mode in ("P", "PA", "1"):
+        source = source.convert("RGBA" if source.has_transparency_data else "RGB")
+    try:
+        return to_rgb(np.asarray(source))
+    except UnreadableError as error:
+        raise PictureError(f"the PIL picture {error}") from None
