@@ -33,7 +33,7 @@ _VECTORS = "LF_LANES = 4, LF_VECS = 2, LF_OUTS = 5 };"
 _NO_VECTORS = "LF_LANES = 1, LF_VECS = 4, LF_OUTS = 5 };"
 
 _PACKAGE = STATIC.parents[1]
-_SOURCE = Path(__file__).parent / "wasm" / "lightfuse_wasm.c"
+_SOURCES = [Path(__file__).parent / "wasm" / name for name in ("lightfuse_wasm.c", "align_wasm.c")]
 _FLAGS = (
     *("-target", "wasm32-freestanding", "-std=c11", "-Os", "-Wall", "-Wextra", "-Wno-unknown-pragmas"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fno-sanitize=all"),
@@ -71,10 +71,12 @@ def compiled(name: str) -> bytes:
         if name == _SCALAR:
             _without_vectors(made / "core" / "parts" / "vectors.h")
         (made / "weights.h").write_text(_models_header())
-        shutil.copy(_SOURCE, made)
+        for source in _SOURCES:
+            shutil.copy(source, made)
         # Run in the folder itself, so that no path of this machine can get into the result.
         command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, f"-mcpu={BUILDS[name]}", "-I", "core"]
-        done = subprocess.run([*command, _SOURCE.name, "-o", "out.wasm"], cwd=made, capture_output=True, text=True)
+        sources = [source.name for source in _SOURCES]
+        done = subprocess.run([*command, *sources, "-o", "out.wasm"], cwd=made, capture_output=True, text=True)
         if done.returncode:
             raise LightFuseError(f"zig could not compile the core: {done.stderr.strip()}")
         return (made / "out.wasm").read_bytes()
@@ -96,11 +98,11 @@ def _without_vectors(header: Path) -> None:
 
 
 def sources_digest() -> str:
-    """SHA-256 of what the WebAssembly is made from: the core's headers, the C file, the weights, and the flags."""
+    """SHA-256 of what the WebAssembly is made from: the core's headers, the C files, the weights, and the flags."""
     core = _PACKAGE / "core"
-    headers = sorted([core / "lightfuse.h", *(core / "parts").glob("*.h")])
+    headers = sorted([core / "lightfuse.h", core / "align.h", *core.glob("*/*.h")])
     hashed = hashlib.sha256()
-    for path in (*headers, _SOURCE):
+    for path in (*headers, *_SOURCES):
         hashed.update(f"{path.name} ".encode() + path.read_bytes())
     hashed.update(_models_header().encode())
     hashed.update(json.dumps([_FLAGS, BUILDS, _NO_VECTORS]).encode())

@@ -39,6 +39,8 @@ export class Fuser {
   static load(options?: LoadOptions): Promise<Fuser>;
   /** As {@link fuse}, but at once. */
   fuse<Out extends Picture = Picture>(under: Picture, over: Picture, options?: FuseOptions<Out>): Out;
+  /** As {@link align}, but at once. */
+  align<Frame extends Picture>(base: Picture, frame: Frame): Aligned<Frame>;
 }
 
 export interface Aligned<Frame extends Picture = Picture> {
@@ -61,11 +63,12 @@ export interface Aligned<Frame extends Picture = Picture> {
  *
  * It is moved only if it then agrees significantly better on parts of the picture that the movement was not fitted to;
  * pictures with a side under 48 pixels stay. What the frame never saw is filled from the base in the frame's tones. The
- * base should be the one of medium brightness. Computes at once, on the calling thread: about 0.3 s a megapixel.
+ * base should be the one of medium brightness. Computes on the calling thread.
  *
- * @throws TypeError where one is no picture or the sizes differ.
+ * @throws TypeError (as a rejection) where one is no picture or the sizes differ.
+ * @throws RangeError (as a rejection) where there is not enough memory.
  */
-export function align<Frame extends Picture>(base: Picture, frame: Frame): Aligned<Frame>;
+export function align<Frame extends Picture>(base: Picture, frame: Frame): Promise<Aligned<Frame>>;
 
 /** Compile the core; the module can be posted to workers, and given to `new Fuser(module)` there. */
 export function compileCore(options?: LoadOptions): Promise<WebAssembly.Module>;

@@ -5,10 +5,11 @@ import { pathToFileURL } from "node:url";
 const [engine, job, answer] = process.argv.slice(2);
 const { align } = await import(pathToFileURL(engine));
 
-const told = JSON.parse(readFileSync(job)).map(({ base, frame, out, width, height }) => {
+const told = [];
+for (const { base, frame, out, width, height } of JSON.parse(readFileSync(job))) {
   const [fixed, loose] = [base, frame].map((path) => ({ data: new Uint8ClampedArray(readFileSync(path)), width, height }));
-  const { picture, ...rest } = align(fixed, loose);
+  const { picture, ...rest } = await align(fixed, loose);
   writeFileSync(out, picture.data);
-  return rest;
-});
+  told.push(rest);
+}
 writeFileSync(answer, JSON.stringify(told));

@@ -90,7 +90,7 @@ def test_the_javascript_package_passes_its_own_tests(tmp_path):
 def test_the_builds_are_small():
     sizes = {name: (STATIC / name).stat().st_size for name in build.BUILDS}
     assert len(sizes) == 2
-    assert max(sizes.values()) <= 60_000, sizes
+    assert max(sizes.values()) <= 90_000, sizes
 
 
 def test_what_is_shipped_was_made_from_these_sources():
@@ -110,7 +110,7 @@ def test_the_list_for_offline_use_is_of_these_files():
     needed = (
         "index.html",
         "page/worker.js",
-        "engine/align/register.js",
+        "engine/align.js",
         "engine/lightfuse-simd.wasm",
         "sample/over.jpg",
     )

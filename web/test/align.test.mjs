@@ -26,11 +26,11 @@ function photograph([dx, dy], exposure) {
 
 const base = photograph([0, 0], 0.9);
 
-test("a darker exposure that was shifted is laid on the base", () => {
+test("a darker exposure that was shifted is laid on the base", async () => {
   const still = photograph([0, 0], 0.3);
   const frame = photograph(SHIFT, 0.3);
   const given = frame.data.slice();
-  const { picture, moved, pixels, warp, before, after } = align(base, frame);
+  const { picture, moved, pixels, warp, before, after } = await align(base, frame);
   assert.equal(moved, true);
   assert.ok(Math.abs(warp[2] - SHIFT[0]) < 0.3 && Math.abs(warp[5] - SHIFT[1]) < 0.3, `shifted by ${warp[2]}, ${warp[5]}`);
   assert.ok(Math.abs(pixels - Math.hypot(...SHIFT)) < 0.5);
@@ -44,29 +44,29 @@ test("a darker exposure that was shifted is laid on the base", () => {
   assert.ok(off < most / 8, `differs by ${off} after and ${most} before`);
 });
 
-test("an exposure that lies right stays the very picture it is", () => {
+test("an exposure that lies right stays the very picture it is", async () => {
   const frame = photograph([0, 0], 0.3);
-  const { picture, moved, pixels, warp, reason } = align(base, frame);
+  const { picture, moved, pixels, warp, reason } = await align(base, frame);
   assert.equal(picture, frame);
   assert.deepEqual([moved, pixels, reason, warp], [false, 0, "", [1, 0, 0, 0, 1, 0, 0, 0, 1]]);
 });
 
-test("a picture without anything in common stays, and it is said why", () => {
+test("a picture without anything in common stays, and it is said why", async () => {
   const black = { data: new Uint8ClampedArray(base.data.length), width: WIDTH, height: HEIGHT };
-  const { picture, moved, reason } = align(base, black);
+  const { picture, moved, reason } = await align(base, black);
   assert.equal(picture, black);
   assert.equal(moved, false);
   assert.match(reason, /too little can be seen/);
 });
 
-test("pictures of any small size come back", () => {
+test("pictures of any small size come back", async () => {
   for (const [width, height] of [[1, 1], [47, 300], [48, 48], [49, 50]]) {
     const picture = { data: new Uint8ClampedArray(4 * width * height).fill(90), width, height };
-    assert.equal(align(picture, picture).picture, picture);
+    assert.equal((await align(picture, picture)).picture, picture);
   }
 });
 
-test("bad input is told in a sentence", () => {
-  assert.throws(() => align(base, {}), /frame must be a picture like ImageData/);
-  assert.throws(() => align(base, { data: new Uint8Array(4), width: 1, height: 1 }), /differ in size: 192×144 and 1×1/);
+test("bad input is told in a sentence", async () => {
+  await assert.rejects(align(base, {}), /frame must be a picture like ImageData/);
+  await assert.rejects(align(base, { data: new Uint8Array(4), width: 1, height: 1 }), /differ in size: 192×144 and 1×1/);
 });

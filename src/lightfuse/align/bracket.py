@@ -9,18 +9,23 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.align.acceptance import Mode, already_aligned
-from lightfuse.align.homography import Matrix, corner_distances
-from lightfuse.align.registration import Registration, register_bracket
-from lightfuse.align.warp import fill_border, largest_rectangle, warped
+from lightfuse import core
+from lightfuse.align.warp import Matrix, fill_border, largest_rectangle, warped
 from lightfuse.errors import LightFuseError, PictureError
 
 Array = NDArray[Any]
+Mode = Literal["auto", "always"]
 Border = Literal["fill", "crop"]
 
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 _SMALLEST_SIDE = 48
-_GREEN = 1  # the least noisy channel; the tone curve between two exposures of one channel is monotonic
+_REASONS = (
+    "",
+    "too little can be seen in common with the other exposures",
+    "no plausible camera movement aligns it to the others",
+    "",
+)
+"""Why a frame is not moved, by the core's numbers; the first and last: no gain is certain, or it is already aligned."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,16 @@ class Score:
 
     before: float
     after: float
+
+
+@dataclass(frozen=True)
+class _Registration:
+    """A frame's homography in pixels (base to frame; the identity if it is not moved), and the decision on it."""
+
+    warp: Matrix
+    move: float
+    score: Score
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,41 +106,54 @@ def align_bracket(
     if min(frames[base].shape[:2]) < _SMALLEST_SIDE:
         unknown = (Score(0.0, 0.0),) * len(frames)
         return _unchanged(frames, unknown, f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned")
-    greens = [frame[..., _GREEN] for frame in frames]
+    registered = _register([_packed(frame) for frame in frames], base, mode)
     with opencv_threads(threads):
-        correlations = already_aligned(greens, base) if mode == "auto" else None
-        if correlations is not None:
-            return _unchanged(frames, tuple(Score(correlation, correlation) for correlation in correlations))
-        registered = register_bracket(greens, base, mode)
         return _warp_frames(frames, base, registered, border, called)
 
 
+def _packed(frame: Array) -> Array:
+    """A frame whose rows are interleaved RGB without gaps, as the core reads them."""
+    size = frame.itemsize
+    return frame if frame.strides[1:] == (3 * size, size) and frame.flags.aligned else np.ascontiguousarray(frame)
+
+
+def _register(frames: Sequence[Array], base: int, mode: Mode) -> list[_Registration]:
+    """Register every frame to the base, through the exposures between them."""
+    order = sorted(range(len(frames)), key=lambda i: float(frames[i][::8, ::8, 1].mean()))
+    at = order.index(base)
+    found = {base: _Registration(np.eye(3), 0.0, Score(1.0, 1.0))}
+    for side in (order[at + 1 :], order[:at][::-1]):
+        answers = core.align_frames(frames[base], [frames[i] for i in side], mode == "always")
+        for index, (warp, move, before, after, reason) in zip(side, answers, strict=True):
+            found[index] = _Registration(np.reshape(warp, (3, 3)), move, Score(before, after), _REASONS[reason])
+    return [found[i] for i in range(len(frames))]
+
+
 def _warp_frames(
-    frames: Sequence[Array], base: int, registered: Sequence[Registration], border: Border, names: Sequence[str]
+    frames: Sequence[Array], base: int, registered: Sequence[_Registration], border: Border, names: Sequence[str]
 ) -> AlignedBracket:
     """Warp the frames whose registration was accepted, and fill or crop the borders."""
     height, width = frames[base].shape[:2]
     whole = slice(0, height), slice(0, width)
-    rectangle = largest_rectangle([found.warp for found in registered if found.decision.moved], width, height)
+    rectangle = largest_rectangle([found.warp for found in registered if found.move], width, height)
     window = rectangle if border == "crop" else whole
     aligned, notes = [], []
-    moves = [float(corner_distances(found.warp, np.eye(3), width, height).max()) for found in registered]
-    for frame, found, move, name in zip(frames, registered, moves, names, strict=True):
-        if found.decision.moved:
-            notes.append(f"{name} was moved by {move:.1f} px")
+    for frame, found, name in zip(frames, registered, names, strict=True):
+        if found.move:
+            notes.append(f"{name} was moved by {found.move:.1f} px")
             shown = warped(frame, found.warp, window)
             if border == "fill":
                 fill_border(shown, frames[base], found.warp)
         else:
             shown = frame if window == whole else np.ascontiguousarray(frame[window])
-            if found.decision.reason:
-                notes.append(f"{name} stays where it is: {found.decision.reason}")
+            if found.reason:
+                notes.append(f"{name} stays where it is: {found.reason}")
         aligned.append(shown)
     return AlignedBracket(
         frames=tuple(aligned),
         warps=tuple(found.warp for found in registered),
-        moves=tuple(moves),
-        scores=tuple(Score(found.decision.before, found.decision.after) for found in registered),
+        moves=tuple(found.move for found in registered),
+        scores=tuple(found.score for found in registered),
         notes=tuple(notes),
         rectangle=rectangle,
     )

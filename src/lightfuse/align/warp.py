@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.align.homography import Matrix, apply, corners
-from lightfuse.align.tones import Window, codes_of, tone_curve
-
 Array = NDArray[Any]
+Matrix = NDArray[np.floating[Any]]
+Codes = NDArray[np.uint8] | NDArray[np.uint16]
+Window = tuple[slice, slice]
 
 _FEATHER = 0.005  # of the long side
 _CORRECTED = 4.0  # feathers beyond the edge up to which the frame's own tones correct the curve
 _WHITE = (0.9, 0.98)  # the base predicts the frame less and less from here to there
 _BLACK = (0.01, 0.04)
+_BINS = 1024
+_EDGES = np.linspace(0, 1, _BINS + 1)
+_MOST_COUNTED = 1_000_000
 
 
 def warped(frame: Array, warp: Matrix, window: Window) -> Array:
@@ -135,3 +138,49 @@ def _clipped(brightest: Array, frame_is_brighter: bool) -> Array:
 def _smooth_step(t: Array) -> Array:
     t = np.clip(t, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def codes_of(channel: Array) -> Codes:
+    """A channel (H×W) as integer codes: uint8 and uint16 as they are, float32 in [0, 1] as uint16."""
+    import cv2
+
+    channel = np.ascontiguousarray(channel)
+    if channel.dtype == np.float32 and channel.size:
+        return np.asarray(cv2.multiply(channel, 65535.0, dtype=cv2.CV_16U))  # rounded and saturated
+    return channel
+
+
+def tone_curve(first: Codes, second: Codes) -> Array:
+    """The table from the first frame's codes to tones of the second (one dtype, same scene): float32 in [0, 1]."""
+    levels = 1 << (8 * first.dtype.itemsize)
+    curve = _curve(_cumulative_histogram(first), _cumulative_histogram(second))
+    # A code stands for the middle of its width, but black and white are 0 and 1.
+    tones = np.interp((np.arange(levels) + 0.5) / levels, _EDGES, curve) * levels - 0.5
+    return np.clip(tones / (levels - 1), 0, 1).astype(np.float32)
+
+
+def _curve(cumulative: Array, target: Array) -> Array:
+    """For each edge of the bins, the tone of equal cumulative share in the target histogram."""
+    # A tiny slope makes the cumulative shares strictly increasing, so that the inverse is unique.
+    return np.interp(cumulative, target + _EDGES * 1e-9, _EDGES)
+
+
+def _cumulative_histogram(codes: Codes) -> Array:
+    """Share of pixels below each edge of the bins of [0, 1]; a code counts as spread evenly over its own width."""
+    step = max(1, round((codes.size / _MOST_COUNTED) ** 0.5))
+    levels = 1 << (8 * codes.dtype.itemsize)
+    counts = np.bincount(codes[::step, ::step].ravel(), minlength=levels)
+    below = np.concatenate([[0], np.cumsum(counts)]) / max(1, counts.sum())
+    return np.asarray(np.interp(np.linspace(0, levels, _BINS + 1), np.arange(levels + 1), below))
+
+
+def apply(warp: Matrix, points: Array) -> Matrix:
+    """Points (N×2) mapped by a homography."""
+    mapped = points @ warp[:, :2].T + warp[:, 2]
+    return np.asarray(mapped[:, :2] / mapped[:, 2:])
+
+
+def corners(width: int, height: int) -> Matrix:
+    """Centres of the four corner pixels, clockwise from the upper left: 4×2."""
+    x, y = width - 1.0, height - 1.0
+    return np.array([[0, 0], [x, 0], [x, y], [0, y]])

@@ -1,5 +1,11 @@
 """The compiled core: everything that touches every pixel."""
 
-from lightfuse.core._core import ContextModel, PaperModel, instruction_sets, measure
+from lightfuse.core._core import (
+    ContextModel,
+    PaperModel,
+    align_frames,
+    instruction_sets,
+    measure,
+)
 
-__all__ = ["ContextModel", "PaperModel", "instruction_sets", "measure"]
+__all__ = ["ContextModel", "PaperModel", "align_frames", "instruction_sets", "measure"]

@@ -1,6 +1,6 @@
 """Types of the compiled core (module.cpp)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,16 @@ def instruction_sets() -> list[str]:
 
 def measure(picture: Picture, threads: int, isa: str = "") -> tuple[float, float, float, bool]:
     """Lowest, highest and mean value of a picture in its own units, and whether all values are finite."""
+
+def align_frames(
+    base: Picture, frames: Sequence[Picture], always: bool
+) -> list[tuple[list[float], float, float, float, int]]:
+    """Register frames on one side of the base in brightness, from the nearest outwards.
+
+    For each: the homography from the base's pixels (nine numbers, row by row), by how many pixels it moves the corner
+    that moves most (0: not moved), the correlation before and after, and why it is not moved (0: no reason to report,
+    1: too little in common, 2: implausible, 3: already aligned, by a quick test without registration).
+    """
 
 class PaperModel:
     """The paper's model, ready to fuse."""

@@ -6,6 +6,7 @@
 #define LF_TYPES_ONLY
 #endif
 #include "lightfuse.h"
+#include "align/types.h"
 
 typedef struct {
     const char *name;
@@ -30,5 +31,11 @@ typedef struct {
     void (*context_combine_rows)(const lf_context_model *, const lf_picture *, const lf_picture *, const float *, lf_size,
                                  float, const lf_picture *, int, int, float *);
 } lf_kernels;
+
+/* align.c: bytes of scratch for frames of this size; and `frames` of that size, on one side of the base in brightness from
+ * the nearest outwards, registered to it. */
+size_t lf_align_bytes(int width, int height);
+void lf_align_frames(const lf_channel *base, const lf_channel *frames, int count, int always, void *scratch,
+                     lf_alignment *found);
 
 #endif

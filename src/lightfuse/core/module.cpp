@@ -1,5 +1,6 @@
 // Python's door to lightfuse.h: checks nothing that Fuser has checked, releases the GIL, shares rows out to threads.
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -15,6 +16,8 @@
 #include "models.hpp"
 
 extern "C" {
+size_t lf_align_bytes(int, int);
+void lf_align_frames(const lf_channel *, const lf_channel *, int, int, void *, lf_alignment *);
 extern const lf_kernels lf_kernels_baseline;
 #if defined(LIGHTFUSE_X86)
 extern const lf_kernels lf_kernels_avx2, lf_kernels_avx512;
@@ -74,6 +77,33 @@ nb::tuple measure_array(const Input &array, int threads, const std::string &isa)
     return nb::make_tuple(found.low, found.high, found.sum / (3.0 * picture.width * picture.height), found.finite != 0);
 }
 
+// The green channel: the least noisy; the tone curve between two exposures of one channel is monotonic.
+lf_channel green_of(const Input &array) {
+    const lf_picture picture = picture_of(array);
+    const auto *values = static_cast<const unsigned char *>(picture.pixels) + array.itemsize();
+    return {values, picture.row_bytes, 3, picture.width, picture.height, picture.type};
+}
+
+// Register frames on one side of the base in brightness, from the nearest outwards: for each its homography from the base's
+// pixels (row by row), how far it is to be moved (0: not at all), its correlation before and after, and the reason why not.
+nb::list align_frames(const Input &base_array, const std::vector<Input> &frame_arrays, bool always) {
+    const lf_channel base = green_of(base_array);
+    std::vector<lf_channel> frames;
+    for (const auto &frame : frame_arrays) frames.push_back(green_of(frame));
+    std::vector<lf_alignment> found(frames.size());
+    {
+        const nb::gil_scoped_release release;
+        const std::unique_ptr<unsigned char[]> scratch(new unsigned char[lf_align_bytes(base.width, base.height)]);
+        lf_align_frames(&base, frames.data(), static_cast<int>(frames.size()), always, scratch.get(), found.data());
+    }
+    nb::list answers;
+    for (const auto &one : found) {
+        const std::vector<double> warp(one.warp.m, one.warp.m + 9);
+        answers.append(nb::make_tuple(warp, one.pixels, one.before, one.after, static_cast<int>(one.reason)));
+    }
+    return answers;
+}
+
 // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
 void fuse_paper(const PaperModel &model, const Input &first_array, const Input &second_array, const Output &out_array,
                 int threads, const std::string &isa) {
@@ -129,6 +159,8 @@ NB_MODULE(_core, m) {
         "Names of the instruction sets this processor can run, best first.");
     m.def("measure", &measure_array, nb::arg("picture"), nb::arg("threads"), nb::arg("isa") = "",
           "Lowest, highest and mean value of a picture in its own units, and whether all values are finite.");
+    m.def("align_frames", &align_frames, nb::arg("base"), nb::arg("frames"), nb::arg("always"),
+          "Register frames on one side of the base in brightness, from the nearest outwards.");
     nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
         .def(nb::init<const Tensors &>(), nb::arg("tensors"))
         .def("fuse", &fuse_paper, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"), nb::arg("isa") = "");

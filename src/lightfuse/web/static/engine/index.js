@@ -1,18 +1,18 @@
 /** LightFuse for JavaScript: aligns hand-held exposures of one scene and fuses them into one well-exposed picture. */
-import { greenOf } from "./align/contrast.js";
-import { IDENTITY, cornerDistance } from "./align/geometry.js";
-import { AT_HOME, Chain, SMALLEST_SIDE } from "./align/register.js";
-import { fillBorder, movedRows } from "./align/warp.js";
+import { Registration, SMALLEST_SIDE, UNMOVED } from "./align.js";
 import { Core, MODELS, compileCore } from "./core.js";
+import { fillBorder, movedRows } from "./warp.js";
 
 export { Core, MODELS, compileCore, hasSimd } from "./core.js";
 
 /** The core, loaded: fuses pair after pair without waiting. */
 export class Fuser {
+  #module;
   #core;
 
   /** @param {WebAssembly.Module} module see `compileCore`; `Fuser.load` is the usual way. */
   constructor(module) {
+    this.#module = module;
     this.#core = new Core(module);
   }
 
@@ -35,34 +35,42 @@ export class Fuser {
     core.combine(swapped ? over.data : under.data, swapped ? under.data : over.data, result.data);
     return result;
   }
+
+  /** Align a hand-held exposure to another; see index.d.ts. */
+  align(base, frame) {
+    checkPair(base, frame, ["base", "frame"]);
+    const { width, height } = base;
+    const tooSmall = Math.min(width, height) < SMALLEST_SIDE;
+    const place = tooSmall ? UNMOVED : new Registration(this.#module, base).next(frame.data);
+    const { warp, pixels } = place;
+    if (pixels === 0) return { picture: frame, moved: false, ...place };
+    const data = movedRows({ data: frame.data, first: 0 }, width, height, warp);
+    fillBorder(data, base.data, width, height, warp);
+    const picture = typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
+    return { picture, moved: true, ...place };
+  }
 }
 
 let shared;
 
 /** Fuse two pictures with a core that is loaded at the first call and kept; see index.d.ts. */
 export async function fuse(under, over, options) {
-  shared ??= Fuser.load();
-  try {
-    return (await shared).fuse(under, over, options);
-  } catch (error) {
-    if (!(await shared.catch(() => null))) shared = undefined; // Loading may work the next time.
-    throw error;
-  }
+  return (await loaded()).fuse(under, over, options);
 }
 
-/** Align a hand-held exposure to another; see index.d.ts. */
-export function align(base, frame) {
-  checkPair(base, frame, ["base", "frame"]);
-  const { width, height } = base;
-  const tooSmall = Math.min(width, height) < SMALLEST_SIDE;
-  const { warp, decision } = tooSmall ? AT_HOME : new Chain(greenOf(base)).next(greenOf(frame));
-  const { moved, before, after, reason } = decision;
-  const report = { warp: Array.from(warp), moved, before, after, reason };
-  if (!moved) return { picture: frame, pixels: 0, ...report };
-  const data = movedRows({ data: frame.data, first: 0 }, width, height, warp);
-  fillBorder(data, base.data, width, height, warp);
-  const picture = typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
-  return { picture, pixels: cornerDistance(warp, IDENTITY, width, height), ...report };
+/** Align a hand-held exposure to another, with the same core; see index.d.ts. */
+export async function align(base, frame) {
+  return (await loaded()).align(base, frame);
+}
+
+async function loaded() {
+  shared ??= Fuser.load();
+  try {
+    return await shared;
+  } catch (error) {
+    shared = undefined; // Loading may work the next time.
+    throw error;
+  }
 }
 
 function blank(width, height) {

@@ -1,8 +1,6 @@
 /** The bracket that is open: its frames, where each lies against the base, and which of them to fuse. */
-import { greenOf } from "../engine/align/contrast.js";
-import { IDENTITY, cornerDistance, inverse, times } from "../engine/align/geometry.js";
-import { AT_HOME, Chain, SMALLEST_SIDE } from "../engine/align/register.js";
-import { fillBorder, movedRows } from "../engine/align/warp.js";
+import { SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
+import { fillBorder, inSmaller, movedRows } from "../engine/warp.js";
 import { baseExposure, pixelsOf, reducedTo } from "./frames.js";
 import { THUMBNAIL_PIXELS, fuseSelection, selectExposures } from "./selection.js";
 
@@ -37,7 +35,7 @@ export class Bracket {
   async fuse(chosen, align, pool, tell) {
     const { width, height } = this;
     const clock = new Clock();
-    if (align) this.#places ??= await this.#found(tell);
+    if (align) this.#places ??= await this.#found(pool, tell);
     clock.lap("align");
     const selection = chosen ?? (await this.#select(align, pool.fuseAtOnce()));
     clock.lap("select");
@@ -55,15 +53,14 @@ export class Bracket {
 
   /** How far a frame is moved in pixels (0: not at all), and why it stays where that is worth saying. */
   #movement(position) {
-    const { warp, decision } = this.#places[position];
-    const { name } = this.frames[position];
-    return { name, pixels: cornerDistance(warp, IDENTITY, this.width, this.height), reason: decision.reason };
+    const { pixels, reason } = this.#places[position];
+    return { name: this.frames[position].name, pixels, reason };
   }
 
   /** A frame's pixels (RGBA, not to be written to): as it was taken, or aligned to the base by a pool. */
   async #pixels(position, aligned, pool) {
     const pixels = await pixelsOf(this.frames[position]);
-    if (!aligned || !this.#places[position].decision.moved) return pixels;
+    if (!aligned || this.#places[position].pixels === 0) return pixels;
     const { warp } = this.#places[position];
     const shown = await pool.move(pixels, this.width, this.height, warp);
     fillBorder(shown, await pixelsOf(this.frames[this.base]), this.width, this.height, warp);
@@ -81,21 +78,18 @@ export class Bracket {
     return this.#selections.get(aligned);
   }
 
-  async #found(tell) {
+  async #found(pool, tell) {
     const { width, height, base, frames } = this;
-    const places = frames.map(() => AT_HOME);
-    if (Math.min(width, height) < SMALLEST_SIDE) {
-      return places.map((place) => ({ ...place, decision: { ...place.decision, reason: TOO_SMALL } }));
-    }
-    const green = async (position) => greenOf({ data: await pixelsOf(frames[position]), width, height });
-    const greenOfBase = await green(base);
+    const places = frames.map(() => UNMOVED);
+    if (Math.min(width, height) < SMALLEST_SIDE) return places.map((place) => ({ ...place, reason: TOO_SMALL }));
+    const registration = pool.registration({ data: await pixelsOf(frames[base]), width, height });
     const positions = [...frames.keys()];
     let done = 1;
     for (const side of [positions.slice(base + 1), positions.slice(0, base).reverse()]) {
-      const chain = new Chain(greenOfBase);
+      registration.beginSide();
       for (const position of side) {
         tell(frames.length === 2 ? "Aligning…" : `Aligning ${++done} of ${frames.length}…`);
-        places[position] = chain.next(await green(position));
+        places[position] = registration.next(await pixelsOf(frames[position]));
       }
     }
     return places;
@@ -110,18 +104,12 @@ export class Bracket {
     const frame = this.frames[position];
     this.#small[position] ??= reducedTo({ data: await pixelsOf(frame), width, height }, ...twice);
     let { data } = this.#small[position];
-    if (aligned && this.#places[position].decision.moved) {
-      const warp = shrunk(this.#places[position].warp, width / twice[0], height / twice[1]);
+    if (aligned && this.#places[position].pixels > 0) {
+      const warp = inSmaller(this.#places[position].warp, width / twice[0], height / twice[1]);
       data = movedRows({ data, first: 0 }, ...twice, warp);
     }
     return reducedTo({ data, width: twice[0], height: twice[1] }, ...size);
   }
-}
-
-/** A homography in the pixels of a smaller picture. */
-function shrunk(warp, across, down) {
-  const toFull = [across, 0, (across - 1) / 2, 0, down, (down - 1) / 2, 0, 0, 1];
-  return times(inverse(toFull), times(warp, toFull));
 }
 
 class Clock {

@@ -1,6 +1,6 @@
 /** A worker that computes strips of a picture, on its own rows alone: see pool.js. */
-import { movedRows } from "../engine/align/warp.js";
 import { Core } from "../engine/core.js";
+import { movedRows } from "../engine/warp.js";
 
 let core;
 

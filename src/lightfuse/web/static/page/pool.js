@@ -1,7 +1,8 @@
 /** One picture made by several workers, strip by strip; nothing is shared, so any static host will do. */
-import { rowsNeeded } from "../engine/align/warp.js";
+import { Registration } from "../engine/align.js";
 import { Core, compileCore } from "../engine/core.js";
 import { Fuser } from "../engine/index.js";
+import { rowsNeeded } from "../engine/warp.js";
 import { strips } from "./frames.js";
 
 const MOST_HELPERS = 4;
@@ -49,10 +50,15 @@ export class WorkerPool {
     return (under, over) => fuser.fuse(under, over);
   }
 
+  /** What finds where frames lie against a base (RGBA, with width and height). */
+  registration(base) {
+    return new Registration(this.#module, base);
+  }
+
   /**
    * A frame aligned to the base.
    * @param {Uint8ClampedArray} pixels RGBA
-   * @param {import("../engine/align/geometry.js").Matrix} warp pixels of the base to pixels of the frame
+   * @param {import("../engine/warp.js").Matrix} warp pixels of the base to pixels of the frame
    * @returns {Promise<Uint8ClampedArray>}
    */
   move(pixels, width, height, warp) {

@@ -1,6 +1,4 @@
 /** Resampling a frame in the base's geometry: cubic interpolation (Keys 1981, a = -0.5), mirrored at the frame's edges. */
-import { toneCurve } from "./contrast.js";
-import { carried, corners, inverse } from "./geometry.js";
 
 const STEPS = 64; // parts of a pixel
 const TAPS = tapsOf(STEPS);
@@ -11,7 +9,7 @@ const TAPS = tapsOf(STEPS);
  *   `rowsNeeded` names
  * @param {number} width of the whole frame
  * @param {number} height of the whole frame
- * @param {import("./geometry.js").Matrix} h pixels of the base to pixels of the frame
+ * @param {Matrix} h pixels of the base to pixels of the frame
  * @returns {Uint8ClampedArray} RGBA, opaque
  */
 export function movedRows({ data, first }, width, height, h, top = 0, bottom = height) {
@@ -110,7 +108,7 @@ const BLACK = [0.01, 0.04];
  * tell the frame's tones: there the mirrored frame stays, as far as the base does not contradict it.
  * @param {Uint8ClampedArray} shown RGBA, the frame as `movedRows` gives all of it
  * @param {Uint8ClampedArray} base RGBA
- * @param {import("./geometry.js").Matrix} h pixels of the base to pixels of the frame
+ * @param {Matrix} h pixels of the base to pixels of the frame
  */
 export function fillBorder(shown, base, width, height, h) {
   const inner = largestRectangle(h, width, height);
@@ -191,4 +189,92 @@ function clippedShare(brightest, frameIsBrighter) {
 function smoothStep(value) {
   const t = Math.min(1, Math.max(0, value));
   return t * t * (3 - 2 * t);
+}
+
+/* ---- The curve from one exposure's tones to another's: equal shares of pixels, equal tones ---------------------------- */
+
+const MOST_COUNTED = 1_000_000;
+
+/** The tones in [0, 1], in `second`, of the first's codes; black and white stay 0 and 1. */
+function toneCurve(first, second, box) {
+  const tones = curve(shares(first, box), shares(second, box));
+  return tones.map((tone) => Math.min(1, Math.max(0, (tone * 256 - 0.5) / 255)));
+}
+
+/** Share of pixels below each code, 0 to 256: a code counts as spread evenly over its own width. */
+function shares({ data, width }, { left, top, right, bottom }) {
+  const step = Math.max(1, Math.round(Math.sqrt(((right - left) * (bottom - top)) / MOST_COUNTED)));
+  const counts = new Uint32Array(256);
+  for (let y = top; y < bottom; y += step) {
+    for (let at = y * width + left, end = y * width + right; at < end; at += step) counts[data[at]]++;
+  }
+  const below = new Float64Array(257);
+  for (let code = 0; code < 256; code++) below[code + 1] = below[code] + counts[code];
+  return below.map((count) => count / Math.max(1, below[256]));
+}
+
+function shareAt(below, code) {
+  const whole = Math.min(255, Math.floor(code));
+  return below[whole] + (code - whole) * (below[whole + 1] - below[whole]);
+}
+
+/** The tone in [0, 1] below which a picture has this share of its pixels. */
+function toneAt(below, share) {
+  let [low, high] = [0, 256]; // below[low] ≤ share < below[high], where there is such a place
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (below[middle] <= share) low = middle;
+    else high = middle;
+  }
+  const step = below[high] - below[low];
+  return (low + (step > 0 ? Math.min(1, (share - below[low]) / step) : 0)) / 256;
+}
+
+function curve(below, others) {
+  return Float32Array.from({ length: 256 }, (_, code) => toneAt(others, shareAt(below, code + 0.5)));
+}
+
+/* ---- Homographies: nine numbers, row by row --------------------------------------------------------------------------- */
+
+/** @typedef {ArrayLike<number>} Matrix */
+
+/** @returns {Matrix} a·b */
+function times(a, b) {
+  const product = new Array(9);
+  for (let row = 0; row < 9; row += 3) {
+    for (let column = 0; column < 3; column++) {
+      product[row + column] = a[row] * b[column] + a[row + 1] * b[3 + column] + a[row + 2] * b[6 + column];
+    }
+  }
+  return product;
+}
+
+/** @returns {Matrix} the inverse, of any scale */
+function inverse([a, b, c, d, e, f, g, h, i]) {
+  const adjugate = [e * i - f * h, c * h - b * i, b * f - c * e, f * g - d * i, a * i - c * g, c * d - a * f];
+  adjugate.push(d * h - e * g, b * g - a * h, a * e - b * d);
+  const determinant = a * adjugate[0] + b * adjugate[3] + c * adjugate[6];
+  return adjugate.map((value) => value / determinant);
+}
+
+/** Where a homography carries a point. */
+function carried(h, x, y) {
+  const below = h[6] * x + h[7] * y + h[8];
+  return [(h[0] * x + h[1] * y + h[2]) / below, (h[3] * x + h[4] * y + h[5]) / below];
+}
+
+/** Centres of the four corner pixels, clockwise from the upper left. */
+function corners(width, height) {
+  return [
+    [0, 0],
+    [width - 1, 0],
+    [width - 1, height - 1],
+    [0, height - 1],
+  ];
+}
+
+/** A homography in the pixels of a picture that is smaller by these factors. */
+export function inSmaller(warp, across, down) {
+  const toFull = [across, 0, (across - 1) / 2, 0, down, (down - 1) / 2, 0, 0, 1];
+  return times(inverse(toFull), times(warp, toFull));
 }

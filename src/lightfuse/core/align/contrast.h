@@ -1,0 +1,329 @@
+/* Making two exposures comparable: histogram matching of their tones, and pyramids of local contrast.
+ *
+ * Two exposures of one scene differ, channel by channel, by a monotonic tone curve. It maps equal shares of pixels to equal
+ * shares, however the frames are moved: histogram matching (Ward 2003's median threshold bitmaps use one point of that
+ * curve). Where the brighter frame is clipped, the darker one is clipped at the same radiance, so that an edge lies at the
+ * same place in both. */
+#ifndef LIGHTFUSE_ALIGN_CONTRAST_H
+#define LIGHTFUSE_ALIGN_CONTRAST_H
+
+#include "geometry.h"
+
+/* Columns [left, right) and rows [top, bottom). */
+typedef struct {
+    int left, top, right, bottom;
+} lf_box;
+
+/* A float image; `unit` takes its pixels to the centred coordinates of the frame that it was reduced from. */
+typedef struct {
+    float *values;
+    int width, height;
+    lf_unit unit;
+} lf_image;
+
+/* Memory handed out from a buffer of the caller's; copied, so that what a function takes is free again when it returns. */
+typedef struct {
+    unsigned char *next;
+} lf_arena;
+
+enum {
+    LF_BINS_U8 = 256,
+    LF_BINS_U16 = 4096,
+    LF_MOST_COUNTED = 1000000,
+    LF_MOST_SAMPLES = 4, /* along each side of a cell */
+    LF_MOST_NOISE_SAMPLES = 16384
+};
+#define LF_CLIPPED 0.98 /* JPEG and noise reach this far below white */
+#define LF_CONTRAST_FLOOR 0.004f /* local contrast below this much of [0, 1] is not visible */
+#define LF_NOISE_SIGMAS 3.0f /* nor is contrast below so many standard deviations of noise */
+
+LF_ALIGN void *lf_take(lf_arena *arena, size_t bytes) {
+    unsigned char *from = (unsigned char *)(((uintptr_t)arena->next + 63) & ~(uintptr_t)63);
+    arena->next = from + bytes;
+    return from;
+}
+
+LF_ALIGN int lf_levels_of(lf_type type) { return type == LF_U8 ? 256 : 65536; }
+LF_ALIGN int lf_bins_of(lf_type type) { return type == LF_U8 ? LF_BINS_U8 : LF_BINS_U16; }
+
+LF_ALIGN uint16_t lf_code_of_float(float value) {
+    const float code = value * 65535.0f + 0.5f;
+    return code >= 65535.0f ? 65535 : code > 0 ? (uint16_t)code : 0;
+}
+
+/* A pixel as an integer code: float32 as 16 bits. */
+LF_ALIGN int lf_code(const void *row, ptrdiff_t at, lf_type type) {
+    if (type == LF_U8) return ((const uint8_t *)row)[at];
+    if (type == LF_U16) return ((const uint16_t *)row)[at];
+    return lf_code_of_float(((const float *)row)[at]);
+}
+
+LF_ALIGN const void *lf_row(const lf_channel *channel, int y) {
+    return (const unsigned char *)channel->values + y * channel->row_bytes;
+}
+
+/* The largest integer whose square is not above a number. */
+LF_ALIGN int lf_int_root(double a) { return (int)lf_root(a); }
+
+/* ---- Tones ------------------------------------------------------------------------------------------------------- */
+
+/* Share of a box's pixels below each edge of the bins, bins + 1 of them; a code counts as spread over its own width. */
+LF_ALIGN void lf_cumulative_histogram(const lf_channel *channel, lf_box box, double *below) {
+    const int bins = lf_bins_of(channel->type), wide = lf_levels_of(channel->type) / bins;
+    const double area = (double)(box.right - box.left) * (box.bottom - box.top);
+    const int step = area > LF_MOST_COUNTED ? (int)(lf_root(area / LF_MOST_COUNTED) + 0.5) : 1;
+    for (int i = 0; i <= bins; i++) below[i] = 0;
+    for (int y = box.top; y < box.bottom; y += step) {
+        const void *row = lf_row(channel, y);
+        for (int x = box.left; x < box.right; x += step)
+            below[lf_code(row, (ptrdiff_t)x * channel->step, channel->type) / wide + 1] += 1;
+    }
+    for (int i = 0; i < bins; i++) below[i + 1] += below[i];
+    const double all = lf_most(1, below[bins]);
+    for (int i = 0; i <= bins; i++) below[i] /= all;
+}
+
+LF_ALIGN double lf_share_at(const double *below, int bins, double at) {
+    const int bin = lf_clamp((int)at, 0, bins - 1);
+    return below[bin] + (at - bin) * (below[bin + 1] - below[bin]);
+}
+
+/* The tone in [0, 1] below which a histogram has this share of its pixels. `bin` is where to begin, and where it was found:
+ * shares that rise are found in one walk. */
+LF_ALIGN double lf_tone_at(const double *below, int bins, double share, int *bin) {
+    while (*bin < bins - 1 && below[*bin + 1] <= share) ++*bin;
+    const double step = below[*bin + 1] - below[*bin];
+    const double part = step > 0 ? (share - below[*bin]) / step : 0;
+    return (*bin + lf_least(1, lf_most(0, part))) / bins;
+}
+
+/* For each code with the first histogram the tone of equal share with the second. */
+LF_ALIGN void lf_curve(const double *below, const double *others, lf_type type, float *curve) {
+    const int levels = lf_levels_of(type), bins = lf_bins_of(type);
+    int bin = 0;
+    for (int code = 0; code < levels; code++) {
+        const double share = lf_share_at(below, bins, (code + 0.5) * bins / levels);
+        curve[code] = (float)lf_tone_at(others, bins, share, &bin);
+    }
+}
+
+LF_ALIGN uint16_t lf_tone(double tone, double top) { return (uint16_t)(lf_least(tone / top, 1) * 65535 + 0.5); }
+
+/* Tables (lf_levels_of the type) from two frames' codes to common tones, from what boxes with the same part of the scene
+ * hold. The common tones are the darker frame's: its noise is the larger, and this way it is not amplified. */
+LF_ALIGN void lf_match_tones(const lf_channel *first, const lf_channel *second, lf_box box, lf_box other_box,
+                             uint16_t *table, uint16_t *other_table, lf_arena arena) {
+    const int levels = lf_levels_of(first->type), bins = lf_bins_of(first->type);
+    double *one = lf_take(&arena, (size_t)(bins + 1) * sizeof *one), *other = lf_take(&arena, (size_t)(bins + 1) * sizeof *other);
+    float *curve = lf_take(&arena, (size_t)levels * sizeof *curve);
+    lf_cumulative_histogram(first, box, one);
+    lf_cumulative_histogram(second, other_box, other);
+    double sum = 0, other_sum = 0;
+    for (int i = 0; i <= bins; i++) sum += one[i], other_sum += other[i];
+    const int first_is_darker = sum >= other_sum;
+    const double *dark = first_is_darker ? one : other, *bright = first_is_darker ? other : one;
+    int bin = 0;
+    const double found = lf_tone_at(dark, bins, lf_share_at(bright, bins, LF_CLIPPED * bins), &bin);
+    const double top = found > 0 ? found : 1;
+    lf_curve(bright, dark, first->type, curve);
+    for (int code = 0; code < levels; code++) {
+        (first_is_darker ? table : other_table)[code] = lf_tone((code + 0.5) / levels, top);
+        (first_is_darker ? other_table : table)[code] = lf_tone(curve[code], top);
+    }
+}
+
+/* ---- Smaller pictures -------------------------------------------------------------------------------------------- */
+
+/* Codes through a table, then averaged over cells of shrink x shrink pixels, of which at most 4 x 4, spread evenly, are
+ * looked at; an incomplete last row or column is left out. The table comes first: it is exact for single pixels, not for
+ * averages of pixels across an edge. */
+LF_ALIGN lf_image lf_reduced(const lf_channel *channel, const uint16_t *table, int shrink, lf_arena *arena) {
+    const int width = channel->width / shrink, height = channel->height / shrink;
+    const int samples = shrink < LF_MOST_SAMPLES ? shrink : LF_MOST_SAMPLES;
+    const lf_type type = channel->type;
+    int at[LF_MOST_SAMPLES];
+    double centre = 0;
+    for (int i = 0; i < samples; i++) {
+        at[i] = (2 * i + 1) * shrink / (2 * samples);
+        centre += (double)at[i] / samples;
+    }
+    float *values = lf_take(arena, (size_t)width * (size_t)height * sizeof *values);
+    const float scale = 1.0f / (float)(samples * samples * 65535);
+    for (int y = 0; y < height; y++) {
+        const void *rows[LF_MOST_SAMPLES];
+        for (int i = 0; i < samples; i++) rows[i] = lf_row(channel, y * shrink + at[i]);
+        for (int x = 0; x < width; x++) {
+            uint32_t sum = 0;
+            for (int j = 0; j < samples; j++) {
+                const ptrdiff_t place = (ptrdiff_t)(x * shrink + at[j]) * channel->step;
+                for (int i = 0; i < samples; i++) sum += table[lf_code(rows[i], place, type)];
+            }
+            values[(size_t)y * (size_t)width + (size_t)x] = (float)sum * scale;
+        }
+    }
+    const lf_unit unit = lf_unit_of(channel->width, channel->height);
+    return (lf_image){values, width, height,
+                      {unit.scale * shrink, unit.x0 + unit.scale * centre, unit.y0 + unit.scale * centre}};
+}
+
+LF_ALIGN lf_image lf_half_sized(const lf_image *level, lf_arena *arena) {
+    const int width = level->width / 2, height = level->height / 2;
+    float *values = lf_take(arena, (size_t)width * (size_t)height * sizeof *values);
+    for (int y = 0; y < height; y++) {
+        const float *upper = level->values + (size_t)(2 * y) * (size_t)level->width, *lower = upper + level->width;
+        float *out = values + (size_t)y * (size_t)width;
+        for (int x = 0; x < width; x++)
+            out[x] = (upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1]) * 0.25f;
+    }
+    const lf_unit unit = level->unit;
+    return (lf_image){values, width, height, {2 * unit.scale, unit.x0 + unit.scale / 2, unit.y0 + unit.scale / 2}};
+}
+
+/* ---- Local contrast; the edges of a picture are repeated --------------------------------------------------------- */
+
+/* The k-th smallest of n numbers (Hoare's quickselect); reorders them. */
+LF_ALIGN float lf_select(float *values, ptrdiff_t n, ptrdiff_t k) {
+    ptrdiff_t low = 0, high = n - 1;
+    while (low < high) {
+        const float pivot = values[low + (high - low) / 2];
+        ptrdiff_t i = low, j = high;
+        while (i <= j) {
+            while (values[i] < pivot) i++;
+            while (values[j] > pivot) j--;
+            if (i > j) break;
+            const float swapped = values[i];
+            values[i++] = values[j];
+            values[j--] = swapped;
+        }
+        if (k <= j) high = j;
+        else if (k >= i) low = i;
+        else break;
+    }
+    return values[k];
+}
+
+/* A Gaussian blur with a standard deviation of one pixel; `row` holds width + 6 floats, `along` is as large as the level. */
+LF_ALIGN void lf_blur(const lf_image *level, float *restrict along, float *restrict row, float *restrict out) {
+    static const float w0 = 0.39906f, w1 = 0.24203f, w2 = 0.05401f, w3 = 0.00443f;
+    const int width = level->width, height = level->height;
+    for (int y = 0; y < height; y++) {
+        const float *from = level->values + (size_t)y * (size_t)width;
+        float *to = along + (size_t)y * (size_t)width;
+        for (int i = 0; i < 3; i++) row[i] = from[0], row[width + 3 + i] = from[width - 1];
+        for (int x = 0; x < width; x++) row[x + 3] = from[x];
+        for (int x = 0; x < width; x++)
+            to[x] = w0 * row[x + 3] + w1 * (row[x + 2] + row[x + 4]) + w2 * (row[x + 1] + row[x + 5]) +
+                    w3 * (row[x] + row[x + 6]);
+    }
+    for (int y = 0; y < height; y++) {
+        const float *r[7];
+        for (int i = 0; i < 7; i++) r[i] = along + (size_t)lf_clamp(y + i - 3, 0, height - 1) * (size_t)width;
+        float *to = out + (size_t)y * (size_t)width;
+        for (int x = 0; x < width; x++)
+            to[x] = w0 * r[3][x] + w1 * (r[2][x] + r[4][x]) + w2 * (r[1][x] + r[5][x]) + w3 * (r[0][x] + r[6][x]);
+    }
+}
+
+/* Means over 2 * radius + 1 values of each of four rows, `stride` apart: four running sums, which do not wait for one
+ * another. `in` holds `pad` values of repeated edge on each side. */
+LF_ALIGN void lf_box_along(const float *restrict in, ptrdiff_t stride, int width, int pad, int radius, float *restrict out) {
+    const float scale = 1.0f / (float)(2 * radius + 1);
+    float sum[4] = {0};
+    for (int k = 0; k < 4; k++)
+        for (int d = -radius; d < radius; d++) sum[k] += in[k * stride + pad + d];
+    for (int x = 0; x < width; x++)
+        for (int k = 0; k < 4; k++) {
+            const float *at = in + k * stride + pad + x;
+            sum[k] += at[radius];
+            out[k * stride + pad + x] = sum[k] * scale;
+            sum[k] -= at[-radius];
+        }
+}
+
+LF_ALIGN void lf_repeat_edges(float *rows, ptrdiff_t stride, int width, int pad) {
+    for (int k = 0; k < 4; k++) {
+        float *row = rows + k * stride + pad;
+        for (int i = 1; i <= pad; i++) row[-i] = row[0], row[width - 1 + i] = row[width - 1];
+    }
+}
+
+LF_ALIGN void lf_box_down(const float *restrict in, int width, int height, int radius, float *restrict sums, float *restrict out) {
+    const float scale = 1.0f / (float)(2 * radius + 1);
+    for (int x = 0; x < width; x++) sums[x] = 0;
+    for (int d = -radius; d < radius; d++) {
+        const float *row = in + (size_t)lf_clamp(d, 0, height - 1) * (size_t)width;
+        for (int x = 0; x < width; x++) sums[x] += row[x];
+    }
+    for (int y = 0; y < height; y++) {
+        const float *entering = in + (size_t)lf_clamp(y + radius, 0, height - 1) * (size_t)width;
+        const float *leaving = in + (size_t)lf_clamp(y - radius, 0, height - 1) * (size_t)width;
+        float *to = out + (size_t)y * (size_t)width;
+        for (int x = 0; x < width; x++) {
+            const float sum = sums[x] + entering[x];
+            to[x] = sum * scale;
+            sums[x] = sum - leaving[x];
+        }
+    }
+}
+
+/* The mean of each pixel's surround: two box blurs each way, together nearly a Gaussian of eight pixels. `squared` takes
+ * the mean of the squares. `temporary` is as large as the picture; out may be in. */
+LF_ALIGN void lf_surround(const float *in, int squared, int width, int height, float *restrict temporary, float *out,
+                          lf_arena arena) {
+    enum { NEAR = 9, FAR = 10 };
+    const ptrdiff_t stride = width + 2 * FAR;
+    float *rows = lf_take(&arena, (size_t)stride * 4 * sizeof *rows), *blurred = lf_take(&arena, (size_t)stride * 4 * sizeof *rows);
+    for (int y = 0; y < height; y += 4) {
+        const int count = height - y < 4 ? height - y : 4;
+        for (int k = 0; k < 4; k++) {
+            const float *from = in + (size_t)(y + (k < count ? k : 0)) * (size_t)width;
+            float *to = rows + k * stride + FAR;
+            for (int x = 0; x < width; x++) to[x] = squared ? from[x] * from[x] : from[x];
+        }
+        lf_repeat_edges(rows, stride, width, FAR);
+        lf_box_along(rows, stride, width, FAR, NEAR, blurred);
+        lf_repeat_edges(blurred, stride, width, FAR);
+        lf_box_along(blurred, stride, width, FAR, FAR, rows);
+        for (int k = 0; k < count; k++)
+            for (int x = 0; x < width; x++) temporary[(size_t)(y + k) * (size_t)width + (size_t)x] = rows[k * stride + FAR + x];
+    }
+    lf_box_down(temporary, width, height, NEAR, rows, out);
+    lf_box_down(out, width, height, FAR, rows, temporary);
+    for (size_t i = 0; i < (size_t)width * (size_t)height; i++) out[i] = temporary[i];
+}
+
+/* Standard deviation of the noise that the blur leaves, by Immerkaer's mask (CVIU 1996) with the median instead of the
+ * mean: the noise of flat areas where most of the image is flat, else a fair part of its texture. */
+LF_ALIGN float lf_fine_noise(const lf_image *level, lf_arena arena) {
+    const int width = level->width, height = level->height;
+    float *responses = lf_take(&arena, 2 * LF_MOST_NOISE_SAMPLES * sizeof *responses);
+    int step = 1;
+    while ((double)(width / step) * (height / step) > LF_MOST_NOISE_SAMPLES) step++;
+    ptrdiff_t count = 0;
+    for (int y = 1; y < height - 1; y += step)
+        for (int x = 1; x < width - 1 && count < 2 * LF_MOST_NOISE_SAMPLES; x += step) {
+            const float *p = level->values + (size_t)y * (size_t)width + (size_t)x;
+            const float crosses = p[-1] + p[1] + p[-width] + p[width];
+            const float response = 4 * p[0] - 2 * crosses + (p[-width - 1] + p[-width + 1] + p[width - 1] + p[width + 1]);
+            responses[count++] = response < 0 ? -response : response;
+        }
+    const float left_by_blur = 0.28209479f; /* 1 / (2 sqrt(pi)) */
+    return count ? lf_select(responses, count, count / 2) / 0.6745f / 6 * left_by_blur : 0;
+}
+
+/* An image less its surround's mean, divided by its deviation there; slightly smoothed, and near 0 where noise prevails.
+ * This removes illumination and the strength of edges, which differ between exposures. */
+LF_ALIGN void lf_local_contrast(const lf_image *level, float *out, lf_arena arena) {
+    const size_t n = (size_t)level->width * (size_t)level->height;
+    float *one = lf_take(&arena, n * sizeof *one), *other = lf_take(&arena, n * sizeof *other);
+    float *row = lf_take(&arena, ((size_t)level->width + 6) * sizeof *row);
+    lf_blur(level, one, row, out);
+    lf_surround(level->values, 0, level->width, level->height, other, one, arena);
+    for (size_t i = 0; i < n; i++) out[i] -= one[i];
+    lf_surround(out, 1, level->width, level->height, other, one, arena);
+    const float noise = LF_NOISE_SIGMAS * lf_fine_noise(level, arena);
+    const float floor = LF_CONTRAST_FLOOR * LF_CONTRAST_FLOOR + noise * noise;
+    for (size_t i = 0; i < n; i++) out[i] /= __builtin_sqrtf(one[i] + floor);
+}
+
+#endif

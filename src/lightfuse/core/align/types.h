@@ -1,0 +1,33 @@
+/* What align.h works on and answers with. */
+#ifndef LIGHTFUSE_ALIGN_TYPES_H
+#define LIGHTFUSE_ALIGN_TYPES_H
+
+#include "../parts/types.h"
+
+/* One channel of a picture: `step` values from one pixel to the next. Float32 values lie in [0, 1]. */
+typedef struct {
+    const void *values;
+    ptrdiff_t row_bytes;
+    int step, width, height;
+    lf_type type;
+} lf_channel;
+
+/* A homography, row by row. */
+typedef struct {
+    double m[9];
+} lf_matrix;
+
+/* Why a frame is not moved. With LF_NO_REASON no gain is certain (or it is moved). LF_ALREADY_ALIGNED is what the quick
+ * test says, without registration. */
+typedef enum { LF_NO_REASON, LF_LITTLE_IN_COMMON, LF_IMPLAUSIBLE, LF_ALREADY_ALIGNED } lf_reason;
+
+/* What became of a frame: its homography from the base's pixels (the identity if it is not moved), how far the corner that
+ * moves most is moved, and its correlation with the others before and after. */
+typedef struct {
+    lf_matrix warp;
+    int moved;
+    lf_reason reason;
+    double pixels, before, after;
+} lf_alignment;
+
+#endif

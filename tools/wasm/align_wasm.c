@@ -1,0 +1,70 @@
+/* Registration for browsers: align.h, fed by strips of rows of RGBA, in an instance of the module of its own.
+ *
+ *   1. lfa_begin     the pictures' size; says how many rows a strip may have
+ *   2. lfa_load      for all rows of the base, written to lfa_strip() a strip at a time; then lfa_side
+ *   3. lfa_load      for all rows of the next frame on that side of the base in brightness, from the nearest outwards; then
+ *                    lfa_register, and lfa_answer for what was found
+ * lfa_side begins the other side with the same base. */
+#include "align.h"
+
+#define EXPORT(name) __attribute__((export_name(#name)))
+
+enum { PAGE = 65536, STRIP_ROWS = 64, CHANNELS = 4, GREEN = 1, PLANES = 3 };
+
+extern unsigned char __heap_base;
+
+static struct {
+    int width, height, loading;
+    unsigned char *strip, *planes[PLANES], *scratch;
+    lf_chain chain;
+    lf_alignment found;
+} job;
+
+static lf_channel plane(int which) {
+    return (lf_channel){job.planes[which], job.width, 1, job.width, job.height, LF_U8};
+}
+
+/* Returns how many rows a strip holds, or 0 where there is not enough memory. */
+EXPORT(lfa_begin) int lfa_begin(int width, int height) {
+    const uint64_t pixels = (uint64_t)width * (uint64_t)height, strip = (uint64_t)CHANNELS * STRIP_ROWS * (uint64_t)width;
+    const uint64_t from = ((uintptr_t)&__heap_base + 63) & ~(uint64_t)63;
+    const uint64_t to = from + strip + PLANES * pixels + lf_chain_bytes(width, height) + 64;
+    const uint64_t have = (uint64_t)__builtin_wasm_memory_size(0) * PAGE;
+    if (to > UINT32_MAX) return 0;
+    if (to > have && __builtin_wasm_memory_grow(0, (size_t)((to - have + PAGE - 1) / PAGE)) == SIZE_MAX) return 0;
+    job.width = width;
+    job.height = height;
+    job.loading = 0;
+    job.strip = (unsigned char *)(uintptr_t)from;
+    for (int i = 0; i < PLANES; i++) job.planes[i] = job.strip + strip + (uint64_t)i * pixels;
+    job.scratch = job.strip + strip + PLANES * pixels;
+    return STRIP_ROWS;
+}
+
+EXPORT(lfa_strip) void *lfa_strip(void) { return job.strip; }
+
+/* Take in the picture's rows [row, row + rows) that the strip holds. */
+EXPORT(lfa_load) void lfa_load(int row, int rows) {
+    unsigned char *to = job.planes[job.loading] + (size_t)row * (size_t)job.width;
+    for (size_t i = 0; i < (size_t)rows * (size_t)job.width; i++) to[i] = job.strip[CHANNELS * i + GREEN];
+}
+
+EXPORT(lfa_side) void lfa_side(void) {
+    const lf_channel base = plane(0);
+    lf_chain_begin(&job.chain, &base, job.scratch);
+    job.loading = 1;
+}
+
+EXPORT(lfa_register) void lfa_register(void) {
+    const lf_channel frame = plane(job.loading);
+    job.found = lf_chain_next(&job.chain, &frame, 0);
+    /* A frame that the next one is compared with stays; else its plane is free again. */
+    if (job.chain.nearer.values == job.planes[job.loading]) job.loading = 3 - job.loading;
+}
+
+/* The nine numbers of the homography, then by how many pixels it moves the corner that moves most (0: not moved), the
+ * correlation before and after, and the reason why the frame stays, a lf_reason. */
+EXPORT(lfa_answer) double lfa_answer(int which) {
+    const double others[] = {job.found.pixels, job.found.before, job.found.after, job.found.reason};
+    return which < 9 ? job.found.warp.m[which] : others[which - 9];
+}
