@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --no-build-isolation --editable
 TORCH_VERSION := 2.13.0
 TORCH_INDEX ?=
+# LOCKED=1: the versions of requirements-dev.lock, checked by their hashes (Python 3.11, Linux on x86-64); `make lock` renews it.
+LOCKED ?=
 CORE := CMakeLists.txt pyproject.toml $(wildcard src/lightfuse/core/*.[ch]* src/lightfuse/core/*/*.h)
 
 # A process for each core, so one thread for each: more would only wait for each other.
@@ -15,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 # An editable installation knows the modules that there were: it is made again when files are added, renamed or removed.
 MODULES := $(shell find src/lightfuse -name '*.py' | LC_ALL=C sort)
 
-.PHONY: demo check test format benchmark web clean FORCE
+.PHONY: demo check test format benchmark web lock clean FORCE
 
 demo: $(VENV)/.installed ## Fuse a synthetic pair and show where the pictures are
 	@$(BIN)/lightfuse demo -o demo --overwrite
@@ -44,6 +46,10 @@ benchmark: $(VENV)/.installed-dev ## Speed and memory, as ratios
 web: $(VENV)/.installed-test ## The page's WebAssembly core, sample pair and list of files
 	$(BIN)/python -m tools.web_build
 
+lock: $(VENV)/bin/python ## Renew requirements-dev.lock
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/python -m tools.lock
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
@@ -59,6 +65,7 @@ $(VENV)/.installed: $(VENV)/bin/python $(VENV)/.modules $(CORE)
 # Tests of training need torch; its CPU build is chosen by TORCH_INDEX where PyPI's would bring CUDA along.
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet torch==$(TORCH_VERSION) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(if $(LOCKED),$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements-dev.lock)
 	$(INSTALL) '.[dev]' torch==$(TORCH_VERSION)
 	@touch $@
 

@@ -49,3 +49,20 @@ def test_every_dependency_has_its_line_and_its_reason():
     names = {re.split(r"[\[<>=~! ]", each)[0] for each in wanted} - {"lightfuse"}
     missing = [name for name in sorted(names) if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", described)]
     assert missing == []
+
+
+def test_the_lock_pins_every_dependency_of_the_tests_by_hash():
+    lock = (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")
+    entries = re.findall(r"(?m)^([a-z0-9][\w.-]*)==\S+((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", lock)
+    pinned = {name for name, _ in entries}
+    assert len(entries) == len(re.findall(r"(?m)^[a-z0-9]", lock))
+    extras = project()["optional-dependencies"]
+    wanted, asked = [*project()["dependencies"]], ["test"]
+    while asked:
+        for each in extras[asked.pop()]:
+            if each.startswith("lightfuse["):
+                asked += each[len("lightfuse[") : -1].split(",")
+            else:
+                wanted.append(each)
+    names = {re.split(r"[\[<>=~! ]", each)[0].lower() for each in wanted}
+    assert names - pinned == {"torch"}  # See the Makefile.

@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,8 @@ _USED = (
     "lightfuse.deghost",
     "lightfuse.export.c",
     "lightfuse.training.loop",
+    "matplotlib.backends.backend_agg",
+    "torch.utils.tensorboard",
 )
 COMMANDS = {
     "fuse": "fuse in/a1.png in/a2.png -o out/a.png --compare --hdr out/gainmap.jpg --overwrite",
@@ -216,8 +219,30 @@ def _contents(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and "tensorboard" not in path.parts:
-            found[name] = "there" if path.name in _TIMED else hashlib.sha256(path.read_bytes()).hexdigest()
+            found[name] = "there" if path.name in _TIMED else _digest(path)
     return found
+
+
+def _digest(path: Path) -> str:
+    """Of a file's bytes; of a checkpoint's values, whose bytes depend on how they lie in memory."""
+    if path.suffix != ".pt":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    import torch
+
+    try:
+        saved = torch.load(path, weights_only=True)
+    except Exception as error:
+        return f"unreadable ({type(error).__name__})"
+    return hashlib.sha256(repr(_plain(saved)).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Tensors, in dictionaries and lists of any depth, as lists of numbers."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
