@@ -18,8 +18,8 @@ from lightfuse.models import save_weights
 from tools.synthetic import sample_pair
 
 HERE = Path(__file__).parent
-# They run compilers, emulators, a browser, engines, a whole training.
-SLOW_FOLDERS = {HERE / "examples", HERE / "export", HERE / "web"}
+# They run compilers, emulators, a browser, engines, a whole training, or render scenes.
+SLOW_FOLDERS = {HERE / name for name in ("examples", "export", "tools", "web")}
 
 
 def pytest_collection_modifyitems(items):

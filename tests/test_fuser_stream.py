@@ -92,6 +92,7 @@ def test_alternating_exposures_are_fused_pairwise(fuser):
 
 
 @pytest.mark.parametrize("model", shipped_models())
+@pytest.mark.slow
 def test_static_scene_does_not_flicker(model):
     """The mean over the picture varies by less than 0.1 levels RMS under the noise of the samples' camera."""
     camera, light = Camera(), Scene(1).render(320, 180)

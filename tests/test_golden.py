@@ -87,6 +87,7 @@ def test_wrong_shape_and_nan_fail(golden):
     assert not compare(case, "small", good, TOLERANCES["core"]).passed
 
 
+@pytest.mark.slow
 def test_making_the_set_again_gives_the_same(golden, monkeypatch):
     specs = [spec for spec in make_golden._CASES if spec.name in ("odd", "sixteen")]  # To be quick.
     monkeypatch.setattr(make_golden, "_CASES", specs)

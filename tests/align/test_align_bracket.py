@@ -31,6 +31,7 @@ def static():
     return sample_bracket(WIDTH, HEIGHT, (-3, 3), seed=3)
 
 
+@pytest.mark.slow
 def test_align_frames_six_stops_apart_to_a_fraction_of_a_pixel(shaken) -> None:
     aligned = align_bracket(shaken.pictures, 0)
     assert corner_errors(np.eye(3), shaken.homographies[1]).mean() > 10
@@ -64,6 +65,7 @@ def test_align_returns_static_frames_unchanged(static, mode) -> None:
     assert max(aligned.moves) < 0.3
 
 
+@pytest.mark.slow
 def test_mode_always_makes_a_small_movement_that_auto_does_not() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-1, 1), seed=1, shake=HandShake((0.2 / WIDTH, 0.0)))
     assert align_bracket(bracket.pictures, 0).frames[1] is bracket.pictures[1]
@@ -72,6 +74,7 @@ def test_mode_always_makes_a_small_movement_that_auto_does_not() -> None:
     assert always.frames[1] is not bracket.pictures[1]
 
 
+@pytest.mark.slow
 def test_align_frames_nine_stops_apart_through_those_between() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-5, -2, 1, 4), seed=4, shake=HandShake((0.008, 0.005), 0.5))
     shuffled = [2, 0, 3, 1]
@@ -81,6 +84,7 @@ def test_align_frames_nine_stops_apart_through_those_between() -> None:
         assert corner_errors(warp, bracket.homographies[index] @ to_first).max() < 0.7
 
 
+@pytest.mark.slow
 def test_align_skips_a_frame_without_detail() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-2, 0, 2), seed=4, shake=HandShake((0.015, 0.012), 1.0))
     blank = np.full_like(bracket.pictures[1], int(bracket.pictures[1].mean()))
@@ -90,6 +94,7 @@ def test_align_skips_a_frame_without_detail() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.slow
 def test_align_keeps_dtype_and_range(dtype) -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-2, 2), seed=5, bits=16, shake=SHAKE)
     frames = [as_dtype(picture, dtype) for picture in bracket.pictures]
@@ -101,6 +106,7 @@ def test_align_keeps_dtype_and_range(dtype) -> None:
     assert aligned.frames[1].max() <= (1 if dtype is np.float32 else 65535)
 
 
+@pytest.mark.slow
 def test_align_is_robust_to_a_moving_object() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-2, 2), seed=6, shake=SHAKE)
     over = bracket.pictures[1].copy()
@@ -125,6 +131,7 @@ def test_align_leaves_flat_pictures_with_a_note() -> None:
     assert "too little can be seen" in aligned.notes[0]
 
 
+@pytest.mark.slow
 def test_align_leaves_pictures_of_different_scenes() -> None:
     frames = [sample_bracket(WIDTH, HEIGHT, (ev,), seed=seed).pictures[0] for ev, seed in ((-2, 0), (2, 9))]
     frames[1] = np.ascontiguousarray(np.rot90(frames[1], 2))
@@ -132,6 +139,7 @@ def test_align_leaves_pictures_of_different_scenes() -> None:
         assert align_bracket(frames, 0, mode=mode).frames[1] is frames[1]
 
 
+@pytest.mark.slow
 def test_align_makes_no_implausible_movement() -> None:
     bracket = sample_bracket(WIDTH, HEIGHT, (-1, 1), seed=2, shake=HandShake(rotation=25.0))
     for mode in ("auto", "always"):

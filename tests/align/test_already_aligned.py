@@ -64,6 +64,7 @@ def test_smallest_movement_worth_correcting_is_registered(shake):
     assert not already_aligned(pictures((-3, 3), shake=shake))
 
 
+@pytest.mark.slow
 def test_small_movements_from_frame_to_frame_add_up():
     drifting = HandShake((0.15 / WIDTH, 0.0))
     assert already_aligned(pictures((-2, -1), shake=drifting))

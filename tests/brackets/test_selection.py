@@ -25,6 +25,7 @@ def test_two_exposures_are_both_selected(fuser: Fuser) -> None:
     assert select_exposures(exposures(-2, 2), fuser) == (0, 1)
 
 
+@pytest.mark.slow
 def test_black_and_white_extremes_are_not_selected_alone(fuser: Fuser) -> None:
     """One frame black, one white: only the frames between hold the scene."""
     frames = [np.zeros_like(exposures(0)[0]), *exposures(-1.5, 0, 1.5), np.full_like(exposures(0)[0], 255)]
@@ -35,6 +36,7 @@ def test_black_and_white_extremes_are_not_selected_alone(fuser: Fuser) -> None:
 
 
 @pytest.mark.parametrize("evs", [(-4, -2, 0, 2, 4), (-6, -3, 0, 3), (-2, 0, 2)])
+@pytest.mark.slow
 def test_selection_never_scores_below_the_extreme_pair(evs: tuple[float, ...], fuser: Fuser) -> None:
     frames = exposures(*evs, width=480, height=320)
     chosen, extremes = select_exposures(frames, fuser), extreme_pair(len(frames))
@@ -72,6 +74,7 @@ def test_pictures_too_narrow_for_mef_ssim_get_the_extreme_pair(fuser: Fuser) -> 
 
 @pytest.mark.parametrize(("position", "level"), [(0, 255), (-1, 0)], ids=["highlight", "shadow"])
 @pytest.mark.parametrize("scale", [1, 4], ids=["thumbnail", "large"])
+@pytest.mark.slow
 def test_the_only_frame_that_holds_a_small_highlight_or_shadow_is_selected(
     position: int, level: int, scale: int, fuser: Fuser
 ) -> None:

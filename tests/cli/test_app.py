@@ -30,6 +30,7 @@ def test_a_command_is_loaded_alone():
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("fus",), ("under.jpg",)])
+@pytest.mark.slow
 def test_without_a_command_all_are_loaded(words):
     commands, _ = loaded(*words)
     assert commands[0] == "fuse"
@@ -59,6 +60,7 @@ def test_interrupt_while_modules_are_imported_is_one_line(module):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [("--version",), ("--help",), ("fuse", "--help"), ("doctor",)])
+@pytest.mark.slow
 def test_full_standard_output_is_one_line(words):
     with open("/dev/full", "wb") as full:
         program = [sys.executable, "-m", "lightfuse", *words]

@@ -35,6 +35,7 @@ def folder(tmp_path_factory):
     return place, pair
 
 
+@pytest.mark.slow
 def test_records_have_every_method_and_their_numbers_agree(lightfuse_program, no_enfuse, no_onnx_runtime):
     ended = lightfuse_program("benchmark", "--size", 0.06, "--model", "small", "--threads", 1, "--json")
     assert (ended.code, ended.err) == (0, "")
@@ -88,6 +89,7 @@ def test_each_method_does_what_its_name_says(folder, no_enfuse):
     assert results["cv2 Mertens/8"].dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_onnx_runtime_has_a_row_for_one_model_where_it_is_installed(folder):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")

@@ -44,6 +44,7 @@ def test_demo_keeps_existing_pictures(refused, tmp_path, name):
     assert refused(folder, "demo", "-o", folder) == (f"{folder / name} already exists; give --overwrite to replace it")
 
 
+@pytest.mark.slow
 def test_overwrite_makes_them_anew(lightfuse_program, tmp_path, contents):
     assert lightfuse_program("demo", "-o", tmp_path).code == 0
     first = contents(tmp_path)

@@ -74,6 +74,7 @@ def test_core_agrees_with_torch(model, dtype, isa):
         {"bounded": True, "outputs": 4, "levels": 2, "ratio": True},
     ],
 )
+@pytest.mark.slow
 def test_core_agrees_with_any_context_model(changes):
     """Not only the shapes that are shipped: each way a layer can be left over or shared."""
     config = vary(config_of("small"), changes)
@@ -120,6 +121,7 @@ def test_highlights_keep_their_hue_as_in_torch(model, dtype, isa):
     assert np.abs(fused - expected * TOPS[dtype]).max() <= TOLERANCES[dtype] + rounding
 
 
+@pytest.mark.slow
 def test_cells_of_any_size_have_their_mean():
     """Of more pixels than 32 bits hold the sum of: told from a small picture of the same colours."""
     config = vary(config_of("small"), {"thumbnail_cells": 64, "levels": 1})

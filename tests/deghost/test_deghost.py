@@ -126,6 +126,7 @@ def test_under_keeps_its_detail_where_over_is_clipped():
     assert np.abs(result.under[sky].astype(int) - hidden.under[sky]).mean() < 2
 
 
+@pytest.mark.slow
 def test_mode_auto_leaves_frames_of_different_scenes():
     """Two frames of different scenes disagree nearly everywhere: no ghost."""
     under, _ = sample_pair(WIDTH, HEIGHT, seed=0)
@@ -154,6 +155,7 @@ def test_deghost_does_not_depend_on_the_number_of_threads(pair):
     assert np.array_equal(one.mask, three.mask)
 
 
+@pytest.mark.slow
 def test_deghost_of_a_picture_larger_than_the_search():
     """1,500 × 1,000 is searched at half its size; odd sizes must fit as well."""
     light = Scene(0).render(1501, 1003)

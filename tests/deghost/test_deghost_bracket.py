@@ -37,6 +37,7 @@ def visibility(picture, places, masks, truths, empty):
     ("places", "level", "evs"),
     [(PLACES, 0.08, EVS), (PLACES, 0.3, EVS), (IN_WINDOW, 0.1, EVS), (IN_WINDOW, 0.3, (-4, -1, 2))],
 )
+@pytest.mark.slow
 def test_three_frames_show_one_moment_of_a_moving_object(places, level, evs):
     """With a source exposure chosen for each pair, the last two show the disc in two places."""
     fuser, selection = Fuser(), (0, 1, 2)

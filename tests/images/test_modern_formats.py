@@ -258,6 +258,7 @@ def test_header_truncated_anywhere_is_refused(kind):
 
 
 @pytest.mark.parametrize("kind", ["avif", "jxl", "jxl-boxes"])
+@pytest.mark.slow
 def test_damaged_files_raise_only_lightfuse_errors(kind):
     data = samples()[kind]
     random = np.random.default_rng(0)

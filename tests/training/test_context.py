@@ -247,6 +247,7 @@ def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
     assert len(logs[0]) == 1 + TINY.steps
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_given_weights(data, tmp_path):
     """With no step of any size, it ends at them; of another shape, or missing, they are refused."""
     first = build(TINY.config)
@@ -344,6 +345,7 @@ def test_two_processes_equal_one_with_twice_the_batch(data, tmp_path):
         np.testing.assert_allclose(together[name], tensor, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_train_command_accepts_several_data_sets(data, tmp_path, lightfuse_program):
     ended = lightfuse_program("train", *data, "-o", tmp_path / "run", *TINY_WORDS, "steps=2")
     assert ended.code == 0, ended.err

@@ -39,6 +39,7 @@ def test_an_empty_log_is_drawn(tmp_path: Path, text: str | None) -> None:
     assert (read_picture(tmp_path / "curves.png").pixels < 128).any()
 
 
+@pytest.mark.slow
 def test_every_column_has_a_panel(tmp_path: Path) -> None:
     sizes = []
     for columns in (1, 2, 4):
@@ -81,6 +82,7 @@ def test_running_mean_keeps_lines_and_reduces_noise() -> None:
     assert len(calmed) == 500
 
 
+@pytest.mark.slow
 def test_a_long_loss_is_drawn_with_its_running_mean(tmp_path: Path) -> None:
     values = list(np.random.default_rng(1).random(200))
     assert not np.isnan(column_of(drawn(tmp_path, "loss", values), run_folder._LINE))
