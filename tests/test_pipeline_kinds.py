@@ -252,3 +252,23 @@ def test_adobe_rgb_by_exif_is_embedded_and_mixed_with_srgb(tmp_path, fuser):
     assert results["adobe0", "adobe1"].metadata.icc == adobe_rgb_profile()
     expected = as_levels(results["srgb0", "srgb1"])
     assert all(np.abs(as_levels(picture) - expected).mean() < 2 for picture in results.values())
+
+
+def cropped(ev, x, y, width=110, height=80):
+    """A part of the exposure as nona writes it: its position on the canvas in tags."""
+    part = coded(ev, None, np.uint8)[y : y + height, x : x + width]
+    tags = [(286, "2I", 1, (x, 150), True), (287, "2I", 1, (y, 150), True)]
+    tags += [(33300, "I", 1, WIDTH, True), (33301, "I", 1, HEIGHT, True)]
+    return tiff_bytes(part, photometric="rgb", metadata=None, resolution=(150, 150), extratags=tags)
+
+
+def test_parts_of_a_canvas_are_fused_in_their_places(tmp_path, fuser):
+    whole, _ = fused(tmp_path, fuser, tiffs(None, np.uint8), name="whole", align="off")
+    picture, report = fused(tmp_path, fuser, [cropped(EVS[0], 20, 5), cropped(EVS[1], 24, 12)])
+    assert picture.metadata.place == (20, 5, WIDTH, HEIGHT)
+    assert picture.pixels.shape == (87, 114, 3)
+    assert (picture.alpha[:7, 110:] == 0).all()
+    both = slice(7, 80), slice(4, 110)
+    expected = whole.pixels[5:92, 20:134]
+    assert np.abs(picture.pixels[both].astype(int) - expected[both]).mean() < 4
+    assert report.notes == []

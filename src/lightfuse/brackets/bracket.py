@@ -21,6 +21,7 @@ MIDDLE_GREY = 0.5
 _DEPTHS = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1, np.dtype(np.float32): 2}
 _ROWS_MEASURED = 256
 _LEVEL = 1 / 255
+_MAX_SPREAD = 4  # How many times as large as all frames together the box may be that holds them.
 _SAME_EXPOSURE = 0.05  # EV. EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
 _TOLERATED_DROP = 2 * _LEVEL  # Brightness by which a longer exposure may be darker before EXIF is disbelieved.
 _DIFFERENT_BRIGHTNESS = 5 * _LEVEL  # Two frames this far apart cannot have had the same exposure.
@@ -89,6 +90,7 @@ def make_bracket(frames: Sequence[Frame]) -> Bracket:
     """
     if len(frames) < 2:
         raise PictureError(f"fusing takes two or more exposures of one scene; {len(frames)} given")
+    frames = _on_one_canvas(frames)
     _check_sizes(frames)
     deep = same_depth([frame.pixels for frame in frames])
     levels = _levels(deep, [frame.alpha for frame in frames])
@@ -236,6 +238,33 @@ def _in_profile(frame: Frame, icc: bytes | None, *, sample: bool = False) -> Arr
         return convert_profile(frame.pixels[:1, :1] if sample else frame.pixels, frame.metadata.icc, icc)
     except UnreadableError as error:
         raise PictureError(f"{frame.name} {error}") from None
+
+
+def _on_one_canvas(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Frames that are parts of one canvas, in the smallest box that holds them all, transparent where they are not."""
+    places = [frame.metadata.place for frame in frames]
+    known = [place for place in places if place is not None]
+    if len(known) < len(frames) or len({place[2:] for place in known}) > 1:
+        return frames
+    boxes = [(x, y, x + f.pixels.shape[1], y + f.pixels.shape[0]) for (x, y, *_), f in zip(known, frames, strict=True)]
+    left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    right, bottom = max(box[2] for box in boxes), max(box[3] for box in boxes)
+    if len(set(boxes)) == 1:
+        return frames
+    if (right - left) * (bottom - top) > _MAX_SPREAD * sum(f.pixels.shape[0] * f.pixels.shape[1] for f in frames):
+        raise PictureError(
+            f"{frames[0].name} and the others lie far apart on their canvas; give exposures of one scene"
+        )
+    placed = []
+    for frame, (x0, y0, x1, y1) in zip(frames, boxes, strict=True):
+        pixels = np.zeros((bottom - top, right - left, 3), frame.pixels.dtype)
+        alpha = np.zeros(pixels.shape[:2], frame.pixels.dtype)
+        inside = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+        opaque = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+        pixels[inside], alpha[inside] = frame.pixels, opaque if frame.alpha is None else frame.alpha
+        metadata = replace(frame.metadata, place=(left, top, *known[0][2:]))
+        placed.append(replace(frame, pixels=pixels, alpha=alpha, metadata=metadata))
+    return placed
 
 
 def _sample_rows(picture: Array) -> Array:

@@ -101,9 +101,9 @@ def _codestream(stream: BinaryIO, found: list[Box], count: int | None) -> bytes:
     return b"".join(parts)
 
 
-def _metadata_blocks(stream: BinaryIO, found: list[Box]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def _metadata_blocks(stream: BinaryIO, found: list[Box]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the first EXIF and the first XMP block by their names in Metadata, unpacked, and notes."""
-    budget, blocks, notes = MetadataBudget(), dict[str, bytes](), dict[str, None]()
+    budget, blocks, notes = MetadataBudget(), dict[str, Any](), dict[str, None]()
     for each in found:
         if each.kind not in (*_FIELDS, b"brob"):
             continue

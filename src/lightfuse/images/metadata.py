@@ -41,12 +41,15 @@ class Metadata:
         exif: TIFF-structured EXIF, starting at its byte-order mark (no ``Exif\\0\\0`` prefix).
         xmp: the XMP packet.
         iptc: IPTC records (IIM), as they stand in JPEG and TIFF; formats without a place for them lose them.
+        place: of a part of a larger canvas, as panorama programs write it, its left and top and the canvas's width and
+            height; formats other than TIFF lose it.
     """
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
+    place: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def with_software(metadata: Metadata, software: str) -> Metadata:
 
 def without_metadata(metadata: Metadata) -> Metadata:
     """Return the metadata with nothing but the colour profile, without which the colours would be others."""
-    return Metadata(icc=metadata.icc)
+    return Metadata(icc=metadata.icc, place=metadata.place)
 
 
 def with_size(metadata: Metadata, width: int, height: int) -> Metadata:
@@ -208,7 +211,8 @@ def _made_upright(found: Metadata, *, grey: bool) -> tuple[Metadata, int, tuple[
         notes.append(GAIN_MAP_NOTE)
     if found.xmp and xmp is None:
         notes.append("its XMP is corrupt and was left out")
-    return Metadata(icc=icc, exif=exif, xmp=xmp, iptc=found.iptc or None), orientation, tuple(notes)
+    upright = replace(found, icc=icc, exif=exif, xmp=xmp, iptc=found.iptc or None)
+    return upright, orientation, tuple(notes)
 
 
 def shot_info(metadata: Metadata, orientation: int = 1) -> ShotInfo:

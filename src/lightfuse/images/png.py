@@ -33,7 +33,7 @@ def scan_png(stream: BinaryIO) -> Container:
         raise UnreadableError("is damaged: it is a PNG without its header")
     width, height, bit_depth, colour = struct.unpack(">IIBB", read_exactly(stream, 13)[:10])
     stream.seek(4, 1)
-    found: dict[str, bytes] = {}
+    found: dict[str, Any] = {}
     budget = MetadataBudget()
     notes: tuple[str, ...] = ()
     while True:

@@ -15,6 +15,7 @@ from lightfuse.errors import OutputError
 from lightfuse.images.exif import (
     BYTE,
     LONG,
+    RATIONAL,
     SHORT,
     UNDEFINED,
     IfdError,
@@ -42,6 +43,9 @@ _BOUNDED_COMPRESSIONS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 34926, 50000)
 _LONGEST_JPEG_HEADER, _MOST_PADDING = 1 << 20, 64
 _REFUSED = {5: "is CMYK", 8: "is in CIELAB", 9: "is in CIELAB", 32803: "is camera raw", 34892: "is camera raw"}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
+# XPosition, YPosition, XResolution, YResolution; ImageFullWidth, ImageFullLength.
+_POSITION, _CANVAS = (286, 287, 282, 283), (33300, 33301)
+_RESOLUTION_UNIT, _PER_INCH = 296, 150
 SEVERAL_PAGES = "it has several pages, of which the first was taken"
 _MAX_TILE = 1 << 24
 _MAX_PAGES = 256
@@ -70,8 +74,22 @@ def scan_tiff(stream: BinaryIO) -> Container:
         tag = page.tags.get(_ORIENTATION_TAG)
         orientation = int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
         size, depth = (int(page.imagewidth), int(page.imagelength)), int(page.bitspersample)
-        found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc)
+        found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc, place=_place(page) if orientation == 1 else None)
         return Container.of("TIFF", size, depth, found, notes, orientation, channels=int(page.samplesperpixel))
+
+
+def _place(page: "TiffPage") -> tuple[int, int, int, int] | None:
+    """Return where a page stands on a larger canvas (TIFF 6.0, XPosition; Pixar's ImageFullWidth); None if on none."""
+    told = {code: tag.value for code in (*_POSITION, *_CANVAS) if (tag := page.tags.get(code)) is not None}
+    if not {*_CANVAS, *_POSITION} <= told.keys():
+        return None
+    (left, x_unit), (top, y_unit), (across, x_inch), (down, y_inch) = (told[code] for code in _POSITION)
+    if 0 in (x_unit, y_unit, x_inch, y_inch):
+        return None
+    x, y = round(left / x_unit * across / x_inch), round(top / y_unit * down / y_inch)
+    width, height = (int(told[code]) for code in _CANVAS)
+    inside = x + page.imagewidth <= width and y + page.imagelength <= height
+    return (x, y, width, height) if inside and (page.imagewidth, page.imagelength) != (width, height) else None
 
 
 def decode_tiff(stream: BinaryIO, *, every_page: bool = False) -> list[NDArray[Any]]:
@@ -314,6 +332,12 @@ def _metadata_tags(metadata: Metadata) -> Tree:
         tree[_XMP_TAG] = Value(BYTE, len(metadata.xmp), metadata.xmp)
     if metadata.iptc:
         tree[_IPTC_TAG] = Value(UNDEFINED, len(metadata.iptc), metadata.iptc)
+    if metadata.place:
+        left, top, *canvas = metadata.place
+        ratios = (left, _PER_INCH), (top, _PER_INCH), (_PER_INCH, 1), (_PER_INCH, 1)
+        tree |= {code: Value(RATIONAL, 1, struct.pack("<II", *r)) for code, r in zip(_POSITION, ratios, strict=True)}
+        tree |= {code: _longs(size) for code, size in zip(_CANVAS, canvas, strict=True)}
+        tree[_RESOLUTION_UNIT] = _shorts(2)
     if metadata.icc:
         tree[_ICC_TAG] = Value(UNDEFINED, len(metadata.icc), metadata.icc)
     return tree

@@ -23,7 +23,7 @@ def scan_webp(stream: BinaryIO) -> Container:
     if end < riff_end:
         raise UnreadableError
     size: tuple[int, int] | None = None
-    found: dict[str, bytes] = {}
+    found: dict[str, Any] = {}
     budget = MetadataBudget()
     notes: tuple[str, ...] = ()
     at = 12
