@@ -157,7 +157,7 @@ def test_a_picture_that_several_workers_share_has_no_seams(page):
 def test_the_divider_moves_by_mouse_and_by_keys(page):
     open_pair(page, *sample_pair(*SIZE))
     assert page.input_value("#compare") == "50"
-    grip = page.locator(".grip").bounding_box()
+    grip = page.locator("#divider span").bounding_box()
     page.mouse.move(grip["x"] + 22, grip["y"] + 22)
     page.mouse.down()
     page.mouse.move(grip["x"] - 200, grip["y"] + 22, steps=4)
@@ -293,7 +293,7 @@ def chosen(page):
 
 def test_it_works_without_a_connection(page):
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     page.context.set_offline(True)
     page.reload()
     page.click("#sample")
@@ -330,7 +330,7 @@ def test_several_brackets_are_sorted_shown_one_by_one_and_saved_in_an_archive(pa
     assert page.locator("#strip .name").all_inner_texts() == ["IMG_00.jpg", "IMG_01.jpg", "IMG_02.jpg"]
     first = pixels(page, "after")
     page.select_option("#brackets", "1")
-    page.wait_for_function("document.querySelector('#strip .name').textContent === 'IMG_10.jpg'")
+    page.wait_for_function("() => document.querySelector('#strip .name').textContent === 'IMG_10.jpg'")
     page.wait_for_selector("body:not(.busy)")
     second = pixels(page, "after")
     name, content = saved(page, "#save-all")
@@ -387,7 +387,7 @@ def test_photographs_can_be_pasted_one_after_the_other(page):
 
 def test_photographs_that_a_phone_shares_are_opened(page, address):
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
     under, over = sample_pair(*SIZE)
     transfer = transfer_of(page, [("dark one.png", png(under)), ("bright one.png", png(over))])
     page.evaluate(

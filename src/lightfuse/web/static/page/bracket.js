@@ -1,14 +1,13 @@
 /** The bracket that is open: its frames, where each lies against the base, and which of them to fuse. */
 import { SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
 import { fillBorder, inSmaller, movedRows } from "../engine/warp.js";
-import { baseExposure, pixelsOf, reducedTo } from "./frames.js";
+import { baseExposure, pixelsOf, reduced } from "./frames.js";
 import { THUMBNAIL_PIXELS, fuseSelection, selectExposures } from "./selection.js";
 
 const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
 
 export class Bracket {
   #places;
-  #small = [];
   #selections = new Map();
 
   /** @param {object[]} frames two or more of one size, dark to bright */
@@ -97,18 +96,13 @@ export class Bracket {
 
   /** Warped at twice its size, so that interpolation does not soften it. */
   async #thumbnail(position, aligned) {
-    const { width, height } = this;
-    const scale = Math.min(1, Math.sqrt(THUMBNAIL_PIXELS / (width * height)));
-    const size = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
-    const twice = [Math.min(width, 2 * size[0]), Math.min(height, 2 * size[1])];
-    const frame = this.frames[position];
-    this.#small[position] ??= reducedTo({ data: await pixelsOf(frame), width, height }, ...twice);
-    let { data } = this.#small[position];
+    let { small } = this.frames[position];
+    const { width, height } = small;
     if (aligned && this.#places[position].pixels > 0) {
-      const warp = inSmaller(this.#places[position].warp, width / twice[0], height / twice[1]);
-      data = movedRows({ data, first: 0 }, ...twice, warp);
+      const warp = inSmaller(this.#places[position].warp, this.width / width, this.height / height);
+      small = new ImageData(movedRows({ data: small.data, first: 0 }, width, height, warp), width, height);
     }
-    return reducedTo({ data, width: twice[0], height: twice[1] }, ...size);
+    return reduced(await createImageBitmap(small), THUMBNAIL_PIXELS);
   }
 }
 

@@ -1,7 +1,9 @@
 /** Photographs read from files: their pixels, how bright they are, and what is wrong with those that cannot be used. */
 import { findExif, shotOf } from "./exif.js";
+import { THUMBNAIL_PIXELS } from "./selection.js";
 
-const PREVIEW_SIDE = 240;
+/** Thumbnails for selecting exposures are made of frames twice their width and height, also shown as previews. */
+const SMALL_PIXELS = 4 * THUMBNAIL_PIXELS;
 const MOST_KEPT = 64_000_000; // pixels of all frames; those of more are read again when they are wanted
 const STRIP_PIXELS = 1_000_000;
 
@@ -38,14 +40,24 @@ export async function readFrames(headers) {
 async function readFrame(header, count) {
   const bitmap = await decode(header.file);
   const { width, height } = bitmap;
-  const scale = Math.min(1, PREVIEW_SIDE / Math.max(width, height));
-  const canvas = new OffscreenCanvas(...[width, height].map((side) => Math.max(1, Math.round(side * scale))));
-  const context = contextOf(canvas);
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  const brightness = meanOf(context.getImageData(0, 0, canvas.width, canvas.height).data);
+  const small = reduced(bitmap, SMALL_PIXELS);
+  const brightness = meanOf(small.data);
   const pixels = count * width * height <= MOST_KEPT ? rgbaOf(bitmap, header.name) : undefined;
   bitmap.close();
-  return { ...header, width, height, brightness, pixels, preview: await createImageBitmap(canvas) };
+  return { ...header, width, height, brightness, pixels, small, preview: await createImageBitmap(small) };
+}
+
+/**
+ * A picture reduced to a number of pixels, if it has more.
+ * @param {ImageBitmap} picture
+ * @returns {ImageData}
+ */
+export function reduced(picture, mostPixels) {
+  const scale = Math.min(1, Math.sqrt(mostPixels / (picture.width * picture.height)));
+  const [width, height] = [picture.width, picture.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const context = contextOf(new OffscreenCanvas(width, height));
+  context.drawImage(picture, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
 }
 
 async function decode(file) {
@@ -72,7 +84,6 @@ function rgbaOf(bitmap, name) {
   const all = strips(width, height);
   const context = contextOf(new OffscreenCanvas(width, all[0][1]));
   if (!context) throw new FrameError(`${name} is too large for this browser: try smaller pictures.`);
-  context.globalCompositeOperation = "copy";
   for (const [top, end] of all) {
     context.drawImage(bitmap, 0, -top);
     data.set(context.getImageData(0, 0, width, end - top).data, 4 * width * top);
@@ -82,8 +93,7 @@ function rgbaOf(bitmap, name) {
 
 function contextOf(canvas) {
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-  if (context) context.imageSmoothingQuality = "high";
-  return context;
+  return context && Object.assign(context, { imageSmoothingQuality: "high", globalCompositeOperation: "copy" });
 }
 
 /** A picture's rows in strips of about a megapixel, [first, end); all but the last have a multiple of `step` rows. */
@@ -152,54 +162,4 @@ export function relativeExposure({ time, iso, aperture }) {
 
 function shutter(seconds) {
   return seconds < 0.4 ? `1/${Math.round(1 / seconds)}` : `${+seconds.toFixed(1)}`;
-}
-
-/* ---- Small pictures, by area: every pixel counts, as much of it as lies in the cell ------------------------------ */
-
-/**
- * @param {{data: Uint8ClampedArray, width: number, height: number}} picture RGBA
- * @returns {ImageData} of the size given, which is no larger, opaque
- */
-export function reducedTo({ data, width, height }, columns, rows) {
-  if (columns === width && rows === height) return new ImageData(data, width, height);
-  const sums = new Float32Array(3 * columns * rows);
-  const across = spans(width, columns);
-  const down = spans(height, rows);
-  const line = new Float32Array(3 * columns);
-  for (let y = 0; y < height; y++) {
-    line.fill(0);
-    for (let x = 0, at = 4 * y * width; x < width; x++, at += 4) {
-      const to = 3 * across.cell[x];
-      const first = across.first[x];
-      for (let c = 0; c < 3; c++) line[to + c] += first * data[at + c];
-      if (first < 1 && to + 3 < line.length) for (let c = 0; c < 3; c++) line[to + 3 + c] += (1 - first) * data[at + c];
-    }
-    const to = line.length * down.cell[y];
-    const first = down.first[y];
-    for (let i = 0; i < line.length; i++) sums[to + i] += first * line[i];
-    if (first < 1 && to + line.length < sums.length) {
-      for (let i = 0; i < line.length; i++) sums[to + line.length + i] += (1 - first) * line[i];
-    }
-  }
-  return averaged(sums, (columns * rows) / (width * height), columns, rows);
-}
-
-/** For each pixel of a side, the first cell it lies in, and which part of it lies there. */
-function spans(size, cells) {
-  const cell = new Int32Array(size);
-  const first = new Float32Array(size);
-  for (let i = 0; i < size; i++) {
-    cell[i] = Math.floor((i * cells) / size);
-    first[i] = Math.min(1, ((cell[i] + 1) * size) / cells - i);
-  }
-  return { cell, first };
-}
-
-function averaged(sums, share, width, height) {
-  const result = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) result.data[4 * i + c] = sums[3 * i + c] * share;
-    result.data[4 * i + 3] = 255;
-  }
-  return result;
 }

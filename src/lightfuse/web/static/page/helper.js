@@ -20,15 +20,16 @@ const tasks = {
     core.combine(under, over, under, top);
     return under;
   },
-  move({ strip, width, height, warp, rows }) {
-    return movedRows(strip, width, height, warp, ...rows);
+  move({ width, height, warp, range, first, rows: [data] }) {
+    return movedRows({ data, first }, width, height, warp, ...range);
   },
 };
 
 self.onmessage = ({ data: { task, given } }) => {
+  const { rows = [] } = given;
   try {
     const answer = tasks[task](given);
-    self.postMessage({ answer }, answer?.buffer ? [answer.buffer] : []);
+    self.postMessage({ answer, rows }, [...new Set([...rows, answer].flatMap((one) => one?.buffer ?? []))]);
   } catch (error) {
     self.postMessage({ error: error.message });
   }

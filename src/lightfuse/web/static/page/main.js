@@ -1,5 +1,5 @@
 /** The page: photographs in, the fused one shown, compared, finished and saved. */
-import { Viewer } from "./viewer.js";
+import { Viewer, drawOn } from "./viewer.js";
 
 const SAMPLES = ["sample/under.jpg", "sample/over.jpg"];
 /** Pixels of a picture on the stage: phones and tablets have no memory, and Safari no canvas, for more. */
@@ -261,19 +261,13 @@ function markChosen(byHand) {
 
 /** A frame was pressed: it joins, takes the place of the nearest of three, or, if it was one of three, leaves. */
 function choose(position) {
-  const others = selection.filter((one) => one !== position);
-  if (others.length === 1) {
-    say("Two exposures at least are fused: press another one first.");
-    return;
-  }
-  if (others.length < selection.length) {
-    fuseAnew(others);
-    return;
-  }
+  const without = (gone) => selection.filter((one) => one !== gone);
   const away = selection.map((one) => Math.abs(one - position));
   const nearest = selection[away.indexOf(Math.min(...away))];
-  const kept = selection.length < MOST_SELECTED ? selection : selection.filter((one) => one !== nearest);
-  fuseAnew([...kept, position].sort((a, b) => a - b));
+  const kept = selection.length < MOST_SELECTED ? selection : without(nearest);
+  const wanted = selection.includes(position) ? without(position) : [...kept, position].sort((a, b) => a - b);
+  if (wanted.length < 2) say("Two exposures at least are fused: press another one first.");
+  else fuseAnew(wanted);
 }
 
 function item({ name, exposure, preview }, position) {
@@ -282,10 +276,8 @@ function item({ name, exposure, preview }, position) {
   button.disabled = frames.length === 2;
   button.addEventListener("click", () => choose(position));
   const canvas = document.createElement("canvas");
-  canvas.width = preview.width;
-  canvas.height = preview.height;
-  canvas.getContext("2d").drawImage(preview, 0, 0);
-  canvas.setAttribute("aria-hidden", "true");
+  drawOn(canvas, preview);
+  canvas.ariaHidden = "true";
   button.append(canvas, line("tag role", ""), line("name", name), line("exposure", exposure));
   const entry = document.createElement("li");
   entry.append(button);
@@ -334,13 +326,9 @@ let last = 0;
 
 worker.onmessage = ({ data: { id, progress, answer, error } }) => {
   const { resolve, reject, tell } = waiting.get(id);
-  if (progress !== undefined) {
-    tell?.(progress);
-    return;
-  }
+  if (progress !== undefined) return tell?.(progress);
   waiting.delete(id);
-  if (error === undefined) resolve(answer);
-  else reject(new Error(error));
+  return error === undefined ? resolve(answer) : reject(new Error(error));
 };
 
 worker.onerror = (event) => {

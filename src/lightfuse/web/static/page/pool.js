@@ -11,6 +11,7 @@ export class WorkerPool {
   #module;
   #core;
   #helpers;
+  #spare = []; // buffers
 
   /** @param {WebAssembly.Module} module */
   constructor(module) {
@@ -32,7 +33,9 @@ export class WorkerPool {
   async fuse(pictures, width, height, model = "base") {
     const core = this.#core;
     const size = { model, width, height };
-    const rowsOf = ([first, end]) => pictures.map((picture) => picture.slice(4 * width * first, 4 * width * end));
+    const rowsOf = ([first, end]) => {
+      return pictures.map((picture) => this.#copied(picture.subarray(4 * width * first, 4 * width * end)));
+    };
     core.begin(model, width, height);
     const cellStrips = strips(width * Math.ceil(height / core.cellRows), core.cellRows);
     const heldBy = (cells) => core.rowsOfCells(...cells);
@@ -62,10 +65,19 @@ export class WorkerPool {
    * @returns {Promise<Uint8ClampedArray>}
    */
   move(pixels, width, height, warp) {
-    return this.#whole("move", width, height, (rows) => {
-      const [first, end] = rowsNeeded(width, height, warp, ...rows);
-      return { strip: { data: pixels.slice(4 * width * first, 4 * width * end), first }, width, height, warp, rows };
+    return this.#whole("move", width, height, (range) => {
+      const [first, end] = rowsNeeded(width, height, warp, ...range);
+      const rows = [this.#copied(pixels.subarray(4 * width * first, 4 * width * end))];
+      return { width, height, warp, range, first, rows };
     });
+  }
+
+  /** Copied to memory that helpers gave back: fresh memory is slow. */
+  #copied(rows) {
+    const spare = this.#spare.pop();
+    const copy = new Uint8ClampedArray(spare?.byteLength >= rows.length ? spare : rows.length).subarray(0, rows.length);
+    copy.set(rows);
+    return copy;
   }
 
   /** The picture whose strips a task answers; `given` makes what it is given for the rows [first, end). */
@@ -75,35 +87,44 @@ export class WorkerPool {
     return picture;
   }
 
-  /** Have a task done for each of `all`, each by the next helper that is free; what it is given is made then. */
+  /** Have a task done for each of `all` by whichever helper is free, which already holds its next. */
   async #share(task, all, given, take) {
     const waiting = all.values();
     const work = async (helper) => {
-      for (const one of waiting) take(one, await helper.ask(task, given(one)));
+      for (const one of waiting) {
+        const { answer, rows } = await helper.ask(task, given(one));
+        take(one, answer);
+        this.#spare.push(...rows.map(({ buffer }) => buffer));
+      }
     };
-    await Promise.all(this.#helpers.map(work));
+    await Promise.all([...this.#helpers, ...this.#helpers].map(work));
   }
 }
 
 class Helper {
   #worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module" });
-  #last; // asked for; the next waits for it
+  #asked = []; // answered one after the other
+  #broken;
 
   constructor(module) {
-    this.#last = this.ask("load", { module });
-    this.#last.catch(() => {}); // Told when the helper is asked.
+    this.#worker.onmessage = ({ data }) => {
+      const { resolve, reject } = this.#asked.shift();
+      if (data.error) reject(new Error(data.error));
+      else resolve(data);
+    };
+    this.#worker.onerror = () => {
+      this.#broken = new Error("a part of the page could not be started; reload it");
+      for (const { reject } of this.#asked) reject(this.#broken);
+    };
+    this.ask("load", { module }).catch(() => {}); // Told when the helper is asked.
   }
 
-  async ask(task, given) {
-    await this.#last;
+  ask(task, given) {
     return new Promise((resolve, reject) => {
-      this.#worker.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data.answer));
-      this.#worker.onerror = () => reject(new Error("a part of the page could not be started; reload it"));
-      this.#worker.postMessage({ task, given }, buffersOf(given));
+      if (this.#broken) reject(this.#broken);
+      this.#asked.push({ resolve, reject });
+      const { rows = [] } = given;
+      this.#worker.postMessage({ task, given }, rows.map(({ buffer }) => buffer));
     });
   }
-}
-
-function buffersOf({ rows = [], strip }) {
-  return [...rows, strip?.data].flatMap((one) => (one?.buffer ? [one.buffer] : []));
 }

@@ -22,22 +22,32 @@ export class Viewer {
   #fitted = true;
   #share = 0.5;
   #dividing = false;
+  #keys = {
+    "+": () => this.#zoomBy(STEP),
+    "=": () => this.#zoomBy(STEP),
+    "-": () => this.#zoomBy(1 / STEP),
+    0: () => this.fit(),
+    1: () => this.#zoomTo(this.#actualPixels()),
+    ArrowLeft: () => this.#panBy(PAN_STEP, 0),
+    ArrowRight: () => this.#panBy(-PAN_STEP, 0),
+    ArrowUp: () => this.#panBy(0, PAN_STEP),
+    ArrowDown: () => this.#panBy(0, -PAN_STEP),
+  };
 
   constructor() {
     new ResizeObserver(() => (this.#fitted ? this.fit() : this.#place())).observe(this.#stage);
     this.#compare.addEventListener("input", () => this.#divide(this.#compare.valueAsNumber / 100));
-    this.#stage.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
-    this.#stage.addEventListener("keydown", (event) => this.#onKey(event));
-    this.#stage.addEventListener("pointerdown", (event) => this.#onDown(event));
-    this.#stage.addEventListener("pointermove", (event) => this.#onMove(event));
-    for (const name of ["pointerup", "pointercancel"]) {
-      this.#stage.addEventListener(name, (event) => this.#onUp(event));
+    const on = (name, act) => this.#stage.addEventListener(name, act.bind(this), { passive: false });
+    on("wheel", this.#onWheel);
+    on("keydown", this.#onKey);
+    on("pointerdown", this.#onDown);
+    on("pointermove", this.#onMove);
+    on("pointerup", this.#onUp);
+    on("pointercancel", this.#onUp);
+    on("dblclick", this.#onDoubleClick);
+    for (const [id, key] of Object.entries({ "zoom-in": "+", "zoom-out": "-", "zoom-fit": "0", "zoom-full": "1" })) {
+      document.getElementById(id).addEventListener("click", this.#keys[key]);
     }
-    this.#stage.addEventListener("dblclick", (event) => this.#onDoubleClick(event));
-    this.#button("zoom-in", () => this.#zoomBy(STEP));
-    this.#button("zoom-out", () => this.#zoomBy(1 / STEP));
-    this.#button("zoom-fit", () => this.fit());
-    this.#button("zoom-full", () => this.#zoomTo(this.#actualPixels()));
   }
 
   /** Show pictures of another size, all of them in view. */
@@ -49,18 +59,15 @@ export class Viewer {
   }
 
   showBefore(bitmap) {
-    draw(this.#before, bitmap);
+    drawOn(this.#before, bitmap);
   }
 
   showAfter(bitmap) {
-    draw(this.#after, bitmap);
+    drawOn(this.#after, bitmap);
   }
 
   fit() {
-    this.#scale = this.#fitScale();
-    this.#fitted = true;
-    this.#centre();
-    this.#place();
+    this.#zoomTo(this.#fitScale());
   }
 
   #fitScale() {
@@ -72,39 +79,27 @@ export class Viewer {
     return 1 / window.devicePixelRatio;
   }
 
-  #centre() {
-    this.#x = (this.#stage.clientWidth - this.#width * this.#scale) / 2;
-    this.#y = (this.#stage.clientHeight - this.#height * this.#scale) / 2;
-  }
-
   #zoomBy(factor, x, y) {
     this.#zoomTo(this.#scale * factor, x, y);
   }
 
   /** Change the scale with the point (x, y) of the stage, its middle unless said, held where it is. */
   #zoomTo(wanted, x = this.#stage.clientWidth / 2, y = this.#stage.clientHeight / 2) {
-    const least = Math.min(this.#fitScale(), this.#actualPixels());
-    const scale = Math.min(Math.max(wanted, least), MOST_ZOOM * this.#actualPixels());
+    const [fit, actual] = [this.#fitScale(), this.#actualPixels()];
+    const scale = Math.min(Math.max(wanted, Math.min(fit, actual)), Math.max(fit, MOST_ZOOM * actual));
     this.#x = x - ((x - this.#x) * scale) / this.#scale;
     this.#y = y - ((y - this.#y) * scale) / this.#scale;
     this.#scale = scale;
-    this.#fitted = Math.abs(scale - this.#fitScale()) < 1e-6;
-    this.#keepInView();
-    this.#place();
+    this.#fitted = Math.abs(scale - fit) < 1e-6;
+    this.#panBy(0, 0);
   }
 
   #panBy(dx, dy) {
-    this.#x += dx;
-    this.#y += dy;
-    this.#keepInView();
-    this.#place();
-  }
-
-  /** A side that fits is centred; one that does not leaves no gap. */
-  #keepInView() {
+    // A side that fits is centred; one that does not leaves no gap.
     const within = (at, room, size) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, at)));
-    this.#x = within(this.#x, this.#stage.clientWidth, this.#width * this.#scale);
-    this.#y = within(this.#y, this.#stage.clientHeight, this.#height * this.#scale);
+    this.#x = within(this.#x + dx, this.#stage.clientWidth, this.#width * this.#scale);
+    this.#y = within(this.#y + dy, this.#stage.clientHeight, this.#height * this.#scale);
+    this.#place();
   }
 
   #place() {
@@ -149,20 +144,9 @@ export class Viewer {
 
   #onKey(event) {
     if (event.target !== this.#stage || event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = {
-      "+": () => this.#zoomBy(STEP),
-      "=": () => this.#zoomBy(STEP),
-      "-": () => this.#zoomBy(1 / STEP),
-      0: () => this.fit(),
-      1: () => this.#zoomTo(this.#actualPixels()),
-      ArrowLeft: () => this.#panBy(PAN_STEP, 0),
-      ArrowRight: () => this.#panBy(-PAN_STEP, 0),
-      ArrowUp: () => this.#panBy(0, PAN_STEP),
-      ArrowDown: () => this.#panBy(0, -PAN_STEP),
-    }[event.key];
-    if (!act) return;
+    if (!(event.key in this.#keys)) return;
     event.preventDefault();
-    act();
+    this.#keys[event.key]();
   }
 
   #onDown(event) {
@@ -208,13 +192,10 @@ export class Viewer {
     const box = this.#stage.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   }
-
-  #button(id, act) {
-    document.getElementById(id).addEventListener("click", act);
-  }
 }
 
-function draw(canvas, bitmap) {
+/** A canvas of a bitmap's size, with it on it. */
+export function drawOn(canvas, bitmap) {
   if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;

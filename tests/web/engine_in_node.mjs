@@ -1,18 +1,25 @@
-/* node fuse_in_node.mjs ENGINE JOB: fuses the pairs that the file JOB lists; see test_engine.py. */
+/* node engine_in_node.mjs ENGINE JOB: fuses or aligns the pairs that the file JOB lists; prints JSON of the alignments. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [engine, job] = process.argv.slice(2);
 const { Core, Fuser, compileCore } = await import(pathToFileURL(engine));
-const { pairs, simd, strips } = JSON.parse(readFileSync(job));
+const { pairs, simd, strips, aligned } = JSON.parse(readFileSync(job));
 const module = await compileCore({ simd });
 const fuser = new Fuser(module);
 
-for (const { under, over, out, width, height, model } of pairs) {
-  const [a, b] = [under, over].map((path) => new Uint8ClampedArray(readFileSync(path)));
-  const fused = strips ? byStrips(a, b, width, height, model) : whole(a, b, width, height, model);
-  writeFileSync(out, fused);
+const answers = [];
+for (const { first, second, out, width, height, model } of pairs) {
+  const [a, b] = [first, second].map((path) => new Uint8ClampedArray(readFileSync(path)));
+  if (aligned) {
+    const { picture, ...answer } = fuser.align({ data: a, width, height }, { data: b, width, height });
+    answers.push(answer);
+    writeFileSync(out, picture.data);
+  } else {
+    writeFileSync(out, strips ? byStrips(a, b, width, height, model) : whole(a, b, width, height, model));
+  }
 }
+process.stdout.write(JSON.stringify(answers));
 
 function whole(a, b, width, height, model) {
   return fuser.fuse({ data: a, width, height }, { data: b, width, height }, { model }).data;
