@@ -30,17 +30,11 @@ _MAX_THREADS = 1024
 
 @dataclass(frozen=True)
 class Context:
-    """What a context model (small, base) knows of a whole scene, which several pictures may share.
+    """What a context model (small, base) knows of a whole scene, which several pictures may share."""
 
-    Attributes:
-        strength: of the correction, in [0, 1].
-        summary: of the scene, float32, one number a channel of the FilteringNet.
-        grid: the context of every thumbnail cell, float32, channels×rows×columns; None where each picture has its own.
-    """
-
-    strength: float
-    summary: NDArray[np.float32]
-    grid: NDArray[np.float32] | None = None
+    strength: float  # of the correction, in [0, 1]
+    summary: NDArray[np.float32]  # of the scene, one number a channel of the FilteringNet
+    grid: NDArray[np.float32] | None = None  # channels×rows×columns of thumbnail cells; None: each picture has its own
 
 
 _FuseInto = Callable[[Array, Array, Array | None, Context | None], Context | None]
@@ -87,12 +81,9 @@ class Fuser:
     def __call__(self, under: Array, over: Array, out: Array | None = None) -> Array:
         """Fuse two pictures of one scene, in either order: the darker by mean value is taken as under.
 
-        Args:
-            under, over: RGB, H×W×3, both uint8, both uint16, or both float32 in [0, 1]; any size from 1×1 up.
-            out: where to write the result, of the same shape and dtype; may be ``under`` or ``over``, or overlap them.
-
-        Returns:
-            ``out``, or a new array: same shape and dtype. The pixels do not depend on the number of threads.
+        They are RGB, H×W×3, both uint8, both uint16, or both float32 in [0, 1], of any size from 1×1 up. Returns a new
+        array of that shape and dtype, or ``out``, which may be one of them, or overlap them. The pixels do not depend
+        on the number of threads.
 
         Raises:
             PictureError: the arrays differ in shape or dtype, are not such pictures, or hold NaN or values outside
@@ -105,13 +96,8 @@ class Fuser:
     ) -> tuple[Array, Context | None]:
         """Fuse two pictures as `__call__` does; return the result and the context it was fused in, without its grid.
 
-        Args:
-            under, over, out: as in `__call__`.
-            context: to use instead of the pair's own, so that pictures of one set get one tone.
-
-        Raises:
-            PictureError: as `__call__` does.
-            LightFuseError: a context is given that is another model's, or none of this model's kind.
+        A ``context`` is used instead of the pair's own, so that pictures of one set get one tone. Raises PictureError
+        as `__call__` does, and LightFuseError for a context of another model, or a model that takes none.
         """
         check_pair(under, over)
         if out is None:
@@ -122,11 +108,7 @@ class Fuser:
         return out, self._fuse_into(first, second, out, context)
 
     def context(self, under: Array, over: Array) -> Context | None:
-        """Return the context of two pictures (see `__call__`) with its grid; None if the model is no context model.
-
-        Raises:
-            PictureError: as `__call__` does.
-        """
+        """Return the context of two pictures (see `__call__`) with its grid; None if the model is no context model."""
         check_pair(under, over)
         return self._fuse_into(self._checked(under, "first"), self._checked(over, "second"), None, None)
 
@@ -136,16 +118,10 @@ class Fuser:
         No state is carried from one pair to the next, so a cut leaves no trace. A static scene does not flicker all the
         same: what a model knows of the whole scene comes from a thumbnail, whose cells average the noise.
 
-        Args:
-            pairs: (under, over), in either order, from any iterable. A pair is requested only when its result is, and
-                is not kept. For a video of alternating exposures pass ``itertools.pairwise(frames)``.
-
-        Yields:
-            The results, in order. Each is the caller's, to keep or to change; the memory of a result that nothing
-            refers to any more is reused, so in a loop that keeps none, memory does not grow.
-
-        Raises:
-            PictureError: as `__call__` does, with the pair's number, counted from 1.
+        A pair is requested only when its result is, and is not kept. For a video of alternating exposures pass
+        ``itertools.pairwise(frames)``. Each result is the caller's, to keep or to change; the memory of a result that
+        nothing refers to any more is reused, so in a loop that keeps none, memory does not grow. Raises PictureError as
+        `__call__` does, with the pair's number, counted from 1.
         """
         buffers, number = _ResultBuffers(), 0
         for pair in pairs:

@@ -15,8 +15,7 @@ Pixels = NDArray[np.uint8]  # an RGB picture, H×W×3
 Array = NDArray[Any]
 Shrinkable = TypeVar("Shrinkable", NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32])
 
-_BACKGROUND = 30
-_BRIGHT, _DIM = (240, 240, 240), (170, 170, 170)
+_BACKGROUND, _BRIGHT, _DIM = 30, (240, 240, 240), (170, 170, 170)
 _GAP = 14
 _LINE_SPACING = 1.5
 _LETTER = 0.55  # OpenCV's font scale: capitals about 12 pixels high
@@ -108,19 +107,10 @@ def comparison_sheet(
 ) -> Pixels:
     """Lay a bracket's frames, in the order given, and the fused picture last, in a grid of equal columns.
 
-    A pair makes one row of three; more frames as many columns as rows, or one more. Pictures are shrunk to their
-    column, never enlarged, and the sheet is no wider than necessary.
-
-    Args:
-        frames, fused: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], of any size each.
-        labels, fused_label: a line for each picture; long ones wrap at spaces.
-        width: of the sheet in pixels, at most.
-
-    Returns:
-        RGB, uint8, in the colours the pictures have: write it with the base exposure's ICC profile.
-
-    Raises:
-        PictureError: there is no frame, or not one label for each.
+    Pictures are RGB, H×W×3, uint8, uint16 or float32 in [0, 1], of any size each, and shrunk to their column, never
+    enlarged; labels wrap at spaces. A pair makes one row of three, more frames as many columns as rows, or one more.
+    The sheet is RGB, uint8, at most ``width`` pixels wide, in the colours the pictures have: write it with the base
+    exposure's ICC profile. Raises PictureError where there is no frame, or not one label for each.
     """
     if not frames or len(labels) != len(frames):
         raise PictureError(f"a comparison needs frames and a label for each; {len(frames)} and {len(labels)} given")
