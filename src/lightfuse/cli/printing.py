@@ -23,16 +23,16 @@ def show(text: str) -> None:
 
 
 def progress(doing: str, *, quiet: bool) -> Callable[[str], None]:
-    """A function that names on standard error what is being done something to, if that is a terminal."""
+    """Return a function that writes ``doing`` and a name to standard error, if that is a terminal."""
     live = sys.stderr.isatty() and not quiet
     return lambda name: print(f"{doing} {name}", file=sys.stderr) if live else None
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: bool = False) -> list[str]:
-    """Rows as lines with their columns aligned, two spaces apart: all left, or all but the first ``right``."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    put = [str.ljust, *[str.rjust if right else str.ljust] * (len(widths) - 1)]
-    return ["  ".join(f(cell, width) for f, cell, width in zip(put, row, widths, strict=True)).rstrip() for row in rows]
+    """Return rows as lines of aligned columns, two spaces apart: all to the left, or all but the first to the right."""
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    place = str.rjust if right else str.ljust
+    return ["  ".join([row[0].ljust(first), *map(place, row[1:], others)]).rstrip() for row in rows]
 
 
 def print_fused(report: FuseReport, *, quiet: bool, as_json: bool) -> None:
