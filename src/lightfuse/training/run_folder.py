@@ -229,9 +229,6 @@ def _draw(panel: Axes, name: str, points: Points) -> None:
 
 def _running_mean(values: Sequence[float]) -> NDArray[np.float64]:
     """Means around each value, of fewer values towards the ends."""
-    reach = len(values) // _SMOOTHED_POINTS // 2 + 1
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(len(values))
-    first, behind = np.maximum(places - reach, 0), np.minimum(places + reach + 1, len(values))
-    means: NDArray[np.float64] = (sums[behind] - sums[first]) / (behind - first)
+    window = np.ones(2 * (len(values) // _SMOOTHED_POINTS // 2 + 1) + 1)
+    means: NDArray[np.float64] = np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
     return means
