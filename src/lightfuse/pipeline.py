@@ -161,9 +161,12 @@ def fuse_bracket(
         every = len(selection) == len(bracket.frames)
         stack = list(selected) if every else _deghost(bracket.pixels, fuser, options.deghost)[0]
 
+    place = bracket.base_frame.metadata.place
+    wrap = options.wrap and (place is None or place[2] == bracket.pixels[0].shape[1])  # A part has no neighbours.
+
     def fuse_pair(under: Array, over: Array) -> Array:
         in_place = not keep_frames and under.flags.c_contiguous and under.flags.writeable
-        if options.wrap:
+        if wrap:
             return _fuse_wrapped(fuser, under, over)
         return fuser(under, over, out=under if in_place else None)
 
