@@ -13,7 +13,7 @@ const MOST_EXIF_IN_JPEG = 0xffff - 2 - 6;
  */
 export function drawn({ data, width, height }, finish = () => {}, shrink = 1) {
   const canvas = new OffscreenCanvas(Math.ceil(width / shrink), Math.ceil(height / shrink));
-  const context = canvas.getContext("2d", { alpha: false });
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (!context) throw new RangeError("the canvas is too large");
   const strip = shrink > 1 && new OffscreenCanvas(width, strips(width, height, shrink)[0][1]).getContext("2d");
   for (const [top, end] of strips(width, height, shrink)) {
