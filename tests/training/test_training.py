@@ -134,6 +134,8 @@ def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
 
     with pytest.raises(StoppedError):
         train(data, tmp_path / "interrupted", TINY, report=stop_at_4)
+    with (tmp_path / "interrupted" / "log.csv").open("a") as log:
+        log.write("1")  # Of step 12, say, when the disk was full.
     resumed = train(data, tmp_path / "interrupted", TINY, resume=True)
     for name, tensor in read_weights(uninterrupted).tensors.items():
         np.testing.assert_array_equal(read_weights(resumed).tensors[name], tensor)

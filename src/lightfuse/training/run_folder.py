@@ -158,7 +158,8 @@ def _rows_until(table: Path, step: int) -> list[list[str]]:
     if not table.exists():
         return []
     with table.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.reader(file) if row and row[0].isdigit() and int(row[0]) <= step]
+        whole = (row for row in csv.reader(file) if len(row) == len(_COLUMNS))  # A full disk may have torn the last.
+        return [row for row in whole if row[0].isdigit() and int(row[0]) <= step]
 
 
 def draw_curves(log: Path, picture: Path) -> None:
