@@ -83,7 +83,7 @@ LF_CODE void lf_measure_rows(const lf_picture *p, int row0, int row1, lf_measure
     if (p->type == LF_U8) {
         lf_measure_bytes(p, row0, row1, out);
     } else if (p->type == LF_U16) {
-        LF_MEASURE(uint16_t, uint32_t)
+        LF_MEASURE(lf_u16, uint32_t)
     } else {
         LF_MEASURE(float, double)
         out->finite = out->sum - out->sum == 0; /* NaN and infinity survive a sum, and only they fail this */
@@ -144,8 +144,8 @@ LF_INLINE int lf_next_cell(lf_cell_steps *step) {
  * words are two values of 16 bits, and aligned like these. */
 enum { LF_SUM_BYTES = 4 * LF_LANES, LF_SUMMED = 256 };
 enum { LF_AHEAD = 1024 }; /* bytes of a row to have brought into the cache before they are wanted */
-typedef uint16_t lf_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(2)));
-typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(2)));
+typedef uint16_t lf_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(1)));
+typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(1)));
 typedef uint32_t lf_total __attribute__((may_alias)); /* sums lie where floats go afterwards */
 
 /* Add `rows` (1 or 4, a constant) rows of `vectors` vectors, row_bytes apart, to sums, which start at 0 if fresh. */
@@ -195,7 +195,7 @@ LF_SUM_ROWS(lf_sum_rows_u16, lf_double_words, 16)
         }                                                                                                             \
     }
 LF_TOTAL_ROWS(lf_total_rows_u8, uint8_t, lf_words, uint16_t, lf_sum_rows_u8)
-LF_TOTAL_ROWS(lf_total_rows_u16, uint16_t, lf_double_words, uint32_t, lf_sum_rows_u16)
+LF_TOTAL_ROWS(lf_total_rows_u16, lf_u16, lf_double_words, uint32_t, lf_sum_rows_u16)
 #undef LF_TOTAL_ROWS
 
 LF_INLINE void lf_total_rows_f32(const lf_picture *p, int y0, int y1, int n, float *restrict total) {

@@ -9,6 +9,9 @@
 LF_INLINE float lf_top(lf_type type) { return type == LF_U8 ? 255.0f : type == LF_U16 ? 65535.0f : 1.0f; }
 LF_INLINE int lf_pixel_bytes(lf_type type) { return type == LF_U8 ? 3 : type == LF_U16 ? 6 : 12; }
 
+/* A value of 16 bits at any address. */
+typedef uint16_t lf_u16 __attribute__((may_alias, aligned(1)));
+
 LF_INLINE char *lf_at(const lf_picture *p, int x, int y) {
     return (char *)p->pixels + (ptrdiff_t)y * p->row_bytes + (ptrdiff_t)x * lf_pixel_bytes(p->type);
 }
@@ -117,13 +120,13 @@ LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) {
                                                        _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7));
     _mm256_maskstore_epi32((int *)at, _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0), packed);
 }
-LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint16_t); }
-LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint16_t) }
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(lf_u16); }
+LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(lf_u16) }
 #else
 LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint8_t); }
 LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint8_t) }
-LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint16_t); }
-LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint16_t) }
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(lf_u16); }
+LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(lf_u16) }
 #endif
 
 LF_INLINE void lf_read_f32(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(float); }
