@@ -1,0 +1,313 @@
+/* Fuzzes lightfuse.h under AddressSanitizer and UndefinedBehaviorSanitizer: see core.py, which builds and runs this.
+ *
+ * An input chooses a model and its weights, the type, size, strides and addresses of two pictures, and how rows are shared out.
+ * The pictures are fused in one go and again in pieces, whose results must be the same bits. Every block of memory is as long
+ * as it has to be and no byte longer.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lightfuse.h"
+
+#define REQUIRE(condition)                                                                                            \
+    do {                                                                                                              \
+        if (!(condition)) {                                                                                           \
+            fprintf(stderr, "core.c:%d: %s does not hold\n", __LINE__, #condition);                                   \
+            abort();                                                                                                  \
+        }                                                                                                             \
+    } while (0)
+
+/* ---- The input ------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    const uint8_t *at, *end;
+} input;
+
+static unsigned next_byte(input *in) { return in->at < in->end ? *in->at++ : 0; }
+static int choose(input *in, int low, int high) { return low + (int)(next_byte(in) % (unsigned)(high - low + 1)); }
+
+static uint32_t random_state;
+static uint32_t random_bits(void) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 17;
+    return random_state ^= random_state << 5;
+}
+
+/* All memory of a run, to be freed at its end. */
+enum { MOST_BLOCKS = 256 };
+static void *blocks[MOST_BLOCKS];
+static int block_count;
+static void *block(size_t bytes) {
+    REQUIRE(block_count < MOST_BLOCKS);
+    return blocks[block_count++] = malloc(bytes ? bytes : 1);
+}
+static float *floats(size_t count) { return block(count * sizeof(float)); }
+
+static float weight_size;
+static const float *weights(int count) {
+    float *to = floats((size_t)count);
+    for (int i = 0; i < count; i++) to[i] = ((float)(random_bits() & 0xffff) / 32768.0f - 1.0f) * weight_size;
+    return to;
+}
+
+/* ---- Pictures ------------------------------------------------------------------------------------------------------- */
+
+static size_t pixel_bytes(lf_type type) { return type == LF_U8 ? 3 : type == LF_U16 ? 6 : 12; }
+static size_t row_length(const lf_picture *p) { return (size_t)p->width * pixel_bytes(p->type); }
+static uint8_t *row_of(const lf_picture *p, int y) { return (uint8_t *)p->pixels + y * p->row_bytes; }
+
+/* A picture at any address, its rows any number of bytes apart, upwards or downwards. Floats lie at multiples of 4 bytes:
+ * that is promised of them, as of any float. */
+static lf_picture picture(input *in, int width, int height, lf_type type) {
+    lf_picture p = {NULL, 0, width, height, type};
+    const size_t unit = type == LF_F32 ? 4 : 1;
+    const size_t offset = unit * (size_t)choose(in, 0, 15), row = row_length(&p) + unit * (size_t)choose(in, 0, 40);
+    const int downwards = next_byte(in) & 1;
+    uint8_t *memory = block(offset + (size_t)(height - 1) * row + row_length(&p));
+    memset(memory, 0xa5, offset + (size_t)(height - 1) * row + row_length(&p));
+    p.pixels = memory + offset + (downwards ? 0 : (size_t)(height - 1) * row);
+    p.row_bytes = downwards ? (ptrdiff_t)row : -(ptrdiff_t)row;
+    return p;
+}
+
+/* Fill it with the rest of the input, over and over, from byte `from` on; with noise where there is none. */
+static void fill(const lf_picture *p, input *in, size_t from) {
+    const size_t left = (size_t)(in->end - in->at);
+    for (int y = 0; y < p->height; y++) {
+        uint8_t *row = row_of(p, y);
+        for (size_t i = 0; i < row_length(p) / (p->type == LF_F32 ? 4 : 1); i++) {
+            const uint8_t byte = left ? in->at[from++ % left] : (uint8_t)random_bits();
+            const float value = byte == 1 ? -9e-4f : byte == 2 ? 1.0009f : byte == 3 ? 1e-45f : (float)byte / 255.0f;
+            if (p->type == LF_F32)
+                memcpy(row + 4 * i, &value, 4);
+            else
+                row[i] = byte;
+        }
+    }
+}
+
+static void check_same(const lf_picture *a, const lf_picture *b) {
+    for (int y = 0; y < a->height; y++) REQUIRE(!memcmp(row_of(a, y), row_of(b, y), row_length(a)));
+}
+
+/* Between rows nothing was written, and floats are finite and in range. */
+static void check_result(const lf_picture *p) {
+    const size_t length = row_length(p), apart = (size_t)(p->row_bytes < 0 ? -p->row_bytes : p->row_bytes);
+    for (int y = 0; y < p->height; y++) {
+        const uint8_t *row = row_of(p, y);
+        const int is_last = y == (p->row_bytes > 0 ? p->height - 1 : 0);
+        for (size_t i = length; i < apart && !is_last; i++) REQUIRE(row[i] == 0xa5);
+        for (size_t i = 0; p->type == LF_F32 && i < length; i += 4) {
+            float value;
+            memcpy(&value, row + i, 4);
+            REQUIRE(value >= 0 && value <= 1);
+        }
+    }
+}
+
+static double luma(const lf_picture *p, int x, int y) {
+    const uint8_t *at = row_of(p, y) + (size_t)x * pixel_bytes(p->type);
+    double rgb[3];
+    for (int c = 0; c < 3; c++) {
+        uint16_t word;
+        float value;
+        memcpy(&word, at + (p->type == LF_U16 ? 2 * c : 0), 2);
+        memcpy(&value, at + (p->type == LF_F32 ? 4 * c : 0), p->type == LF_F32 ? 4 : 2);
+        rgb[c] = p->type == LF_U8 ? at[c] / 255.0 : p->type == LF_U16 ? word / 65535.0 : value;
+    }
+    return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+}
+
+static void check_luma(const lf_picture *under, const lf_picture *over, const lf_picture *out) {
+    const double tolerance = out->type == LF_U8 ? 1.5 / 255 : 1.1e-3; /* floats may begin outside [0, 1] by 1e-3 */
+    for (int y = 0; y < out->height; y++)
+        for (int x = 0; x < out->width; x++) {
+            const double a = luma(under, x, y), b = luma(over, x, y), fused = luma(out, x, y);
+            REQUIRE(fused >= fmin(a, b) - tolerance && fused <= fmax(a, b) + tolerance);
+        }
+}
+
+/* ---- Rows in pieces ------------------------------------------------------------------------------------------------- */
+
+/* How many rows a piece has at most: 0 for all at once. */
+static int piece_rows;
+#define FOR_PIECES(first, last, rows)                                                                                 \
+    for (int first = 0, last = piece_rows ? lf_min_int(piece_rows, rows) : (rows); first < (rows);                    \
+         first = last, last = piece_rows ? lf_min_int(last + piece_rows, rows) : (rows))
+
+/* ---- The paper's model ---------------------------------------------------------------------------------------------- */
+
+static lf_paper paper_model(input *in) {
+    const int h1 = choose(in, 1, 9), h2 = choose(in, 1, 9);
+    return (lf_paper){h1, h2, weights(6 * h1), weights(h1), weights(h1 * h2), weights(h2), weights(3 * h2), weights(3),
+                      weights(54), weights(6), weights(54), weights(6), weights(54), weights(18), weights(3)};
+}
+
+static lf_measure measured(const lf_picture *p) {
+    lf_measure whole, part;
+    lf_measure_rows(p, 0, 1, &whole);
+    if (p->height > 1) {
+        lf_measure_rows(p, 1, p->height, &part);
+        whole.low = fmin(whole.low, part.low);
+        whole.high = fmax(whole.high, part.high);
+        whole.finite = whole.finite && part.finite;
+    }
+    REQUIRE(whole.finite && whole.low <= whole.high);
+    return whole;
+}
+
+static void fuse_paper(const lf_paper *m, const lf_picture *under, const lf_picture *over, const lf_picture *out) {
+    const lf_measure a = measured(under), b = measured(over);
+    const lf_range u = lf_range_of(a.low, a.high, under->type), o = lf_range_of(b.low, b.high, over->type);
+    const int rows = lf_paper_context_side(under->height), columns = lf_paper_context_side(under->width);
+    float *context = floats(3 * (size_t)rows * (size_t)columns), *scratch = floats(lf_paper_scratch_floats(under->width));
+    FOR_PIECES(first, last, rows) lf_paper_filter_rows(m, under, over, u, o, context, first, last, scratch);
+    scratch = floats(lf_paper_combine_scratch_floats(m));
+    FOR_PIECES(first, last, under->height)
+    lf_paper_combine_rows(m, under, over, u, o, context, out, first, last, scratch);
+}
+
+/* ---- Context models ------------------------------------------------------------------------------------------------- */
+
+static lf_separable separable(int from, int to) { return (lf_separable){weights(9 * from), weights(from * to), weights(to)}; }
+
+static lf_context_model context_model(input *in, int kind) {
+    lf_context_model m = {0};
+    const int flags = (int)next_byte(in);
+    m.channels = choose(in, 1, 10);
+    m.levels = choose(in, 1, 3);
+    m.thumbnail_cells = (1 << 2 * m.levels) * choose(in, 1, m.levels > 1 ? 3 : 24);
+    m.ratio = kind < 3 || (flags & 1);
+    m.bounded = !(flags & 2);
+    m.layers = kind < 3 ? 3 : choose(in, 2, LF_MAX_LAYERS);
+    m.outputs = kind < 3 || (flags & 4) ? 5 : 4;
+    m.widths[0] = 6;
+    for (int l = 1; l < m.layers; l++) m.widths[l] = kind < 3 ? (l == 2 && kind == 1 ? 6 : 8) : choose(in, 1, 9);
+    m.widths[m.layers] = m.outputs;
+    m.contexts = m.widths[1] + m.outputs;
+    for (int l = 0; l < m.layers; l++) {
+        m.weights[l] = weights(m.widths[l] * m.widths[l + 1]);
+        m.biases[l] = flags & 8 ? NULL : weights(m.widths[l + 1]);
+    }
+    m.first = separable(6, m.channels);
+    m.stem = (lf_separable){NULL, weights(6 * m.channels), weights(m.channels)};
+    for (int i = 0; i < m.levels; i++) {
+        m.down[i] = separable(m.channels, m.channels);
+        m.up[i] = separable(m.channels, m.channels);
+    }
+    m.summary = weights(2 * m.channels * m.channels);
+    m.summary_bias = weights(m.channels);
+    m.head = weights(m.channels * m.contexts);
+    m.head_bias = weights(m.contexts);
+    return m;
+}
+
+#ifdef LIGHTFUSE_CONTEXT_GRID_H
+static lf_box scene_box(const lf_context_model *m, const lf_picture *under, const lf_picture *over) {
+    lf_box box = lf_no_box(under);
+    if (!m->bounded) return (lf_box){0, 0, under->width, under->height};
+    FOR_PIECES(first, last, under->height) lf_widen_box(under, over, first, last, &box);
+    return lf_scene_box(box, under);
+}
+
+static void fuse_context(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
+                         const lf_picture *out) {
+    const lf_box box = scene_box(m, under, over);
+    const lf_picture parts[2] = {lf_part(under, box), lf_part(over, box)};
+    const lf_size size = lf_thumbnail_size(m, parts[0].width, parts[0].height);
+    const size_t cells = lf_cells(size);
+    uint16_t *thumbnails = block(6 * cells * sizeof(uint16_t));
+    float *scratch = floats(lf_thumbnail_scratch_floats(parts[0].width)), *levels = floats(lf_context_levels_floats(m, size));
+    for (int p = 0; p < 2; p++)
+        FOR_PIECES(first, last, size.rows)
+    lf_thumbnail_rows(&parts[p], size, first, last, thumbnails + (size_t)p * 3 * cells, scratch);
+    const float strength = lf_context_prepare(m, thumbnails, size, levels);
+    REQUIRE(strength >= 0 && strength <= 1);
+    float *summary = floats((size_t)m->channels);
+    lf_context_summarise(m, thumbnails, size, levels, NULL, summary);
+    float *cells_of_grid = floats((size_t)m->contexts * cells);
+    FOR_PIECES(first, last, size.rows) {
+        float *decoding = floats(lf_context_decode_scratch_floats(m, size, last - first));
+        lf_context_decode_rows(m, thumbnails, size, levels, (lf_planes){cells_of_grid, cells}, 0, first, last, decoding);
+    }
+    lf_grid grid = {box, size, 0, size.rows, cells_of_grid};
+    if (!lf_is_fixed(m, under->type)) {
+        scratch = floats(lf_context_combine_scratch_floats(m));
+        FOR_PIECES(first, last, under->height)
+        lf_context_combine_rows(m, under, over, &grid, strength, out, first, last, scratch);
+        return;
+    }
+    lf_extremes extremes;
+    lf_fixed *fixed = block(sizeof(lf_fixed));
+    int16_t *words = block((size_t)m->contexts * cells * sizeof(int16_t));
+    lf_find_extremes(m, cells_of_grid, cells, cells, 0, &extremes);
+    lf_fix(m, &extremes, strength, fixed);
+    lf_fix_grid(m, fixed, cells_of_grid, cells, cells, words);
+    grid.cells = words;
+    scratch = floats(lf_fixed_scratch_floats(m));
+    FOR_PIECES(first, last, under->height)
+    lf_fixed_combine_rows(m, fixed, under, over, &grid, out, first, last, scratch);
+}
+#else
+static void fuse_context(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
+                         const lf_picture *out) {
+    const lf_size size = lf_thumbnail_size(m, under->width, under->height);
+    const size_t cells = lf_cells(size);
+    float *thumbnails = floats(6 * cells), *scratch = floats(lf_thumbnail_scratch_floats(under->width));
+    float *levels = floats(lf_context_levels_floats(m, size)), *grid = floats((size_t)m->contexts * cells);
+    FOR_PIECES(first, last, size.rows) {
+        lf_thumbnail_rows(under, size, first, last, thumbnails, scratch);
+        lf_thumbnail_rows(over, size, first, last, thumbnails + 3 * cells, scratch);
+    }
+    const float strength = lf_context_prepare(m, thumbnails, size, levels);
+    REQUIRE(strength >= 0 && strength <= 1);
+    lf_context_summarise(m, thumbnails, size, levels, NULL, floats((size_t)m->channels));
+    scratch = floats(lf_context_decode_scratch_floats(m, size));
+    FOR_PIECES(first, last, size.rows) lf_context_decode_rows(m, thumbnails, size, levels, grid, first, last, scratch);
+    scratch = floats(lf_context_combine_scratch_floats(m));
+    FOR_PIECES(first, last, under->height)
+    lf_context_combine_rows(m, under, over, grid, size, strength, out, first, last, scratch);
+}
+#endif
+
+/* ---- One input ------------------------------------------------------------------------------------------------------ */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
+    input in = {data, data + length};
+    block_count = 0;
+    random_state = 2463534242u ^ (next_byte(&in) << 8 | next_byte(&in));
+    const int kind = choose(&in, 0, 3), pieces = choose(&in, 1, 7), in_place = choose(&in, 0, 3);
+    const lf_type type = (lf_type)choose(&in, 0, 2);
+    weight_size = (float)choose(&in, 1, 16) / 8.0f;
+    const int wide = next_byte(&in) % 64 == 63; /* beyond the columns that are spread out at once */
+    const int width = wide ? LF_COLUMNS - 8 + choose(&in, 0, 40) : choose(&in, 1, 24), height = choose(&in, 1, wide ? 2 : 12);
+    const lf_picture under = picture(&in, width, height, type), over = picture(&in, width, height, type);
+    lf_picture whole = picture(&in, width, height, type), out = picture(&in, width, height, type);
+    lf_paper paper = {0};
+    lf_context_model context = {0};
+    if (kind == 0)
+        paper = paper_model(&in);
+    else
+        context = context_model(&in, kind);
+    fill(&under, &in, 0);
+    fill(&over, &in, 7);
+    if (in_place == 1) out = under;
+    if (in_place == 2) out = over;
+
+    for (int twice = 0; twice < 2; twice++) {
+        piece_rows = twice ? pieces : 0;
+        if (kind == 0)
+            fuse_paper(&paper, &under, &over, twice ? &out : &whole);
+        else
+            fuse_context(&context, &under, &over, twice ? &out : &whole);
+        if (!twice && kind && context.bounded) check_luma(&under, &over, &whole);
+    }
+    check_same(&whole, &out);
+    check_result(&whole);
+    check_result(&out);
+    while (block_count) free(blocks[--block_count]);
+    return 0;
+}
