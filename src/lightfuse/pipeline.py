@@ -21,12 +21,7 @@ from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Fuser
-from lightfuse.images import (
-    FusingCoding,
-    UnreadableError,
-    format_of,
-    fusing_coding,
-)
+from lightfuse.images import FusingCoding, UnreadableError, format_of, fusing_coding
 from lightfuse.models import Weights
 from lightfuse.options import DEFAULT_OPTIONS, STDIO, Effort, FuseOptions, PathLike
 from lightfuse.outputs import FusedBracket, check_outputs, format_notes, write_outputs

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from builders.photographs import boxes, exposed
 
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from tools.synthetic import Camera, Scene
@@ -56,3 +57,26 @@ def test_incomparable_frames_pass(frames):
     assert find_mismatch(noise) is None
     assert find_mismatch([frames[0][:20], other_scene(frames)[:20]]) is None
     assert find_mismatch(frames[:1]) is None
+
+
+@pytest.mark.parametrize("evs", [(0, -2), (0, 1), (-2, 1)])
+def test_scenes_that_share_their_walls_are_told_apart(evs):
+    """Half of the picture is the same: its correlation alone would pass."""
+    y, x = np.mgrid[0:200, 0:300]
+    walls = 0.05 + 0.2 * x / 300 + 0.04 * np.sin(x / 7) * np.sin(y / 9) ** 2
+    rooms = [boxes(300, 200, seed=seed) for seed in (1, 2)]
+    for room in rooms:
+        room[:90] = walls[:90, :, None]
+    assert find_mismatch([exposed(room, ev, noise=1) for room, ev in zip(rooms, evs, strict=True)]) is not None
+    assert find_mismatch([exposed(rooms[0], ev, noise=1) for ev in evs]) is None
+
+
+def test_moving_water_passes():
+    """Half of the picture has other contrasts in every frame, but its tones stay in order."""
+    random = np.random.default_rng(1)
+    frames = []
+    for ev in (-1, 1):
+        light = boxes(300, 200, seed=3, rise=2)
+        light[100:] = 0.1 * (1 + 0.3 * random.standard_normal((50, 150, 1)).repeat(2, 0).repeat(2, 1))
+        frames.append(exposed(light, ev))
+    assert find_mismatch(frames) is None

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
@@ -24,8 +25,9 @@ def write_shot(
     camera="Box",
     serial=None,
     flash=None,
+    pixels=None,
 ):
-    """A picture of one grey with EXIF: 1/60 s changed by ``ev`` stops, f/8, ISO 100, at noon + ``seconds``."""
+    """A picture of one grey, or of ``pixels``, with EXIF: 1/60 s changed by ``ev`` EV, f/8, ISO 100."""
     if level is None:
         level = min(250, max(5, round(110 * 2 ** (ev / 2))))
     exif = Image.Exif()
@@ -46,13 +48,31 @@ def write_shot(
         below[0x9209] = int(flash)
     if serial is not None:
         below[0xA431] = serial
-    write_plain(path, level, size, exif=exif)
+    write_plain(path, level, size, pixels=pixels, exif=exif)
 
 
-def write_plain(path, level=110, size=(SIDE, SIDE), **options):
-    """A picture of one grey, without EXIF."""
+def write_plain(path, level=110, size=(SIDE, SIDE), *, pixels=None, **options):
+    """A picture of one grey, or of ``pixels``, without EXIF."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (level, level, level)).save(path, **options)
+    picture = Image.new("RGB", size, (level, level, level)) if pixels is None else Image.fromarray(pixels)
+    picture.save(path, **options)
+
+
+def boxes(width=320, height=200, seed=0, *, rise=0.0):
+    """The light of a scene of boxes, H×W×3, ``rise`` EV brighter on the right than on the left."""
+    random = np.random.default_rng(seed)
+    light = np.full((height, width, 3), 0.2)
+    for _ in range(width // 3):
+        x, y, side = random.integers(0, width), random.integers(0, height), random.integers(5, 30)
+        light[y : y + side, x : x + side] = random.uniform(0.03, 0.6, 3)
+    return light * 2 ** (rise * (np.arange(width) / width - 0.5))[None, :, None]
+
+
+def exposed(light, ev=0.0, *, noise=0.0, seed=0):
+    """A scene's light as pixels of 8 bits, ``ev`` stops brighter, with noise of so many levels."""
+    levels = np.clip(light * 2.0**ev, 0, 1) ** (1 / 2.2) * 255
+    levels = levels + noise * np.random.default_rng(seed).standard_normal(light.shape)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
 def write_brackets(folder, count, evs=(0, -2, 2), *, pause=60.0, start=1, **options):

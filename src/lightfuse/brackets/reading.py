@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lightfuse.brackets.bracket import Array, Frame, relative_exposures
+from lightfuse.brackets.orientation import turned_alike
 from lightfuse.colorspace import check_picture
 from lightfuse.errors import PictureError
 from lightfuse.images import (
@@ -58,7 +59,7 @@ def read_frames(
             pages = read_pages(inputs[0], max_pixels=max_pixels, white_level=white_level)
         if pages is None:
             raise PictureError("fusing takes two or more exposures of one scene, or a TIFF with several pages; 1 given")
-    pictures = pages or _read_all(inputs, max_pixels, white_level, meanwhile)
+    pictures = pages or _turned_alike(inputs, _read_all(inputs, max_pixels, white_level, meanwhile))
     frames = [frame_of(picture) for picture in pictures]
     if pages is not None:  # The EXIF is the file's: it does not tell exposures apart.
         frames = [replace(frame, shot=ShotInfo()) for frame in frames]
@@ -77,6 +78,19 @@ def _read_all(
         pictures = pool.map(read, inputs)
         meanwhile()
         return list(pictures)
+
+
+def _turned_alike(inputs: Sequence[PathLike], pictures: list[Picture]) -> list[Picture]:
+    """The pictures turned as most are, where their orientation tags differ and their content says so."""
+    if not all(map(os.path.isfile, inputs)) or any(picture.alpha is not None for picture in pictures):
+        return pictures
+    tags = [probe_picture(path).shot.orientation for path in inputs]
+    pixels, turned = turned_alike([picture.pixels for picture in pictures], tags)
+    for position in turned:
+        note = f"its orientation tag ({tags[position]}) is not that of the other frames and was not followed"
+        old = pictures[position]
+        pictures[position] = replace(old, pixels=pixels[position], notes=(*old.notes, note))
+    return pictures
 
 
 def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:

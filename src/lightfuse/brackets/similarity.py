@@ -14,8 +14,8 @@ Floats = NDArray[np.float32]
 MIN_SIMILARITY = 0.15
 """Neighbouring exposures below it are taken for different scenes.
 
-Measured on 122 real brackets, hand-held ones among them: neighbouring exposures reach 0.59 or more, the darkest and
-the brightest 0.23 or more, and neighbours shifted by 3 % of their width 0.15 or more but for 3 of 601. Of 1,500 random
+Measured on 159 real brackets, hand-held ones and motion among them, not aligned: 795 of 800 neighbouring exposures
+reach 0.3, the lowest has 0.153. Synthetic scenes that share half of the picture have 0.14 at most; of 1,500 random
 pairs from different brackets 99.6 % stay below.
 """
 
@@ -25,6 +25,9 @@ _MIN_SIDE = 48
 _SIGMA = 4.0  # of the blur that separates local contrast from brightness
 _CLIPPED = (0.015, 0.97)  # values outside are too dark or too bright to compare
 _MIN_SHARED = 0.05  # share of pixels that both frames must show unclipped
+_PLACE, _MIN_PLACES, _MIN_PLACE_SHARED = 16, 16, 0.6  # side of a square in pixels, number, and share that is unclipped
+_MIN_COMPARED, _MIN_RANGE = 0.3, 0.15  # share unclipped in both, and log2 of values that tones must span
+_TONE_ORDER, _LIKE_PLACES = 0.8, 0.3  # rank correlation of tones, and lower quartile of the squares' correlations
 _MIN_CONTRAST = 0.03  # stops: standard deviation of local contrast below which there is nothing but noise
 
 
@@ -58,6 +61,11 @@ def find_mismatch(frames: Sequence[Array]) -> Mismatch | None:
     return min(scored, key=lambda mismatch: mismatch.similarity, default=None)
 
 
+def similarity(first: Array, second: Array) -> float | None:
+    """Correlation of the local contrast of two frames (see `find_mismatch`), at the best of small shifts."""
+    return _similarity(_reduced(first), _reduced(second))
+
+
 def _reduced(frame: Array) -> Floats:
     """The frame as float32 in [0, 1], its longer side reduced to `_SIDE` pixels."""
     import cv2
@@ -72,7 +80,53 @@ def _reduced(frame: Array) -> Floats:
 
 
 def _similarity(first: Floats, second: Floats) -> float | None:
-    """Correlation of local contrast where both are unclipped, at the best of small shifts; None if unknown."""
+    """Correlation of local contrast where both are unclipped, at the best of small shifts; None if unknown.
+
+    Less where one part of the picture agrees and another does not, see `_uniformity`.
+    """
+    found = _correlation(first, second)
+    if found is not None and found < MIN_SIMILARITY:
+        return max(found, _similarity_shifted(first, second, _unclipped(first), _unclipped(second)))
+    return found if found is None else min(found, _uniformity(first, second))
+
+
+def _uniformity(first: Floats, second: Floats) -> float:
+    """Whether frames that agree somewhere do so throughout, as a similarity; 1 where that cannot be told.
+
+    Frames of different scenes may share a part, such as a wall. Then tones are in another order, and contrasts unlike
+    in many places. In a bracket waves or leaves are unlike, but in order; hand-shake leaves most places like.
+    """
+    import cv2
+
+    shared = _unclipped(first) & _unclipped(second)
+    if shared.mean() < _MIN_COMPARED:
+        return 1.0
+    weight = cv2.GaussianBlur(shared.astype(np.float32), (0, 0), _SIGMA) + np.float32(1e-6)
+    tones = [
+        (cv2.GaussianBlur(picture.mean(axis=2) * shared, (0, 0), _SIGMA) / weight)[shared][::7]
+        for picture in (first, second)
+    ]
+    places = _by_place(_local_contrast(first, shared), _local_contrast(second, shared), shared)
+    if len(places) < _MIN_PLACES or min(np.log2(values + 0.02).std() for values in tones) < _MIN_RANGE:
+        return 1.0
+    order = float(np.corrcoef([np.argsort(np.argsort(values)) for values in tones])[0, 1])
+    return max(order - _TONE_ORDER, float(np.percentile(places, 25)) - _LIKE_PLACES) + MIN_SIMILARITY
+
+
+def _by_place(one: Floats, other: Floats, shared: NDArray[np.bool_]) -> list[float]:
+    """Correlations of local contrast in squares that have some."""
+    found, side = [], _PLACE
+    for row, column in itertools.product(*(range(0, length - side + 1, side) for length in one.shape)):
+        place = slice(row, row + side), slice(column, column + side)
+        mask = shared[place]
+        a, b = one[place][mask], other[place][mask]
+        if mask.mean() > _MIN_PLACE_SHARED and min(a.std(), b.std()) > 2 * _MIN_CONTRAST:
+            found.append(float(np.corrcoef(a, b)[0, 1]))
+    return found
+
+
+def _correlation(first: Floats, second: Floats) -> float | None:
+    """Correlation of local contrast where both are unclipped; None where too little can be compared."""
     unclipped = [_unclipped(picture) for picture in (first, second)]
     shared = unclipped[0] & unclipped[1]
     if shared.mean() < _MIN_SHARED:
@@ -80,10 +134,7 @@ def _similarity(first: Floats, second: Floats) -> float | None:
     one, other = (_local_contrast(picture, shared)[shared] for picture in (first, second))
     if min(one.std(), other.std()) < _MIN_CONTRAST:
         return None
-    similarity = float(np.corrcoef(one, other)[0, 1])
-    return (
-        similarity if similarity >= MIN_SIMILARITY else max(similarity, _similarity_shifted(first, second, *unclipped))
-    )
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def _similarity_shifted(first: Floats, second: Floats, *unclipped: NDArray[np.bool_]) -> float:
