@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from lightfuse.align import align_bracket
-from lightfuse.align.bracket import opencv_threads
 from lightfuse.errors import LightFuseError, PictureError
 from tools.synthetic import HandShake, sample_bracket
 
@@ -188,38 +187,3 @@ def test_align_refuses_bad_options_in_one_sentence(static, choice) -> None:
     with pytest.raises(LightFuseError) as raised:
         align_bracket(static.pictures, **({"base": 0} | choice))
     assert "\n" not in str(raised.value)
-
-
-@pytest.fixture
-def five_threads():
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(5)
-    yield
-    cv2.setNumThreads(before)
-
-
-@pytest.mark.usefixtures("five_threads")
-def test_opencv_threads_restores_the_number():
-    with opencv_threads(3):
-        assert cv2.getNumThreads() == 3
-    assert cv2.getNumThreads() == 5
-
-
-@pytest.mark.usefixtures("five_threads")
-def test_opencv_threads_of_two_brackets_at_a_time_restores_the_number_after_the_last():
-    first, second = opencv_threads(1), opencv_threads(1)
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    assert cv2.getNumThreads() == 1
-    second.__exit__(None, None, None)
-    assert cv2.getNumThreads() == 5
-
-
-@pytest.mark.usefixtures("five_threads")
-def test_opencv_threads_restores_the_number_after_an_error_and_none_keeps_it():
-    with opencv_threads(None):
-        assert cv2.getNumThreads() == 5
-    with pytest.raises(RuntimeError), opencv_threads(2):
-        raise RuntimeError
-    assert cv2.getNumThreads() == 5

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lightfuse.align import align_bracket
-from lightfuse.align.warp import fill_border, largest_rectangle, warped
+from lightfuse.align.warp import codes_of, fill_border, largest_rectangle, tone_curve, warped
 from tools.synthetic import HandShake, sample_bracket
 
 WIDTH, HEIGHT = 480, 320
@@ -86,3 +86,23 @@ def test_warped_frame_keeps_its_sharpness(shaken, static) -> None:
         for p in (static.pictures[1], aligned.frames[1])
     )
     assert kept > 0.9 * sharp
+
+
+def test_tone_curve_predicts_one_exposure_from_another() -> None:
+    dark = np.random.default_rng(0).integers(0, 120, (100, 100)).astype(np.uint16)
+    predicted = tone_curve(dark, dark * 2)[dark] * 65535
+    assert np.abs(predicted - dark * 2.0).max() < 64  # one of 1024 bins
+
+
+def test_codes_of_float_are_the_nearest_of_16_bits() -> None:
+    np.testing.assert_array_equal(codes_of(np.array([[0, 0.5, 1, 1.2]], np.float32)), [[0, 32768, 65535, 65535]])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_warp_by_the_identity_changes_nothing_and_threads_change_nothing(shaken, dtype) -> None:
+    top = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    frame = (shaken.pictures[0] / 255 * top).astype(dtype)
+    whole = (slice(0, HEIGHT), slice(0, WIDTH))
+    np.testing.assert_array_equal(warped(frame, np.eye(3), whole), frame)
+    moved = SHAKE.matrix(WIDTH, HEIGHT)
+    np.testing.assert_array_equal(warped(frame, moved, whole), warped(frame, moved, whole, threads=3))

@@ -4,7 +4,10 @@
  *   2. lfa_load      for all rows of the base, written to lfa_strip() a strip at a time; then lfa_side
  *   3. lfa_load      for all rows of the next frame on that side of the base in brightness, from the nearest outwards; then
  *                    lfa_register, and lfa_answer for what was found
- * lfa_side begins the other side with the same base. */
+ * lfa_side begins the other side with the same base.
+ *
+ * Warping, in another instance: lfa_warp_begin, the frame's rows to lfa_strip(), the homography to lfa_matrix(), then lfa_warp
+ * and the result at lfa_warped(). */
 #include "align.h"
 
 #define EXPORT(name) __attribute__((export_name(#name)))
@@ -24,18 +27,23 @@ static lf_channel plane(int which) {
     return (lf_channel){job.planes[which], job.width, 1, job.width, job.height, LF_U8};
 }
 
-/* Returns how many rows a strip holds, or 0 where there is not enough memory. */
-EXPORT(lfa_begin) int lfa_begin(int width, int height) {
-    const uint64_t pixels = (uint64_t)width * (uint64_t)height, strip = (uint64_t)CHANNELS * STRIP_ROWS * (uint64_t)width;
-    const uint64_t from = ((uintptr_t)&__heap_base + 63) & ~(uint64_t)63;
-    const uint64_t to = from + strip + PLANES * pixels + lf_chain_bytes(width, height) + 64;
+/* Puts the strip at the heap's base, with `bytes` in all; returns 0 where there is not enough memory. */
+static int take(int width, int height, uint64_t bytes) {
+    const uint64_t from = ((uintptr_t)&__heap_base + 63) & ~(uint64_t)63, to = from + bytes + 64;
     const uint64_t have = (uint64_t)__builtin_wasm_memory_size(0) * PAGE;
     if (to > UINT32_MAX) return 0;
     if (to > have && __builtin_wasm_memory_grow(0, (size_t)((to - have + PAGE - 1) / PAGE)) == SIZE_MAX) return 0;
     job.width = width;
     job.height = height;
-    job.loading = 0;
     job.strip = (unsigned char *)(uintptr_t)from;
+    return 1;
+}
+
+/* Returns how many rows a strip holds, or 0 where there is not enough memory. */
+EXPORT(lfa_begin) int lfa_begin(int width, int height) {
+    const uint64_t pixels = (uint64_t)width * (uint64_t)height, strip = (uint64_t)CHANNELS * STRIP_ROWS * (uint64_t)width;
+    if (!take(width, height, strip + PLANES * pixels + lf_chain_bytes(width, height))) return 0;
+    job.loading = 0;
     for (int i = 0; i < PLANES; i++) job.planes[i] = job.strip + strip + (uint64_t)i * pixels;
     job.scratch = job.strip + strip + PLANES * pixels;
     return STRIP_ROWS;
@@ -67,4 +75,26 @@ EXPORT(lfa_register) void lfa_register(void) {
 EXPORT(lfa_answer) double lfa_answer(int which) {
     const double others[] = {job.found.pixels, job.found.before, job.found.after, job.found.reason};
     return which < 9 ? job.found.warp.m[which] : others[which - 9];
+}
+
+/* ---- Warping ----------------------------------------------------------------------------------------------------- */
+
+/* Room for `held` rows of a frame of this size and for `rows` of the result; returns 0 where there is not enough memory. */
+EXPORT(lfa_warp_begin) int lfa_warp_begin(int width, int height, int held, int rows) {
+    const uint64_t row_bytes = (uint64_t)CHANNELS * (uint64_t)width;
+    if (!take(width, height, row_bytes * ((uint64_t)held + (uint64_t)rows))) return 0;
+    job.scratch = job.strip + row_bytes * (uint64_t)held;
+    return 1;
+}
+
+EXPORT(lfa_matrix) double *lfa_matrix(void) { return job.found.warp.m; }
+EXPORT(lfa_warped) void *lfa_warped(void) { return job.scratch; }
+
+/* Rows [top, bottom) of the base's plane from the strip, whose first row is the frame's row `first`. Addresses count from
+ * where the first rows of the whole pictures would be. */
+EXPORT(lfa_warp) void lfa_warp(int first, int top, int bottom) {
+    const intptr_t row_bytes = (intptr_t)CHANNELS * job.width;
+    const lf_picture frame = {(void *)((intptr_t)job.strip - first * row_bytes), row_bytes, job.width, job.height, LF_U8};
+    const lf_picture out = {(void *)((intptr_t)job.scratch - top * row_bytes), row_bytes, job.width, bottom, LF_U8};
+    lf_warp_rows(&frame, &job.found.warp, &out, CHANNELS, top, bottom);
 }

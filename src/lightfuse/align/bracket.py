@@ -1,8 +1,6 @@
 """Aligning a bracket: every frame aligned to the base, moved only if that passes the acceptance test."""
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from lightfuse import core
 from lightfuse.align.warp import Matrix, fill_border, largest_rectangle, warped
 from lightfuse.errors import LightFuseError, PictureError
+from lightfuse.system import usable_cores
 
 Array = NDArray[Any]
 Mode = Literal["auto", "always"]
@@ -86,8 +85,7 @@ def align_bracket(
             fitted; "always" also makes small and less certain movements, but no implausible ones.
         border: what a frame does not show is filled from the base in the frame's tones ("fill"), or all frames are cut
             to the part that every one shows ("crop").
-        threads: how many OpenCV may use; None leaves its setting unchanged. See `opencv_threads`: of brackets aligned
-            concurrently the first decides.
+        threads: how many share the warping; None takes all usable cores.
         names: what to call the frames in notes and errors; numbered from 1 by default.
 
     Raises:
@@ -107,8 +105,7 @@ def align_bracket(
         unknown = (Score(0.0, 0.0),) * len(frames)
         return _unchanged(frames, unknown, f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned")
     registered = _register([_packed(frame) for frame in frames], base, mode)
-    with opencv_threads(threads):
-        return _warp_frames(frames, base, registered, border, called)
+    return _warp_frames(frames, base, registered, border, called, threads or usable_cores())
 
 
 def _packed(frame: Array) -> Array:
@@ -130,7 +127,12 @@ def _register(frames: Sequence[Array], base: int, mode: Mode) -> list[_Registrat
 
 
 def _warp_frames(
-    frames: Sequence[Array], base: int, registered: Sequence[_Registration], border: Border, names: Sequence[str]
+    frames: Sequence[Array],
+    base: int,
+    registered: Sequence[_Registration],
+    border: Border,
+    names: Sequence[str],
+    threads: int,
 ) -> AlignedBracket:
     """Warp the frames whose registration was accepted, and fill or crop the borders."""
     height, width = frames[base].shape[:2]
@@ -141,7 +143,7 @@ def _warp_frames(
     for frame, found, name in zip(frames, registered, names, strict=True):
         if found.move:
             notes.append(f"{name} was moved by {found.move:.1f} px")
-            shown = warped(frame, found.warp, window)
+            shown = warped(_packed(frame), found.warp, window, threads)
             if border == "fill":
                 fill_border(shown, frames[base], found.warp)
         else:
@@ -191,35 +193,3 @@ def _check(frames: Sequence[Array], base: int, names: Sequence[str]) -> None:
         # NaN and infinity both show in the sum of the extremes, without an array as large as the picture.
         if frame.dtype == np.float32 and not np.isfinite(frame.min() + frame.max()):
             raise PictureError(f"{name} cannot be aligned: it holds values that are not finite")
-
-
-_threads_lock = threading.Lock()
-_threads_users = 0
-_threads_before = 0
-
-
-@contextmanager
-def opencv_threads(count: int | None) -> Iterator[None]:
-    """Within it OpenCV uses ``count`` threads (None: its setting is unchanged); afterwards as many as before.
-
-    The number is a setting of the whole process. Of several concurrent uses in this process, the first to enter sets
-    it and the last to leave restores it: were each to restore what it found, one could leave another's number behind.
-    """
-    import cv2
-
-    global _threads_users, _threads_before
-    if count is None:
-        yield
-        return
-    with _threads_lock:
-        if _threads_users == 0:
-            _threads_before = cv2.getNumThreads()
-            cv2.setNumThreads(count)
-        _threads_users += 1
-    try:
-        yield
-    finally:
-        with _threads_lock:
-            _threads_users -= 1
-            if _threads_users == 0:
-                cv2.setNumThreads(_threads_before)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse import core
+
 Array = NDArray[Any]
 Matrix = NDArray[np.floating[Any]]
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
@@ -20,22 +22,17 @@ _EDGES = np.linspace(0, 1, _BINS + 1)
 _MOST_COUNTED = 1_000_000
 
 
-def warped(frame: Array, warp: Matrix, window: Window) -> Array:
+def warped(frame: Array, warp: Matrix, window: Window, threads: int = 1) -> Array:
     """The part ``window`` (rows, columns) of the base's image plane as ``frame`` shows it: same dtype, H×W×3.
 
     Cubic interpolation, mirrored at the frame's edges. Its overshoot never leaves the range of the dtype, which is
-    [0, 1] for float32.
+    [0, 1] for float32. The rows of ``frame`` are interleaved RGB without gaps.
     """
-    import cv2
-
     rows, columns = window
     corner = np.array([[1, 0, columns.start], [0, 1, rows.start], [0, 0, 1.0]])
-    size = (columns.stop - columns.start, rows.stop - rows.start)
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    shown = cv2.warpPerspective(frame, warp @ corner, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
-    if frame.dtype == np.float32:
-        np.clip(shown, 0, 1, out=shown)
-    return np.asarray(shown)
+    shown = np.empty((rows.stop - rows.start, columns.stop - columns.start, 3), frame.dtype)
+    core.warp(frame, (warp @ corner).ravel().tolist(), shown, threads)
+    return shown
 
 
 def fill_border(shown: Array, base: Array, warp: Matrix) -> None:
@@ -51,7 +48,8 @@ def fill_border(shown: Array, base: Array, warp: Matrix) -> None:
     margin = int(feather) + 1
     rows, columns = (slice(side.start + margin, max(side.start + margin, side.stop - margin)) for side in inner)
     brighter = float(shown[inner][::4, ::4].mean()) > float(base[inner][::4, ::4].mean())
-    curves = [_unclipped_curve(base[inner][..., c], shown[inner][..., c], brighter) for c in range(3)]
+    few = max(1, round((base[inner].size / 3 / _MOST_COUNTED) ** 0.5))
+    curves = [_unclipped_curve(*(part[inner][::few, ::few, c] for part in (base, shown)), brighter) for c in range(3)]
     top = np.float32(1 if base.dtype == np.float32 else np.iinfo(base.dtype).max)
     for strip in _strips_around((rows, columns), width, height):
         inside = _pixels_inside(strip, warp, width, height) / np.float32(feather)
@@ -89,9 +87,12 @@ def largest_rectangle(warps: list[Matrix], width: int, height: int) -> Window:
     """
     left, top, right, bottom = 0.0, 0.0, width - 1.0, height - 1.0
     for warp in warps:
-        at = apply(np.linalg.inv(warp), corners(width, height))
-        left, right = max(left, at[0, 0], at[3, 0]), min(right, at[1, 0], at[2, 0])
-        top, bottom = max(top, at[0, 1], at[1, 1]), min(bottom, at[2, 1], at[3, 1])
+        # The centres of the corner pixels, clockwise from the upper left.
+        corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1.0]])
+        mapped = corners @ np.linalg.inv(warp).T
+        x, y = mapped[:, 0] / mapped[:, 2], mapped[:, 1] / mapped[:, 2]
+        left, right = max(left, x[0], x[3]), min(right, x[1], x[2])
+        top, bottom = max(top, y[0], y[1]), min(bottom, y[2], y[3])
     return slice(int(np.ceil(top)), int(bottom) + 1), slice(int(np.ceil(left)), int(right) + 1)
 
 
@@ -142,45 +143,21 @@ def _smooth_step(t: Array) -> Array:
 
 def codes_of(channel: Array) -> Codes:
     """A channel (H×W) as integer codes: uint8 and uint16 as they are, float32 in [0, 1] as uint16."""
-    import cv2
-
-    channel = np.ascontiguousarray(channel)
-    if channel.dtype == np.float32 and channel.size:
-        return np.asarray(cv2.multiply(channel, 65535.0, dtype=cv2.CV_16U))  # rounded and saturated
-    return channel
+    return np.rint(np.clip(channel, 0, 1) * 65535).astype(np.uint16) if channel.dtype == np.float32 else channel
 
 
 def tone_curve(first: Codes, second: Codes) -> Array:
-    """The table from the first frame's codes to tones of the second (one dtype, same scene): float32 in [0, 1]."""
+    """The table from the first frame's codes to tones of the second (one dtype, same scene): float32 in [0, 1].
+
+    Histogram matching on bins of [0, 1]; a code counts as spread evenly over its own width.
+    """
     levels = 1 << (8 * first.dtype.itemsize)
-    curve = _curve(_cumulative_histogram(first), _cumulative_histogram(second))
+    shares = []
+    for codes in (first, second):
+        below = np.concatenate([[0], np.cumsum(np.bincount(codes.ravel(), minlength=levels))]) / max(1, codes.size)
+        shares.append(np.interp(np.linspace(0, levels, _BINS + 1), np.arange(levels + 1), below))
+    # A tiny slope makes the cumulative shares strictly increasing, so that the inverse is unique.
+    curve = np.interp(shares[0], shares[1] + _EDGES * 1e-9, _EDGES)
     # A code stands for the middle of its width, but black and white are 0 and 1.
     tones = np.interp((np.arange(levels) + 0.5) / levels, _EDGES, curve) * levels - 0.5
     return np.clip(tones / (levels - 1), 0, 1).astype(np.float32)
-
-
-def _curve(cumulative: Array, target: Array) -> Array:
-    """For each edge of the bins, the tone of equal cumulative share in the target histogram."""
-    # A tiny slope makes the cumulative shares strictly increasing, so that the inverse is unique.
-    return np.interp(cumulative, target + _EDGES * 1e-9, _EDGES)
-
-
-def _cumulative_histogram(codes: Codes) -> Array:
-    """Share of pixels below each edge of the bins of [0, 1]; a code counts as spread evenly over its own width."""
-    step = max(1, round((codes.size / _MOST_COUNTED) ** 0.5))
-    levels = 1 << (8 * codes.dtype.itemsize)
-    counts = np.bincount(codes[::step, ::step].ravel(), minlength=levels)
-    below = np.concatenate([[0], np.cumsum(counts)]) / max(1, counts.sum())
-    return np.asarray(np.interp(np.linspace(0, levels, _BINS + 1), np.arange(levels + 1), below))
-
-
-def apply(warp: Matrix, points: Array) -> Matrix:
-    """Points (N×2) mapped by a homography."""
-    mapped = points @ warp[:, :2].T + warp[:, 2]
-    return np.asarray(mapped[:, :2] / mapped[:, 2:])
-
-
-def corners(width: int, height: int) -> Matrix:
-    """Centres of the four corner pixels, clockwise from the upper left: 4×2."""
-    x, y = width - 1.0, height - 1.0
-    return np.array([[0, 0], [x, 0], [x, y], [0, y]])

@@ -6,6 +6,7 @@ from lightfuse.core._core import (
     align_frames,
     instruction_sets,
     measure,
+    warp,
 )
 
-__all__ = ["ContextModel", "PaperModel", "align_frames", "instruction_sets", "measure"]
+__all__ = ["ContextModel", "PaperModel", "align_frames", "instruction_sets", "measure", "warp"]

@@ -24,6 +24,12 @@ def align_frames(
     1: too little in common, 2: implausible, 3: already aligned, by a quick test without registration).
     """
 
+def warp(frame: Picture, warp: Sequence[float], out: Picture, threads: int) -> None:
+    """Resample a frame in the base's geometry, by cubic interpolation mirrored at the frame's edges.
+
+    ``warp``: the homography from pixels of ``out``, of the frame's dtype and any size, to the frame's, row by row.
+    """
+
 class PaperModel:
     """The paper's model, ready to fuse."""
 

@@ -1,12 +1,16 @@
-/* align.h compiled once: its results do not depend on the instruction set. */
+/* One instruction set's build of align.h, with the same results as all others; LF_NAME comes from the build. */
 #include "align.h"
 #include "kernels.h"
 
-size_t lf_align_bytes(int width, int height) { return lf_chain_bytes(width, height); }
+#define LF_PASTE(a, b) a##b
+#define LF_TABLE(name) LF_PASTE(lf_align_, name)
 
-void lf_align_frames(const lf_channel *base, const lf_channel *frames, int count, int always, void *scratch,
-                     lf_alignment *found) {
+static void align_frames(const lf_channel *base, const lf_channel *frames, int count, int always, void *scratch,
+                         lf_alignment *found) {
     lf_chain chain;
     lf_chain_begin(&chain, base, scratch);
     for (int i = 0; i < count; i++) found[i] = lf_chain_next(&chain, &frames[i], always);
 }
+
+extern const lf_align_kernels LF_TABLE(LF_NAME);
+const lf_align_kernels LF_TABLE(LF_NAME) = {.bytes = lf_chain_bytes, .frames = align_frames, .warp_rows = lf_warp_rows};

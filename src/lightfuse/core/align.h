@@ -6,12 +6,15 @@
  *   1. lf_chain_begin   with the base, and memory of lf_chain_bytes
  *   2. lf_chain_next    every other frame on one side of the base in brightness, from the nearest outwards
  *
+ * lf_warp_rows resamples a frame in the base's geometry, any range of rows.
+ *
  * Licence: MIT. */
 #ifndef LIGHTFUSE_ALIGN_H
 #define LIGHTFUSE_ALIGN_H
 
 #include "align/refine.h"
 #include "align/still.h"
+#include "align/warp.h"
 
 enum { LF_SMALLEST_SIDE = 48 /* pictures with a shorter side are not aligned */ };
 

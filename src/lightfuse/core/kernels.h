@@ -32,10 +32,14 @@ typedef struct {
                                  float, const lf_picture *, int, int, float *);
 } lf_kernels;
 
-/* align.c: bytes of scratch for frames of this size; and `frames` of that size, on one side of the base in brightness from
- * the nearest outwards, registered to it. */
-size_t lf_align_bytes(int width, int height);
-void lf_align_frames(const lf_channel *base, const lf_channel *frames, int count, int always, void *scratch,
-                     lf_alignment *found);
+/* align.c, for each instruction set: bytes of scratch for frames of this size; frames of that size, on one side of the base
+ * in brightness from the nearest outwards, registered to it; and lf_warp_rows. */
+typedef struct {
+    size_t (*bytes)(int width, int height);
+    void (*frames)(const lf_channel *base, const lf_channel *frames, int count, int always, void *scratch,
+                   lf_alignment *found);
+    void (*warp_rows)(const lf_picture *frame, const lf_matrix *warp, const lf_picture *out, int channels, int from,
+                      int to);
+} lf_align_kernels;
 
 #endif

@@ -1,4 +1,5 @@
 // Python's door to lightfuse.h: checks nothing that Fuser has checked, releases the GIL, shares rows out to threads.
+#include <algorithm>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -16,11 +17,11 @@
 #include "models.hpp"
 
 extern "C" {
-size_t lf_align_bytes(int, int);
-void lf_align_frames(const lf_channel *, const lf_channel *, int, int, void *, lf_alignment *);
 extern const lf_kernels lf_kernels_baseline;
+extern const lf_align_kernels lf_align_baseline;
 #if defined(LIGHTFUSE_X86)
 extern const lf_kernels lf_kernels_avx2, lf_kernels_avx512;
+extern const lf_align_kernels lf_align_avx2;
 #endif
 }
 
@@ -77,6 +78,14 @@ nb::tuple measure_array(const Input &array, int threads, const std::string &isa)
     return nb::make_tuple(found.low, found.high, found.sum / (3.0 * picture.width * picture.height), found.finite != 0);
 }
 
+const lf_align_kernels &align_kernels() {
+#if defined(LIGHTFUSE_X86)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2")) return lf_align_avx2;
+#endif
+    return lf_align_baseline;
+}
+
 // The green channel: the least noisy; the tone curve between two exposures of one channel is monotonic.
 lf_channel green_of(const Input &array) {
     const lf_picture picture = picture_of(array);
@@ -84,17 +93,28 @@ lf_channel green_of(const Input &array) {
     return {values, picture.row_bytes, 3, picture.width, picture.height, picture.type};
 }
 
+// The base's picture plane, of out's size, as a frame shows it: `warp` maps its pixels to the frame's.
+void warp_frame(const Input &frame_array, const std::vector<double> &warp, const Output &out_array, int threads) {
+    const lf_align_kernels &kernels = align_kernels();
+    const lf_picture frame = picture_of(frame_array), out = picture_of(out_array);
+    lf_matrix matrix;
+    std::copy_n(warp.begin(), 9, matrix.m);
+    const nb::gil_scoped_release release;
+    share_rows(out.height, kBlockRows, threads, [&](int from, int to) { kernels.warp_rows(&frame, &matrix, &out, 3, from, to); });
+}
+
 // Register frames on one side of the base in brightness, from the nearest outwards: for each its homography from the base's
 // pixels (row by row), how far it is to be moved (0: not at all), its correlation before and after, and the reason why not.
 nb::list align_frames(const Input &base_array, const std::vector<Input> &frame_arrays, bool always) {
+    const lf_align_kernels &kernels = align_kernels();
     const lf_channel base = green_of(base_array);
     std::vector<lf_channel> frames;
     for (const auto &frame : frame_arrays) frames.push_back(green_of(frame));
     std::vector<lf_alignment> found(frames.size());
     {
         const nb::gil_scoped_release release;
-        const std::unique_ptr<unsigned char[]> scratch(new unsigned char[lf_align_bytes(base.width, base.height)]);
-        lf_align_frames(&base, frames.data(), static_cast<int>(frames.size()), always, scratch.get(), found.data());
+        const std::unique_ptr<unsigned char[]> scratch(new unsigned char[kernels.bytes(base.width, base.height)]);
+        kernels.frames(&base, frames.data(), static_cast<int>(frames.size()), always, scratch.get(), found.data());
     }
     nb::list answers;
     for (const auto &one : found) {
@@ -161,6 +181,8 @@ NB_MODULE(_core, m) {
           "Lowest, highest and mean value of a picture in its own units, and whether all values are finite.");
     m.def("align_frames", &align_frames, nb::arg("base"), nb::arg("frames"), nb::arg("always"),
           "Register frames on one side of the base in brightness, from the nearest outwards.");
+    m.def("warp", &warp_frame, nb::arg("frame"), nb::arg("warp"), nb::arg("out"), nb::arg("threads"),
+          "Resample a frame in the base's geometry, by cubic interpolation.");
     nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
         .def(nb::init<const Tensors &>(), nb::arg("tensors"))
         .def("fuse", &fuse_paper, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"), nb::arg("isa") = "");

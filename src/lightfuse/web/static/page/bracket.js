@@ -1,5 +1,5 @@
 /** The bracket that is open: its frames, where each lies against the base, and which of them to fuse. */
-import { SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
+import { Registration, SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
 import { fillBorder, inSmaller, movedRows } from "../engine/warp.js";
 import { baseExposure, pixelsOf, reduced } from "./frames.js";
 import { THUMBNAIL_PIXELS, fuseSelection, selectExposures } from "./selection.js";
@@ -36,7 +36,7 @@ export class Bracket {
     const clock = new Clock();
     if (align) this.#places ??= await this.#found(pool, tell);
     clock.lap("align");
-    const selection = chosen ?? (await this.#select(align, pool.fuseAtOnce()));
+    const selection = chosen ?? (await this.#select(align, pool));
     clock.lap("select");
     const pictures = [];
     for (const position of selection) pictures.push(await this.#pixels(position, align, pool));
@@ -67,12 +67,12 @@ export class Bracket {
   }
 
   /** The positions that fused hold most of the scene; found once for aligned frames, and once for others. */
-  async #select(aligned, fuse) {
+  async #select(aligned, pool) {
     if (this.frames.length === 2) return [0, 1];
     if (!this.#selections.has(aligned)) {
       const thumbnails = [];
-      for (const position of this.frames.keys()) thumbnails.push(await this.#thumbnail(position, aligned));
-      this.#selections.set(aligned, await selectExposures(thumbnails, fuse));
+      for (const position of this.frames.keys()) thumbnails.push(await this.#thumbnail(position, aligned, pool));
+      this.#selections.set(aligned, await selectExposures(thumbnails, pool.fuseAtOnce()));
     }
     return this.#selections.get(aligned);
   }
@@ -81,7 +81,7 @@ export class Bracket {
     const { width, height, base, frames } = this;
     const places = frames.map(() => UNMOVED);
     if (Math.min(width, height) < SMALLEST_SIDE) return places.map((place) => ({ ...place, reason: TOO_SMALL }));
-    const registration = pool.registration({ data: await pixelsOf(frames[base]), width, height });
+    const registration = new Registration(pool.module, { data: await pixelsOf(frames[base]), width, height });
     const positions = [...frames.keys()];
     let done = 1;
     for (const side of [positions.slice(base + 1), positions.slice(0, base).reverse()]) {
@@ -95,12 +95,12 @@ export class Bracket {
   }
 
   /** Warped at twice its size, so that interpolation does not soften it. */
-  async #thumbnail(position, aligned) {
+  async #thumbnail(position, aligned, pool) {
     let { small } = this.frames[position];
     const { width, height } = small;
     if (aligned && this.#places[position].pixels > 0) {
       const warp = inSmaller(this.#places[position].warp, this.width / width, this.height / height);
-      small = new ImageData(movedRows({ data: small.data, first: 0 }, width, height, warp), width, height);
+      small = new ImageData(movedRows(pool.module, { data: small.data, first: 0 }, width, height, warp), width, height);
     }
     return reduced(await createImageBitmap(small), THUMBNAIL_PIXELS);
   }

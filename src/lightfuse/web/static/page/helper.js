@@ -2,10 +2,12 @@
 import { Core } from "../engine/core.js";
 import { movedRows } from "../engine/warp.js";
 
+let module;
 let core;
 
 const tasks = {
-  load({ module }) {
+  load(given) {
+    ({ module } = given);
     core = new Core(module);
   },
   /** Rows of both thumbnails, from the pictures' rows that they are made of. */
@@ -21,7 +23,7 @@ const tasks = {
     return under;
   },
   move({ width, height, warp, range, first, rows: [data] }) {
-    return movedRows({ data, first }, width, height, warp, ...range);
+    return movedRows(module, { data, first }, width, height, warp, ...range);
   },
 };
 

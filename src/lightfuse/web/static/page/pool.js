@@ -1,5 +1,4 @@
 /** One picture made by several workers, strip by strip; nothing is shared, so any static host will do. */
-import { Registration } from "../engine/align.js";
 import { Core, compileCore } from "../engine/core.js";
 import { Fuser } from "../engine/index.js";
 import { rowsNeeded } from "../engine/warp.js";
@@ -8,14 +7,14 @@ import { strips } from "./frames.js";
 const MOST_HELPERS = 4;
 
 export class WorkerPool {
-  #module;
+  module;
   #core;
   #helpers;
   #spare = []; // buffers
 
   /** @param {WebAssembly.Module} module */
   constructor(module) {
-    this.#module = module;
+    this.module = module;
     this.#core = new Core(module);
     const count = Math.min(navigator.hardwareConcurrency || 1, MOST_HELPERS);
     this.#helpers = Array.from({ length: count }, () => new Helper(module));
@@ -49,13 +48,8 @@ export class WorkerPool {
 
   /** A function that fuses two small pictures here and now. */
   fuseAtOnce() {
-    const fuser = new Fuser(this.#module);
+    const fuser = new Fuser(this.module);
     return (under, over) => fuser.fuse(under, over);
-  }
-
-  /** What finds where frames lie against a base (RGBA, with width and height). */
-  registration(base) {
-    return new Registration(this.#module, base);
   }
 
   /**

@@ -1,0 +1,205 @@
+/* Resampling a frame in the base's geometry: cubic interpolation (Keys 1981, a = -0.5), mirrored at the frame's edges.
+ *
+ * Positions are rounded to 1/64 of a pixel. 8 bits are interpolated in integers, 16 bits and floats in floats. */
+#ifndef LIGHTFUSE_ALIGN_WARP_H
+#define LIGHTFUSE_ALIGN_WARP_H
+
+#include "geometry.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+enum {
+    LF_STEPS = 64, /* parts of a pixel */
+    LF_REACH = 16, /* values that are read of a row: 4 pixels of 3 or 4 channels */
+    LF_WARP_RUN = 32, /* pixels between exact positions; those between are interpolated */
+    LF_DOWN_BITS = 7,
+    LF_ALONG_BITS = 14
+};
+
+typedef uint8_t lf_tap_bytes __attribute__((vector_size(LF_REACH)));
+typedef int16_t lf_tap_words __attribute__((vector_size(2 * LF_REACH)));
+typedef uint16_t lf_tap_codes __attribute__((vector_size(2 * LF_REACH)));
+typedef float lf_tap_reals __attribute__((vector_size(4 * LF_REACH)));
+/* One pixel, of up to four channels. */
+typedef int16_t lf_quad_words __attribute__((vector_size(8)));
+typedef int32_t lf_quad_longs __attribute__((vector_size(16)));
+
+/* Weights of the four pixels around for every part of a pixel, down the rows and along them. */
+typedef struct {
+    int32_t along[LF_STEPS + 1][4];
+    int16_t down[LF_STEPS + 1][4];
+    float real[LF_STEPS + 1][4];
+} lf_taps;
+
+/* Of a run of pixels: sums down the rows, and the part of a pixel along them. */
+typedef struct {
+    int16_t words[LF_WARP_RUN][LF_REACH];
+    float reals[LF_WARP_RUN][LF_REACH];
+    int along[LF_WARP_RUN];
+} lf_run;
+
+/* Weights as integers whose sum is exactly 1 << bits. */
+LF_ALIGN void lf_round_taps(const double *weights, int bits, int *rounded) {
+    int sum = 0;
+    for (int i = 0; i < 4; i++) {
+        rounded[i] = (int)(weights[i] * (1 << bits) + 1024.5) - 1024;
+        sum += rounded[i];
+    }
+    rounded[weights[1] >= weights[2] ? 1 : 2] += (1 << bits) - sum;
+}
+
+LF_ALIGN void lf_make_taps(lf_taps *taps) {
+    for (int step = 0; step <= LF_STEPS; step++) {
+        const double t = (double)step / LF_STEPS;
+        const double weights[4] = {((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((4 - 3 * t) * t + 1) * t / 2,
+                                   (t - 1) * t * t / 2};
+        int down[4], along[4];
+        lf_round_taps(weights, LF_DOWN_BITS, down);
+        lf_round_taps(weights, LF_ALONG_BITS, along);
+        for (int i = 0; i < 4; i++) {
+            taps->down[step][i] = (int16_t)down[i];
+            taps->along[step][i] = along[i];
+            taps->real[step][i] = (float)weights[i];
+        }
+    }
+}
+
+/* A position inside [0, size): those outside mirrored at the centres of the first and last pixel. */
+LF_ALIGN int lf_mirrored(int position, int size) {
+    const int period = size > 1 ? 2 * (size - 1) : 1;
+    const int folded = ((position % period) + period) % period;
+    return folded < period - folded ? folded : period - folded;
+}
+
+/* Sums of four rows of 8-bit values times their weights: they fit 16 bits less a half of their range. */
+static inline void lf_down_u8(const unsigned char *const rows[4], const int16_t *weights, int16_t *out) {
+    lf_tap_words sums = {0};
+    sums -= (int16_t)(1 << 14);
+    for (int i = 0; i < 4; i++) {
+        lf_tap_bytes values;
+        __builtin_memcpy(&values, rows[i], sizeof values);
+#if defined(__AVX2__) /* which GCC does not make of the conversion */
+        sums += (lf_tap_words)_mm256_cvtepu8_epi16((__m128i)values) * weights[i];
+#else
+        sums += __builtin_convertvector(values, lf_tap_words) * weights[i];
+#endif
+    }
+    __builtin_memcpy(out, &sums, sizeof sums);
+}
+
+static inline void lf_down_real(const unsigned char *const rows[4], const float *weights, lf_type type, float *out) {
+    lf_tap_reals sums = {0};
+    for (int i = 0; i < 4; i++) {
+        lf_tap_reals values;
+        if (type == LF_U16) {
+            lf_tap_codes codes;
+            __builtin_memcpy(&codes, rows[i], sizeof codes);
+            values = __builtin_convertvector(codes, lf_tap_reals);
+        } else {
+            __builtin_memcpy(&values, rows[i], sizeof values);
+        }
+        sums += values * weights[i];
+    }
+    __builtin_memcpy(out, &sums, sizeof sums);
+}
+
+/* A pixel from the sums of the four around it, not yet kept in range; four numbers are written. */
+static inline void lf_along_u8(const int16_t *sums, const int32_t *weights, int channels, int32_t *out) {
+    lf_quad_longs total = {0};
+    total += (1 << (14 + LF_ALONG_BITS)) + (1 << (LF_DOWN_BITS + LF_ALONG_BITS - 1));
+    for (int i = 0; i < 4; i++) {
+        lf_quad_words values;
+        __builtin_memcpy(&values, sums + i * channels, sizeof values);
+        total += __builtin_convertvector(values, lf_quad_longs) * weights[i];
+    }
+    __builtin_memcpy(out, &total, sizeof total);
+}
+
+/* The same of 16-bit or float values: results are rounded to integers, or kept in [0, 1]. */
+static inline void lf_along_real(const float *sums, const float *weights, int channels, lf_type type, unsigned char *out) {
+    float total[4] = {0};
+    for (int i = 0; i < 4; i++)
+        for (int c = 0; c < channels; c++) total[c] += sums[i * channels + c] * weights[i];
+    for (int c = 0; c < channels; c++) {
+        const float value = total[c];
+        if (type == LF_U16) ((uint16_t *)(void *)out)[c] = (uint16_t)(value < 0 ? 0 : value > 65535 ? 65535 : value + 0.5f);
+        else ((float *)(void *)out)[c] = value < 0 ? 0 : value > 1 ? 1 : value;
+    }
+}
+
+/* Pixels of one output row whose positions in the frame are a straight line from (x, y), in 1/2^32 pixels. */
+static inline __attribute__((always_inline)) void lf_warp_run(const lf_picture *frame, const lf_taps *taps, int64_t x,
+                                                              int64_t y, int64_t step_x, int64_t step_y, int count,
+                                                              const lf_type type, const int channels, unsigned char *out) {
+    const int size = type == LF_U8 ? 1 : type == LF_U16 ? 2 : 4, pixel = channels * size;
+    const int room = (LF_REACH + channels - 1) / channels;
+    unsigned char patch[4][LF_REACH * 4];
+    lf_run run;
+    for (int i = 0; i < count; i++, x += step_x, y += step_y) {
+        const int left = (int)(x >> 32) - 1, top = (int)(y >> 32) - 1;
+        const int down = (int)(((y >> 25) & 127) + 1) >> 1;
+        run.along[i] = (int)(((x >> 25) & 127) + 1) >> 1;
+        const unsigned char *rows[4];
+        if (left >= 0 && top >= 0 && left + room <= frame->width && top + 4 <= frame->height) {
+            const unsigned char *from = (const unsigned char *)frame->pixels + top * frame->row_bytes + (ptrdiff_t)left * pixel;
+            for (int j = 0; j < 4; j++) rows[j] = from + j * frame->row_bytes;
+        } else {
+            for (int j = 0; j < 4; j++) {
+                const unsigned char *row =
+                    (const unsigned char *)frame->pixels + lf_mirrored(top + j, frame->height) * frame->row_bytes;
+                for (int k = 0; k < 4; k++)
+                    __builtin_memcpy(patch[j] + k * pixel, row + (ptrdiff_t)lf_mirrored(left + k, frame->width) * pixel,
+                                     (size_t)pixel);
+                for (int k = 4 * pixel; k < LF_REACH * size; k++) patch[j][k] = 0;
+                rows[j] = patch[j];
+            }
+        }
+        if (type == LF_U8) lf_down_u8(rows, taps->down[down], run.words[i]);
+        else lf_down_real(rows, taps->real[down], type, run.reals[i]);
+    }
+    if (type != LF_U8) {
+        for (int i = 0; i < count; i++)
+            lf_along_real(run.reals[i], taps->real[run.along[i]], channels, type, out + i * pixel);
+        return;
+    }
+    int32_t totals[4 * LF_WARP_RUN];
+    for (int i = 0; i < count; i++) lf_along_u8(run.words[i], taps->along[run.along[i]], channels, totals + i * channels);
+    for (int i = 0; i < count * channels; i++) {
+        const int total = totals[i] >> (LF_DOWN_BITS + LF_ALONG_BITS);
+        out[i] = (unsigned char)(total < 0 ? 0 : total > 255 ? 255 : total);
+    }
+}
+
+/* Rows [from, to) of the base's picture plane as a frame of 3 or 4 channels shows them, into `out` of the frame's type, whose
+ * first column and row are the plane's. `warp` maps pixels of the plane to pixels of the frame. */
+LF_ALIGN void lf_warp_rows(const lf_picture *frame, const lf_matrix *warp, const lf_picture *out, int channels, int from,
+                           int to) {
+    const double unit = 4294967296.0, farthest = 1e8;
+    lf_taps taps;
+    lf_make_taps(&taps);
+    const int pixel = channels * (frame->type == LF_U8 ? 1 : frame->type == LF_U16 ? 2 : 4);
+    for (int y = from; y < to; y++) {
+        unsigned char *row = (unsigned char *)out->pixels + y * out->row_bytes;
+        for (int x = 0; x < out->width; x += LF_WARP_RUN) {
+            double start_x, start_y, end_x, end_y;
+            lf_map(warp, x, y, &start_x, &start_y);
+            lf_map(warp, x + LF_WARP_RUN, y, &end_x, &end_y);
+            start_x = lf_least(lf_most(start_x, -farthest), farthest), end_x = lf_least(lf_most(end_x, -farthest), farthest);
+            start_y = lf_least(lf_most(start_y, -farthest), farthest), end_y = lf_least(lf_most(end_y, -farthest), farthest);
+            const int64_t at_x = (int64_t)(start_x * unit), at_y = (int64_t)(start_y * unit);
+            const int64_t step_x = (int64_t)((end_x - start_x) * (unit / LF_WARP_RUN));
+            const int64_t step_y = (int64_t)((end_y - start_y) * (unit / LF_WARP_RUN));
+            const int count = out->width - x < LF_WARP_RUN ? out->width - x : LF_WARP_RUN;
+            unsigned char *to_pixels = row + (ptrdiff_t)x * pixel;
+            if (channels == 4)
+                lf_warp_run(frame, &taps, at_x, at_y, step_x, step_y, count, frame->type, 4, to_pixels);
+            else if (frame->type == LF_U8)
+                lf_warp_run(frame, &taps, at_x, at_y, step_x, step_y, count, LF_U8, 3, to_pixels);
+            else lf_warp_run(frame, &taps, at_x, at_y, step_x, step_y, count, frame->type, 3, to_pixels);
+        }
+    }
+}
+
+#endif
