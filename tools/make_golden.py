@@ -1,6 +1,7 @@
 """Make the golden set again, after weights or the synthetic scenes change: ``python -m tools.make_golden``.
 
-Its results are those of the reference: the torch models in float64 (extra: train).
+Its results are those of the reference, the torch models in float64 (extra: train), and, where 8-bit pictures are fused
+in integers, also those of the core, which every other target has to give to the bit.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from lightfuse.errors import LightFuseError
+from lightfuse.fuser import Fuser
 from lightfuse.golden import GOLDEN_FILE, Floats, GoldenCase, GoldenSet, digest, levels
 from lightfuse.models import load_weights, shipped_models
 from lightfuse.models.networks import Model, from_weights
@@ -49,8 +51,9 @@ def make_golden() -> GoldenSet:
     """
     weights = {name: load_weights(name) for name in shipped_models()}
     modules = {name: from_weights(read).double() for name, read in weights.items()}
+    fusers = {name: Fuser(read) for name, read in weights.items()}
     return GoldenSet(
-        cases=tuple(_case(spec, modules) for spec in _CASES),
+        cases=tuple(_case(spec, modules, fusers) for spec in _CASES),
         weights={name: digest(read) for name, read in weights.items()},
     )
 
@@ -67,13 +70,18 @@ def fused_by_torch(module: Model, under: NDArray[Any], over: NDArray[Any]) -> Fl
     return fused
 
 
-def _case(spec: _CaseSpec, modules: dict[str, Model]) -> GoldenCase:
+def _case(spec: _CaseSpec, modules: dict[str, Model], fusers: dict[str, Fuser]) -> GoldenCase:
     under, over = sample_pair(spec.width, spec.height, bits=spec.bits, noise=spec.noise)
     expected = {
         name: np.ascontiguousarray(fused_by_torch(module, under, over)[:: spec.step, :: spec.step])
         for name, module in modules.items()
     }
-    return GoldenCase(spec.name, under, over, spec.step, expected)
+    exact = {
+        name: np.ascontiguousarray(fuser(under, over)[:: spec.step, :: spec.step])
+        for name, fuser in fusers.items()
+        if fuser.in_integers(under.dtype)
+    }
+    return GoldenCase(spec.name, under, over, spec.step, expected, exact)
 
 
 def save_golden(golden: GoldenSet, path: Path) -> None:
@@ -84,6 +92,8 @@ def save_golden(golden: GoldenSet, path: Path) -> None:
         parts[f"step/{case.name}"] = np.array(case.step)
         for model, result in case.expected.items():
             parts[f"expected/{model}/{case.name}"] = result
+        for model, picture in case.exact.items():
+            parts[f"exact/{model}/{case.name}"] = picture
     for model, value in golden.weights.items():
         parts[f"weights/{model}"] = np.array(value)
     packed = BytesIO()

@@ -37,13 +37,14 @@ class SelfTest:
     """One model on one instruction set, compared with the golden pictures.
 
     ``deviation`` is the worst difference found divided by the tolerance (above 1: failed); ``failure`` says what went
-    wrong, or is empty.
+    wrong, or is empty; ``arithmetic`` says what 8-bit pictures are fused in.
     """
 
     model: str
     instruction_set: str
     deviation: float
     failure: str
+    arithmetic: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,19 +140,21 @@ def _self_tests(sets: tuple[str, ...], problem: str) -> tuple[SelfTest, ...]:
     return tuple(SelfTest(model, isa, *_deviation(model, isa)) for model in shipped_models() for isa in sets)
 
 
-def _deviation(model: str, isa: str) -> tuple[float, str]:
-    """The worst difference from the golden pictures, divided by the tolerance, and what went wrong, if anything."""
+def _deviation(model: str, isa: str) -> tuple[float, str, str]:
+    """The worst difference from the golden pictures, by the tolerance; what went wrong, if anything; the arithmetic."""
+    import numpy as np
+
     from lightfuse.fuser import Fuser
     from lightfuse.golden import check, digest, load_golden
 
     try:
         golden, fuser = load_golden(), Fuser(model, isa=isa)
         if golden.weights.get(model) != digest(fuser.weights):
-            return float("inf"), "its weights are not those that the golden results were made with"
+            return float("inf"), "its weights are not those that the golden results were made with", ""
         compared = check("core", model, fuser, golden)
     except (LightFuseError, MemoryError) as error:
-        return float("inf"), str(error) or "there is not enough memory"
-    worst = max(compared, key=lambda comparison: comparison.worst / comparison.allowed)
+        return float("inf"), str(error) or "there is not enough memory", ""
+    worst = max(compared, key=lambda comparison: comparison.of_tolerance)
     off = f"the result of {worst.case} in {worst.dtype} is off by {worst.worst:.4g}, more than the {worst.allowed:g}"
     failure = "" if all(comparison.passed for comparison in compared) else f"{off} allowed"
-    return worst.worst / worst.allowed, failure
+    return worst.of_tolerance, failure, "16-bit fixed point" if fuser.in_integers(np.uint8) else "float32"

@@ -76,6 +76,7 @@ class Fuser:
         self.threads = threads or min(usable_cores(), _MAX_THREADS)
         self.isa = isa or core.instruction_sets()[0]
         self.device = device
+        self._eight_bits_in_integers = False
         self._fuse_into = self._on_core() if device == "cpu" else _on_torch(self.weights, device)
 
     def __call__(self, under: Array, over: Array, out: Array | None = None) -> Array:
@@ -140,12 +141,17 @@ class Fuser:
         except PictureError as error:
             raise PictureError(f"pair {number} of the stream: {error}") from None
 
+    def in_integers(self, dtype: "np.dtype[Any] | type[np.generic]") -> bool:
+        """Whether pictures of a type are fused in 16-bit fixed point, with the same bits on every machine."""
+        return np.dtype(dtype) == np.uint8 and self._eight_bits_in_integers
+
     def _on_core(self) -> _FuseInto:
         from lightfuse import core
 
         model = _core_model(self.weights)
         if isinstance(model, core.PaperModel):
             return _without_context(lambda a, b, out: model.fuse(a, b, out, self.threads, self.isa))
+        self._eight_bits_in_integers = model.eight_bits_in_integers
 
         def fuse_into(first: Array, second: Array, out: Array | None, given: Context | None) -> Context | None:
             known = () if given is None else (given.strength, given.summary, given.grid)

@@ -4,7 +4,7 @@ import hashlib
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +30,8 @@ class GoldenCase:
     """One pair, H×W×3, uint8 or uint16, and the result each model must give.
 
     ``expected[model]`` is float32 in [0, 1], not rounded to levels, at every ``step``-th pixel of every ``step``-th
-    row: shape ceil(H/step) × ceil(W/step) × 3.
+    row: shape ceil(H/step) × ceil(W/step) × 3. ``exact[model]``, of 8-bit cases and models that are fused in integers,
+    is their result at the same pixels, uint8, the same to the bit on every machine.
     """
 
     name: str
@@ -38,6 +39,7 @@ class GoldenCase:
     over: Picture
     step: int
     expected: Mapping[str, Floats]
+    exact: Mapping[str, Picture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,19 @@ class GoldenSet:
 
 
 Tolerance = Mapping[str, float]
-"""The largest difference allowed anywhere by the result's dtype, in its levels (float32: of a range of 1)."""
+"""The largest difference allowed anywhere by the result's dtype, in its levels (float32: of a range of 1).
+
+With an entry ``"exact"``, results have to be a case's exact ones where it has some.
+"""
 
 # 16-bit results may differ by what float results may (1e-4 of 65535 levels), and by rounding.
 _FLOAT_ARITHMETIC: Tolerance = {"float32": 1e-4, "uint8": 1, "uint16": 7}
 
 TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
     {
-        **dict.fromkeys(("core", "c", "onnx", "litert", "ncnn", "wasm"), _FLOAT_ARITHMETIC),
+        **dict.fromkeys(("onnx", "litert", "ncnn"), _FLOAT_ARITHMETIC),
+        **{target: {**_FLOAT_ARITHMETIC, "exact": 0} for target in ("core", "c", "wasm")},
         "torch": {"float32": 2e-6, "uint8": 1, "uint16": 1},  # float32 against the float64 of the expected results
-        "c-int8": {"uint8": 3, "uint16": 3 * 257},  # 8-bit weights; does not take floats
     }
 )
 """The tolerance of each target by its name; a new target adds a row."""
@@ -72,6 +77,11 @@ class Comparison:
     dtype: str
     worst: float
     allowed: float
+
+    @property
+    def of_tolerance(self) -> float:
+        """The difference divided by the one allowed; where none is, a level counts as two."""
+        return self.worst / self.allowed if self.allowed else 2 * self.worst
 
     @property
     def passed(self) -> bool:
@@ -95,6 +105,7 @@ def load_golden(path: Path = GOLDEN_FILE) -> GoldenSet:
             over=parts[f"over/{name}"],
             step=int(parts[f"step/{name}"]),
             expected={model: parts[f"expected/{model}/{name}"] for model in weights},
+            exact={model: parts[f"exact/{model}/{name}"] for model in weights if f"exact/{model}/{name}" in parts},
         )
         for name in names
     )
@@ -124,7 +135,7 @@ def check(target: str, model: str, fuse: Fuse, golden: GoldenSet, *, floats: boo
 
 
 def compare(case: GoldenCase, model: str, fused: Picture, tolerance: Tolerance) -> Comparison:
-    """Compare one result with what is expected; integers with the expected values rounded to levels.
+    """Compare one result with what is expected: the exact result, or, of integers, the values rounded to levels.
 
     Raises KeyError where the golden set has no such model, or the tolerance no such dtype.
     """
@@ -134,6 +145,8 @@ def compare(case: GoldenCase, model: str, fused: Picture, tolerance: Tolerance) 
     wanted = expected.astype(np.float64) * levels(fused.dtype)
     if fused.dtype.kind == "u":
         wanted = np.round(wanted)
+    if "exact" in tolerance and fused.dtype == np.uint8 and model in case.exact:
+        wanted, allowed = case.exact[model].astype(np.float64), tolerance["exact"]
     worst = np.abs(fused[:: case.step, :: case.step].astype(np.float64) - wanted).max()
     return Comparison(case.name, fused.dtype.name, float(worst), allowed)
 

@@ -8,7 +8,7 @@ import pytest
 
 from lightfuse.export.c import export_c
 
-STRICT = ("-std=c11", "-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wshadow", "-Werror", "-ffp-contract=fast")
+STRICT = ("-std=c11", "-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wshadow", "-Werror", "-ffp-contract=off")
 
 
 def installed(emulator):

@@ -73,6 +73,8 @@ def test_openvino_makes_the_golden_pictures_of_it(model, golden):
 def test_bounded_models_leave_out_borders_as_the_core_does(model, pair):
     weights = bounded_weights(model)
     framed_pair = [framed(picture, 30) for picture in pair]
+    for picture in framed_pair:  # The core would cut off a border that the scene does not reach beyond.
+        picture[0, 0] = picture[-1, -1] = 128
     fused = ran_by_onnxruntime(eight_bit_model(weights))(*framed_pair)
     assert np.abs(fused.astype(int) - Fuser(weights)(*framed_pair)).max() <= 1
 

@@ -28,7 +28,9 @@ function whole(a, b, width, height, model) {
 /** As helpers do it: every instance has some rows, and they exchange thumbnails and context. */
 function byStrips(a, b, width, height, model) {
   const cores = [new Core(module), new Core(module), new Core(module)];
-  for (const core of cores) core.begin(model, width, height);
+  cores[0].begin(model, width, height);
+  const box = cores[0].findBox([a, b]);
+  for (const core of cores.slice(1)) core.begin(model, width, height, box);
   const all = cores[0].cellRows;
   const starts = cores.map((_, i) => Math.round((i * all) / cores.length)).concat(all);
   const row = (picture, first, last) => picture.slice(4 * width * first, 4 * width * last);

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders.node import needs_node, rgba, run_node
+from builders.weights import framed
 
 from lightfuse import core
 from lightfuse.fuser import Fuser
@@ -88,7 +89,15 @@ def test_shapes_that_need_several_strips_agree_with_the_native_core(tmp_path, si
     width, height = size
     under, over = (np.resize(picture, (height, width, 3)) for picture in sample_pair(150, 100, noise=False))
     (result,) = fused_in_node(tmp_path, [(under, over, "base")])
-    assert np.abs(result.astype(int) - Fuser("base", 1)(under, over)).max() <= 1
+    assert np.array_equal(result, Fuser("base", 1)(under, over))
+
+
+@needs_node
+@pytest.mark.parametrize("strips", [False, True], ids=["whole", "strips"])
+def test_a_border_is_left_out_as_by_the_native_core(tmp_path, strips):
+    under, over = (framed(picture, 60) for picture in sample_pair(300, 200))
+    (result,) = fused_in_node(tmp_path, [(under, over, "small")], strips=strips)
+    assert np.array_equal(result, Fuser("small", 1)(under, over))
 
 
 @needs_node

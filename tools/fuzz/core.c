@@ -205,17 +205,16 @@ static lf_context_model context_model(input *in, int kind) {
     return m;
 }
 
-#ifdef LIGHTFUSE_CONTEXT_GRID_H
-static lf_box scene_box(const lf_context_model *m, const lf_picture *under, const lf_picture *over) {
-    lf_box box = lf_no_box(under);
-    if (!m->bounded) return (lf_box){0, 0, under->width, under->height};
+static lf_area scene_box(const lf_context_model *m, const lf_picture *under, const lf_picture *over) {
+    lf_area box = lf_no_box(under);
+    if (!m->bounded) return (lf_area){0, 0, under->width, under->height};
     FOR_PIECES(first, last, under->height) lf_widen_box(under, over, first, last, &box);
     return lf_scene_box(box, under);
 }
 
 static void fuse_context(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
                          const lf_picture *out) {
-    const lf_box box = scene_box(m, under, over);
+    const lf_area box = scene_box(m, under, over);
     const lf_picture parts[2] = {lf_part(under, box), lf_part(over, box)};
     const lf_size size = lf_thumbnail_size(m, parts[0].width, parts[0].height);
     const size_t cells = lf_cells(size);
@@ -251,27 +250,6 @@ static void fuse_context(const lf_context_model *m, const lf_picture *under, con
     FOR_PIECES(first, last, under->height)
     lf_fixed_combine_rows(m, fixed, under, over, &grid, out, first, last, scratch);
 }
-#else
-static void fuse_context(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
-                         const lf_picture *out) {
-    const lf_size size = lf_thumbnail_size(m, under->width, under->height);
-    const size_t cells = lf_cells(size);
-    float *thumbnails = floats(6 * cells), *scratch = floats(lf_thumbnail_scratch_floats(under->width));
-    float *levels = floats(lf_context_levels_floats(m, size)), *grid = floats((size_t)m->contexts * cells);
-    FOR_PIECES(first, last, size.rows) {
-        lf_thumbnail_rows(under, size, first, last, thumbnails, scratch);
-        lf_thumbnail_rows(over, size, first, last, thumbnails + 3 * cells, scratch);
-    }
-    const float strength = lf_context_prepare(m, thumbnails, size, levels);
-    REQUIRE(strength >= 0 && strength <= 1);
-    lf_context_summarise(m, thumbnails, size, levels, NULL, floats((size_t)m->channels));
-    scratch = floats(lf_context_decode_scratch_floats(m, size));
-    FOR_PIECES(first, last, size.rows) lf_context_decode_rows(m, thumbnails, size, levels, grid, first, last, scratch);
-    scratch = floats(lf_context_combine_scratch_floats(m));
-    FOR_PIECES(first, last, under->height)
-    lf_context_combine_rows(m, under, over, grid, size, strength, out, first, last, scratch);
-}
-#endif
 
 /* ---- One input ------------------------------------------------------------------------------------------------------ */
 

@@ -2,11 +2,14 @@
  *
  * A picture stays where JavaScript has it; rows of RGBA are written into this module's memory a strip at a time, so memory
  * depends on a picture's width alone. The calls, in their order:
- *   1. lfw_begin        a model and the picture's size; says how many rows a strip may have
- *   2. lfw_measure      for all rows of the thumbnail: lfw_cell_start and lfw_cell_end say which rows of the picture to
+ *   1. lfw_begin        a model, the picture's size, and the box around the scene, at first all of it; says how many rows a
+ *                       strip may have
+ *   2. lfw_widen_box    rows of both pictures in lfw_strip(0) and lfw_strip(1): the box so far is at lfw_box, to begin with
+ *                       anew once lfw_scene_box says that it is complete
+ *   3. lfw_measure      for all rows of the thumbnail: lfw_cell_start and lfw_cell_end say which rows of the picture to
  *                       write to lfw_strip(0) and lfw_strip(1)
- *   3. lfw_filter       once all is measured; lfw_brightness tells under from over
- *   4. lfw_combine      rows of under in lfw_strip(0), of over in lfw_strip(1); the fused ones are then in lfw_strip(0)
+ *   4. lfw_filter       once all is measured; lfw_brightness tells under from over
+ *   5. lfw_combine      rows of under in lfw_strip(0), of over in lfw_strip(1); the fused ones are then in lfw_strip(0)
  * Several instances can share the work: thumbnails and grid are copied from one's memory to the other's. */
 #include "lightfuse.h"
 
@@ -16,9 +19,9 @@
 
 /* Strips made for each model are fast where there is SIMD; without it, the one for any model is small. */
 #if defined(__wasm_simd128__)
-#define LFW_STRIP (job.model == lfw_models[0] ? lf_strip_small_u8 : lf_strip_base_u8)
+#define LFW_STRIP (job.model == lfw_models[0] ? lf_fixed_strip_small : lf_fixed_strip_base)
 #else
-#define LFW_STRIP lf_strip_any_u8
+#define LFW_STRIP lf_fixed_strip_any
 #endif
 
 enum { PAGE = 65536, COMBINED_ROWS = 64, ALIGNMENT = 64 };
@@ -28,9 +31,12 @@ extern unsigned char __heap_base;
 static struct {
     const lf_context_model *model;
     int width, height;
+    lf_area box, found;
     lf_size size;
-    float strength;
-    float *thumbnails, *grid, *scratch;
+    lf_fixed fixed;
+    uint16_t *thumbnails;
+    int16_t *grid;
+    float *scratch;
     unsigned char *rgba[2], *rgb[2];
 } job;
 
@@ -47,26 +53,30 @@ static void *take(uint64_t bytes) {
     return (void *)(uintptr_t)from;
 }
 
-static int strip_rows(lf_size size, int height) {
-    const int tallest = (height + size.rows - 1) / size.rows + 1;
-    return lf_min_int(tallest > COMBINED_ROWS ? tallest : COMBINED_ROWS, height);
+static int strip_rows(void) {
+    const int height = job.box.bottom - job.box.top, tallest = (height + job.size.rows - 1) / job.size.rows + 1;
+    return lf_min_int(tallest > COMBINED_ROWS ? tallest : COMBINED_ROWS, job.height);
 }
 
 /* Returns how many rows a strip holds, or 0 where there is not enough memory or no such model. */
-EXPORT(lfw_begin) int lfw_begin(int model, int width, int height) {
+EXPORT(lfw_begin) int lfw_begin(int model, int width, int height, int left, int top, int right, int bottom) {
     if (model < 0 || model >= LFW_MODELS || width < 1 || height < 1) return 0;
     heap_end = ((uintptr_t)&__heap_base + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
     job.model = lfw_models[model];
     job.width = width;
     job.height = height;
-    job.size = lf_thumbnail_size(job.model, width, height);
-    const uint64_t cells = lf_cells(job.size), rows = (uint64_t)strip_rows(job.size, height);
-    const uint64_t scratch[] = {lf_thumbnail_scratch_floats(width), lf_context_scratch_floats(job.model, job.size),
-                                lf_context_combine_scratch_floats(job.model)};
+    job.box = (lf_area){left, top, right, bottom};
+    job.found = (lf_area){width, height, 0, 0};
+    job.size = lf_thumbnail_size(job.model, right - left, bottom - top);
+    const uint64_t cells = lf_cells(job.size), rows = (uint64_t)strip_rows();
+    /* FilteringNet's levels, the rows of its finest one, and the grid in floats are needed at once. */
+    const uint64_t filter = lf_context_levels_floats(job.model, job.size) +
+                            lf_context_decode_scratch_floats(job.model, job.size, LF_DECODED) + cells * (uint64_t)job.model->contexts;
+    const uint64_t scratch[] = {lf_thumbnail_scratch_floats(width), filter, lf_fixed_scratch_floats(job.model)};
     uint64_t most = 0;
     for (int i = 0; i < 3; i++) most = scratch[i] > most ? scratch[i] : most;
-    job.thumbnails = take(6 * cells * sizeof(float));
-    job.grid = take(cells * (uint64_t)job.model->contexts * sizeof(float));
+    job.thumbnails = take(6 * cells * sizeof(uint16_t));
+    job.grid = take(cells * (uint64_t)job.model->contexts * sizeof(int16_t));
     job.scratch = take(most * sizeof(float));
     for (int i = 0; i < 2; i++) {
         job.rgba[i] = take(4 * rows * (uint64_t)width);
@@ -80,14 +90,20 @@ EXPORT(lfw_strip) void *lfw_strip(int which) { return job.rgba[which]; }
 EXPORT(lfw_cell_rows) int lfw_cell_rows(void) { return job.size.rows; }
 EXPORT(lfw_cell_columns) int lfw_cell_columns(void) { return job.size.columns; }
 EXPORT(lfw_contexts) int lfw_contexts(void) { return job.model->contexts; }
-EXPORT(lfw_thumbnails) float *lfw_thumbnails(void) { return job.thumbnails; }
-EXPORT(lfw_grid) float *lfw_grid(void) { return job.grid; }
-EXPORT(lfw_strength) float lfw_strength(void) { return job.strength; }
-EXPORT(lfw_set_strength) void lfw_set_strength(float strength) { job.strength = strength; }
+EXPORT(lfw_thumbnails) uint16_t *lfw_thumbnails(void) { return job.thumbnails; }
+EXPORT(lfw_grid) int16_t *lfw_grid(void) { return job.grid; }
+EXPORT(lfw_box) lf_area *lfw_box(void) { return &job.found; }
+/* What other instances need to know of CombiningNet beside the grid: so many bytes here. */
+EXPORT(lfw_fixed) lf_fixed *lfw_fixed(void) { return &job.fixed; }
+EXPORT(lfw_fixed_bytes) int lfw_fixed_bytes(void) { return (int)sizeof(lf_fixed); }
 
 /* Which rows of the picture row `cell` of the thumbnail is the mean of. */
-EXPORT(lfw_cell_start) int lfw_cell_start(int cell) { return lf_cell_start(cell, job.height, job.size.rows); }
-EXPORT(lfw_cell_end) int lfw_cell_end(int cell) { return lf_cell_end(cell, job.height, job.size.rows); }
+EXPORT(lfw_cell_start) int lfw_cell_start(int cell) {
+    return job.box.top + lf_cell_start(cell, job.box.bottom - job.box.top, job.size.rows);
+}
+EXPORT(lfw_cell_end) int lfw_cell_end(int cell) {
+    return job.box.top + lf_cell_end(cell, job.box.bottom - job.box.top, job.size.rows);
+}
 
 /* ---- Pixels: RGBA as browsers have it, RGB as the core wants it -------------------------------------------------- */
 
@@ -115,36 +131,56 @@ LF_INLINE lf_picture picture_of(int which, int row) {
 
 /* ---- The passes -------------------------------------------------------------------------------------------------- */
 
+/* Widen the box by the picture's rows [row, row + rows) that lie in the strips. */
+EXPORT(lfw_widen_box) void lfw_widen_box(int row, int rows) {
+    drop_alpha(0, rows);
+    drop_alpha(1, rows);
+    const lf_picture first = picture_of(0, row), second = picture_of(1, row);
+    lf_widen_box(&first, &second, row, row + rows, &job.found);
+}
+/* The box is complete: make it the whole picture where it shows hardly any scene. */
+EXPORT(lfw_scene_box) void lfw_scene_box(void) {
+    const lf_picture picture = picture_of(0, 0);
+    job.found = lf_scene_box(job.found, &picture);
+}
+
 /* Rows [from, to) of the thumbnail of picture `which`, of the picture's rows lfw_cell_start(from) to lfw_cell_end(to - 1)
  * that the strip holds. */
 EXPORT(lfw_measure) __attribute__((flatten)) void lfw_measure(int which, int from, int to) {
     const int first = lfw_cell_start(from);
     drop_alpha(which, lfw_cell_end(to - 1) - first);
-    const lf_picture picture = picture_of(which, first);
-    lf_thumbnail_rows(&picture, job.size, from, to, job.thumbnails + 3 * lf_cells(job.size) * which, job.scratch);
+    const lf_picture picture = picture_of(which, first), part = lf_part(&picture, job.box);
+    lf_thumbnail_rows(&part, job.size, from, to, job.thumbnails + 3 * lf_cells(job.size) * which, job.scratch);
 }
 
 /* Sum of a picture's thumbnail: the under exposure is the one with less. */
 EXPORT(lfw_brightness) double lfw_brightness(int which) {
-    const size_t n = 3 * lf_cells(job.size);
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += job.thumbnails[n * which + i];
-    return sum;
+    return (double)lf_brightness(job.thumbnails + 3 * lf_cells(job.size) * which, job.size);
 }
 
 /* The first picture turns out to be over: exchange the thumbnails. */
 EXPORT(lfw_swap) void lfw_swap(void) {
     const size_t n = 3 * lf_cells(job.size);
     for (size_t i = 0; i < n; i++) {
-        const float first = job.thumbnails[i];
+        const uint16_t first = job.thumbnails[i];
         job.thumbnails[i] = job.thumbnails[n + i];
         job.thumbnails[n + i] = first;
     }
 }
 
 EXPORT(lfw_filter) void lfw_filter(void) {
-    job.strength = lf_context_prepare(job.model, job.thumbnails, job.size, job.scratch);
-    lf_context_filter(job.model, job.thumbnails, job.size, job.grid, job.scratch);
+    const lf_context_model *m = job.model;
+    const size_t cells = lf_cells(job.size);
+    const lf_planes grid = lf_planes_of(job.scratch, job.size);
+    float *levels = job.scratch + cells * (size_t)m->contexts, *scratch = levels + lf_context_levels_floats(m, job.size);
+    lf_extremes extremes;
+    float summary[LF_MAX_WIDTH];
+    const float strength = lf_context_prepare(m, job.thumbnails, job.size, levels);
+    lf_context_summarise(m, job.thumbnails, job.size, levels, NULL, summary);
+    lf_context_decode_rows(m, job.thumbnails, job.size, levels, grid, 0, 0, job.size.rows, scratch);
+    lf_find_extremes(m, grid.at, cells, cells, 0, &extremes);
+    lf_fix(m, &extremes, strength, &job.fixed);
+    lf_fix_grid(m, &job.fixed, grid.at, cells, cells, job.grid);
 }
 
 /* Fuse the picture's rows [row, row + rows) that lie in the strips; the result replaces the first. */
@@ -152,8 +188,7 @@ EXPORT(lfw_combine) void lfw_combine(int row, int rows) {
     drop_alpha(0, rows);
     drop_alpha(1, rows);
     const lf_picture under = picture_of(0, row), over = picture_of(1, row);
-    /* What lf_context_combine_rows does for 8 bits, named outright so that the code for all else is left out. */
-    lf_context_rows(job.model, &under, &over, job.grid, job.size, job.strength, &under, LF_U8, LFW_STRIP, row, row + rows,
-                    job.scratch);
+    const lf_grid grid = {job.box, job.size, 0, job.size.rows, job.grid};
+    lf_fixed_rows(job.model, &job.fixed, &under, &over, &grid, &under, LFW_STRIP, row, row + rows, job.scratch);
     add_alpha(0, rows);
 }

@@ -73,11 +73,14 @@ def _block(found: "Diagnosis") -> list[tuple[str, str]]:
         + (f"FAILED ({test.failure})" if test.failure else f"{test.deviation:.0%}")
         for test in found.self_tests
     ]
+    best = [test for test in found.self_tests if test.instruction_set in found.instruction_sets[:1] and test.arithmetic]
+    arithmetic = [f"{test.model} in {test.arithmetic} by {test.instruction_set}" for test in best]
     return [
         ("versions", ", ".join(f"{name} {version}" for name, version in found.versions.items())),
         *((name, text) for name, text in found.system.items() if name != "features"),
         ("features", found.system["features"]),
         ("instruction sets", ", ".join(found.instruction_sets) or "none"),
+        ("8-bit pictures", ", ".join(arithmetic) or "unknown"),
         ("threads", str(found.threads)),
         ("extras", "; ".join(extras) or "none known"),
         ("self-test, of tolerance", "; ".join(tests)),

@@ -47,6 +47,10 @@ class ContextModel:
         ratio: bool,
         bounded: bool = False,
     ) -> None: ...
+    @property
+    def eight_bits_in_integers(self) -> bool:
+        """Whether 8-bit pictures are fused in 16-bit fixed point, with the same bits on every machine."""
+
     def fuse(
         self,
         first: Picture,

@@ -21,15 +21,25 @@ typedef struct {
     size_t (*paper_combine_scratch_floats)(const lf_paper *);
     lf_size (*thumbnail_size)(const lf_context_model *, int, int);
     size_t (*thumbnail_scratch_floats)(int);
-    void (*thumbnail_rows)(const lf_picture *, lf_size, int, int, float *, float *);
-    float (*context_prepare)(const lf_context_model *, float *, lf_size, float *);
+    void (*thumbnail_rows)(const lf_picture *, lf_size, int, int, uint16_t *, float *);
+    uint64_t (*brightness)(const uint16_t *, lf_size);
+    void (*widen_box)(const lf_picture *, const lf_picture *, int, int, lf_area *);
+    lf_area (*scene_box)(lf_area, const lf_picture *);
+    float (*context_prepare)(const lf_context_model *, uint16_t *, lf_size, float *);
     size_t (*context_levels_floats)(const lf_context_model *, lf_size);
-    void (*context_summarise)(const lf_context_model *, float *, lf_size, float *, const float *, float *);
-    size_t (*context_decode_scratch_floats)(const lf_context_model *, lf_size);
-    void (*context_decode_rows)(const lf_context_model *, float *, lf_size, float *, float *, int, int, float *);
+    void (*context_summarise)(const lf_context_model *, const uint16_t *, lf_size, float *, const float *, float *);
+    size_t (*context_decode_scratch_floats)(const lf_context_model *, lf_size, int);
+    void (*context_decode_rows)(const lf_context_model *, const uint16_t *, lf_size, float *, lf_planes, int, int, int,
+                                float *);
     size_t (*context_combine_scratch_floats)(const lf_context_model *);
-    void (*context_combine_rows)(const lf_context_model *, const lf_picture *, const lf_picture *, const float *, lf_size,
-                                 float, const lf_picture *, int, int, float *);
+    void (*context_combine_rows)(const lf_context_model *, const lf_picture *, const lf_picture *, const lf_grid *, float,
+                                 const lf_picture *, int, int, float *);
+    void (*find_extremes)(const lf_context_model *, const float *, size_t, size_t, int, lf_extremes *);
+    void (*fix)(const lf_context_model *, const lf_extremes *, float, lf_fixed *);
+    void (*fix_grid)(const lf_context_model *, const lf_fixed *, const float *, size_t, size_t, int16_t *);
+    size_t (*fixed_scratch_floats)(const lf_context_model *);
+    void (*fixed_combine_rows)(const lf_context_model *, const lf_fixed *, const lf_picture *, const lf_picture *,
+                               const lf_grid *, const lf_picture *, int, int, float *);
 } lf_kernels;
 
 /* align.c, for each instruction set: bytes of scratch for frames of this size; frames of that size, on one side of the base

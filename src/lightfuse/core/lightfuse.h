@@ -9,12 +9,20 @@
  *   3. lf_paper_combine_rows   CombiningNet on every pixel, plus context, to the fused picture
  *
  * The context models (small, base):
- *   1. lf_thumbnail_rows       both pictures: area averages, a few thousand cells whatever the size
- *   2. lf_context_prepare      the two thumbnails: how much of a bracket they are, and which part of them shows the scene
- *   3. lf_context_filter       FilteringNet on the two thumbnails: the context grid. Or, to share it out to threads,
- *      lf_context_summarise    all of it but the finest level, and
- *      lf_context_decode_rows  that, any range of rows of the grid
- *   4. lf_context_combine_rows CombiningNet on every pixel, with the grid smoothly between, to the fused picture
+ *   1. lf_widen_box            both pictures: the box around the scene, without borders that are black or white in both;
+ *      lf_scene_box, lf_part   and the parts of them that are in it
+ *   2. lf_thumbnail_rows       both parts: area averages, a few thousand cells whatever the size. lf_brightness tells which
+ *                              is the under exposure
+ *   3. lf_context_prepare      the two thumbnails: how much of a bracket they are, and which cells show the scene
+ *   4. lf_context_summarise    FilteringNet on the thumbnails, all of it but the finest level, and
+ *      lf_context_decode_rows  that, any range of rows of the context grid
+ *   5. lf_context_combine_rows CombiningNet on every pixel, with the grid smoothly between, to the fused picture; or, where
+ *                              lf_is_fixed says so, in integers:
+ *      lf_find_extremes, lf_fix, lf_fix_grid  the numbers' formats, and weights and grid in them
+ *      lf_fixed_combine_rows   CombiningNet in 16-bit fixed point
+ *
+ * 8-bit pictures of the shipped context models have the same result to the bit on every processor, if compilers are kept from
+ * contracting products and sums (-ffp-contract=off).
  *
  * Pictures are interleaved RGB. Licence: MIT.
  */
@@ -27,6 +35,7 @@
 #include "parts/paper.h"
 #include "parts/context_filtering.h"
 #include "parts/context_combining.h"
+#include "parts/fixed_combining.h"
 #endif
 
 #endif

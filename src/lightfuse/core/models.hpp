@@ -193,57 +193,122 @@ class ContextModel {
     // their context. What is given of it is used as it is; the context used is returned.
     Context fuse(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, const lf_picture *out,
                  int threads, const Context &given) const {
-        const lf_size size = kernels.thumbnail_size(&model_, first.width, first.height);
-        const size_t cells = size_t(size.rows) * size.columns;
-        std::vector<float> thumbnails(6 * cells);
-        const auto levels = floats(kernels.context_levels_floats(&model_, size));
-        Context context = given;
-        float *const halves[2] = {thumbnails.data(), thumbnails.data() + 3 * cells};
-        share_rows(size.rows, 4, threads, [&](int from, int to) {
-            const auto scratch = floats(kernels.thumbnail_scratch_floats(first.width));
-            kernels.thumbnail_rows(&first, size, from, to, halves[0], scratch.get());
-            kernels.thumbnail_rows(&second, size, from, to, halves[1], scratch.get());
-        });
-        const bool swapped = comes_after(sum_of(halves[0], 3 * cells), first, sum_of(halves[1], 3 * cells), second);
-        if (swapped) std::swap_ranges(halves[0], halves[1], halves[1]);
+        const lf_area box = box_of(kernels, first, second, threads);
+        const lf_size size = kernels.thumbnail_size(&model_, box.right - box.left, box.bottom - box.top);
+        std::vector<uint16_t> thumbnails(size_t{6} * size.rows * size.columns);
+        const bool swapped = measure_thumbnails(kernels, first, second, box, size, thumbnails.data(), threads);
         const lf_picture &under = swapped ? second : first, &over = swapped ? first : second;
-        const float strength = kernels.context_prepare(&model_, thumbnails.data(), size, levels.get());
-        if (given.strength < 0) context.strength = strength;
-        if (given.grid.empty()) {
-            context.size = size;
-            context.grid.resize(model_.contexts * cells);
-            context.summary.resize(model_.channels);
-            kernels.context_summarise(&model_, thumbnails.data(), size, levels.get(),
-                                      given.summary.empty() ? nullptr : given.summary.data(), context.summary.data());
-            share_rows(size.rows, kDecodedRows, threads, [&](int from, int to) {
-                const auto scratch = floats(kernels.context_decode_scratch_floats(&model_, size));
-                kernels.context_decode_rows(&model_, thumbnails.data(), size, levels.get(), context.grid.data(), from, to,
-                                            scratch.get());
-            });
-        }
-        if (out == nullptr) return context;
-        share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
-            const auto scratch = floats(kernels.context_combine_scratch_floats(&model_));
-            kernels.context_combine_rows(&model_, &under, &over, context.grid.data(), context.size, context.strength, out,
-                                         from, to, scratch.get());
-        });
+        const Context context = filter(kernels, thumbnails.data(), size, threads, given);
+        if (out != nullptr) combine(kernels, under, over, context, box, *out, threads);
         return context;
     }
 
     int channels() const { return model_.channels; }
     int contexts() const { return model_.contexts; }
 
+    // Whether pictures of a type are fused in 16-bit fixed point, or in floats.
+    bool is_fixed(lf_type type) const { return type == LF_U8 && model_.bounded && model_.ratio && model_.outputs == 5; }
+
   private:
     static constexpr int kDecodedRows = 16;  // of the grid to a block: what a thread holds of them fits the second cache
 
-    static std::unique_ptr<float[]> floats(size_t count) { return std::unique_ptr<float[]>(new float[count]); }
+    template <typename T>
+    static std::unique_ptr<T[]> array(size_t count) {
+        return std::unique_ptr<T[]>(new T[count]);
+    }
 
-    // Of a thumbnail: `count` is a multiple of 12. Four sums at once, as one alone would wait for each of its additions.
-    static double sum_of(const float *values, size_t count) {
-        double sums[4] = {};
-        for (size_t i = 0; i < count; i += 4)
-            for (int k = 0; k < 4; k++) sums[k] += values[i + k];
-        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    // The box around the scene: where the first and the last row reach from side to side, that is all.
+    lf_area box_of(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, int threads) const {
+        const lf_area whole{0, 0, first.width, first.height}, none{first.width, first.height, 0, 0};
+        if (!model_.bounded) return whole;
+        const auto widened = [](const lf_area &a, const lf_area &b) {
+            return lf_area{std::min(a.left, b.left), std::min(a.top, b.top), std::max(a.right, b.right),
+                          std::max(a.bottom, b.bottom)};
+        };
+        lf_area box = none;
+        kernels.widen_box(&first, &second, 0, 1, &box);
+        kernels.widen_box(&first, &second, first.height - 1, first.height, &box);
+        if (box.left > 0 || box.top > 0 || box.right < whole.right || box.bottom < whole.bottom) {
+            std::mutex widening;
+            share_rows(first.height, kBlockRows, threads, [&](int from, int to) {
+                lf_area block = none;
+                kernels.widen_box(&first, &second, from, to, &block);
+                const std::lock_guard<std::mutex> lock(widening);
+                box = widened(box, block);
+            });
+        }
+        return kernels.scene_box(box, &first);
+    }
+
+    // Both thumbnails of what is in the box, under's before over's; whether the second picture is the under exposure.
+    static bool measure_thumbnails(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second,
+                                   const lf_area &box, lf_size size, uint16_t *thumbnails, int threads) {
+        const size_t half = size_t{3} * size.rows * size.columns;
+        const lf_picture parts[2] = {part_of(first, box), part_of(second, box)};
+        share_rows(size.rows, 4, threads, [&](int from, int to) {
+            const auto scratch = array<float>(kernels.thumbnail_scratch_floats(parts[0].width));
+            for (int p = 0; p < 2; p++)
+                kernels.thumbnail_rows(&parts[p], size, from, to, thumbnails + p * half, scratch.get());
+        });
+        const bool swapped = comes_after(double(kernels.brightness(thumbnails, size)), first,
+                                         double(kernels.brightness(thumbnails + half, size)), second);
+        if (swapped) std::swap_ranges(thumbnails, thumbnails + half, thumbnails + half);
+        return swapped;
+    }
+
+    static lf_picture part_of(const lf_picture &picture, const lf_area &box) {
+        lf_picture part = picture;
+        const ptrdiff_t pixel_bytes = picture.type == LF_U8 ? 3 : picture.type == LF_U16 ? 6 : 12;
+        part.pixels = static_cast<char *>(picture.pixels) + box.top * picture.row_bytes + box.left * pixel_bytes;
+        part.width = box.right - box.left;
+        part.height = box.bottom - box.top;
+        return part;
+    }
+
+    // FilteringNet: thumbnails to what is not given of the context.
+    Context filter(const lf_kernels &kernels, uint16_t *thumbnails, lf_size size, int threads, const Context &given) const {
+        Context context = given;
+        const size_t cells = size_t(size.rows) * size.columns;
+        const auto levels = array<float>(kernels.context_levels_floats(&model_, size));
+        const float strength = kernels.context_prepare(&model_, thumbnails, size, levels.get());
+        if (given.strength < 0) context.strength = strength;
+        if (!given.grid.empty()) return context;
+        context.size = size;
+        context.grid.resize(model_.contexts * cells);
+        context.summary.resize(model_.channels);
+        kernels.context_summarise(&model_, thumbnails, size, levels.get(),
+                                  given.summary.empty() ? nullptr : given.summary.data(), context.summary.data());
+        share_rows(size.rows, kDecodedRows, threads, [&](int from, int to) {
+            const auto scratch = array<float>(kernels.context_decode_scratch_floats(&model_, size, kDecodedRows));
+            kernels.context_decode_rows(&model_, thumbnails, size, levels.get(), {context.grid.data(), cells}, 0, from, to,
+                                        scratch.get());
+        });
+        return context;
+    }
+
+    // CombiningNet: pictures and the context of what is in the box to the fused picture.
+    void combine(const lf_kernels &kernels, const lf_picture &under, const lf_picture &over, const Context &context,
+                 const lf_area &box, const lf_picture &out, int threads) const {
+        lf_grid grid{box, context.size, 0, context.size.rows, context.grid.data()};
+        if (!is_fixed(under.type)) {
+            share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
+                const auto scratch = array<float>(kernels.context_combine_scratch_floats(&model_));
+                kernels.context_combine_rows(&model_, &under, &over, &grid, context.strength, &out, from, to, scratch.get());
+            });
+            return;
+        }
+        const size_t cells = size_t(context.size.rows) * context.size.columns;
+        lf_extremes extremes;
+        const auto fixed = std::make_unique<lf_fixed>();
+        const auto words = array<int16_t>(model_.contexts * cells);
+        kernels.find_extremes(&model_, context.grid.data(), cells, cells, 0, &extremes);
+        kernels.fix(&model_, &extremes, context.strength, fixed.get());
+        kernels.fix_grid(&model_, fixed.get(), context.grid.data(), cells, cells, words.get());
+        grid.cells = words.get();
+        share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
+            const auto scratch = array<float>(kernels.fixed_scratch_floats(&model_));
+            kernels.fixed_combine_rows(&model_, fixed.get(), &under, &over, &grid, &out, from, to, scratch.get());
+        });
     }
 
     static int outs_of(const Tensor &weight) { return static_cast<int>(weight.shape(0)); }

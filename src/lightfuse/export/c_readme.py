@@ -6,9 +6,15 @@ from lightfuse.models.config import cost
 
 # Code and constants of the example without its weights, -Os: GCC 12 for x86-64, Clang 22 for the others.
 CODE_KB = {
-    "context": {"x86-64": 68, "aarch64": 24, "armv7": 29},
+    "context": {"x86-64": 112, "aarch64": 49, "armv7": 59},
     "paper": {"x86-64": 35, "aarch64": 36, "armv7": 27},
 }
+
+_INTEGERS = """
+Eight-bit pictures are fused in 16-bit fixed point, with the same result to the bit on every processor. No floating
+point is needed for a pixel, only for the thumbnail and the FilteringNet on it, some thousand cells whatever the
+picture's size. That takes a compiler that does not contract products and sums: `-ffp-contract=off`.
+"""
 
 _SIZES = ((640, 480), (1920, 1080), (4000, 3000), (6000, 4000))
 
@@ -30,14 +36,15 @@ Two ways to call it:
 
 - **Row by row**, for small memory: fill a `lf_rows` with the size and two functions, one that reads a row of a picture
   and one that takes a row of the result; hand `lf_fuse_rows` as many bytes as `lf_fuse_rows_bytes` says. Every row of
-  both pictures is read twice, in order: from a card, a sensor's frame memory, or a decoder that is run twice.
+  both pictures is read {passes}, in order: from a card, a sensor's frame memory, or a decoder that is run anew.
 - **Whole pictures**, for speed and threads: `lightfuse.h` says in its first lines which passes there are; most take
   any range of rows.
 
-Compilers: add `-ffp-contract=fast -fno-math-errno -fno-trapping-math` as the Makefile does; not `-ffast-math`. It
+Compilers: add `-ffp-contract=off -fno-math-errno -fno-trapping-math` as the Makefile does; not `-ffast-math`. It
 builds for x86-64, aarch64, armv7 with NEON (`-mcpu=cortex-a7 -mfpu=neon`), riscv64 and wasm32 (`-msimd128`), without
 warnings under `-std=c11 -Wall -Wextra -pedantic`. (The header itself asks `-pedantic` not to remark that C11, unlike
 C23, knows no pointers to arrays that became constant.) Results equal LightFuse's in Python to one level of 8 bits.
+{arithmetic}
 
 ## Cost
 
@@ -55,6 +62,8 @@ def readme(weights: Weights) -> str:
     found, paper = cost(weights.config), isinstance(weights.config, PaperConfig)
     return _TEXT.format(
         model=" ".join(weights.model.split()),
+        passes="twice" if paper else "three times",
+        arithmetic="" if paper else _INTEGERS,
         name=c_name(weights.model),
         parameters=found.parameters,
         weight_bytes=4 * found.parameters,
@@ -67,7 +76,7 @@ def readme(weights: Weights) -> str:
 
 PIXEL_BYTES = {"8 bit": 3, "16 bit": 6}
 _FLOAT = 4
-_STRIP = 256  # columns whose context is spread out at once
+_STRIP, _WIDE_STRIP = 256, 512  # columns whose context is spread out at once, in floats and in integers
 _PAPER_BAND = 16  # rows of each picture that a row of context is made of
 
 
@@ -76,7 +85,8 @@ def rows_bytes(config: Config, width: int, height: int, pixel_bytes: int) -> int
     row = width * pixel_bytes
     if isinstance(config, PaperConfig):
         return 2 * _PAPER_BAND * row + (_paper_floats(width) + _paper_combining(config)) * _FLOAT
-    return 2 * row + _context_bytes(config, *config.thumbnail_size(height, width))
+    in_integers = pixel_bytes == PIXEL_BYTES["8 bit"] and config.bounded and config.ratio and config.outputs == 5
+    return 2 * row + _context_bytes(config, *config.thumbnail_size(height, width), width, in_integers)
 
 
 def _memory_table(config: Config) -> str:
@@ -96,24 +106,29 @@ def _paper_floats(width: int) -> int:
     return 6 * (full // 8) + rings + 15
 
 
-def _context_bytes(config: ContextConfig, rows: int, columns: int) -> int:
-    """Thumbnails and the first level, then the larger of what the levels below and what the second pass need."""
-    n, cells = config.channels, rows * columns
-    widest = max(n, 6)
-    thumbnails, first_level = 2 * 6 * cells, _FLOAT * n * cells // 4
-    below = sum(n * (cells >> 2 * level) for level in range(2, config.levels + 1))
-    below += 18 * columns + 3 * widest * columns // 2
-    scene = _FLOAT * (2 * cells + 2 * (cells // 3 + 1))
-    second_pass = (3 * n + 3 * config.context_channels + n + widest) * columns
-    passes = first_level + max(_FLOAT * below, _FLOAT * second_pass + _combining(config))
-    return thumbnails + max(passes, scene) + _FLOAT * (cells >> 2 * config.levels)
+def _context_bytes(config: ContextConfig, rows: int, columns: int, width: int, in_integers: bool) -> int:
+    """Thumbnails, and the largest of what their making, the FilteringNet and the last pass need."""
+    n, cells, contexts = config.channels, rows * columns, config.context_channels
+    totals = 2 * (6 * width + 16)
+    coarsest = cells >> 2 * config.levels
+    levels = coarsest + max(n * cells // 3 + max(66, 4 * n) * columns, 3 * cells)
+    decoding = (3 * (n + 6) + n) * columns
+    last = coarsest + n * cells // 4 + 2 * contexts * columns + decoding
+    scratch = contexts * columns + _fixed(config) if in_integers else _combining(config)
+    return 12 * cells + _FLOAT * max(totals, levels, last + scratch)
+
+
+_PLACES = (_STRIP + 16) + (_WIDE_STRIP + 32) // 2 + 1 + (_WIDE_STRIP + 1) + _WIDE_STRIP
+
+
+def _fixed(config: ContextConfig) -> int:
+    """Weights of 32 bits, and two rows of context for a strip."""
+    return 4 * 32 * 33 + 2 * 48 + 5 + config.context_channels * _WIDE_STRIP + 32 + _PLACES + 15
 
 
 def _combining(config: ContextConfig) -> int:
     """Two rows of context for a strip, every weight there may be, where columns lie; vectors of 16 floats at most."""
-    weights = 4 * 32 * 33 + 2 * 48
-    places = (_STRIP + 16) + 1 + (_STRIP + 1) + _STRIP
-    return _FLOAT * (2 * (config.context_channels * _STRIP + 16) + weights + places + 15)
+    return 2 * (config.context_channels * _STRIP + 16) + 4 * 32 * 33 + 2 * 48 + _PLACES + 15
 
 
 def _paper_combining(config: PaperConfig) -> int:

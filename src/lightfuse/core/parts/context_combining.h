@@ -2,36 +2,7 @@
 #ifndef LIGHTFUSE_CONTEXT_COMBINING_H
 #define LIGHTFUSE_CONTEXT_COMBINING_H
 
-#include "pixels.h"
-
-/* Where pixel i of `side` lies between `cells` cells: cell index and how far towards the next (half-pixel centres). */
-LF_INLINE int lf_between(int i, int side, int cells, float *part) {
-    const float at = ((float)i + 0.5f) * ((float)cells / (float)side) - 0.5f;
-    const int cell = lf_min_int(at > 0 ? (int)at : 0, cells - 1);
-    *part = at > 0 ? at - (float)cell : 0.0f;
-    return cell;
-}
-
-/* Where the pixels of a strip lie between the grid's columns, and the runs of them that lie between the same
- * two: run i is pixels start[i] .. start[i+1]-1, right of cell[i]. */
-typedef struct {
-    float at[LF_COLUMNS + LF_LANES];
-    int count, start[LF_COLUMNS + 1], cell[LF_COLUMNS];
-} lf_runs;
-
-LF_INLINE void lf_find_runs(int first, int columns, int width, int cells, lf_runs *runs) {
-    runs->count = 0;
-    for (int i = 0; i < columns; i++) {
-        float part;
-        const int cell = lf_between(lf_min_int(first + i, width - 1), width, cells, &part);
-        runs->at[i] = (float)cell + part;
-        if (i > 0 && cell == runs->cell[runs->count - 1]) continue;
-        runs->cell[runs->count] = cell;
-        runs->start[runs->count++] = i;
-    }
-    runs->start[runs->count] = columns;
-    for (int i = columns; i < columns + LF_LANES; i++) runs->at[i] = 0.0f;
-}
+#include "context_grid.h"
 
 /* What answer o is multiplied by and added to, that lf_structure may use it as it is: the mixing weights are
  * 1 / (1 + 2^t) of it, the gains count from 1, the offset is in the picture's units. */
@@ -201,19 +172,19 @@ LF_INLINE void lf_context_tiles(const lf_context_row *r, const lf_type type, con
     }
 }
 
-/* The context of LF_COLUMNS pixels from column `at` on, along two rows of the grid: `upper`, and `step` from there to
- * the row below, both [contexts][LF_COLUMNS]; a few numbers past the end are touched. */
-LF_INLINE void lf_spread_context(const lf_context_model *m, const lf_folded *f, const float *grid, lf_size size,
-                                 int row, const lf_runs *runs, float *upper, float *step) {
+/* The context of LF_COLUMNS pixels along two rows of the grid: `upper`, and `step` from there to the row below, both
+ * [contexts][LF_COLUMNS]; a few numbers past the end are touched. */
+LF_INLINE void lf_spread_context(const lf_context_model *m, const lf_folded *f, const lf_grid *grid, int row,
+                                 const lf_runs *runs, float *upper, float *step) {
     for (int c = 0; c < m->contexts; c++, upper += LF_COLUMNS, step += LF_COLUMNS) {
-        const float *a = grid + ((size_t)c * size.rows + row) * size.columns;
-        const float *b = row + 1 < size.rows ? a + size.columns : a;
+        const float *a = (const float *)grid->cells + lf_grid_place(grid, c, row);
+        const float *b = (const float *)grid->cells + lf_grid_place(grid, c, row + 1);
         for (int i = 0; i < runs->count; i++) {
-            const int cell = runs->cell[i], next = lf_min_int(cell + 1, size.columns - 1), end = runs->start[i + 1];
+            const int cell = runs->cell[i], next = lf_min_int(cell + 1, grid->size.columns - 1), end = runs->start[i + 1];
             const float left = f->scale[c] * a[cell] + f->shift[c], left_step = f->scale[c] * (b[cell] - a[cell]);
             const float right = f->scale[c] * a[next] + f->shift[c], right_step = f->scale[c] * (b[next] - a[next]);
             for (int x = runs->start[i]; x < end; x += LF_LANES) {
-                const lf_vec part = lf_load(runs->at + x) - (float)cell;
+                const lf_vec part = lf_load(runs->parts + x);
                 lf_store(upper + x, lf_splat(left) + part * (right - left));
                 lf_store(step + x, lf_splat(left_step) + part * (right_step - left_step));
             }
@@ -222,70 +193,57 @@ LF_INLINE void lf_spread_context(const lf_context_model *m, const lf_folded *f, 
 }
 
 /* Rows [row0, row1) of columns at .. at+columns-1, which all lie between the same two rows of the grid. */
-LF_INLINE void lf_context_strip(const lf_context_row *row, const lf_type type, const lf_shape shape, int grid_rows,
+LF_INLINE void lf_context_strip(const lf_context_row *row, const lf_type type, const lf_shape shape, const lf_grid *grid,
                                 int row0, int row1, int columns) {
     lf_context_row r = *row;
-    for (r.row = row0; r.row < row1; r.row++) {
-        float part;
-        lf_between(r.row, r.under->height, grid_rows, &part);
-        lf_context_tiles(&r, type, shape, part, columns, r.row + 1 < row1);
-    }
+    for (r.row = row0; r.row < row1; r.row++)
+        lf_context_tiles(&r, type, shape, lf_between_rows(grid, r.row).part, columns, r.row + 1 < row1);
 }
 
-/* The strip for pictures of one type: functions of their own, each with a shape as constants, are smaller than one. */
+/* The strip for pictures of one type: functions of their own, each with a shape as constants, are smaller than one. Eight bits
+ * come here with other models than the shipped ones only. */
+typedef void (*lf_strip)(const lf_context_row *, const lf_context_model *, const lf_grid *, int, int, int);
 #define LF_STRIP_FUNCTION(name, type, shape)                                                                          \
-    LF_OUTLINE void name(const lf_context_row *r, const lf_context_model *m, int grid_rows, int row0, int row1, \
+    LF_OUTLINE void name(const lf_context_row *r, const lf_context_model *m, const lf_grid *grid, int row0, int row1, \
                          int columns) {                                                                               \
         (void)m;                                                                                                      \
-        lf_context_strip(r, type, shape, grid_rows, row0, row1, columns);                                      \
+        lf_context_strip(r, type, shape, grid, row0, row1, columns);                                                  \
     }
 #define LF_STRIP_FUNCTIONS(bits, type)                                                                                \
-    LF_STRIP_FUNCTION(lf_strip_small_##bits, type, LF_SHAPE_SMALL)                                             \
-    LF_STRIP_FUNCTION(lf_strip_base_##bits, type, LF_SHAPE_BASE)                                               \
+    LF_STRIP_FUNCTION(lf_strip_small_##bits, type, LF_SHAPE_SMALL)                                                    \
+    LF_STRIP_FUNCTION(lf_strip_base_##bits, type, LF_SHAPE_BASE)                                                      \
     LF_STRIP_FUNCTION(lf_strip_any_##bits, type, lf_shape_of(m))
-LF_STRIP_FUNCTIONS(u8, LF_U8)
+LF_STRIP_FUNCTION(lf_strip_any_u8, LF_U8, lf_shape_of(m))
 LF_STRIP_FUNCTIONS(u16, LF_U16)
 LF_STRIP_FUNCTIONS(f32, LF_F32)
 #undef LF_STRIP_FUNCTIONS
 #undef LF_STRIP_FUNCTION
 
-typedef void (*lf_strip)(const lf_context_row *, const lf_context_model *, int, int, int, int);
-
-/* lf_context_combine_rows for pictures of one type, with the strip made for it and the model's shape. */
-LF_CODE void lf_context_rows(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
-                             const float *grid, lf_size size, float strength, const lf_picture *out, const lf_type type,
-                             lf_strip strip, int row0, int row1, float *scratch) {
+/* Fuse rows [row0, row1) of under and over into the same rows of out, which may be one of the two. The grid holds floats;
+ * scratch holds lf_context_combine_scratch_floats(m) floats. */
+LF_CODE void lf_context_combine_rows(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
+                                     const lf_grid *grid, float strength, const lf_picture *out, int row0, int row1,
+                                     float *scratch) {
+    const lf_shape small = LF_SHAPE_SMALL, base = LF_SHAPE_BASE;
+    const int is_small = lf_is_shape(m, &small), is_base = lf_is_shape(m, &base);
+#define LF_STRIP(bits) (is_small ? lf_strip_small_##bits : is_base ? lf_strip_base_##bits : lf_strip_any_##bits)
+    const lf_strip strip = under->type == LF_U16   ? LF_STRIP(u16)
+                           : under->type == LF_F32 ? LF_STRIP(f32)
+                                                   : lf_strip_any_u8;
+#undef LF_STRIP
     float *upper = (float *)lf_aligned(scratch), *step = upper + m->contexts * LF_COLUMNS + LF_LANES;
     lf_folded *folded = (lf_folded *)(lf_aligned(scratch) + lf_context_rows_floats(m));
     lf_runs *runs = (lf_runs *)(lf_aligned(scratch) + lf_context_rows_floats(m) + LF_WEIGHTS_FLOATS);
     lf_context_row r = {under, over, out, folded, upper, step, 0, 0, m->bounded};
-    lf_fold(m, lf_top(type), strength, folded);
+    lf_fold(m, lf_top(under->type), strength, folded);
     for (r.at = 0; r.at < under->width; r.at += LF_COLUMNS) {
-        lf_find_runs(r.at, LF_COLUMNS, under->width, size.columns, runs);
+        lf_find_runs(grid, r.at, LF_COLUMNS, runs);
         for (int row = row0, end; row < row1; row = end) {
-            float part;
-            const int cell = lf_between(row, under->height, size.rows, &part);
-            for (end = row + 1; end < row1 && lf_between(end, under->height, size.rows, &part) == cell;) end++;
-            lf_spread_context(m, folded, grid, size, cell, runs, upper, step);
-            strip(&r, m, size.rows, row, end, lf_min_int(LF_COLUMNS, under->width - r.at));
+            end = lf_end_of_cell(grid, row, row1);
+            lf_spread_context(m, folded, grid, lf_between_rows(grid, row).cell, runs, upper, step);
+            strip(&r, m, grid, row, end, lf_min_int(LF_COLUMNS, under->width - r.at));
         }
     }
-}
-
-/* Fuse rows [row0, row1) of under and over into the same rows of out, which may be one of the two.
- * scratch holds lf_context_combine_scratch_floats(m) floats. */
-LF_CODE void lf_context_combine_rows(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
-                                     const float *grid, lf_size size, float strength, const lf_picture *out, int row0,
-                                     int row1, float *scratch) {
-    const lf_shape small = LF_SHAPE_SMALL, base = LF_SHAPE_BASE;
-    const int is_small = lf_is_shape(m, &small), is_base = lf_is_shape(m, &base);
-#define LF_STRIP(bits) \
-    (is_small ? lf_strip_small_##bits : is_base ? lf_strip_base_##bits : lf_strip_any_##bits)
-    const lf_strip strip = under->type == LF_U16   ? LF_STRIP(u16)
-                           : under->type == LF_F32 ? LF_STRIP(f32)
-                                                   : LF_STRIP(u8);
-#undef LF_STRIP
-    lf_context_rows(m, under, over, grid, size, strength, out, under->type, strip, row0, row1, scratch);
 }
 
 #endif

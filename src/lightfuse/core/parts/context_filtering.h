@@ -2,19 +2,15 @@
 #ifndef LIGHTFUSE_CONTEXT_FILTERING_H
 #define LIGHTFUSE_CONTEXT_FILTERING_H
 
-#include "measure.h"
-
-LF_INLINE lf_size lf_halved(lf_size size, int times) { return (lf_size){size.rows >> times, size.columns >> times}; }
+#include "scene.h"
 
 /* Cells and channels whose sums lf_mix_planes keeps in registers. */
 enum { LF_MIX_VECS = LF_LANES == 16 ? 4 : 2, LF_MIX_CELLS = LF_MIX_VECS * LF_LANES, LF_MIX_OUTS = 4 };
 
-/* Planes of one channel each, `pitch` numbers from one to the next. */
-typedef struct {
-    float *at;
-    size_t pitch;
-} lf_planes;
 LF_INLINE lf_planes lf_planes_of(float *at, lf_size size) { return (lf_planes){at, lf_cells(size)}; }
+LF_INLINE lf_planes lf_from_row(lf_planes planes, lf_size size, int row) {
+    return (lf_planes){planes.at + (size_t)row * size.columns, planes.pitch};
+}
 
 /* LF_MIX_CELLS cells of `outs` (a constant) planes from o on; see lf_mix_planes. */
 LF_INLINE void lf_mix_block(lf_planes in, int n_in, lf_planes out, int n_out, size_t cell, int o, const int outs,
@@ -119,22 +115,20 @@ LF_INLINE void lf_add_doubled(lf_planes in, int channels, lf_size size, lf_plane
     }
 }
 
-/* Rows [row0, row1) of a level on the way up: `here`, which begins with its row `first` and holds a row more on either side
- * where there is one, has the doubled coarser level added and answers with itself + ReLU(separable(itself)). */
-LF_INLINE void lf_step_up(lf_planes coarser, lf_planes here, int channels, lf_size size, int first, int last,
-                          const lf_separable *layer, lf_planes spare, int row0, int row1) {
-    lf_add_doubled(coarser, channels, size, here, first, last);
-    lf_depthwise_planes(here, channels, size, first, 1, layer->depthwise, spare, row0, row1);
-    here.at += (size_t)(row0 - first) * size.columns;
-    lf_mix_planes(spare, channels, here, channels, (size_t)(row1 - row0) * size.columns, layer->pointwise, layer->bias, 1, 1);
-}
+/* How many rows of a level are made at once, in scratch memory that does not grow with the number of rows. */
+enum { LF_ROWS_AT_ONCE = 4 };
 
-/* One step down: out (half the size) = ReLU(separable(in)) + means of 2 x 2 of in; spare as large as out. */
+/* One step down: out (half the size) = ReLU(separable(in)) + means of 2 x 2 of in. */
 LF_INLINE void lf_step_down(lf_planes in, int channels, lf_size size, const lf_separable *layer, lf_planes out,
-                            lf_planes spare) {
+                            float *scratch) {
     const lf_size half = lf_halved(size, 1);
-    lf_depthwise_planes(in, channels, size, 0, 2, layer->depthwise, spare, 0, half.rows);
-    lf_mix_planes(spare, channels, out, channels, lf_cells(half), layer->pointwise, layer->bias, 1, 0);
+    const lf_planes filtered = {scratch, (size_t)LF_ROWS_AT_ONCE * half.columns};
+    for (int row = 0, end; row < half.rows; row = end) {
+        end = lf_min_int(row + LF_ROWS_AT_ONCE, half.rows);
+        lf_depthwise_planes(in, channels, size, 0, 2, layer->depthwise, filtered, row, end);
+        lf_mix_planes(filtered, channels, lf_from_row(out, half, row), channels, (size_t)(end - row) * half.columns,
+                      layer->pointwise, layer->bias, 1, 0);
+    }
     for (int c = 0; c < channels; c++, in.at += in.pitch, out.at += out.pitch)
         for (int y = 0; y < half.rows; y++)
             for (int x = 0; x < half.columns; x++) {
@@ -142,6 +136,26 @@ LF_INLINE void lf_step_down(lf_planes in, int channels, lf_size size, const lf_s
                 out.at[y * half.columns + x] +=
                     0.25f * (cell[0] + cell[1] + cell[size.columns] + cell[size.columns + 1]);
             }
+}
+
+/* One step up: the doubled coarser level added to `here`, then here + ReLU(separable(here)). Rows are filtered before the ones
+ * above them are replaced. */
+LF_INLINE void lf_step_up(lf_planes coarser, lf_planes here, int channels, lf_size size, const lf_separable *layer,
+                          float *scratch) {
+    const size_t pitch = (size_t)LF_ROWS_AT_ONCE * size.columns;
+    lf_planes filtered = {scratch, pitch}, next = {scratch + channels * pitch, pitch};
+    lf_add_doubled(coarser, channels, size, here, 0, size.rows);
+    lf_depthwise_planes(here, channels, size, 0, 1, layer->depthwise, filtered, 0, lf_min_int(LF_ROWS_AT_ONCE, size.rows));
+    for (int row = 0, end; row < size.rows; row = end) {
+        end = lf_min_int(row + LF_ROWS_AT_ONCE, size.rows);
+        const int after = lf_min_int(end + LF_ROWS_AT_ONCE, size.rows);
+        lf_depthwise_planes(here, channels, size, 0, 1, layer->depthwise, next, end, after);
+        lf_mix_planes(filtered, channels, lf_from_row(here, size, row), channels, (size_t)(end - row) * size.columns,
+                      layer->pointwise, layer->bias, 1, 1);
+        const lf_planes used = filtered;
+        filtered = next;
+        next = used;
+    }
 }
 
 /* What the means and maxima of the coarsest level's channels say together, to summary[channels]. Each cell counts as much as
@@ -175,206 +189,86 @@ LF_INLINE lf_planes lf_level(const lf_context_model *m, lf_size size, int i, flo
     return lf_planes_of(levels, lf_halved(size, i));
 }
 
-/* Cells of the coarsest level; how much each shows of the scene is kept at the beginning of the levels' memory. */
-LF_INLINE size_t lf_coarsest_cells(const lf_context_model *m, lf_size size) { return lf_cells(lf_halved(size, m->levels)); }
-
-/* Floats of the pyramid's levels but the finest (less than a third of the finest), and a spare one of half size. */
+/* Floats of the pyramid's levels but the finest (less than a third of the finest) and scratch; lf_context_prepare needs three
+ * planes. */
 LF_CODE size_t lf_context_levels_floats(const lf_context_model *m, lf_size size) {
-    const size_t widest = (size_t)(m->channels > 6 ? m->channels : 6) * lf_cells(size);
-    return lf_coarsest_cells(m, size) + widest / 3 + widest / 4 + 2;
-}
-
-/* ---- Which part of the thumbnails shows the scene: what is black or white in both exposures, such as a border, does not -- */
-
-/* Means of 2 x 2 cells of a plane of this size. */
-LF_INLINE void lf_halve_plane(const float *in, lf_size size, float *out) {
-    for (int y = 0; y < size.rows / 2; y++)
-        for (int x = 0; x < size.columns / 2; x++, out++) {
-            const float *cell = in + (size_t)2 * y * size.columns + 2 * x;
-            *out = 0.25f * (cell[0] + cell[1] + cell[size.columns] + cell[size.columns + 1]);
-        }
-}
-
-/* How much a cell counts, 0 to 1, from the brightest channel of over and the darkest of under. Borders of scans are a few
- * levels above black. */
-LF_INLINE float lf_cell_weight(float brightest, float darkest) {
-    const float above_black = (brightest - 0.02f) / 0.04f, below_white = (0.98f - darkest) / 0.04f;
-    return (above_black < 0 ? 0 : above_black > 1 ? 1 : above_black) *
-           (below_white < 0 ? 0 : below_white > 1 ? 1 : below_white);
-}
-
-/* Where less than 1 / 1024 of the picture counts, let the rest count, too; returns the sum of the weights. */
-LF_INLINE float lf_scene_total(float *weights, size_t cells) {
-    double sum = 0, total = 0;
-    for (size_t i = 0; i < cells; i++) sum += weights[i];
-    const float floor = (float)(1 - sum / (double)cells * 1024);
-    for (size_t i = 0; i < cells; i++) {
-        weights[i] = weights[i] < floor ? floor : weights[i];
-        total += weights[i];
-    }
-    return (float)total;
-}
-
-LF_INLINE float lf_scene_weights(const float *thumbnails, lf_size size, float *weights) {
-    const size_t cells = lf_cells(size);
-    for (size_t i = 0; i < cells; i++) {
-        const float *under = thumbnails + i, *over = under + 3 * cells;
-        float brightest = over[0], darkest = under[0];
-        for (int c = 1; c < 3; c++) {
-            brightest = over[c * cells] > brightest ? over[c * cells] : brightest;
-            darkest = under[c * cells] < darkest ? under[c * cells] : darkest;
-        }
-        weights[i] = lf_cell_weight(brightest, darkest);
-    }
-    return lf_scene_total(weights, cells);
-}
-
-/* Cells of little weight filled from those around them, so that the scene seems to go on there: a pyramid of weighted means
- * ("push-pull", Gortler et al., "The Lumigraph", 1996, section 3.4). Each cell is mixed with the coarser level as far as its
- * weight falls short of 1, the coarsest with the mean of the scene. One plane, by the weights of its cells; spare holds four
- * thirds of a plane, once more for the weights. */
-LF_INLINE void lf_fill_plane(float *plane, const float *weights, lf_size size, int levels, float total, float *spare) {
-    float *values[LF_MAX_LEVELS + 1] = {plane}, *counts[LF_MAX_LEVELS + 1] = {NULL}, mean = 0;
-    for (size_t i = 0; i < lf_cells(size); i++) mean += plane[i] * weights[i];
-    mean /= total;
-    for (int l = 1; l <= levels; l++) {
-        const lf_size finer = lf_halved(size, l - 1), here = lf_halved(size, l);
-        const float *w = l > 1 ? counts[l - 1] : weights;
-        values[l] = spare;
-        counts[l] = spare + lf_cells(here);
-        spare += 2 * lf_cells(here);
-        for (int y = 0; y < here.rows; y++)
-            for (int x = 0; x < here.columns; x++) {
-                const size_t at = (size_t)2 * y * finer.columns + 2 * x, below = at + finer.columns;
-                const float *v = values[l - 1];
-                const float sum = 0.25f * (w[at] + w[at + 1] + w[below] + w[below + 1]);
-                const float all = 0.25f * (v[at] * w[at] + v[at + 1] * w[at + 1] + v[below] * w[below] +
-                                           v[below + 1] * w[below + 1]);
-                values[l][y * here.columns + x] = all / (sum > 1e-6f ? sum : 1e-6f);
-                counts[l][y * here.columns + x] = 4 * sum < 1 ? 4 * sum : 1;
-            }
-    }
-    for (int l = levels; l >= 0; l--) {
-        const lf_size here = lf_halved(size, l);
-        const float *w = l > 0 ? counts[l] : weights;
-        for (int y = 0; y < here.rows; y++)
-            for (int x = 0; x < here.columns; x++) {
-                const size_t at = (size_t)y * here.columns + x;
-                const float coarser =
-                    l < levels ? values[l + 1][(size_t)(y / 2) * (here.columns / 2) + x / 2] : mean;
-                values[l][at] = values[l][at] * w[at] + coarser * (1 - w[at]);
-            }
-    }
-}
-
-/* The weights of the coarsest level's cells, from those of the finest, behind which there is room for half as many. */
-LF_INLINE void lf_coarsest_weights(const float *weights, lf_size size, int levels, float *coarsest) {
-    float *room = (float *)weights + lf_cells(size);
-    for (int l = 0; l < levels; l++) {
-        float *to = l + 1 < levels ? room : coarsest;
-        lf_halve_plane(weights, lf_halved(size, l), to);
-        weights = to;
-        room += lf_cells(lf_halved(size, l + 1));
-    }
-}
-
-/* How far CombiningNet may go, by the mean difference of the thumbnails. */
-LF_INLINE float lf_strength_of(double difference) {
-    const double strength = (difference - 0.03) / 0.09;
-    return (float)(strength < 0 ? 0 : strength > 1 ? 1 : strength);
-}
-
-/* From the thumbnails [6][rows][columns] in [0, 1], under's planes before over's: how far CombiningNet may go, 0 for two
- * pictures whose mean difference is below 0.03, so that equal ones come back as they are, 1 for a bracket, from 0.12 on.
- * Cells that show nothing of the scene are filled, and the coarsest level's weights left in `levels`, which holds
- * lf_context_levels_floats(m, size) floats. */
-LF_CODE float lf_context_prepare(const lf_context_model *m, float *thumbnails, lf_size size, float *levels) {
-    const size_t cells = lf_cells(size);
-    float *weights = levels + lf_coarsest_cells(m, size), total = (float)cells;
-    if (m->bounded)
-        total = lf_scene_weights(thumbnails, size, weights);
-    else
-        for (size_t i = 0; i < cells; i++) weights[i] = 1;
-    double sums[3] = {0};
-    for (int c = 0; c < 3; c++)
-        for (size_t i = 0; i < cells; i++)
-            sums[c] += __builtin_fabsf(thumbnails[(3 + c) * cells + i] - thumbnails[c * cells + i]) * weights[i];
-    for (int c = 0; c < 6 && total < (float)cells; c++)
-        lf_fill_plane(thumbnails + c * cells, weights, size, m->levels, total, weights + cells);
-    lf_coarsest_weights(weights, size, m->levels, levels);
-    return lf_strength_of((sums[0] + sums[1] + sums[2]) / (3.0 * total));
+    const size_t cells = lf_cells(size), n = (size_t)m->channels;
+    const size_t first = 6 * (2 * LF_ROWS_AT_ONCE + 1) + 3 * LF_ROWS_AT_ONCE, up = LF_ROWS_AT_ONCE * n;
+    const size_t pyramid = n * cells / 3 + 1 + (first > up ? first : up) * (size_t)size.columns;
+    return lf_coarsest_cells(m, size) + (pyramid > 3 * cells ? pyramid : 3 * cells);
 }
 
 /* ---- The passes -------------------------------------------------------------------------------------------------- */
 
-/* FilteringNet but for its finest level, from the thumbnails and the levels that lf_context_prepare left, to the levels. The
- * thumbnails are left shifted to [-0.5, 0.5]. `given` is a summary [channels] to use instead of this scene's own, such as
- * one that several pictures share, or NULL; the one used is left in `summary`. */
-LF_CODE void lf_context_summarise(const lf_context_model *m, float *thumbnails, lf_size size, float *levels,
+/* Rows [row0, row1) of the thumbnails as the network sees them, in [-0.5, 0.5]. */
+LF_INLINE void lf_seen_rows(const uint16_t *thumbnails, lf_size size, int row0, int row1, lf_planes to) {
+    const size_t first = (size_t)row0 * size.columns, n = (size_t)(row1 - row0) * size.columns;
+    for (int c = 0; c < 6; c++, thumbnails += lf_cells(size), to.at += to.pitch)
+        for (size_t i = 0; i < n; i++) to.at[i] = (float)thumbnails[first + i] * (1.0f / 65535.0f) - 0.5f;
+}
+
+/* From the thumbnails to level 1. */
+LF_INLINE void lf_first_level(const lf_context_model *m, const uint16_t *thumbnails, lf_size size, lf_planes out,
+                              float *scratch) {
+    const lf_size half = lf_halved(size, 1);
+    const lf_planes seen = {scratch, (size_t)(2 * LF_ROWS_AT_ONCE + 1) * size.columns};
+    const lf_planes filtered = {scratch + 6 * seen.pitch, (size_t)LF_ROWS_AT_ONCE * half.columns};
+    for (int row = 0, end; row < half.rows; row = end) {
+        end = lf_min_int(row + LF_ROWS_AT_ONCE, half.rows);
+        const int first = row > 0 ? 2 * row - 1 : 0;
+        lf_seen_rows(thumbnails, size, first, 2 * end, seen);
+        lf_depthwise_planes(seen, 6, size, first, 2, m->first.depthwise, filtered, row, end);
+        lf_mix_planes(filtered, 6, lf_from_row(out, half, row), m->channels, (size_t)(end - row) * half.columns,
+                      m->first.pointwise, m->first.bias, 1, 0);
+    }
+}
+
+/* FilteringNet but for its finest level, from the thumbnails and the levels that lf_context_prepare left, to the levels; and to
+ * summary[channels], which is that of the scene or, where not NULL, the given one. */
+LF_CODE void lf_context_summarise(const lf_context_model *m, const uint16_t *thumbnails, lf_size size, float *levels,
                                   const float *given, float *summary) {
     const int n = m->channels, coarsest = m->levels;
-    const size_t cells = lf_cells(size);
-    const lf_size half = lf_halved(size, 1);
-    float *spare = lf_level(m, size, coarsest + 1, levels).at;
-
-    for (size_t i = 0; i < 6 * cells; i++) thumbnails[i] -= 0.5f;
-    lf_depthwise_planes(lf_planes_of(thumbnails, size), 6, size, 0, 2, m->first.depthwise, lf_planes_of(spare, half), 0,
-                        half.rows);
-    lf_mix_planes(lf_planes_of(spare, half), 6, lf_level(m, size, 1, levels), n, lf_cells(half), m->first.pointwise,
-                  m->first.bias, 1, 0);
+    const size_t few = lf_coarsest_cells(m, size);
+    float *scratch = lf_level(m, size, coarsest + 1, levels).at, *scene = lf_level(m, size, coarsest, levels).at;
+    lf_first_level(m, thumbnails, size, lf_level(m, size, 1, levels), scratch);
     for (int i = 1; i < coarsest; i++)
         lf_step_down(lf_level(m, size, i, levels), n, lf_halved(size, i), &m->down[i - 1], lf_level(m, size, i + 1, levels),
-                     lf_planes_of(spare, lf_halved(size, i + 1)));
-    const size_t few = lf_coarsest_cells(m, size);
-    float *scene = lf_level(m, size, coarsest, levels).at;
+                     scratch);
     lf_summary_of(m, scene, few, m->bounded ? levels : NULL, summary);
     for (int c = 0; c < n; c++) {
         if (given) summary[c] = given[c];
         for (size_t i = 0; i < few; i++) scene[(size_t)c * few + i] += summary[c];
     }
-    for (int i = coarsest - 1; i >= 1; i--) {
-        const lf_size here = lf_halved(size, i);
-        lf_step_up(lf_level(m, size, i + 1, levels), lf_level(m, size, i, levels), n, here, 0, here.rows, &m->up[i],
-                   lf_planes_of(spare, here), 0, here.rows);
-    }
+    for (int i = coarsest - 1; i >= 1; i--)
+        lf_step_up(lf_level(m, size, i + 1, levels), lf_level(m, size, i, levels), n, lf_halved(size, i), &m->up[i], scratch);
 }
 
-/* Rows of the finest level that lf_context_decode_rows holds at a time, and scratch floats it needs: they and a row more on
- * either side, once more without those. */
+/* Rows of the finest level that lf_context_decode_rows holds at a time, and the scratch floats it needs where it is asked for
+ * `rows` rows at most: the thumbnails, the level and a row more of either on both sides, and the filtered level. */
 enum { LF_DECODED = 16 };
-LF_CODE size_t lf_context_decode_scratch_floats(const lf_context_model *m, lf_size size) {
-    return (size_t)(2 * lf_min_int(LF_DECODED, size.rows) + 2) * m->channels * size.columns;
+LF_CODE size_t lf_context_decode_scratch_floats(const lf_context_model *m, lf_size size, int rows) {
+    const int held = lf_min_int(LF_DECODED, rows) + 2;
+    return (size_t)(held * (m->channels + 6) + (held - 2) * m->channels) * size.columns;
 }
 
-/* FilteringNet's finest level: rows [row0, row1) of the grid [contexts][rows][columns] from the shifted thumbnails and the
- * levels that lf_context_summarise left. scratch holds lf_context_decode_scratch_floats(m, size) floats. */
-LF_CODE void lf_context_decode_rows(const lf_context_model *m, float *thumbnails, lf_size size, float *levels,
-                                    float *grid, int row0, int row1, float *scratch) {
+/* FilteringNet's finest level: rows [row0, row1) of the context grid, one plane a context, from the thumbnails and the levels
+ * that lf_context_summarise left; `grid` begins with its row `first`. */
+LF_CODE void lf_context_decode_rows(const lf_context_model *m, const uint16_t *thumbnails, lf_size size, float *levels,
+                                    lf_planes grid, int first, int row0, int row1, float *scratch) {
     const int n = m->channels, columns = size.columns;
     for (int row = row0, end; row < row1; row = end) {
         end = lf_min_int(row + LF_DECODED, row1);
-        const int first = row > 0 ? row - 1 : 0, last = lf_min_int(end + 1, size.rows);
-        const size_t held = (size_t)(last - first) * columns, wanted = (size_t)(end - row) * columns;
-        const lf_planes here = {scratch, held}, spare = {scratch + n * held, wanted};
-        const lf_planes seen = {thumbnails + (size_t)first * columns, lf_cells(size)};
-        const lf_planes out = {grid + (size_t)row * columns, lf_cells(size)};
+        const int top = row > 0 ? row - 1 : 0, bottom = lf_min_int(end + 1, size.rows);
+        const size_t held = (size_t)(bottom - top) * columns, wanted = (size_t)(end - row) * columns;
+        const lf_planes seen = {scratch, held}, here = {scratch + 6 * held, held}, filtered = {here.at + n * held, wanted};
+        const lf_planes asked = lf_from_row(here, size, row - top);
+        lf_seen_rows(thumbnails, size, top, bottom, seen);
         lf_mix_planes(seen, 6, here, n, held, m->stem.pointwise, m->stem.bias, 1, 0);
-        lf_step_up(lf_level(m, size, 1, levels), here, n, size, first, last, &m->up[0], spare, row, end);
-        const lf_planes decoded = {here.at + (size_t)(row - first) * columns, held};
-        lf_mix_planes(decoded, n, out, m->contexts, wanted, m->head, m->head_bias, 0, 0);
+        lf_add_doubled(lf_level(m, size, 1, levels), n, size, here, top, bottom);
+        lf_depthwise_planes(here, n, size, top, 1, m->up[0].depthwise, filtered, row, end);
+        lf_mix_planes(filtered, n, asked, n, wanted, m->up[0].pointwise, m->up[0].bias, 1, 1);
+        lf_mix_planes(asked, n, lf_from_row(grid, size, row - first), m->contexts, wanted, m->head, m->head_bias, 0, 0);
     }
-}
-
-/* Scratch floats lf_context_filter needs. */
-LF_CODE size_t lf_context_scratch_floats(const lf_context_model *m, lf_size size) {
-    return lf_context_levels_floats(m, size) + lf_context_decode_scratch_floats(m, size);
-}
-
-/* FilteringNet in one go after lf_context_prepare, with the same scratch: thumbnails to the whole grid. */
-LF_CODE void lf_context_filter(const lf_context_model *m, float *thumbnails, lf_size size, float *grid, float *scratch) {
-    float summary[LF_MAX_WIDTH];
-    lf_context_summarise(m, thumbnails, size, scratch, NULL, summary);
-    lf_context_decode_rows(m, thumbnails, size, scratch, grid, 0, size.rows, scratch + lf_context_levels_floats(m, size));
 }
 
 #endif

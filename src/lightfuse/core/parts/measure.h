@@ -198,11 +198,24 @@ LF_TOTAL_ROWS(lf_total_rows_u8, uint8_t, lf_words, uint16_t, lf_sum_rows_u8)
 LF_TOTAL_ROWS(lf_total_rows_u16, lf_u16, lf_double_words, uint32_t, lf_sum_rows_u16)
 #undef LF_TOTAL_ROWS
 
-LF_INLINE void lf_total_rows_f32(const lf_picture *p, int y0, int y1, int n, float *restrict total) {
-    for (int i = 0; i < n; i++) total[i] = 0;
+LF_INLINE void lf_total_rows_f32(const lf_picture *p, int y0, int y1, int n, float *restrict total, int first) {
+    for (int i = 0; i < n && first; i++) total[i] = 0;
     for (int y = y0; y < y1; y++) {
         const float *restrict v = (const float *)lf_at(p, 0, y);
         for (int i = 0; i < n; i++) total[i] += v[i];
+    }
+}
+
+/* The same for any picture; the totals are at the beginning of lf_thumbnail_scratch_floats floats. */
+LF_INLINE void lf_total_rows(const lf_picture *p, int y0, int y1, float *scratch, int first) {
+    const int n = 3 * p->width;
+    if (p->type == LF_F32) lf_total_rows_f32(p, y0, y1, n, scratch, first);
+    for (int y = y0; y < y1 && p->type != LF_F32; y += LF_SUMMED) {
+        const int end = lf_min_int(y + LF_SUMMED, y1), fresh = first && y == y0;
+        if (p->type == LF_U8)
+            lf_total_rows_u8(p, y, end, n, (lf_total *)scratch, (lf_words *)(scratch + n), fresh);
+        else
+            lf_total_rows_u16(p, y, end, n, (lf_total *)scratch, (lf_double_words *)(scratch + n), fresh);
     }
 }
 
@@ -210,10 +223,13 @@ LF_INLINE void lf_total_rows_f32(const lf_picture *p, int y0, int y1, int n, flo
  * lanes keep their colour from one four to the next; lanes of 32 bits hold the sums of LF_FEW pixels, larger cells and
  * what four leaves go one by one. */
 enum { LF_FEW = 1 << 18 };
+LF_INLINE uint16_t lf_cell_value(double mean) {
+    return (uint16_t)((mean > 0 ? mean < 65535 ? mean : 65535 : 0) + 0.5);
+}
 typedef uint32_t lf_four_u32 __attribute__((vector_size(16), may_alias, aligned(4)));
 typedef float lf_four_f32 __attribute__((vector_size(16), may_alias, aligned(4)));
 #define LF_AVERAGE_COLUMNS(name, number, four, sum_type)                                                              \
-    LF_INLINE void name(const lf_picture *p, const number *total, lf_size size, int rows, float *to) {                \
+    LF_INLINE void name(const lf_picture *p, const number *total, lf_size size, int rows, uint16_t *to) {             \
         lf_cell_steps step = lf_first_cell(p->width, size.columns);                                                   \
         for (int x = 0; x < size.columns; x++, to++) {                                                                \
             const int x0 = step.at, x1 = lf_next_cell(&step);                                                         \
@@ -232,10 +248,10 @@ typedef float lf_four_f32 __attribute__((vector_size(16), may_alias, aligned(4))
                 green += from[1];                                                                                     \
                 blue += from[2];                                                                                      \
             }                                                                                                         \
-            const float scale = 1.0f / (lf_top(p->type) * (float)(x1 - x0) * (float)rows);                            \
-            to[0] = (float)red * scale;                                                                               \
-            to[lf_cells(size)] = (float)green * scale;                                                                \
-            to[2 * lf_cells(size)] = (float)blue * scale;                                                             \
+            const double scale = 65535.0 / (lf_top(p->type) * (double)(x1 - x0) * (double)rows);                      \
+            to[0] = lf_cell_value((double)red * scale);                                                               \
+            to[lf_cells(size)] = lf_cell_value((double)green * scale);                                                \
+            to[2 * lf_cells(size)] = lf_cell_value((double)blue * scale);                                             \
         }                                                                                                             \
     }
 LF_AVERAGE_COLUMNS(lf_average_columns, lf_total, lf_four_u32, uint64_t)
@@ -245,28 +261,30 @@ LF_AVERAGE_COLUMNS(lf_average_columns_f32, float, lf_four_f32, float)
 /* Scratch floats lf_thumbnail_rows needs: totals of a row of a picture, and sums twice as short or as long. */
 LF_CODE size_t lf_thumbnail_scratch_floats(int width) { return 6 * (size_t)width + LF_LANES; }
 
-/* Rows [row0, row1) of the thumbnail of a picture: means over cells, in [0, 1], as planes [3][size.rows][size.columns].
+/* A row of cells from the totals of `rows` rows of a picture. */
+LF_INLINE void lf_average_row(const lf_picture *p, const float *scratch, lf_size size, int rows, uint16_t *to) {
+    if (p->type == LF_F32)
+        lf_average_columns_f32(p, scratch, size, rows, to);
+    else
+        lf_average_columns(p, (const lf_total *)scratch, size, rows, to);
+}
+
+/* Rows [row0, row1) of the thumbnail of a picture: means over cells, 65535 for 1, as planes [3][size.rows][size.columns].
  * scratch holds lf_thumbnail_scratch_floats(p->width) floats. */
-LF_CODE void lf_thumbnail_rows(const lf_picture *p, lf_size size, int row0, int row1, float *thumbnail, float *scratch) {
-    const int n = 3 * p->width;
-    lf_total *total = (lf_total *)scratch;
+LF_CODE void lf_thumbnail_rows(const lf_picture *p, lf_size size, int row0, int row1, uint16_t *thumbnail,
+                               float *scratch) {
     for (int row = row0; row < row1; row++) {
         const int y0 = lf_cell_start(row, p->height, size.rows), y1 = lf_cell_end(row, p->height, size.rows);
-        float *to = thumbnail + (size_t)row * size.columns;
-        if (p->type == LF_F32) {
-            lf_total_rows_f32(p, y0, y1, n, scratch);
-            lf_average_columns_f32(p, scratch, size, y1 - y0, to);
-            continue;
-        }
-        for (int y = y0; y < y1; y += LF_SUMMED) {
-            const int end = lf_min_int(y + LF_SUMMED, y1);
-            if (p->type == LF_U8)
-                lf_total_rows_u8(p, y, end, n, total, (lf_words *)(scratch + n), y == y0);
-            else
-                lf_total_rows_u16(p, y, end, n, total, (lf_double_words *)(scratch + n), y == y0);
-        }
-        lf_average_columns(p, total, size, y1 - y0, to);
+        lf_total_rows(p, y0, y1, scratch, 1);
+        lf_average_row(p, scratch, size, y1 - y0, thumbnail + (size_t)row * size.columns);
     }
+}
+
+/* The sum of a thumbnail [3][rows][columns]: of two exposures, under has the smaller one. */
+LF_CODE uint64_t lf_brightness(const uint16_t *thumbnail, lf_size size) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < 3 * lf_cells(size); i++) sum += thumbnail[i];
+    return sum;
 }
 
 #endif

@@ -61,9 +61,51 @@ typedef struct {
     const float *weights[LF_MAX_LAYERS], *biases[LF_MAX_LAYERS];
 } lf_context_model;
 
+/* Pixels left .. right-1 of rows top .. bottom-1. */
+typedef struct {
+    int left, top, right, bottom;
+} lf_area;
+
 /* Rows and columns of a thumbnail, and of the context grid. */
 typedef struct {
     int rows, columns;
 } lf_size;
+
+/* Planes of one channel each, `pitch` numbers from one to the next. */
+typedef struct {
+    float *at;
+    size_t pitch;
+} lf_planes;
+
+/* Rows [first, first + rows) of a context grid of size `size`, [contexts][rows][size.columns], which covers the part `box` of
+ * a picture; pixels beside it have the context of its edge. Cells are floats, or the integers of lf_fix_grid. */
+typedef struct {
+    lf_area box;
+    lf_size size;
+    int first, rows;
+    const void *cells;
+} lf_grid;
+
+/* ---- Fixed point: see fixed_format.h -------------------------------------------------------------------------------- */
+
+/* The extremes of every channel of the context grid. */
+typedef struct {
+    float low[LF_MAX_CONTEXT], high[LF_MAX_CONTEXT];
+} lf_extremes;
+
+/* A weight of 16 bits, on x86 twice in 32 bits: it has an instruction that spreads those over a vector while loading. */
+#if defined(__x86_64__) || defined(__i386__)
+typedef uint32_t lf_weight;
+#else
+typedef int16_t lf_weight;
+#endif
+
+/* Weights [in][out] and biases of every layer; context = grid * grid_scale + grid_shift, in integers; by how many bits the
+ * answers are raised: weights of luma and chroma, luma's gain and offset, chroma's gain. */
+typedef struct {
+    lf_weight weights[LF_MAX_LAYERS][LF_MAX_WIDTH * LF_MAX_WIDTH], biases[LF_MAX_LAYERS][LF_MAX_WIDTH];
+    float grid_scale[LF_MAX_CONTEXT], grid_shift[LF_MAX_CONTEXT];
+    int bits[5];
+} lf_fixed;
 
 #endif

@@ -10,6 +10,8 @@
 #endif
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 /* LF_LANES floats in a vector; LF_VECS vectors of pixels in flight (a tile), so that a weight once loaded serves
@@ -26,7 +28,8 @@ enum { LF_LANES = 4, LF_VECS = 2, LF_OUTS = 5 };
 enum { LF_LANES = 4, LF_VECS = 1, LF_OUTS = 4 };
 #endif
 enum { LF_TILE = LF_LANES * LF_VECS };
-enum { LF_COLUMNS = 256 }; /* pixels of a row whose context is spread out at once, to stay in the first cache */
+/* Pixels of a row whose context is spread out at once, to stay in the first cache; those of 16-bit integers. */
+enum { LF_COLUMNS = 256, LF_WORD_COLUMNS = 512 };
 
 /* may_alias: tiles are filled and read as plain floats too. */
 typedef float lf_vec __attribute__((vector_size(4 * LF_LANES), may_alias));
@@ -73,6 +76,20 @@ LF_INLINE lf_vec lf_round(lf_vec a) { return (a + 12582912.0f) - 12582912.0f; } 
 LF_INLINE lf_ivec lf_to_int(lf_vec a) { return __builtin_convertvector(lf_round(a), lf_ivec); }
 #endif
 
+/* a * b + c in one step where the processor has one. Everything else must not be contracted (-ffp-contract=off): the context
+ * of 8-bit pictures has the same bits on every machine. */
+LF_INLINE lf_vec lf_fma(lf_vec a, lf_vec b, lf_vec c) {
+#if defined(__AVX512F__)
+    return (lf_vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+    return (lf_vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+    return (lf_vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
 /* The even and the odd numbers of two vectors. */
 LF_INLINE void lf_part_columns(lf_vec a, lf_vec b, lf_vec *even, lf_vec *odd) {
 #if defined(__AVX512F__)
@@ -91,7 +108,7 @@ LF_INLINE void lf_part_columns(lf_vec a, lf_vec b, lf_vec *even, lf_vec *odd) {
 LF_INLINE lf_vec lf_reciprocal(lf_vec a) {
 #if defined(__AVX2__)
     const lf_vec guess = lf_reciprocal_estimate(a);
-    return guess + guess * (1.0f - a * guess);
+    return lf_fma(guess, lf_fma(-a, guess, lf_splat(1.0f)), guess);
 #else
     return 1.0f / a;
 #endif
@@ -110,10 +127,10 @@ LF_INLINE void lf_keep_hue(lf_vec *r, lf_vec *g, lf_vec *b, float top) {
 LF_INLINE lf_vec lf_falling(lf_vec t) {
 #if defined(__AVX512DQ__)
     const lf_vec part = (lf_vec)_mm512_reduce_ps((__m512)t, 1); /* t - floor(t) */
-    lf_vec power = part * 1.35341672e-2f + 5.20114619e-2f;
-    power = power * part + 2.41442756e-1f;
-    power = power * part + 6.93003835e-1f;
-    power = power * part + 1.00000259f;
+    lf_vec power = lf_fma(part, lf_splat(1.35341672e-2f), lf_splat(5.20114619e-2f));
+    power = lf_fma(power, part, lf_splat(2.41442756e-1f));
+    power = lf_fma(power, part, lf_splat(6.93003835e-1f));
+    power = lf_fma(power, part, lf_splat(1.00000259f));
     power = (lf_vec)_mm512_scalef_ps((__m512)power, (__m512)t);
     /* Infinity for t > 127; an estimate of its reciprocal is 0, a step of Newton's from there no number. */
     const lf_vec guess = lf_reciprocal_estimate(1.0f + lf_min(power, lf_splat(1e30f)));
@@ -121,10 +138,10 @@ LF_INLINE lf_vec lf_falling(lf_vec t) {
 #else
     t = lf_max(lf_min(t, lf_splat(80.0f)), lf_splat(-80.0f));
     const lf_vec whole = lf_round(t), part = t - whole;
-    lf_vec power = part * 9.57010144e-3f + 5.59178603e-2f;
-    power = power * part + 2.40247448e-1f;
-    power = power * part + 6.93121815e-1f;
-    power = power * part + 9.99999261e-1f;
+    lf_vec power = lf_fma(part, lf_splat(9.57010144e-3f), lf_splat(5.59178603e-2f));
+    power = lf_fma(power, part, lf_splat(2.40247448e-1f));
+    power = lf_fma(power, part, lf_splat(6.93121815e-1f));
+    power = lf_fma(power, part, lf_splat(9.99999261e-1f));
     return lf_reciprocal(1.0f + power * (lf_vec)((__builtin_convertvector(whole, lf_ivec) + 127) << 23));
 #endif
 }
@@ -152,7 +169,7 @@ LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_pl
         for (int k = 0; k < LF_VECS; k++) {
             if (start.upper) {
                 const int at = (o + j) * start.stride + k * LF_LANES;
-                sum[j][k] = lf_load(start.upper + at) + start.part * lf_load(start.step + at);
+                sum[j][k] = lf_fma(lf_splat(start.part), lf_load(start.step + at), lf_load(start.upper + at));
             } else {
                 sum[j][k] = start.bias ? lf_splat(start.bias[o + j]) : lf_splat(0);
             }
@@ -162,7 +179,7 @@ LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_pl
         for (int j = 0; j < outs; j++) {
             const lf_vec weight = lf_splat(w[i * n_out + o + j]);
             LF_UNROLL
-            for (int k = 0; k < LF_VECS; k++) sum[j][k] += in[i][k] * weight;
+            for (int k = 0; k < LF_VECS; k++) sum[j][k] = lf_fma(in[i][k], weight, sum[j][k]);
         }
     LF_UNROLL
     for (int j = 0; j < outs; j++)

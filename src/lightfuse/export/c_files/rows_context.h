@@ -1,8 +1,8 @@
 /* lightfuse_rows.h: a picture fused row by row, in memory that does not grow with its height.
  *
- * Rows of both pictures are read twice, from the first to the last: once for their thumbnails, once to fuse them. No
- * picture is ever whole in memory, nor is the context grid: its rows are made when the second pass comes to them. The
- * results are lightfuse.h's, to within rounding. For the models small and base, and any of their kind.
+ * Rows of both pictures are read three times, from the first to the last: for the box around the scene, for their thumbnails,
+ * and to fuse them. No picture is ever whole in memory, nor is the context grid: its rows are made when they are needed. The
+ * results are lightfuse.h's. For the models small and base, and any of their kind.
  */
 #ifndef LIGHTFUSE_ROWS_H
 #define LIGHTFUSE_ROWS_H
@@ -10,69 +10,186 @@
 #include "lightfuse.h"
 
 #include "rows_shared.h"
-#include "rows_context_filtering.h"
 
-/* Pass 2: the finest level, the grid, the picture. */
+/* What the fusing of one picture holds; the two planes of each context in `floats` and `words` are two rows of the grid. */
+typedef struct {
+    const lf_context_model *model;
+    const lf_rows *rows;
+    lf_grid grid;
+    void *pixels[2];
+    uint16_t *thumbnails;
+    float *totals[2], *levels, *floats, *decode, *combine;
+    int16_t *words;
+    lf_fixed *fixed;
+    float strength;
+} lf_rows_state;
 
-static float *lf_rows_finest(const lf_rows_state *s, int row) {
-    const int y = row < 0 ? 0 : lf_min_int(row, s->size.rows - 1);
-    return s->finest + (size_t)(y % 3) * (size_t)s->model->channels * (size_t)s->size.columns;
-}
+static int lf_rows_fixed(const lf_rows_state *s) { return lf_is_fixed(s->model, s->rows->type); }
 
-static float *lf_rows_grid(const lf_rows_state *s, int row) {
-    return s->grid + (size_t)(row % 2) * (size_t)s->model->contexts * (size_t)s->size.columns;
-}
-
-/* Make the context grid up to and with row `last`; its last two rows are kept. */
-static void lf_rows_make_grid(lf_rows_state *s, int last) {
+/* Share the memory out, and return how much of it is used. What one pass needs lies where another has finished. */
+static size_t lf_rows_place(lf_rows_state *s, char *memory) {
     const lf_context_model *m = s->model;
-    const int n = m->channels, columns = s->size.columns;
-    float *depthwise = s->blocks, *block = s->blocks + n * columns;
-    for (; s->grid_made <= last; s->grid_made++) {
-        const int y = s->grid_made;
-        for (; s->made <= y + 1 && s->made < s->size.rows; s->made++) {
-            float *to = lf_rows_finest(s, s->made);
-            lf_rows_thumbnail(s, s->made, block);
-            lf_rows_pointwise(block, 6, to, n, columns, m->stem.pointwise, m->stem.bias, 1, 0);
-            lf_rows_add_doubled(s, 1, s->made, to);
-        }
-        const float *const near[3] = {lf_rows_finest(s, y - 1), lf_rows_finest(s, y), lf_rows_finest(s, y + 1)};
-        lf_rows_depthwise(near, n, columns, 1, m->up[0].depthwise, depthwise);
-        for (int i = 0; i < n * columns; i++) block[i] = near[1][i];
-        lf_rows_pointwise(depthwise, n, block, n, columns, m->up[0].pointwise, m->up[0].bias, 1, 1);
-        lf_rows_pointwise(block, n, lf_rows_grid(s, y), m->contexts, columns, m->head, m->head_bias, 0, 0);
+    const size_t cells = lf_cells(s->grid.size), number = sizeof(float), row = 2 * (size_t)s->grid.size.columns;
+    const size_t contexts = (size_t)m->contexts;
+    size_t used = 0, ends[3];
+    for (int p = 0; p < 2; p++) s->pixels[p] = lf_rows_take(memory, &used, lf_rows_row_bytes(s->rows));
+    s->thumbnails = lf_rows_take(memory, &used, 6 * cells * sizeof(uint16_t));
+    ends[0] = ends[1] = ends[2] = used;
+    for (int p = 0; p < 2; p++)
+        s->totals[p] = lf_rows_take(memory, &ends[0], lf_thumbnail_scratch_floats(s->rows->width) * number);
+    s->levels = lf_rows_take(memory, &ends[1], lf_context_levels_floats(m, s->grid.size) * number);
+    const size_t first_level = (size_t)m->channels * lf_cells(lf_halved(s->grid.size, 1));
+    lf_rows_take(memory, &ends[2], (lf_coarsest_cells(m, s->grid.size) + first_level) * number);
+    s->floats = lf_rows_take(memory, &ends[2], contexts * row * number);
+    s->decode = lf_rows_take(memory, &ends[2], lf_context_decode_scratch_floats(m, s->grid.size, 1) * number);
+    if (lf_rows_fixed(s)) {
+        s->words = lf_rows_take(memory, &ends[2], contexts * row * sizeof(int16_t));
+        s->fixed = lf_rows_take(memory, &ends[2], sizeof(lf_fixed));
     }
+    const size_t scratch = lf_rows_fixed(s) ? lf_fixed_scratch_floats(m) : lf_context_combine_scratch_floats(m);
+    s->combine = lf_rows_take(memory, &ends[2], scratch * number);
+    for (int i = 1; i < 3; i++) ends[0] = ends[i] > ends[0] ? ends[i] : ends[0];
+    return ends[0];
 }
 
-/* The context of row y of the picture: between two rows of the grid. */
-static void lf_rows_mix_grid(lf_rows_state *s, int y) {
-    const float at = ((float)y + 0.5f) * ((float)s->size.rows / (float)s->rows->height) - 0.5f;
-    const int cell = lf_min_int(at > 0 ? (int)at : 0, s->size.rows - 1), next = lf_min_int(cell + 1, s->size.rows - 1);
-    const float part = at > 0 ? at - (float)cell : 0.0f;
-    lf_rows_make_grid(s, next);
-    const float *upper = lf_rows_grid(s, cell), *lower = lf_rows_grid(s, next);
-    for (int i = 0; i < s->model->contexts * s->size.columns; i++) s->mixed[i] = upper[i] + part * (lower[i] - upper[i]);
+static lf_rows_state lf_rows_begin(const lf_context_model *m, const lf_rows *r) {
+    lf_rows_state s = {.model = m, .rows = r};
+    s.grid.box = (lf_area){0, 0, r->width, r->height};
+    s.grid.size = lf_thumbnail_size(m, r->width, r->height);
+    return s;
+}
+
+/* Bytes of memory that lf_fuse_rows needs. */
+LF_CODE size_t lf_fuse_rows_bytes(const lf_context_model *m, const lf_rows *r) {
+    lf_rows_state s = lf_rows_begin(m, r);
+    return lf_rows_place(&s, NULL);
+}
+
+/* The row that is in memory as a whole picture, whichever row is asked for. */
+static lf_picture lf_rows_picture(const lf_rows_state *s, int p) {
+    return (lf_picture){s->pixels[p], 0, s->rows->width, s->rows->height, s->rows->type};
+}
+
+/* Pass 1: the box around the scene, or, if the thumbnail of that needed more memory, the whole picture. order as lf_rows_read
+ * tells it. */
+static int lf_rows_box(lf_rows_state *s, int *order) {
+    const lf_picture first = lf_rows_picture(s, 0), second = lf_rows_picture(s, 1);
+    lf_area box = lf_no_box(&first);
+    for (int y = 0; y < s->rows->height; y++) {
+        if (lf_rows_read(s->rows, y, s->pixels, order)) return 1;
+        if (s->model->bounded) lf_widen_box(&first, &second, y, y + 1, &box);
+    }
+    if (!s->model->bounded) return 0;
+    const lf_grid whole = s->grid;
+    const size_t bytes = lf_rows_place(s, NULL);
+    s->grid.box = box = lf_scene_box(box, &first);
+    s->grid.size = lf_thumbnail_size(s->model, box.right - box.left, box.bottom - box.top);
+    if (lf_rows_place(s, NULL) > bytes) s->grid = whole;
+    return 0;
+}
+
+/* Pass 2: both thumbnails. A cell's last row of pixels may be the next cell's first too. */
+static int lf_rows_thumbnails(lf_rows_state *s, int *order) {
+    const lf_area box = s->grid.box;
+    const lf_size size = s->grid.size;
+    const int height = box.bottom - box.top;
+    int row = 0;
+    for (int y = 0; y < s->rows->height; y++) {
+        if (lf_rows_read(s->rows, y, s->pixels, order)) return 1;
+        if (y < box.top || y >= box.bottom) continue;
+        for (int again = 1; again; ) {
+            const int y0 = lf_cell_start(row, height, size.rows), y1 = lf_cell_end(row, height, size.rows);
+            again = 0;
+            for (int p = 0; p < 2; p++) {
+                lf_picture part = lf_rows_picture(s, p);
+                part = lf_part(&part, box);
+                lf_total_rows(&part, 0, 1, s->totals[p], y - box.top == y0);
+                if (y - box.top < y1 - 1) continue;
+                uint16_t *to = s->thumbnails + 3 * (size_t)p * lf_cells(size) + (size_t)row * (size_t)size.columns;
+                lf_average_row(&part, s->totals[p], size, y1 - y0, to);
+                again = row + 1 < size.rows && lf_cell_start(row + 1, height, size.rows) <= y - box.top;
+            }
+            if (y - box.top >= y1 - 1) row++;
+        }
+    }
+    return 0;
+}
+
+/* Put under's thumbnail first. Returns whether the second picture is the under exposure. */
+static int lf_rows_order(lf_rows_state *s, int order) {
+    const size_t n = 3 * lf_cells(s->grid.size);
+    const uint64_t first = lf_brightness(s->thumbnails, s->grid.size);
+    const uint64_t second = lf_brightness(s->thumbnails + n, s->grid.size);
+    if (first < second || (first == second && order <= 0)) return 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint16_t value = s->thumbnails[i];
+        s->thumbnails[i] = s->thumbnails[n + i];
+        s->thumbnails[n + i] = value;
+    }
+    return 1;
+}
+
+/* Row `row` of the grid, as the first or second of the two rows in memory. */
+static void lf_rows_decode(lf_rows_state *s, int row, int slot) {
+    const size_t columns = (size_t)s->grid.size.columns;
+    const lf_planes to = {s->floats + (size_t)slot * columns, 2 * columns};
+    lf_context_decode_rows(s->model, s->thumbnails, s->grid.size, s->levels, to, row, row, row + 1, s->decode);
+}
+
+/* The formats of all numbers, from the extremes of the whole grid, which is made once for this. */
+static void lf_rows_fix(lf_rows_state *s) {
+    const size_t columns = (size_t)s->grid.size.columns;
+    lf_extremes extremes;
+    for (int row = 0; row < s->grid.size.rows; row++) {
+        lf_rows_decode(s, row, 0);
+        lf_find_extremes(s->model, s->floats, columns, 2 * columns, row > 0, &extremes);
+    }
+    lf_fix(s->model, &extremes, s->strength, s->fixed);
+}
+
+/* Have the two rows of the grid in memory that row y of the picture lies between. */
+static void lf_rows_make_grid(lf_rows_state *s, int y) {
+    const int cell = lf_between_rows(&s->grid, y).cell, next = lf_min_int(cell + 1, s->grid.size.rows - 1);
+    const size_t columns = (size_t)s->grid.size.columns, pair = 2 * columns;
+    if (s->grid.rows && s->grid.first == cell) return;
+    if (s->grid.rows && s->grid.first + 1 == cell)
+        for (size_t c = 0; c < (size_t)s->model->contexts; c++)
+            for (size_t x = 0; x < columns; x++) s->floats[c * pair + x] = s->floats[c * pair + columns + x];
+    else
+        lf_rows_decode(s, cell, 0);
+    lf_rows_decode(s, next, 1);
+    s->grid.first = cell;
+    s->grid.rows = 2;
+    s->grid.cells = s->floats;
+    if (!lf_rows_fixed(s)) return;
+    lf_fix_grid(s->model, s->fixed, s->floats, pair, pair, s->words);
+    s->grid.cells = s->words;
 }
 
 /* Fuse row by row. memory holds lf_fuse_rows_bytes bytes, at an address that is a multiple of 16.
  * Returns 0, or 1 when a row could not be read or written. */
 LF_CODE int lf_fuse_rows(const lf_context_model *m, const lf_rows *r, void *memory) {
-    lf_rows_state s = {.model = m, .rows = r, .size = lf_thumbnail_size(m, r->width, r->height)};
+    lf_rows_state s = lf_rows_begin(m, r);
+    float summary[LF_MAX_WIDTH];
+    int order = 0;
     lf_rows_place(&s, memory);
-    const int order = lf_rows_thumbnails(&s);
-    if (order > 0) return 1;
-    s.strength = lf_rows_prepare(&s);
-    lf_rows_filter(&s);
+    if (lf_rows_box(&s, &order)) return 1;
+    lf_rows_place(&s, memory);
+    if (lf_rows_thumbnails(&s, &order)) return 1;
+    const int swapped = lf_rows_order(&s, order);
+    s.strength = lf_context_prepare(m, s.thumbnails, s.grid.size, s.levels);
+    lf_context_summarise(m, s.thumbnails, s.grid.size, s.levels, NULL, summary);
+    if (lf_rows_fixed(&s)) lf_rows_fix(&s);
 
-    const ptrdiff_t bytes = (ptrdiff_t)lf_rows_row_bytes(r);
-    const lf_picture under = {s.pixels[order ? 1 : 0], bytes, r->width, 1, r->type};
-    const lf_picture over = {s.pixels[order ? 0 : 1], bytes, r->width, 1, r->type};
-    const lf_size one_row = {1, s.size.columns};
+    const lf_picture under = lf_rows_picture(&s, swapped), over = lf_rows_picture(&s, !swapped);
     for (int y = 0; y < r->height; y++) {
         for (int p = 0; p < 2; p++)
             if (r->read(r->user, p, y, s.pixels[p])) return 1;
-        lf_rows_mix_grid(&s, y);
-        lf_context_combine_rows(m, &under, &over, s.mixed, one_row, s.strength, &under, 0, 1, s.scratch);
+        lf_rows_make_grid(&s, y);
+        if (lf_rows_fixed(&s))
+            lf_fixed_combine_rows(m, s.fixed, &under, &over, &s.grid, &under, y, y + 1, s.combine);
+        else
+            lf_context_combine_rows(m, &under, &over, &s.grid, s.strength, &under, y, y + 1, s.combine);
         if (r->write(r->user, y, under.pixels)) return 1;
     }
     return 0;

@@ -40,13 +40,46 @@ export class Core {
     this.calls = new WebAssembly.Instance(module).exports;
   }
 
-  /** Set out to fuse pictures of a size with one of `MODELS`. */
-  begin(model, width, height) {
+  /**
+   * Set out to fuse pictures of a size with one of `MODELS`.
+   * @param {number[]} [box] left, top, right and bottom of the part that shows the scene, as `findBox` finds it.
+   */
+  begin(model, width, height, box = [0, 0, width, height]) {
+    this.model = model;
     this.width = width;
     this.height = height;
-    this.stripRows = this.calls.lfw_begin(MODELS.indexOf(model), width, height);
+    this.stripRows = this.calls.lfw_begin(MODELS.indexOf(model), width, height, ...box);
     if (this.stripRows === 0) throw new RangeError(`there is not enough memory for a picture of ${width}×${height}`);
     this.cells = this.calls.lfw_cell_rows() * this.calls.lfw_cell_columns();
+  }
+
+  /**
+   * Find the part of two pictures that shows the scene, without borders that are black or white in both, and begin anew
+   * with it.
+   * @param {Uint8ClampedArray[]} pictures RGBA
+   * @returns {number[]} see `begin`
+   */
+  findBox(pictures) {
+    const all = this.height;
+    this.#widenBox(pictures, 0, 1);
+    this.#widenBox(pictures, all - 1, all);
+    if (this.#box().some((side, i) => side !== [0, 0, this.width, all][i])) this.#widenBox(pictures, 0, all);
+    this.calls.lfw_scene_box();
+    const box = this.#box();
+    this.begin(this.model, this.width, this.height, box);
+    return box;
+  }
+
+  #widenBox(pictures, from, to) {
+    for (let row = from; row < to; row += this.stripRows) {
+      const end = Math.min(row + this.stripRows, to);
+      for (const which of [0, 1]) this.#load(which, pictures[which], row, end);
+      this.calls.lfw_widen_box(row, end - row);
+    }
+  }
+
+  #box() {
+    return Array.from(new Int32Array(this.calls.memory.buffer, this.calls.lfw_box(), 4));
   }
 
   get cellRows() {
@@ -91,8 +124,7 @@ export class Core {
 
   /** What other instances need to combine rows: copies. */
   context() {
-    const grid = this.floats(this.calls.lfw_grid(), this.cells * this.calls.lfw_contexts()).slice();
-    return { grid, strength: this.calls.lfw_strength() };
+    return { grid: this.#grid().slice(), fixed: this.#fixed().slice() };
   }
 
   /** The thumbnails' rows [from, to) as this instance measured them: six planes' worth, copied. */
@@ -105,9 +137,9 @@ export class Core {
     this.#planes().forEach((plane, i) => plane.set(rows[i], from * this.#columns));
   }
 
-  setContext({ grid, strength }) {
-    this.floats(this.calls.lfw_grid(), grid.length).set(grid);
-    this.calls.lfw_set_strength(strength);
+  setContext({ grid, fixed }) {
+    this.#grid().set(grid);
+    this.#fixed().set(fixed);
   }
 
   /**
@@ -132,8 +164,12 @@ export class Core {
     return new Uint8Array(this.calls.memory.buffer, at, length);
   }
 
-  floats(at, length) {
-    return new Float32Array(this.calls.memory.buffer, at, length);
+  #grid() {
+    return new Int16Array(this.calls.memory.buffer, this.calls.lfw_grid(), this.cells * this.calls.lfw_contexts());
+  }
+
+  #fixed() {
+    return this.bytes(this.calls.lfw_fixed(), this.calls.lfw_fixed_bytes());
   }
 
   get #columns() {
@@ -141,7 +177,7 @@ export class Core {
   }
 
   #planes() {
-    const all = this.floats(this.calls.lfw_thumbnails(), 6 * this.cells);
+    const all = new Uint16Array(this.calls.memory.buffer, this.calls.lfw_thumbnails(), 6 * this.cells);
     return [0, 1, 2, 3, 4, 5].map((i) => all.subarray(i * this.cells, (i + 1) * this.cells));
   }
 

@@ -30,6 +30,7 @@ export class Fuser {
     checkPair(under, result, ["under", "out"]);
     const core = this.#core;
     core.begin(model, width, height);
+    core.findBox([under.data, over.data]);
     core.measure([under.data, over.data], 0, core.cellRows);
     const swapped = core.filter([under.data, over.data]);
     core.combine(swapped ? over.data : under.data, swapped ? under.data : over.data, result.data);

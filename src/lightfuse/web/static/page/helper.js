@@ -11,13 +11,13 @@ const tasks = {
     core = new Core(module);
   },
   /** Rows of both thumbnails, from the pictures' rows that they are made of. */
-  measure({ model, width, height, cells, top, rows }) {
-    core.begin(model, width, height);
+  measure({ model, width, height, box, cells, top, rows }) {
+    core.begin(model, width, height, box);
     core.measure(rows, ...cells, top);
     return core.thumbnailRows(...cells);
   },
-  combine({ model, width, height, context, top, rows: [under, over] }) {
-    core.begin(model, width, height);
+  combine({ model, width, height, box, context, top, rows: [under, over] }) {
+    core.begin(model, width, height, box);
     core.setContext(context);
     core.combine(under, over, under, top);
     return under;

@@ -36,6 +36,7 @@ export class WorkerPool {
       return pictures.map((picture) => this.#copied(picture.subarray(4 * width * first, 4 * width * end)));
     };
     core.begin(model, width, height);
+    size.box = core.findBox(pictures);
     const cellStrips = strips(width * Math.ceil(height / core.cellRows), core.cellRows);
     const heldBy = (cells) => core.rowsOfCells(...cells);
     const measure = (cells) => ({ ...size, cells, top: heldBy(cells)[0], rows: rowsOf(heldBy(cells)) });

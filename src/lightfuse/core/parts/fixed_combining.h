@@ -1,0 +1,265 @@
+/* Context models on 8-bit pictures: CombiningNet and its structured output in 16-bit fixed point, with the same bits on every
+ * processor. */
+#ifndef LIGHTFUSE_FIXED_COMBINING_H
+#define LIGHTFUSE_FIXED_COMBINING_H
+
+#include "context_combining.h"
+#include "fixed_format.h"
+
+LF_INLINE lf_word lf_spread_weight(const lf_weight *p) {
+#if defined(__AVX512BW__)
+    return (lf_word)_mm512_set1_epi32((int)*p);
+#elif defined(__AVX2__)
+    return (lf_word)_mm256_set1_epi32((int)*p);
+#else
+    return (int16_t)*p - (lf_word){0};
+#endif
+}
+
+/* What a tile needs beside its place: the pictures, the weights, and the context of its columns between two grid rows. */
+typedef struct {
+    const lf_picture *under, *over, *out;
+    const lf_fixed *fixed;
+    const int16_t *upper, *step;
+    int row, at;
+} lf_fixed_row;
+
+/* Output channels o .. o+outs-1 (outs a constant) of layer l. Sums start from the context `part` of the way between two rows
+ * of it, LF_WORD_COLUMNS apart a channel, or where there is none from the biases. */
+LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, lf_word_plane *out,
+                              const int n_out, const int o, const int outs, const int16_t *upper, const int16_t *step,
+                              lf_word part, const int relu) {
+    const lf_weight *w = f->weights[l] + o, *b = f->biases[l] + o;
+    lf_word sum[LF_SUMS][LF_PAIR];
+    LF_UNROLL
+    for (int j = 0; j < outs; j++)
+        LF_UNROLL
+        for (int k = 0; k < LF_PAIR; k++) {
+            const int at = (o + j) * LF_WORD_COLUMNS + k * LF_WORDS;
+            if (upper)
+                sum[j][k] = lf_load_words(upper + at) + lf_mul(lf_load_words(step + at), part);
+            else
+                sum[j][k] = lf_spread_weight(b + j);
+        }
+    for (int i = 0; i < n_in; i++)
+        LF_UNROLL
+        for (int j = 0; j < outs; j++) {
+            const lf_word weight = lf_spread_weight(w + i * n_out + j);
+            LF_UNROLL
+            for (int k = 0; k < LF_PAIR; k++) sum[j][k] += lf_mul(in[i][k], weight);
+        }
+    LF_UNROLL
+    for (int j = 0; j < outs; j++)
+        LF_UNROLL
+        for (int k = 0; k < LF_PAIR; k++) out[o + j][k] = relu ? lf_max_words(sum[j][k], (lf_word){0}) : sum[j][k];
+}
+
+LF_INLINE void lf_fixed_layer(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, lf_word_plane *out,
+                              const int n_out, const int16_t *upper, const int16_t *step, lf_word part, const int relu) {
+    int o = 0;
+    if (__builtin_constant_p(n_out)) {
+        LF_UNROLL
+        for (; o + LF_SUMS <= n_out; o += LF_SUMS)
+            lf_fixed_block(f, l, in, n_in, out, n_out, o, LF_SUMS, upper, step, part, relu);
+        if (o < n_out) lf_fixed_block(f, l, in, n_in, out, n_out, o, n_out - o, upper, step, part, relu);
+        return;
+    }
+    for (; o < n_out; o++) lf_fixed_block(f, l, in, n_in, out, n_out, o, 1, upper, step, part, relu);
+}
+
+/* How much of a chroma that reaches `size` (levels * 2^4) there is room for (levels * 2^7), at most all: in Q15. */
+LF_INLINE lf_word lf_kept_chroma(lf_word room, lf_word size) {
+    const lf_word large = (lf_word)(size > 4095); /* beyond 256 levels */
+    room = lf_pick_words(large, room >> 3, room);
+    size = lf_pick_words(large, size, size << 3);
+    const lf_word ratio = lf_ratio(lf_min_words(room, size), lf_max_words(size, lf_word_of(1)), 8);
+    return lf_pick_words((lf_word)(size > room), ratio, lf_word_of(32767));
+}
+
+/* luma (levels * 2^7) + chroma (levels * 2^4) as levels within 0 .. 255 and of the same hue: lf_into_gamut in integers. A pixel
+ * with a channel above white is divided by its largest, but its luma not lowered below `lowest`; what is still outside loses
+ * chroma. */
+LF_INLINE void lf_fixed_gamut(lf_word luma, const lf_word chroma[3], lf_word most, lf_word least, lf_word lowest, lf_word rgb[3]) {
+    const lf_word white = lf_word_of(LF_WHITE >> 3);
+    luma = lf_mul(luma, lf_ratio(white, lf_max_words(lf_add_sat(luma >> 3, most), white), 2));
+    luma = lf_max_words(luma, lowest);
+    const lf_word keep = lf_min_words(lf_kept_chroma(lf_word_of(LF_WHITE) - luma, most),
+                                      lf_kept_chroma(luma, lf_sub_sat((lf_word){0}, least)));
+    LF_UNROLL
+    for (int c = 0; c < 3; c++) rgb[c] = lf_mul(luma + (lf_mul(chroma[c], keep) << 3), lf_word_of(256));
+}
+
+/* The structured output: CombiningNet's answers and the two pictures to the fused one, in levels. WebAssembly, which pages have
+ * to load, has it once for all shapes. */
+#if defined(__wasm__)
+LF_OUTLINE
+#else
+LF_INLINE
+#endif
+void lf_fixed_structure(const lf_fixed *f, const lf_word_plane *answers, const lf_word_plane *x, const int k,
+                                  lf_word rgb[3]) {
+    const lf_word red = lf_word_of(9797), green = lf_word_of(19235), blue = lf_word_of(3736);
+    lf_word weights[2], d[3], chroma[3];
+    LF_UNROLL
+    for (int i = 0; i < 2; i++) {
+        const lf_word t = answers[4 * i][k];
+        weights[i] = lf_word_falling(lf_raise(lf_abs_words(t), f->bits[4 * i], 0), t);
+    }
+    const lf_word under = lf_mul(x[0][k], red) + lf_mul(x[1][k], green) + lf_mul(x[2][k], blue);
+    const lf_word over = lf_mul(x[3][k], red) + lf_mul(x[4][k], green) + lf_mul(x[5][k], blue);
+    const lf_word mixed = over + lf_mul(weights[0], under - over), grey = over + lf_mul(weights[1], under - over);
+    const lf_word lowest = lf_min_words(under, over), highest = lf_max_words(under, over);
+    const lf_word change = lf_add_sat(lf_mul(mixed, answers[1][k]), answers[2][k]);
+    lf_word luma = lf_add_sat(mixed, lf_raise(change, f->bits[1], 1));
+    luma = lf_min_words(lf_max_words(luma, lowest), highest);
+
+    /* The lift, (luma + 0.02) / (grey + 0.02), in Q15 of 8, which is the most it may be. */
+    lf_word from = (grey >> 1) + 326, to = (luma >> 1) + 326;
+    const lf_word small = (lf_word)(from < 2048);
+    to = lf_pick_words(small, to, lf_mul(to, lf_word_of(4096)));
+    from = lf_pick_words(small, from << 3, from);
+    const lf_word lift = lf_ratio(lf_min_words(to, from), from, 2);
+    const lf_word gain = lf_raise(lf_mul(lift, answers[3][k]), f->bits[3], 0);
+    LF_UNROLL
+    for (int c = 0; c < 3; c++) {
+        d[c] = x[3 + c][k] - grey + lf_mul(weights[1], x[c][k] - x[3 + c][k]);
+        chroma[c] = lf_mul(d[c], gain); /* levels * 2^4 */
+    }
+    const lf_word most = lf_max_words(lf_max_words(chroma[0], chroma[1]), chroma[2]);
+    const lf_word least = lf_min_words(lf_min_words(chroma[0], chroma[1]), chroma[2]), level = luma >> 3;
+    const lf_word outside = (lf_word)(lf_add_sat(level, most) > LF_WHITE >> 3) | (lf_word)(level + least < 0);
+    LF_UNROLL
+    for (int c = 0; c < 3; c++) rgb[c] = lf_mul(luma + (chroma[c] << 3), lf_word_of(256));
+    if (lf_any(outside)) {
+        lf_word mapped[3];
+        lf_fixed_gamut(luma, chroma, most, least, lowest, mapped);
+        LF_UNROLL
+        for (int c = 0; c < 3; c++) rgb[c] = lf_pick_words(outside, mapped[c], rgb[c]);
+    }
+}
+
+/* LF_WORD_TILE pixels at under and over to out, whose context begins at upper and step. The shape is a constant where speed
+ * matters. */
+LF_INLINE void lf_fixed_tile(const lf_fixed *f, const lf_shape shape, const uint8_t *under, const uint8_t *over, uint8_t *out,
+                             const int16_t *upper, const int16_t *step, lf_word part) {
+    const int *w = shape.widths, last = shape.layers - 1;
+    lf_word_plane x[6], hidden[2][LF_MAX_WIDTH], answers[5];
+    LF_UNROLL
+    for (int k = 0; k < LF_PAIR; k++)
+        LF_UNROLL
+        for (int p = 0; p < 2; p++) {
+            lf_word rgb[3];
+            lf_read_words((p ? over : under) + 3 * k * LF_WORDS, rgb);
+            for (int c = 0; c < 3; c++) x[3 * p + c][k] = rgb[c];
+        }
+    lf_fixed_layer(f, 0, x, 6, hidden[0], w[1], upper, step, part, 1);
+    for (int l = 1; l < last; l++) lf_fixed_layer(f, l, hidden[(l + 1) % 2], w[l], hidden[l % 2], w[l + 1], NULL, NULL, part, 1);
+    upper += w[1] * LF_WORD_COLUMNS;
+    step += w[1] * LF_WORD_COLUMNS;
+    lf_fixed_layer(f, last, hidden[(last + 1) % 2], w[last], answers, 5, upper, step, part, 0);
+    for (int k = 0; k < LF_PAIR; k++) {
+        lf_word rgb[3];
+        lf_fixed_structure(f, answers, x, k, rgb);
+        lf_write_words(out + 3 * k * LF_WORDS, rgb);
+    }
+}
+
+/* `columns` pixels of a row, `part` of the way between its two rows of context; more if another row follows. */
+LF_INLINE void lf_fixed_tiles(const lf_fixed_row *r, const lf_shape shape, int part, int columns, int more) {
+    const uint8_t *under = (const uint8_t *)lf_at(r->under, r->at, r->row), *over = (const uint8_t *)lf_at(r->over, r->at, r->row);
+    uint8_t *out = (uint8_t *)lf_at(r->out, r->at, r->row);
+    const lf_fixed *f = r->fixed;
+    for (int x = 0; x < columns; x += LF_WORD_TILE) {
+        const int count = lf_min_int(LF_WORD_TILE, columns - x), whole = count == LF_WORD_TILE;
+        uint8_t copy[3][3 * LF_WORD_TILE]; /* the last pixels of a row, past which nothing may be read or written */
+        if (more) {
+            lf_expect(r->under, LF_U8, r->at + x, r->row + 1, LF_WORD_TILE, 0);
+            lf_expect(r->over, LF_U8, r->at + x, r->row + 1, LF_WORD_TILE, 0);
+            lf_expect(r->out, LF_U8, r->at + x, r->row + 1, LF_WORD_TILE, 1);
+        }
+        for (int i = 0; i < 3 * LF_WORD_TILE && !whole; i++) {
+            copy[0][i] = i < 3 * count ? under[3 * x + i] : 0;
+            copy[1][i] = i < 3 * count ? over[3 * x + i] : 0;
+        }
+        LF_FORGET(f);
+        lf_fixed_tile(f, shape, whole ? under + 3 * x : copy[0], whole ? over + 3 * x : copy[1],
+                      whole ? out + 3 * x : copy[2], r->upper + x, r->step + x, lf_word_of(part));
+        if (!whole) lf_copy(out + 3 * x, copy[2], 3 * count);
+    }
+}
+
+/* The context of LF_WORD_COLUMNS pixels along two rows of the grid: `upper`, and `step` from there to the row below, both
+ * [contexts][LF_WORD_COLUMNS]; a few numbers past the end are touched. */
+LF_INLINE void lf_spread_words(const lf_context_model *m, const lf_grid *grid, int row, const lf_runs *runs, int16_t *upper,
+                               int16_t *step) {
+    const int columns = grid->size.columns;
+    for (int c = 0; c < m->contexts; c++, upper += LF_WORD_COLUMNS, step += LF_WORD_COLUMNS) {
+        const int16_t *a = (const int16_t *)grid->cells + lf_grid_place(grid, c, row);
+        const int16_t *b = (const int16_t *)grid->cells + lf_grid_place(grid, c, row + 1);
+        for (int i = 0; i < runs->count; i++) {
+            const int cell = runs->cell[i], next = lf_min_int(cell + 1, columns - 1), end = runs->start[i + 1];
+            const lf_word left = lf_word_of(a[cell]), right = lf_word_of(a[next] - a[cell]);
+            const lf_word left_below = lf_word_of(b[cell]), right_below = lf_word_of(b[next] - b[cell]);
+            for (int x = runs->start[i]; x < end; x += LF_WORDS) {
+                const lf_word part = lf_load_words(runs->words + x), above = left + lf_mul(right, part);
+                lf_store_words(upper + x, above);
+                lf_store_words(step + x, left_below + lf_mul(right_below, part) - above);
+            }
+        }
+    }
+}
+
+/* Rows [row0, row1) of columns at .. at+columns-1, which all lie between the same two rows of the grid. */
+LF_INLINE void lf_fixed_strip(const lf_fixed_row *row, const lf_shape shape, const lf_grid *grid, int row0, int row1, int columns) {
+    lf_fixed_row r = *row;
+    for (r.row = row0; r.row < row1; r.row++)
+        lf_fixed_tiles(&r, shape, lf_between_rows(grid, r.row).word, columns, r.row + 1 < row1);
+}
+typedef void (*lf_fixed_strip_of)(const lf_fixed_row *, const lf_context_model *, const lf_grid *, int, int, int);
+#define LF_FIXED_STRIP(name, shape)                                                                                   \
+    LF_OUTLINE void name(const lf_fixed_row *r, const lf_context_model *m, const lf_grid *grid, int row0, int row1,   \
+                         int columns) {                                                                               \
+        (void)m;                                                                                                      \
+        lf_fixed_strip(r, shape, grid, row0, row1, columns);                                                          \
+    }
+LF_FIXED_STRIP(lf_fixed_strip_small, LF_SHAPE_SMALL)
+LF_FIXED_STRIP(lf_fixed_strip_base, LF_SHAPE_BASE)
+LF_FIXED_STRIP(lf_fixed_strip_any, lf_shape_of(m))
+#undef LF_FIXED_STRIP
+
+/* Floats of scratch: two rows of context, their last vectors past the end; where columns lie; room to start at a multiple of 64
+ * bytes. */
+LF_CODE size_t lf_fixed_scratch_floats(const lf_context_model *m) {
+    return (size_t)m->contexts * LF_WORD_COLUMNS + 2 * 16 + sizeof(lf_runs) / sizeof(float) + 15;
+}
+
+/* lf_fixed_combine_rows with the strip made for the model's shape. */
+LF_CODE void lf_fixed_rows(const lf_context_model *m, const lf_fixed *fixed, const lf_picture *under, const lf_picture *over,
+                           const lf_grid *grid, const lf_picture *out, lf_fixed_strip_of strip, int row0, int row1,
+                           float *scratch) {
+    int16_t *upper = (int16_t *)lf_aligned(scratch), *step = upper + m->contexts * LF_WORD_COLUMNS + 32;
+    lf_runs *runs = (lf_runs *)(lf_aligned(scratch) + m->contexts * LF_WORD_COLUMNS + 2 * 16);
+    lf_fixed_row r = {under, over, out, fixed, upper, step, 0, 0};
+    for (r.at = 0; r.at < under->width; r.at += LF_WORD_COLUMNS) {
+        lf_find_runs(grid, r.at, LF_WORD_COLUMNS, runs);
+        for (int row = row0, end; row < row1; row = end) {
+            end = lf_end_of_cell(grid, row, row1);
+            lf_spread_words(m, grid, lf_between_rows(grid, row).cell, runs, upper, step);
+            strip(&r, m, grid, row, end, lf_min_int(LF_WORD_COLUMNS, under->width - r.at));
+        }
+    }
+}
+
+/* Fuse rows [row0, row1) of under and over, of 8 bits, into the same rows of out, which may be one of the two. The grid holds
+ * lf_fix_grid's integers; scratch holds lf_fixed_scratch_floats(m) floats. */
+LF_CODE void lf_fixed_combine_rows(const lf_context_model *m, const lf_fixed *fixed, const lf_picture *under,
+                                   const lf_picture *over, const lf_grid *grid, const lf_picture *out, int row0, int row1,
+                                   float *scratch) {
+    const lf_shape small = LF_SHAPE_SMALL, base = LF_SHAPE_BASE;
+    const lf_fixed_strip_of strip = lf_is_shape(m, &small)  ? lf_fixed_strip_small
+                                    : lf_is_shape(m, &base) ? lf_fixed_strip_base
+                                                            : lf_fixed_strip_any;
+    lf_fixed_rows(m, fixed, under, over, grid, out, strip, row0, row1, scratch);
+}
+
+#endif

@@ -1,0 +1,135 @@
+"""8-bit pictures in 16-bit fixed point: the same bits on every instruction set, close to floats, and nothing wraps."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from builders.c_project import build, write_project
+
+from lightfuse import core
+from lightfuse.fuser import Fuser
+from lightfuse.models import load_weights
+from lightfuse.models.config import config_of, vary
+from lightfuse.models.networks import build as build_network
+from lightfuse.models.networks import from_weights, to_weights
+from tools.make_golden import fused_by_torch
+from tools.synthetic import sample_pair
+
+MODELS = ("small", "base")
+RANDOM = np.random.default_rng(5)
+PAIRS = {
+    "scene": sample_pair(300, 200),
+    "noise": tuple(RANDOM.integers(0, 256, (2, 90, 131, 3), dtype=np.uint8)),
+    "extremes": tuple(RANDOM.choice(np.array([0, 255], np.uint8), (2, 60, 77, 3))),
+    "narrow": sample_pair(3, 500),
+    "pixel": sample_pair(1, 1),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_instruction_set_and_number_of_threads_gives_the_same_bits(model, pair):
+    fused = [Fuser(model, threads, isa=isa)(*PAIRS[pair]) for isa in core.instruction_sets() for threads in (1, 3)]
+    assert len({one.tobytes() for one in fused}) == 1
+
+
+@pytest.mark.parametrize("pair", ["scene", "noise"])
+@pytest.mark.parametrize("model", MODELS)
+def test_few_values_are_a_level_from_floats_and_none_two(model, pair):
+    under, over = PAIRS[pair]
+    exact = np.round(fused_by_torch(from_weights(load_weights(model)), under, over) * 255.0)
+    difference = np.abs(Fuser(model)(under, over) - exact)
+    assert difference.max() <= 1
+    assert (difference == 1).mean() < 0.08
+
+
+def test_shapes_without_code_of_their_own_are_fused_in_integers_too():
+    config = vary(config_of("small"), {"hidden": (9, 3, 12)})
+    weights = to_weights(build_network(config), "small", {})
+    fuser = Fuser(weights)
+    assert fuser.in_integers(np.uint8)
+    exact = np.round(fused_by_torch(from_weights(weights), *PAIRS["scene"]) * 255.0)
+    assert np.abs(fuser(*PAIRS["scene"]) - exact).max() <= 1
+
+
+def test_other_types_and_unbounded_models_are_fused_in_floats():
+    fuser = Fuser("base")
+    assert [fuser.in_integers(dtype) for dtype in (np.uint8, np.uint16, np.float32)] == [True, False, False]
+    unbounded = to_weights(build_network(vary(config_of("base"), {"bounded": False})), "base", {})
+    assert not Fuser(unbounded).in_integers(np.uint8)
+    assert not Fuser("paper").in_integers(np.uint8)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_equal_pictures_come_back_as_they_are(model):
+    picture = PAIRS["noise"][0]
+    assert np.array_equal(Fuser(model)(picture, picture.copy()), picture)
+
+
+BOUNDS = r"""
+#include <stdio.h>
+#include "lightfuse.h"
+#include "lightfuse_@_weights.h"
+
+static uint32_t seed = 1;
+static float uniform(float low, float high) {
+    seed = seed * 1664525u + 1013904223u;
+    return low + (high - low) * (float)(seed >> 8) / 16777216.0f;
+}
+static int product(int a, int b) { return (int)(((int64_t)a * b + 0x4000) >> 15); }
+
+/* Interval arithmetic on the integers that the kernel gets: every layer's sums for whatever pixels and contexts. */
+static int check(const lf_context_model *m, const lf_extremes *e, float strength) {
+    static lf_fixed f;
+    int top[2][LF_MAX_WIDTH];
+    int16_t words[2][LF_MAX_CONTEXT];
+    lf_fix(m, e, strength, &f);
+    lf_fix_grid(m, &f, e->low, 1, 1, words[0]);
+    lf_fix_grid(m, &f, e->high, 1, 1, words[1]);
+    for (int i = 0; i < 6; i++) top[0][i] = 255 << 7;
+    for (int l = 0; l < m->layers; l++)
+        for (int o = 0; o < m->widths[l + 1]; o++) {
+            const int last = l == m->layers - 1, c = last ? m->widths[1] + o : o;
+            int low = (int16_t)f.biases[l][o], high = low;
+            if (l == 0 || last) {
+                low = words[0][c] < words[1][c] ? words[0][c] : words[1][c];
+                high = words[0][c] < words[1][c] ? words[1][c] : words[0][c];
+                if (high - low > 32767) return printf("context %d of layer %d spans too much\n", o, l);
+                low--; /* rounding between cells */
+                high++;
+            }
+            for (int i = 0; i < m->widths[l]; i++) {
+                const int weight = (int16_t)f.weights[l][i * m->widths[l + 1] + o];
+                const int most = product(top[l % 2][i], weight);
+                if (weight == -32768) return printf("a weight is -32768\n");
+                *(most < 0 ? &low : &high) += most;
+            }
+            if (low < -32767 || high > 32767) return printf("layer %d, %d: %d to %d\n", l, o, low, high);
+            top[(l + 1) % 2][o] = high < 0 ? 0 : high;
+        }
+    return 0;
+}
+
+int main(void) {
+    const lf_context_model *m = &lightfuse_@;
+    for (int i = 0; i < 20000; i++) {
+        lf_extremes e;
+        const float size = uniform(0, 1) < 0.1f ? uniform(0, 100) : uniform(0, 4);
+        for (int c = 0; c < m->contexts; c++) {
+            e.low[c] = uniform(-size, size);
+            e.high[c] = e.low[c] + uniform(0, size);
+        }
+        if (check(m, &e, uniform(-0.5f, 1.5f) < 0 ? 0 : uniform(0, 1))) return 1;
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+@pytest.mark.parametrize("model", MODELS)
+def test_no_sum_leaves_sixteen_bits_whatever_the_pixels(model, tmp_path):
+    (write_project(tmp_path, load_weights(model)) / "bounds.c").write_text(BOUNDS.replace("@", model))
+    ran = subprocess.run([build(["gcc"], tmp_path, "bounds.c")], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "")
