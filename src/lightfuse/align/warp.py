@@ -49,7 +49,8 @@ def fill_border(shown: Array, base: Array, warp: Matrix) -> None:
     rows, columns = (slice(side.start + margin, max(side.start + margin, side.stop - margin)) for side in inner)
     brighter = float(shown[inner][::4, ::4].mean()) > float(base[inner][::4, ::4].mean())
     few = max(1, round((base[inner].size / 3 / _MOST_COUNTED) ** 0.5))
-    curves = [_unclipped_curve(*(part[inner][::few, ::few, c] for part in (base, shown)), brighter) for c in range(3)]
+    samples, seen = base[inner][::few, ::few], shown[inner][::few, ::few]
+    curves = [_unclipped_curve(samples[..., c], seen[..., c], brighter) for c in range(3)]
     top = np.float32(1 if base.dtype == np.float32 else np.iinfo(base.dtype).max)
     for strip in _strips_around((rows, columns), width, height):
         inside = _pixels_inside(strip, warp, width, height) / np.float32(feather)
