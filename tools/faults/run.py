@@ -277,10 +277,14 @@ def main() -> None:
         failed = False
         for command in options.commands:
             trials = Trials(command, work, getattr(errno, options.error))
-            trials.all_writes(options.step)
-            print(
-                f"{command}: {options.error} at each of {trials.writes} writes, {len(trials.faults)} faults", flush=True
-            )
+            if options.kills:
+                trials.kills(options.kills, options.seed)
+                standing = ", ".join(f"{count} with {many} results" for many, count in sorted(trials.standing.items()))
+                done = f"{options.kills} kills ({standing})"
+            else:
+                trials.all_writes(options.step)
+                done = f"{options.error} at {trials.writes} writes"
+            print(f"{command}: {done}, {len(trials.faults)} faults", flush=True)
             print(*trials.faults, sep="\n", flush=True)
             failed |= bool(trials.faults)
         sys.exit(failed)
