@@ -227,9 +227,9 @@ def test_quality_is_obeyed(folder, fuser):
 
 def test_an_output_that_appears_while_fusing_is_not_replaced(folder, fuser):
     class Slow(Fuser):
-        def __call__(self, under, over, out=None):
+        def fuse(self, under, over, out=None, context=None):
             (folder / "out.png").write_text("someone else's")
-            return super().__call__(under, over, out)
+            return super().fuse(under, over, out, context)
 
     with pytest.raises(OutputError, match="already exists"):
         fuse_files([folder / "under.png", folder / "over.png"], folder / "out.png", Slow(threads=1))

@@ -3,7 +3,10 @@
 Torch is imported only where a device other than the processor is asked for.
 """
 
+import base64
+import struct
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +38,49 @@ class Context:
     strength: float  # of the correction, in [0, 1]
     summary: NDArray[np.float32]  # of the scene, one number a channel of the FilteringNet
     grid: NDArray[np.float32] | None = None  # channels×rows×columns of thumbnail cells; None: each picture has its own
+
+
+@dataclass(frozen=True)
+class Tone:
+    """How the exposures of one bracket were chosen and in which contexts they were fused, for other brackets to follow.
+
+    Attributes:
+        count: number of exposures of the bracket.
+        selection: positions of those fused, from dark to bright.
+        contexts: one for each pair that was fused.
+        model: `tone_key` of the weights.
+    """
+
+    count: int
+    selection: tuple[int, ...]
+    contexts: tuple[Context, ...]
+    model: int
+
+    def to_text(self) -> str:
+        """The tone without grids, in a few hundred ASCII characters."""
+        numbers = [(context.strength, *context.summary) for context in self.contexts]
+        head = struct.pack("<BIB", self.count, self.model, len(self.selection)) + bytes(self.selection)
+        return base64.b64encode(head + np.asarray(numbers, "<f2").tobytes()).decode("ascii")
+
+    @classmethod
+    def from_text(cls, text: str) -> "Tone":
+        """Read what `to_text` wrote; raises ValueError where it is something else."""
+        data = base64.b64decode(text, validate=True)
+        try:
+            count, model, chosen = struct.unpack_from("<BIB", data)
+            numbers = np.frombuffer(data[6 + chosen :], "<f2").reshape(2 * chosen - 3, -1).astype(np.float32)
+        except struct.error as error:
+            raise ValueError(str(error)) from None
+        contexts = tuple(Context(float(row[0]), row[1:].copy()) for row in numbers)
+        return cls(count, tuple(data[6 : 6 + chosen]), contexts, model)
+
+
+def tone_key(weights: Weights) -> int:
+    """A checksum of weights: a tone holds for these alone."""
+    key = 0
+    for name in sorted(weights.tensors):
+        key = zlib.crc32(np.ascontiguousarray(weights.tensors[name]).tobytes(), key)
+    return key
 
 
 _FuseInto = Callable[[Array, Array, Array | None, Context | None], Context | None]

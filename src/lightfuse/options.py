@@ -3,10 +3,13 @@
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lightfuse.images.options import EncodeOptions
 from lightfuse.looks import Look
+
+if TYPE_CHECKING:
+    from lightfuse.fuser import Tone
 
 PathLike = str | os.PathLike[str]
 Effort = Literal["auto", "off", "always"]
@@ -32,6 +35,7 @@ class FuseOptions:
     exposures: Exposures = "auto"  # Those that hold the scene best, or darkest and brightest.
     look: Look = "natural"  # A small tone adjustment after the network.
     strength: float = 1.0  # How much of the look, from 0 to 1.
+    tone: "Tone | None" = None  # The selection and the context to use instead of the bracket's own.
 
     # How files are read and written.
     max_pixels: int = MAX_PIXELS  # Larger inputs are refused.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lightfuse.brackets.bracket import Bracket
 from lightfuse.brackets.selection import Selection
 from lightfuse.errors import OutputError
+from lightfuse.fuser import Tone
 from lightfuse.images import (
     EncodeOptions,
     FusingCoding,
@@ -43,6 +44,7 @@ class FusedBracket:
         stack: the pixels of every frame as one moment shows them, if that was asked for.
         coding: converts between the fusing coding (sRGB) and the profile; None where they are the same.
         alpha: H×W, of the picture's dtype, 0 where no frame shows anything; None where all is opaque.
+        tone: the selection and the contexts; None if the model is no context model.
     """
 
     picture: NDArray[Any]
@@ -54,6 +56,7 @@ class FusedBracket:
     stack: list[NDArray[Any]] | None = None
     coding: FusingCoding | None = None
     alpha: NDArray[Any] | None = None
+    tone: Tone | None = None
 
     @property
     def is_grey(self) -> bool:
@@ -100,7 +103,7 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
         OutputError: one cannot be written; those written before it stay.
         PictureError: the frames cannot be merged to an HDR picture.
     """
-    metadata = _metadata(fused.bracket.base_frame.metadata, options)
+    metadata = _metadata(fused.bracket.base_frame.metadata, options, fused.tone)
     pixels, profiled = _for_format(fused, metadata, _format(output, options), options)
     write_picture(output, pixels, profiled, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix)
     written = [os.fspath(output)]
@@ -151,10 +154,11 @@ def _for_format(
     return to_grey(pixels) if fused.is_grey else pixels, metadata
 
 
-def _metadata(metadata: Metadata, options: FuseOptions) -> Metadata:
+def _metadata(metadata: Metadata, options: FuseOptions, tone: Tone | None = None) -> Metadata:
     from lightfuse import __version__
 
-    return without_metadata(metadata) if options.strip else with_software(metadata, f"LightFuse {__version__}")
+    told = "" if tone is None else f" (tone {tone.to_text()})"
+    return without_metadata(metadata) if options.strip else with_software(metadata, f"LightFuse {__version__}{told}")
 
 
 def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, overwrite: bool) -> str:

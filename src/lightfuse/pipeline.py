@@ -2,10 +2,11 @@
 
 import itertools
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import Bracket, in_one_profile, make_bracket
 from lightfuse.brackets.masks import fill_transparent, opaque_masks, union_alpha
 from lightfuse.brackets.reading import frame_from, read_frames
 from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from lightfuse.errors import OutputError, PictureError
-from lightfuse.fuser import DEFAULT_MODEL, Fuser
-from lightfuse.images import FusingCoding, UnreadableError, format_of, fusing_coding
+from lightfuse.fuser import DEFAULT_MODEL, Context, Fuser, Tone, tone_key
+from lightfuse.images import FusingCoding, UnreadableError, format_of, fusing_coding, read_picture
 from lightfuse.models import Weights
 from lightfuse.options import DEFAULT_OPTIONS, STDIO, Effort, FuseOptions, PathLike
 from lightfuse.outputs import FusedBracket, check_outputs, format_notes, write_outputs
@@ -140,15 +142,19 @@ def fuse_bracket(
     Raises:
         PictureError: the frames cannot be fused, or show different scenes and ``options.require_one_scene`` is set.
     """
-    bracket, coding = _in_fusing_coding(bracket)
+    bracket, coding = in_fusing_coding(bracket)
     alphas = [frame.alpha for frame in bracket.frames]
     if any(alpha is not None for alpha in alphas):
         # What other programs have warped, they have aligned.
         bracket = bracket.with_pixels(fill_transparent(bracket.pixels, opaque_masks(alphas, bracket.pixels[0].shape)))
     else:
-        bracket = _align(bracket, fuser, options)
+        bracket = _align(white_balanced(bracket), fuser, options)
     bracket = _check_scene(bracket, options)
-    selection = _select(bracket, fuser, options)
+    bracket = bracket if options.wrap else averaged(bracket)
+    tone, tone_notes = _given_tone(bracket, fuser, options)
+    selection = tone.selection if tone else _select(bracket, fuser, options)
+    given = iter(tone.contexts if tone else ())
+    contexts: list[Context | None] = []
     cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
     stack = None
@@ -162,21 +168,26 @@ def fuse_bracket(
     def fuse_pair(under: Array, over: Array) -> Array:
         in_place = not keep_frames and under.flags.c_contiguous and under.flags.writeable
         if wrap:
-            return _fuse_wrapped(fuser, under, over)
-        return fuser(under, over, out=under if in_place else None)
+            fused, context = _fuse_wrapped(fuser, under, over, next(given, None))
+        else:
+            fused, context = fuser.fuse(under, over, under if in_place else None, next(given, None))
+        contexts.append(context)
+        return fused
 
-    picture = fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
+    picture = selected[0] if len(selected) == 1 else fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
     picture = _apply_look(picture, fuser, options)
+    known = tuple(context for context in contexts if context is not None)
     return FusedBracket(
         picture if coding is None else coding.decode(picture),
         bracket,
         selection,
         ghosts,
-        (*bracket.notes, *notes),
+        (*bracket.notes, *tone_notes, *notes),
         cost,
         stack,
         coding=coding,
         alpha=union_alpha(alphas),
+        tone=Tone(len(bracket.frames), selection, known, tone_key(fuser.weights)) if known else None,
     )
 
 
@@ -188,10 +199,26 @@ def import_steps(options: FuseOptions) -> None:
         import_module(module)
 
 
+def read_tone(path: PathLike) -> Tone:
+    """Return the tone of a fused picture, which its metadata tell (EXIF, Software).
+
+    Raises:
+        PictureError: the picture cannot be read, or tells none.
+    """
+    found = re.search(rb"LightFuse [^\0]*\(tone ([\w+/=]+)\)", read_picture(path).metadata.exif or b"")
+    try:
+        return Tone.from_text(found[1].decode("ascii") if found else "")
+    except ValueError:
+        raise PictureError(
+            f"{display_name(path)} does not tell its tone; give a picture fused by LightFuse with its metadata, "
+            "by the model 'small' or 'base'"
+        ) from None
+
+
 # ---- The steps in memory
 
 
-def _in_fusing_coding(bracket: Bracket) -> tuple[Bracket, FusingCoding | None]:
+def in_fusing_coding(bracket: Bracket) -> tuple[Bracket, FusingCoding | None]:
     """The bracket in the sRGB-like coding that networks are made for; None where it is in that already."""
     try:
         coding = fusing_coding(bracket.base_frame.metadata.icc)
@@ -202,14 +229,16 @@ def _in_fusing_coding(bracket: Bracket) -> tuple[Bracket, FusingCoding | None]:
     return bracket.with_pixels([coding.encode(pixels) for pixels in bracket.pixels]), coding
 
 
-def _fuse_wrapped(fuser: Fuser, under: Array, over: Array) -> Array:
+def _fuse_wrapped(fuser: Fuser, under: Array, over: Array, given: Context | None) -> tuple[Array, Context | None]:
     """Fuse with half of the picture repeated on either side, so that the context knows no edge there.
 
     Every column is there twice, so that the summary of the scene stays the same, and the thumbnail's cells repeat.
     """
     width = under.shape[1]
     columns = np.arange(-(width // 2), width + width - width // 2) % width
-    return np.ascontiguousarray(fuser(under[:, columns], over[:, columns])[:, width // 2 : width // 2 + width])
+    given = given and replace(given, grid=None)
+    fused, context = fuser.fuse(under[:, columns], over[:, columns], context=given)
+    return np.ascontiguousarray(fused[:, width // 2 : width // 2 + width]), context
 
 
 def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Bracket:
@@ -244,7 +273,19 @@ def _check_scene(bracket: Bracket, options: FuseOptions) -> Bracket:
     return bracket.with_pixels(bracket.pixels, f"{message}; check that they belong together")
 
 
+def _given_tone(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> tuple[Tone | None, tuple[str, ...]]:
+    """The tone to use, if one was given for as many exposures, and a note if it was for others."""
+    count, tone = len(bracket.frames), options.tone
+    if tone is None or tone.count == count:
+        if tone is not None and tone.model != tone_key(fuser.weights):
+            raise PictureError("the tone asked for is that of another model; fuse with the same model")
+        return tone, ()
+    return None, (f"it has a tone of its own: that asked for is of {tone.count} exposures, and these are {count}",)
+
+
 def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Selection:
+    if len(bracket.frames) == 1:
+        return (0,)
     if options.exposures == "extremes" or len(bracket.frames) == 2:
         return extreme_pair(len(bracket.frames))
     return select_exposures(bracket.pixels, fuser)

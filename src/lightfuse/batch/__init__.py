@@ -3,6 +3,7 @@
 from lightfuse.batch.manifest import MANIFEST_NAME, Manifest, results_below
 from lightfuse.batch.plan import BracketJob, NameSettings, Plan, plan_batch, plan_jobs
 from lightfuse.batch.run import Outcome, RunSettings, run_batch
+from lightfuse.batch.sets import candidate_sets
 from lightfuse.batch.staging import lock_output, resume
 from lightfuse.batch.work import BatchSettings
 
@@ -15,6 +16,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "RunSettings",
+    "candidate_sets",
     "lock_output",
     "plan_batch",
     "plan_jobs",

@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -25,7 +25,8 @@ class Manifest:
     (relative to the folder that was grouped), ``size`` (bytes) and ``mtime_ns``; ``status``, ``done`` or ``failed``;
     ``error``, a sentence or null; ``seconds``; ``megapixels`` of the result; ``fused``, names of the exposures that
     were fused; ``selection_cost``, the fraction of the picture that is well exposed only in others; ``notes``;
-    ``options``, a digest of everything that shapes the pixels; ``extra_outputs``, the other files written, each with
+    ``options``, a digest of everything that shapes the pixels; ``set``, whether it got the one tone of a panorama or
+    sequence; ``extra_outputs``, the other files written, each with
     ``output``, as above; and for a result that is done ``output_size`` and ``output_mtime_ns``, or ``size`` and
     ``mtime_ns`` of extra outputs. While the files of a result are staged, ``staging`` names the folder beside it that
     they are moved from, and ``overwrite`` says whether they may replace others.
@@ -44,13 +45,13 @@ class Manifest:
         """Whether an earlier run has made this file."""
         return self._records.get(self._name(output), {}).get("status") == DONE
 
-    def is_up_to_date(self, inputs: Sequence[Path], output: Path, digest: str) -> bool:
-        """Whether a result is done, from these very inputs and options, and has not been touched since."""
+    def is_up_to_date(self, inputs: Sequence[Path], output: Path, digests: Collection[str]) -> bool:
+        """Whether a result is done, from these inputs and options of one of the digests, and not touched since."""
         record = self._records.get(self._name(output), {})
         try:
             return (
                 record.get("status") == DONE
-                and record.get("options") == digest
+                and record.get("options") in digests
                 and record.get("inputs") == self.describe(inputs)
                 and (record.get("output_size"), record.get("output_mtime_ns")) == _size_and_time(output)
                 and record.get("extra_outputs", []) == [self._described(self._out / n) for n in _extra_outputs(record)]

@@ -35,6 +35,25 @@ class BracketJob:
 
 
 @dataclass(frozen=True)
+class BracketSet:
+    """Brackets that are one set, or may be: a panorama or a sequence, whose results get one tone.
+
+    Attributes:
+        jobs: all of them, also those that are not to be run.
+        inputs: a digest of all their inputs.
+        named: a person says that it is a set; otherwise content decides.
+    """
+
+    jobs: tuple[BracketJob, ...]
+    inputs: str
+    named: bool
+
+    def digest(self, digest: str) -> str:
+        """The digest of options that make the set's results, from that of the options by themselves."""
+        return f"{digest}-{self.inputs}"
+
+
+@dataclass(frozen=True)
 class NameSettings:
     """How results are named.
 
@@ -108,7 +127,13 @@ def plan_jobs(brackets: Sequence[GroupedBracket], out: Path, names: NameSettings
 
 
 def plan_batch(
-    jobs: Sequence[BracketJob], manifest: Manifest, digest: str, *, overwrite: bool = False, skip_existing: bool = False
+    jobs: Sequence[BracketJob],
+    manifest: Manifest,
+    digest: str,
+    sets: Sequence[BracketSet] = (),
+    *,
+    overwrite: bool = False,
+    skip_existing: bool = False,
 ) -> Plan:
     """Separate jobs that must run from those whose result exists.
 
@@ -116,6 +141,7 @@ def plan_batch(
         jobs: every bracket.
         manifest: of the folder the results go to.
         digest: of the options; a result made with others is not up to date.
+        sets: results made as a part of one are up to date, too; for a set that is named, only these are.
         overwrite: replace results that exist and are not up to date.
         skip_existing: leave them as they are.
 
@@ -125,8 +151,12 @@ def plan_batch(
     if overwrite and skip_existing:
         raise OutputError("give --overwrite or --skip-existing, not both")
     run, unchanged, existing = [], [], []
+    accepted: dict[Path, set[str]] = {}
+    for each in sets:
+        digests = {each.digest(digest)} if each.named else {each.digest(digest), digest}
+        accepted |= {job.output: digests for job in each.jobs}
     for job in jobs:
-        if manifest.is_up_to_date(job.inputs, job.output, digest):
+        if manifest.is_up_to_date(job.inputs, job.output, accepted.get(job.output, {digest})):
             unchanged.append(job)
         elif any(map(os.path.lexists, job.files)) and not overwrite:
             existing.append(job)

@@ -11,11 +11,13 @@ from typing import Any
 
 from lightfuse.batch.executors import BatchExecutor, choose_concurrency, open_executor
 from lightfuse.batch.manifest import DONE, FAILED, Manifest
-from lightfuse.batch.plan import BracketJob
+from lightfuse.batch.plan import BracketJob, BracketSet
+from lightfuse.batch.sets import find_tone
 from lightfuse.batch.staging import discard, publish, stage
 from lightfuse.batch.work import BatchSettings, JobResult, fuse_job
 from lightfuse.batch.workers import WorkerDiedError
 from lightfuse.errors import LightFuseError
+from lightfuse.fuser import Fuser
 from lightfuse.system import cannot_write, display_name, usable_cores
 
 _INTERRUPT_POLL = 0.1  # Seconds: an interrupt received by another thread is noticed no later.
@@ -55,6 +57,7 @@ def run_batch(
     manifest: Manifest,
     report: Callable[[Outcome], None],
     running: RunSettings = RunSettings(),
+    sets: Sequence[BracketSet] = (),
 ) -> None:
     """Fuse every bracket, several at a time, in no particular order.
 
@@ -67,6 +70,7 @@ def run_batch(
         manifest: gets one record a bracket.
         report: called with every outcome, one at a time, on a thread of the batch.
         running: where, and how many at a time.
+        sets: brackets that may get one tone; see `candidate_sets`.
 
     Raises:
         OutputError: the manifest cannot be written; brackets in progress are finished first.
@@ -80,7 +84,9 @@ def run_batch(
         threads = running.threads or max(1, usable_cores() // max_concurrent)
     with open_executor(running.executor, max_concurrent) as executor:
         manifest.open()
-        coordinator = Coordinator(jobs, settings, threads, manifest, executor, report, overwrite=running.overwrite)
+        coordinator = Coordinator(
+            jobs, settings, threads, manifest, executor, report, overwrite=running.overwrite, sets=sets
+        )
         _run_to_end(coordinator)
 
 
@@ -118,17 +124,20 @@ class Coordinator:
         report: Callable[[Outcome], None],
         *,
         overwrite: bool,
+        sets: Sequence[BracketSet] = (),
     ) -> None:
         self.ended = threading.Event()
         self.stop = threading.Event()
         self.error: Exception | None = None
-        self._jobs, self._settings, self._threads = iter(jobs), settings, threads
+        self._jobs, self._settings, self._threads = list(jobs), settings, threads
+        self._sets, self._in_sets = sets, dict[Path, BatchSettings]()
         self._manifest, self._executor, self._report, self._overwrite = manifest, executor, report, overwrite
         self._in_progress: dict[Future[JobResult], tuple[BracketJob, list[dict[str, Any]], Path]] = {}
 
     def run(self) -> None:
         """Run the batch to its end; raises nothing, so that it can be the target of a thread."""
         try:
+            self._match_sets()
             self._submit_next()
             while self._in_progress:
                 finished, _ = wait(self._in_progress, _EXECUTOR_POLL, FIRST_COMPLETED)
@@ -143,6 +152,23 @@ class Coordinator:
                 discard(staged)
             self.ended.set()
 
+    def _match_sets(self) -> None:
+        """Find the tone of every set of which a bracket is to be fused."""
+        outputs = {job.output for job in self._jobs}
+        for candidate in self._sets:
+            if self.stop.is_set() or outputs.isdisjoint(job.output for job in candidate.jobs):
+                continue
+            options = self._settings.options
+            tone = find_tone(candidate, self._executor.executor, Fuser(self._settings.weights), options)
+            if tone is not None:
+                digest = candidate.digest(self._settings.digest)
+                matched = dataclasses.replace(self._settings, options=dataclasses.replace(options, tone=tone))
+                object.__setattr__(matched, "digest", digest)
+                self._in_sets |= {job.output: matched for job in candidate.jobs}
+
+    def _settings_of(self, job: BracketJob) -> BatchSettings:
+        return self._in_sets.get(job.output, self._settings)
+
     def _wait_for_rest(self) -> None:
         """Wait for brackets in progress, unless the executor is gone."""
         while wait(self._in_progress, _EXECUTOR_POLL).not_done:
@@ -154,10 +180,9 @@ class Coordinator:
     def _submit_next(self) -> None:
         slots = self._executor.slots()
         while len(self._in_progress) < slots and not self.stop.is_set():
-            job = next(self._jobs, None)
-            if job is None:
+            if not self._jobs:
                 return
-            self._submit(job)
+            self._submit(self._jobs.pop(0))
 
     def _submit(self, job: BracketJob) -> None:
         try:
@@ -173,7 +198,8 @@ class Coordinator:
             return
         paths = tuple(path.absolute() for path in job.inputs)
         # A worker that dies may leave files behind; the next worker to run the task must be free to replace them.
-        future = self._executor.executor.submit(fuse_job, paths, staged, self._settings, self._threads, overwrite=True)
+        settings = self._settings_of(job)
+        future = self._executor.executor.submit(fuse_job, paths, staged, settings, self._threads, overwrite=True)
         self._in_progress[future] = job, inputs, staged
 
     def _finish(self, job: BracketJob, inputs: list[dict[str, Any]], staged: Path | None, result: JobResult) -> None:
@@ -218,7 +244,8 @@ class Coordinator:
             "fused": list(result.fused),
             "selection_cost": result.selection_cost,
             "notes": list(result.notes),
-            "options": self._settings.digest,
+            "options": self._settings_of(job).digest,
+            "set": self._settings_of(job) is not self._settings,
         }
         return self._manifest.add(record, job.output, job.extra_outputs, staged=staged, overwrite=self._overwrite)
 

@@ -15,7 +15,7 @@ from lightfuse.options import FuseOptions, hdr_path
 from lightfuse.pipeline import fuse_files
 from lightfuse.system import display_name
 
-_WITHOUT_EFFECT = ("overwrite", "stdout_suffix", "hdr", "max_pixels")
+_WITHOUT_EFFECT = ("overwrite", "stdout_suffix", "hdr", "max_pixels", "tone")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class BatchSettings:
         weights: of the model.
         options: of every bracket; ``overwrite`` and ``hdr`` have no effect.
         hdr: suffix of the merged HDR picture written in addition to each result; None for none.
-        digest: of everything that shapes the result; computed, not given.
+        digest: of everything that shapes the result but a set's tone; computed, not given.
     """
 
     weights: Weights
@@ -99,9 +99,11 @@ def _digest(settings: BatchSettings) -> str:
     from lightfuse import __version__
 
     weights = settings.weights
-    options = dataclasses.asdict(settings.options)
-    effective = {name: value for name, value in options.items() if name not in _WITHOUT_EFFECT}
+    names = [field.name for field in dataclasses.fields(settings.options) if field.name not in _WITHOUT_EFFECT]
+    effective = {name: getattr(settings.options, name) for name in names}
     facts = [__version__, weights.model, repr(weights.config), effective, settings.hdr]
+    if settings.options.tone is not None:
+        facts.append(settings.options.tone.to_text())
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode())
     for name, tensor in sorted(weights.tensors.items()):
         digest.update(f"{name}{tensor.shape}".encode())

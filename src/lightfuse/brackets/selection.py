@@ -50,13 +50,18 @@ def select_exposures(exposures: Sequence[Array], fuse: Fuse) -> Selection:
 
     Of two exposures, and of pictures too narrow for MEF-SSIM, the extreme pair is returned.
     """
-    extremes = extreme_pair(len(exposures))
-    thumbnails = [_thumbnail(exposure) for exposure in exposures]
-    if len(exposures) == 2 or min(thumbnails[0].shape[:2]) < SMALLEST_SIDE:
+    return select_for_all([exposures], fuse)
+
+
+def select_for_all(brackets: Sequence[Sequence[Array]], fuse: Fuse) -> Selection:
+    """One selection for several brackets of as many exposures each: that with the best mean score; see above."""
+    count = len(brackets[0])
+    extremes = extreme_pair(count)
+    thumbnails = [[_thumbnail(exposure) for exposure in exposures] for exposures in brackets]
+    if count == 2 or min(min(exposures[0].shape[:2]) for exposures in thumbnails) < SMALLEST_SIDE:
         return extremes
-    search = _Search(thumbnails, fuse)
-    middle = len(exposures) // 2
-    found = max((search.climb(start) for start in ((0, middle, len(exposures) - 1), extremes)), key=search.score)
+    search = _Search([_Trial(exposures, fuse) for exposures in thumbnails], count)
+    found = max((search.climb(start) for start in ((0, count // 2, count - 1), extremes)), key=search.score)
     return found if search.score(found) > search.score(extremes) + _MARGIN else extremes
 
 
@@ -71,8 +76,8 @@ def selection_cost(exposures: Sequence[Array], selection: Selection) -> float:
     return _lost(degrees, selection)
 
 
-class _Search:
-    """Hill climbing over selections; every selection is scored at most once."""
+class _Trial:
+    """Selections of one bracket tried on its thumbnails."""
 
     def __init__(self, thumbnails: Sequence[Array], fuse: Fuse) -> None:
         self._thumbnails = thumbnails
@@ -81,7 +86,26 @@ class _Search:
         self._levels = [_levels(thumbnail) for thumbnail in thumbnails]
         self._well_exposed = [_well_exposed(thumbnail) for thumbnail in thumbnails]
         self._held = np.maximum.reduce(self._well_exposed) >= _HELD
-        self._tolerated = _MAX_CLIPPED + self._clipped(extreme_pair(len(thumbnails)))
+
+    def score(self, selection: Selection) -> float:
+        result = fuse_selection(selection, self._thumbnails, self._fuse)
+        return self._mef_ssim.score(result) - _lost(self._well_exposed, selection)
+
+    def clipped(self, selection: Selection) -> float:
+        """The larger of two fractions: held by some frame, but white, or black, in all of the selection."""
+        darkest = np.minimum.reduce([self._levels[position] for position in selection])
+        brightest = np.maximum.reduce([self._levels[position] for position in selection])
+        low, high = _CLIPPED_LEVELS
+        white, black = darkest > high - _CLIPPING_SOFTNESS / 2, brightest < low + _CLIPPING_SOFTNESS / 2
+        return float(max((self._held & white).mean(), (self._held & black).mean()))
+
+
+class _Search:
+    """Hill climbing over selections; every selection is scored at most once, by the mean over all trials."""
+
+    def __init__(self, trials: Sequence[_Trial], count: int) -> None:
+        self._trials, self._count = trials, count
+        self._tolerated = _MAX_CLIPPED + self._clipped(extreme_pair(count))
         self._scores: dict[Selection, float] = {}
 
     def climb(self, selection: Selection) -> Selection:
@@ -96,17 +120,11 @@ class _Search:
         if self._clipped(selection) > self._tolerated:
             return -math.inf
         if selection not in self._scores:
-            result = fuse_selection(selection, self._thumbnails, self._fuse)
-            self._scores[selection] = self._mef_ssim.score(result) - _lost(self._well_exposed, selection)
+            self._scores[selection] = sum(trial.score(selection) for trial in self._trials) / len(self._trials)
         return self._scores[selection]
 
     def _clipped(self, selection: Selection) -> float:
-        """The larger of two fractions: held by some frame, but white, or black, in all of the selection."""
-        darkest = np.minimum.reduce([self._levels[position] for position in selection])
-        brightest = np.maximum.reduce([self._levels[position] for position in selection])
-        low, high = _CLIPPED_LEVELS
-        white, black = darkest > high - _CLIPPING_SOFTNESS / 2, brightest < low + _CLIPPING_SOFTNESS / 2
-        return float(max((self._held & white).mean(), (self._held & black).mean()))
+        return sum(trial.clipped(selection) for trial in self._trials) / len(self._trials)
 
     def _neighbours(self, selection: Selection) -> list[Selection]:
         moved = [
@@ -121,7 +139,7 @@ class _Search:
         return [candidate for candidate in moved if self._is_valid(candidate)]
 
     def _is_valid(self, positions: Selection) -> bool:
-        inside = positions[0] >= 0 and positions[-1] < len(self._thumbnails)
+        inside = positions[0] >= 0 and positions[-1] < self._count
         return inside and all(a < b for a, b in itertools.pairwise(positions))
 
 

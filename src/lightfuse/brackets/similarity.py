@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.images.pixels import to_uint8
+
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
 MIN_SIMILARITY = 0.15
 """Neighbouring exposures below it are taken for different scenes.
 
-Measured on 159 real brackets, hand-held ones and motion among them, not aligned: 795 of 800 neighbouring exposures
-reach 0.3, the lowest has 0.153. Synthetic scenes that share half of the picture have 0.14 at most; of 1,500 random
+Measured on 122 real brackets, hand-held ones among them: neighbouring exposures reach 0.59 or more, the darkest and
+the brightest 0.23 or more, and neighbours shifted by 3 % of their width 0.15 or more but for 3 of 601. Of 1,500 random
 pairs from different brackets 99.6 % stay below.
 """
 
@@ -25,8 +27,13 @@ _MIN_SIDE = 48
 _SIGMA = 4.0  # of the blur that separates local contrast from brightness
 _CLIPPED = (0.015, 0.97)  # values outside are too dark or too bright to compare
 _MIN_SHARED = 0.05  # share of pixels that both frames must show unclipped
+_SAME_VIEW, _SAME_TONES = 0.6, 0.02  # correlation, or mean difference where there is no contrast
+_POINTS, _MATCHED = 1500, 20  # salient points sought, and matched ones that prove an overlap
 _PLACE, _MIN_PLACES, _MIN_PLACE_SHARED = 16, 16, 0.6  # side of a square in pixels, number, and share that is unclipped
-_MIN_COMPARED, _MIN_RANGE = 0.3, 0.15  # share unclipped in both, and log2 of values that tones must span
+_MIN_COMPARED, _MIN_RANGE = (
+    0.3,
+    0.15,
+)  # share unclipped in both, log2 of values that tones must span
 _TONE_ORDER, _LIKE_PLACES = 0.8, 0.3  # rank correlation of tones, and lower quartile of the squares' correlations
 _MIN_CONTRAST = 0.03  # stops: standard deviation of local contrast below which there is nothing but noise
 
@@ -64,6 +71,37 @@ def find_mismatch(frames: Sequence[Array]) -> Mismatch | None:
 def similarity(first: Array, second: Array) -> float | None:
     """Correlation of the local contrast of two frames (see `find_mismatch`), at the best of small shifts."""
     return _similarity(_reduced(first), _reduced(second))
+
+
+def same_view(first: Array, second: Array) -> bool:
+    """Whether two frames of about one exposure show the same view, but for what moves in it."""
+    small = _reduced(first), _reduced(second)
+    found = _correlation(*small) if small[0].shape == small[1].shape else None
+    if found is None:  # Nearly flat, such as a sky: equal where its tones are.
+        return small[0].shape == small[1].shape and bool(np.abs(small[0] - small[1]).mean() < _SAME_TONES)
+    return found > _SAME_VIEW
+
+
+def overlap(first: Array, second: Array) -> bool:
+    """Whether two frames of about one exposure show overlapping parts of one scene, as tiles of a panorama do.
+
+    Salient points of both (SIFT; Lowe, IJCV 2004) are matched, and enough of them must follow one homography.
+    """
+    import cv2
+
+    sift = cv2.SIFT.create(_POINTS, contrastThreshold=0.02)
+    greys = [cv2.equalizeHist(cv2.cvtColor(to_uint8(frame), cv2.COLOR_RGB2GRAY)) for frame in (first, second)]
+    (points, one), (others, two) = (sift.detectAndCompute(grey, None) for grey in greys)
+    if one is None or two is None or min(len(one), len(two)) < _MATCHED:
+        return False
+    pairs = cv2.BFMatcher().knnMatch(one, two, k=2)
+    good = [best for best, *next_best in pairs if next_best and best.distance < 0.75 * next_best[0].distance]
+    if len(good) < _MATCHED:
+        return False
+    source = np.array([points[match.queryIdx].pt for match in good], np.float32)
+    target = np.array([others[match.trainIdx].pt for match in good], np.float32)
+    _, inliers = cv2.findHomography(source, target, cv2.RANSAC, 4.0)
+    return inliers is not None and int(inliers.sum()) >= max(_MATCHED, 0.3 * len(good))
 
 
 def _reduced(frame: Array) -> Floats:

@@ -14,6 +14,7 @@ _naming = partial(typer.Option, rich_help_panel="Results")
 _extra = partial(typer.Option, rich_help_panel="Extra outputs")
 _running = partial(typer.Option, rich_help_panel="Running")
 _PATTERN_HELP = "Pictures whose names say one scene: '{scene}_{ev}', or a regular expression with (?P<scene>...)."
+_MATCH_HELP = "One tone for the brackets of a folder; by default where a panorama or sequence is recognised."
 _HDR_HELP = "For HDR screens NAME-hdr.jpg, .avif, .jxl; the merged light as .dng, .tif, .exr, .hdr."
 _JOBS_DEFAULT, _THREADS_DEFAULT = "one a core and one more, as memory allows", "the cores, shared by the brackets"
 
@@ -30,6 +31,7 @@ def batch(
     pattern: Annotated[str | None, _sorting(help=_PATTERN_HELP)] = None,
     gap: Annotated[float, _sorting(min=0, metavar="SECONDS", help="A pause that always ends a bracket.")] = 30.0,
     raw: Annotated[bool, _sorting("--raw", help="Take the RAW of shots kept as RAW and JPEG.")] = False,
+    match: Annotated[bool | None, _sorting("--match/--no-match", help=_MATCH_HELP, show_default=False)] = None,
     dry_run: Annotated[bool, _sorting("--dry-run", help="Print the brackets and fuse nothing.")] = False,
     name: Annotated[
         str,
@@ -73,10 +75,13 @@ def batch(
     with room.lock_output(output):
         manifest = room.Manifest(output, folder)
         room.resume(manifest, [job.output for job in planned])
-        plan = room.plan_batch(planned, manifest, settings.digest, overwrite=overwrite, skip_existing=skip_existing)
+        sets = room.candidate_sets(grouping.brackets, planned, False if chosen["like"] else match)
+        plan = room.plan_batch(
+            planned, manifest, settings.digest, sets, overwrite=overwrite, skip_existing=skip_existing
+        )
         with BatchReport(grouping, plan, output, quiet=quiet, as_json=json) as report:
             running = room.RunSettings(jobs, threads, executor, overwrite)
-            room.run_batch(plan.jobs, settings, manifest, report, running)
+            room.run_batch(plan.jobs, settings, manifest, report, running, sets)
     report.print_summary()
     if report.is_imperfect:
         raise typer.Exit(SOME_FAILED)

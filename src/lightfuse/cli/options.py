@@ -48,6 +48,7 @@ FUSING: Mapping[str, Option] = {
         Annotated[float | None, typer.Option(min=1e-6, help="The value that is white, such as 4095 of 12 bits in 16.")],
         None,
     ),
+    "like": (Annotated[Path | None, _fusing(metavar="FUSED", help="Take the tone of a fused picture.")], None),
     "max_pixels": (Annotated[int, typer.Option(min=1, help="Refuse pictures that claim more pixels.")], MAX_PIXELS),
 }
 """How a bracket is fused: fields of `FuseOptions` by their own names."""
@@ -116,6 +117,10 @@ def fuse_options(chosen: Chosen, **others: Any) -> FuseOptions:
         compression=chosen["compression"],
         lossless=chosen["lossless"],
     )
+    if chosen.get("like") is not None:
+        from lightfuse.pipeline import read_tone
+
+        others["tone"] = read_tone(chosen["like"])
     known = {field.name for field in fields(DEFAULT_OPTIONS)}
     named = {name: value for name, value in chosen.items() if name in known}
     return FuseOptions(encode=encode, **named, **others)

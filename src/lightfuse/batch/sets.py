@@ -1,0 +1,215 @@
+"""Sets: brackets of one panorama or sequence, recognised by exposures, times and content, that get one tone."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.batch.plan import BracketJob, BracketSet
+from lightfuse.brackets.agreement import averaged, white_balanced
+from lightfuse.brackets.bracket import Frame, in_one_profile, make_bracket, relative_exposures
+from lightfuse.brackets.grouping import GroupedBracket
+from lightfuse.brackets.reading import frame_of, read_frames
+from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_for_all
+from lightfuse.brackets.similarity import overlap, same_view
+from lightfuse.errors import LightFuseError
+from lightfuse.fuser import Context, Fuser, Tone, tone_key
+from lightfuse.images import ShotInfo, probe_picture, read_picture
+from lightfuse.options import FuseOptions
+from lightfuse.pipeline import in_fusing_coding
+from lightfuse.sheets import shrink
+
+Item = TypeVar("Item")
+Array = NDArray[Any]
+
+_SMALLEST_SET = 3
+_SIDE = 640  # pixels of the longer side of the small frames that tones and overlaps are found on
+_SAMPLED = 12  # brackets of a set whose mean tone is taken
+_LINKS = 4  # pairs of neighbours that are looked at
+_SAME_EV = 0.2
+_DRIFT = 1.0  # EV from one bracket of a sequence to the next
+_PAUSE = 60.0  # seconds between tiles of a panorama
+_IRREGULAR = 0.25  # of the interval of a sequence, plus a second
+
+
+def candidate_sets(
+    brackets: Sequence[GroupedBracket], jobs: Sequence[BracketJob], match: bool | None
+) -> list[BracketSet]:
+    """Runs of brackets that may be sets, by what their headers say.
+
+    Args:
+        brackets: in the order they were shot.
+        jobs: theirs.
+        match: True makes the brackets of each folder sets, of as many exposures each; False none; None is for content
+            to decide, of at least three brackets in a row with the same exposures, at short or equal intervals.
+    """
+    if match is False:
+        return []
+    if match:
+        alike: dict[tuple[Path, int], list[int]] = {}
+        for position, bracket in enumerate(brackets):
+            alike.setdefault((bracket.folder, len(bracket.shots)), []).append(position)
+        runs = [run for run in alike.values() if len(run) > 1]
+    else:
+        runs = [run for run in _runs(brackets) if len(run) >= _SMALLEST_SET]
+    chosen = [tuple(jobs[position] for position in run) for run in runs]
+    return [BracketSet(run, _digest(run), match is True) for run in chosen]
+
+
+def _runs(brackets: Sequence[GroupedBracket]) -> Iterator[list[int]]:
+    shots = [[shot.info if shot.info.taken else _probed(shot.path) for shot in b.shots] for b in brackets]
+    run: list[int] = []
+    interval: float | None = None
+    for position, bracket in enumerate(brackets):
+        gap = _gap(shots[position - 1], shots[position]) if run else None
+        is_regular = interval is not None and gap is not None and abs(gap - interval) <= _IRREGULAR * interval + 1
+        may_follow = gap is None or gap <= _PAUSE or is_regular or len(run) == 1
+        if run and not (
+            may_follow
+            and bracket.folder == brackets[position - 1].folder
+            and len(bracket.shots) == len(brackets[position - 1].shots)
+            and _same_exposures(shots[position - 1], shots[position])
+        ):
+            yield run
+            run = []
+        interval = gap
+        run.append(position)
+    yield run
+
+
+def _probed(path: Path) -> ShotInfo:
+    try:
+        return probe_picture(path).shot
+    except LightFuseError:
+        return ShotInfo()
+
+
+def _gap(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> float | None:
+    """Seconds from the start of one bracket to the next; None where a time is missing."""
+    times = [[shot.taken for shot in shots if shot.taken] for shots in (before, after)]
+    return (min(times[1]) - min(times[0])).total_seconds() if all(times) else None
+
+
+def _same_exposures(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> bool:
+    """Whether two brackets have the same camera and the same steps, and nearly the same exposures."""
+    cameras = {(shot.make, shot.model, shot.serial) for shot in (*before, *after)}
+    evs = [relative_exposures(shots) for shots in (before, after)]
+    if evs[0] is None or evs[1] is None:
+        return len(cameras) == 1 and evs[0] is evs[1]
+    drift = [b - a for a, b in zip(sorted(evs[0]), sorted(evs[1]), strict=True)]
+    return len(cameras) == 1 and max(drift) - min(drift) < _SAME_EV and abs(drift[0]) < _DRIFT
+
+
+def _digest(jobs: Sequence[BracketJob]) -> str:
+    digest = hashlib.sha256()
+    for path in (path for job in jobs for path in job.inputs):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:16]
+
+
+# ---- By content ------------------------------------------------------------------------------------------------------
+
+
+def small_frames(inputs: Sequence[Path], max_pixels: int, white_level: float | None) -> list[Frame]:
+    """Read exposures and reduce them to a longer side of 640 pixels; a task for a worker.
+
+    Raises:
+        PictureError: one cannot be read.
+    """
+    if len(inputs) > 1:
+        frames, _ = read_frames(inputs, max_pixels=max_pixels, white_level=white_level)
+    else:
+        frames = [frame_of(read_picture(inputs[0], max_pixels=max_pixels, white_level=white_level))]
+    return [replace(f, pixels=np.ascontiguousarray(shrink(f.pixels, _SIDE, _SIDE)), alpha=None) for f in frames]
+
+
+def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: FuseOptions) -> Tone | None:
+    """The tone that suits the brackets of a set on the whole: the mean of a sample of them.
+
+    Returns:
+        None if it is no set, its pictures cannot be read, or the model is no context model.
+    """
+    jobs = candidate.jobs
+    read: dict[tuple[Path, ...], list[Frame]] = {}
+
+    def frames_of(inputs: Sequence[tuple[Path, ...]]) -> list[list[Frame]]:
+        limits = options.max_pixels, options.white_level
+        missing = [paths for paths in inputs if paths not in read]
+        tasks = {paths: executor.submit(small_frames, paths, *limits) for paths in missing}
+        read.update({paths: task.result() for paths, task in tasks.items()})
+        return [read[paths] for paths in inputs]
+
+    try:
+        still = _is_still(jobs, frames_of)
+        if still is None and not candidate.named:
+            return None
+        sample = _spread(jobs, _SAMPLED)
+        made = [in_one_profile(make_bracket(frames)) for frames in frames_of([job.inputs for job in sample])]
+        brackets = [averaged(white_balanced(in_fusing_coding(bracket)[0])).pixels for bracket in made]
+        return _common_tone(brackets, fuser, still=bool(still), extremes=options.exposures == "extremes")
+    except LightFuseError:  # The brackets are to say themselves what is wrong with them.
+        return None
+
+
+def _is_still(
+    jobs: Sequence[BracketJob], frames_of: Callable[[Sequence[tuple[Path, ...]]], list[list[Frame]]]
+) -> bool | None:
+    """Whether the camera stood still all the time; None where neighbours do not even overlap."""
+    middle = len(jobs[0].inputs) // 2
+    links = [*_spread(list(pairwise(jobs)), _LINKS), (jobs[0], jobs[-1])]
+    views = [
+        [frames[0].pixels for frames in frames_of([job.inputs[middle : middle + 1] for job in link])] for link in links
+    ]
+    if any(a.shape != b.shape for a, b in views):
+        return None
+    still = [same_view(a, b) for a, b in views]
+    if all(still):
+        return True
+    return False if all(same or overlap(a, b) for same, (a, b) in zip(still[:-1], views[:-1], strict=True)) else None
+
+
+def _common_tone(brackets: Sequence[list[Array]], fuser: Fuser, *, still: bool, extremes: bool) -> Tone | None:
+    count = len(brackets[0])
+    if count == 1 or any(len(bracket) != count for bracket in brackets):
+        return None
+    selection = extreme_pair(count) if extremes or count == 2 else select_for_all(brackets, fuser)
+    found: list[list[Context]] = []
+
+    def fuse(under: Array, over: Array) -> Array:
+        context = fuser.context(under, over)
+        found[-1] += [] if context is None else [context]
+        return fuser(under, over)
+
+    for bracket in brackets:
+        found.append([])
+        fuse_selection(selection, bracket, fuse)
+    if not found[0]:
+        return None
+    contexts = tuple(_mean(step, still) for step in zip(*found, strict=True))
+    return Tone(count, selection, contexts, tone_key(fuser.weights))
+
+
+def _mean(contexts: Sequence[Context], still: bool) -> Context:
+    grids = [context.grid for context in contexts if context.grid is not None]
+    return Context(
+        float(np.mean([context.strength for context in contexts])),
+        np.mean([context.summary for context in contexts], axis=0).astype(np.float32),
+        np.mean(grids, axis=0).astype(np.float32) if still and len({grid.shape for grid in grids}) == 1 else None,
+    )
+
+
+def _spread(items: Sequence[Item], count: int) -> list[Item]:
+    """At most so many of the items, evenly spaced, the first and the last among them."""
+    if len(items) <= count:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]

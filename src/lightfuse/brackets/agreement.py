@@ -1,0 +1,119 @@
+"""Frames of a bracket made to agree: given one white balance, those of equal exposure averaged."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightfuse.brackets.bracket import Bracket, base_exposure, brightness
+
+Array = NDArray[Any]
+
+_SAME_EV = 0.05  # EXIF rounds shutter times.
+_SAME_LEVEL, _SAME_RATIO = 1 / 255, 0.02  # Brightness of two equal exposures: difference, as a fraction of either.
+_DARKEST = 0.06  # Brightness of frames so near black or white says nothing of their exposures.
+_LEAST_DIFFERENCE = (
+    3 / 255
+)  # What two equal exposures may differ by where nothing moved, beside their usual difference.
+_SHIFT, _LARGEST_SHIFT = 0.28, 0.8  # EV between channels that count as another white balance; more is something else.
+_GREYISH, _LEAST_GREY = 0.2, 0.05  # EV between the channels of greyish colours, and the share of them that is needed.
+
+
+def averaged(bracket: Bracket) -> Bracket:
+    """The bracket with frames of equal exposure averaged to one, where nothing moved, and a note that says so.
+
+    Noise falls with the square root of their number. What moved is as in the first of them.
+    """
+    groups = [[0]]
+    for a, b in pairwise(range(len(bracket.frames))):
+        if _is_equal(bracket, a, b):
+            groups[-1].append(b)
+        else:
+            groups.append([b])
+    if len(groups) == len(bracket.frames):
+        return bracket
+    alike = [[bracket.frames[i] for i in group] for group in groups]
+    frames = tuple(replace(f[0], pixels=_mean([each.pixels for each in f])) if len(f) > 1 else f[0] for f in alike)
+    names = [", ".join(frame.name for frame in group) for group in alike if len(group) > 1]
+    evs = bracket.relative_ev and tuple(bracket.relative_ev[group[0]] for group in groups)
+    base = base_exposure([brightness(frame.pixels[::8]) for frame in frames])
+    notes = (f"{equal} have one exposure and were averaged" for equal in names)
+    return Bracket(frames, tuple(bracket.given[group[0]] for group in groups), base, evs, (*bracket.notes, *notes))
+
+
+def _is_equal(bracket: Bracket, a: int, b: int) -> bool:
+    if bracket.relative_ev is not None and abs(bracket.relative_ev[a] - bracket.relative_ev[b]) > _SAME_EV:
+        return False
+    low, high = (brightness(bracket.frames[i].pixels[::8]) for i in (a, b))
+    comparable = bracket.relative_ev is not None or _DARKEST < low < 1 - _DARKEST
+    return comparable and abs(high - low) < min(_SAME_LEVEL, _SAME_RATIO * low, _SAME_RATIO * (1 - low))
+
+
+def _mean(pictures: Sequence[Array]) -> Array:
+    """The mean of pictures wherever they agree with the first within their usual difference."""
+    import cv2
+
+    first = pictures[0].astype(np.float32)
+    total, count = first.copy(), np.ones(first.shape[:2], np.float32)
+    for picture in pictures[1:]:
+        change = np.abs(picture - first)
+        agrees = cv2.blur(change.max(axis=2), (5, 5)) < 3 * change.mean() + _LEAST_DIFFERENCE * _top(picture)
+        total += picture * agrees[..., None]
+        count += agrees
+    return _as_dtype(total / count[..., None], pictures[0].dtype)
+
+
+def _top(picture: Array) -> int:
+    return 1 if picture.dtype.kind == "f" else int(np.iinfo(picture.dtype).max)
+
+
+def _as_dtype(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Array:
+    converted: Array = (values if dtype.kind == "f" else np.rint(values)).astype(dtype)
+    return converted
+
+
+def white_balanced(bracket: Bracket) -> Bracket:
+    """The bracket with the white balance of every frame levelled to the base exposure's, and a note of it."""
+    base = bracket.base_frame
+    pixels, names = [], []
+    for position, frame in enumerate(bracket.frames):
+        gains = None if position == bracket.base else _channel_gains(frame.pixels, base.pixels)
+        pixels.append(frame.pixels if gains is None else _multiplied(frame.pixels, gains))
+        names += [] if gains is None else [frame.name]
+    if not names:
+        return bracket
+    return bracket.with_pixels(pixels, f"{', '.join(names)}: white balance levelled to that of {base.name}")
+
+
+def _channel_gains(picture: Array, base: Array) -> NDArray[np.float32] | None:
+    """What the linear channels are to be multiplied by to have the base's balance; None where they have it already."""
+    step = max(1, max(base.shape[:2]) // 512)
+    shared = [_linear(frame[::step, ::step]) for frame in (picture, base)]
+    usable = np.logical_and.reduce([(v.min(axis=2) > 0.02) & (v.max(axis=2) < 0.75) for v in shared])
+    ratios = [np.log2(v[usable]) for v in shared]
+    ratios = [r[:, ::2] - r[:, 1:2] for r in ratios]  # Red and blue against green, in EV.
+    greyish = np.abs(ratios[1]).max(axis=1, initial=0) < _GREYISH
+    if greyish.sum() < _LEAST_GREY * usable.size:
+        return None
+    differences = ratios[1][greyish] - ratios[0][greyish]
+    shift = np.median(differences, axis=0)
+    spread = np.median(np.abs(differences - shift), axis=0)
+    if not _SHIFT + spread.max() < np.abs(shift).max() < _LARGEST_SHIFT:
+        return None
+    return np.array([2 ** shift[0], 1, 2 ** shift[1]], np.float32)
+
+
+def _linear(picture: Array) -> NDArray[np.float32]:
+    unit = picture.astype(np.float32) / _top(picture)
+    linear: NDArray[np.float32] = np.where(unit <= 0.04045, unit / 12.92, ((unit + 0.055) / 1.055) ** 2.4)
+    return linear
+
+
+def _multiplied(picture: Array, gains: NDArray[np.float32]) -> Array:
+    """The picture with its linear channels multiplied; white stays white, so that highlights get no cast."""
+    unit, encoded_gains = picture.astype(np.float32) / _top(picture), gains ** np.float32(1 / 2.2)
+    balanced = unit * encoded_gains + (1 - encoded_gains) * np.clip((unit - 0.9) / 0.1, 0, 1)
+    return _as_dtype(np.clip(balanced, 0, 1) * np.float32(_top(picture)), picture.dtype)

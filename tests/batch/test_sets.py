@@ -1,0 +1,115 @@
+"""One tone for the brackets of a panorama or a sequence, found by content, and never for unrelated ones."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from builders.photographs import boxes, exposed, write_shot
+
+from lightfuse.batch import MANIFEST_NAME
+from lightfuse.images import read_picture
+
+EVS = (0, -2, 2)
+
+
+def write_set(folder, lights, *, interval=8.0):
+    """One bracket of each of some scenes, in EXIF ``interval`` seconds apart."""
+    for number, light in enumerate(lights):
+        for step, ev in enumerate(EVS):
+            path = folder / f"IMG_{number:02d}{step}.png"
+            write_shot(path, ev, number * interval + step * 0.5, mode=2, bias=ev, pixels=exposed(light, ev))
+
+
+@pytest.fixture
+def fuse(lightfuse_program):
+    """Fuses a folder; returns the pictures in order, and what is recorded of them as parts of a set."""
+
+    def run(folder, *more):
+        out = folder.with_name(f"{folder.name}-out")
+        ended = lightfuse_program("batch", folder, "-o", out, "--format", "png", "-q", "--overwrite", *more)
+        assert ended.code == 0, ended
+        records = map(json.loads, (out / MANIFEST_NAME).read_text().splitlines())
+        by_name = {record["output"]: record["set"] for record in records}
+        return [read_picture(path).pixels.astype(float) for path in sorted(out.glob("*.png"))], set(by_name.values())
+
+    return run
+
+
+@pytest.fixture
+def tiles(tmp_path):
+    """Five tiles that overlap by half, of a scene four stops brighter on the right."""
+    scene = boxes(960, 200, rise=5)
+    write_set(tmp_path / "tiles", [scene[:, x : x + 320] for x in range(0, 641, 160)])
+    return tmp_path / "tiles"
+
+
+def seams(pictures):
+    """Mean levels by which each tile differs from the next where they overlap."""
+    return [abs(a[:, 160:].mean() - b[:, :160].mean()) for a, b in pairwise(pictures)]
+
+
+@pytest.mark.slow
+def test_tiles_of_a_panorama_get_one_tone(tiles, fuse):
+    pictures, matched = fuse(tiles)
+    assert matched == {True}
+    assert max(seams(pictures)) < 1
+    apart, matched = fuse(tiles, "--no-match")
+    assert matched == {False}
+    assert max(seams(apart)) > 3
+
+
+@pytest.mark.slow
+def test_what_stands_still_in_a_sequence_keeps_its_level(tmp_path, fuse):
+    scene, lights = boxes(320, 200, seed=3, rise=3), []
+    for position in range(0, 320, 64):
+        light = scene.copy()
+        light[110:180, position : position + 70] = 0.9 if position % 128 else 0.004
+        lights.append(light)
+    write_set(tmp_path / "sequence", lights, interval=120.0)
+    pictures, matched = fuse(tmp_path / "sequence", "--align", "off")
+    assert matched == {True}
+    assert np.ptp([picture[:90].mean() for picture in pictures]) < 0.2
+
+
+@pytest.mark.slow
+def test_unrelated_brackets_keep_their_own_tones_unless_match_is_named(tmp_path, fuse):
+    write_set(tmp_path / "rooms", [boxes(320, 200, seed=seed, rise=seed - 2) for seed in range(4)])
+    by_default, matched = fuse(tmp_path / "rooms")
+    assert matched == {False}
+    apart, _ = fuse(tmp_path / "rooms", "--no-match")
+    assert all(map(np.array_equal, by_default, apart))
+    assert fuse(tmp_path / "rooms", "--match")[1] == {True}
+
+
+@pytest.mark.slow
+def test_one_more_picture_takes_the_tone_of_a_fused_one(tiles, tmp_path, fuse, lightfuse_program):
+    pictures, _ = fuse(tiles)
+    out = tiles.with_name("tiles-out")
+    last = sorted(tiles.glob("IMG_04*"))
+    again = tmp_path / "again.png"
+    assert lightfuse_program("fuse", *last, "-o", again, "--like", out / "IMG_000_fused.png").code == 0
+    assert abs(read_picture(again).pixels.mean() - pictures[4].mean()) < 0.3
+    alone = tmp_path / "alone.png"
+    assert lightfuse_program("fuse", *last, "-o", alone).code == 0
+    assert abs(read_picture(alone).pixels.mean() - pictures[4].mean()) > 2
+
+
+def test_like_needs_a_picture_that_tells_a_tone_for_as_many_exposures(tiles, tmp_path, lightfuse_program):
+    first, second, third = sorted(tiles.glob("IMG_00*"))
+    output = tmp_path / "o.png"
+    ended = lightfuse_program("fuse", first, second, "-o", output, "--like", first)
+    assert ended.code == 2
+    assert f"{first} does not tell its tone" in ended.err
+    assert lightfuse_program("fuse", first, second, "-o", output).code == 0
+    ended = lightfuse_program("fuse", first, second, third, "-o", tmp_path / "p.png", "--like", output)
+    assert "that asked for is of 2 exposures, and these are 3" in ended.err
+
+
+@pytest.mark.slow
+def test_a_set_is_up_to_date_as_a_whole(tiles, fuse, lightfuse_program):
+    fuse(tiles)
+    command = "batch", tiles, "-o", tiles.with_name("tiles-out"), "--format", "png"
+    assert "5 done before" in lightfuse_program(*command).out
+    (tiles / "IMG_042.png").touch()
+    assert "was made from other inputs or options" in lightfuse_program(*command).err
