@@ -113,7 +113,8 @@ class FusingCoding:
         def convert(band: Floats) -> Floats:
             light = _light_of_srgb()[_index(band)]
             if (far := self._far(band)) is not None:
-                light[far] = _signed_linear(self._expanded(band[far]))
+                expanded = self._expanded(band[far])
+                light[far] = np.copysign(srgb_to_linear(np.abs(expanded)), expanded)
             return self._of_light(light)
 
         return self._in_bands(pixels, convert)
@@ -181,10 +182,6 @@ class FusingCoding:
 def _signed_srgb(light: Floats) -> Floats:
     """sRGB's curve, mirrored for values below 0 and continued above 1."""
     return np.copysign(linear_to_srgb(np.abs(light)), light)
-
-
-def _signed_linear(coded: Floats) -> Floats:
-    return np.copysign(srgb_to_linear(np.abs(coded)), coded)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import struct
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from lightfuse.images.isobmff import Items, box, boxes, file_boxes, read_box
 from lightfuse.images.metadata import (
     GAIN_MAP_NOTE,
     Container,
-    Format,
     Metadata,
     MetadataBudget,
     Parts,
@@ -37,23 +36,15 @@ _BT709, _IDENTITY = 1, 0  # The usual BT.601 goes through a fast conversion that
 Added = list[tuple[bytes, bytes, bytes]]  # Items to add: their kind, content type and bytes.
 
 
-def scan_avif(stream: BinaryIO) -> Container:
-    """Read an AVIF's header; see `scan_heic`. Image sequences are refused: their decoder cannot be trusted."""
-    return _scan(stream, "AVIF")
+def scan_heif(stream: BinaryIO, kind: Literal["AVIF", "HEIC"]) -> Container:
+    """Read an AVIF's or a HEIC's header.
 
-
-def scan_heic(stream: BinaryIO) -> Container:
-    """Read a HEIC's header.
-
-    Its decoder crops and rotates the picture as the file asks, so the size is that of the result and the orientation 1.
+    The decoder of HEIC crops and rotates the picture as the file asks, so the size is that of the result and the
+    orientation 1. Image sequences of AVIF are refused: their decoder cannot be trusted.
 
     Raises:
         UnreadableError: the header is damaged or truncated, or holds too much metadata.
     """
-    return _scan(stream, "HEIC").turned()
-
-
-def _scan(stream: BinaryIO, kind: Format) -> Container:
     notes: tuple[str, ...] = ()
     budget = MetadataBudget()
     meta = None
@@ -86,7 +77,8 @@ def _scan(stream: BinaryIO, kind: Format) -> Container:
     elif crop is not None:
         notes += ("it asks to be cropped, which was not done",)
     blocks = Metadata(icc=_profile(items), exif=exif, xmp=xmp)
-    return Container.of(kind, (width, height), _bit_depth(items), blocks, notes, orientation=_orientation(items))
+    header = Container.of(kind, (width, height), _bit_depth(items), blocks, notes, orientation=_orientation(items))
+    return header.turned() if kind == "HEIC" else header
 
 
 def _cropped(crop: bytes, width: int, height: int) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from lightfuse.images.pixels import to_depth
 _CONTAINER_SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 _HEAD_BYTES = (1 << 22) + (1 << 12)  # Holds the header and the largest profile that libjxl reads.
 _FIELDS = {b"Exif": "exif", b"xml ": "xmp"}
+_READING_NEEDS = "is a JPEG XL, which needs an extra: pip install 'lightfuse[jxl]'"
 
 
 def scan_jxl(stream: BinaryIO) -> Container:
@@ -49,7 +50,7 @@ def decode_jxl(stream: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
             installed.
         Exception: whatever the decoder raises for damaged data.
     """
-    library = _library()
+    library = _library(UnreadableError(_READING_NEEDS))
     codestream = _codestream(stream, _boxes(stream), None)
     header = read_header(codestream)
     shown, profile = _profiles(library, header, codestream[:_HEAD_BYTES])
@@ -69,11 +70,11 @@ def decode_jxl(stream: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
     return pixels, profile
 
 
-def _library() -> Any:
+def _library(missing: Exception) -> Any:
     try:
         import pyjpegxl
     except ImportError:
-        raise UnreadableError("is a JPEG XL, which needs an extra: pip install 'lightfuse[jxl]'") from None
+        raise missing from None
     return pyjpegxl
 
 
@@ -172,10 +173,7 @@ def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
         OutputError: the colour profile cannot be used.
         MissingExtraError: the extra is not installed.
     """
-    try:
-        import pyjpegxl
-    except ImportError:
-        raise MissingExtraError("writing JPEG XL", "jxl") from None
+    pyjpegxl = _library(MissingExtraError("writing JPEG XL", "jxl"))
     icc = metadata.icc
     depth = bits_of("JPEG XL", options, 8 * pixels.itemsize)
     levels = np.ascontiguousarray(to_depth(pixels, depth))
@@ -195,9 +193,7 @@ def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
     else:
         distance, speed = _distance(options.quality), pyjpegxl.EncoderSpeed.Cheetah
         encoded = pyjpegxl.encode_from_numpy(np.ascontiguousarray(light), quality=distance, speed=speed)
-    return _packed(
-        encoded, metadata, (lambda codestream: codestream) if direct else partial(with_colour, icc=icc, depth=depth)
-    )
+    return _packed(encoded, metadata, None if direct else partial(with_colour, icc=icc, depth=depth))
 
 
 def encode_hdr_jxl(light: NDArray[np.float32], nits: float, metadata: Metadata, quality: int) -> Parts:
@@ -212,10 +208,7 @@ def encode_hdr_jxl(light: NDArray[np.float32], nits: float, metadata: Metadata, 
     Raises:
         MissingExtraError: the extra is not installed.
     """
-    try:
-        import pyjpegxl
-    except ImportError:
-        raise MissingExtraError("writing JPEG XL", "jxl") from None
+    pyjpegxl = _library(MissingExtraError("writing JPEG XL", "jxl"))
     encoded = pyjpegxl.encode_from_numpy(
         light, quality=_distance(quality), speed=pyjpegxl.EncoderSpeed.Cheetah, intensity_target=nits
     )

@@ -91,9 +91,30 @@ class Container:
         orientation: int | None = None,
         **more: int,
     ) -> Self:
-        """Return a header from the metadata found in the file; an `orientation` of None is EXIF's."""
-        metadata, told, others = _made_upright(found, grey=more.get("channels") in (1, 2))
-        return cls(kind, *size, bit_depth, orientation or told, metadata, tuple(dict.fromkeys(notes + others)), **more)
+        """Return a header from the metadata found in the file; an `orientation` of None is EXIF's.
+
+        Orientation becomes 1 in EXIF and XMP; thumbnails and pointers to parts of the old file (gain map, extended XMP)
+        go; blocks that cannot be trusted are dropped.
+        """
+        others = list(notes)
+        exif, told = found.exif or None, 1
+        if exif is not None:
+            try:
+                exif, told = upright_exif(exif)
+            except IfdError:
+                exif = None
+                others.append("its EXIF is corrupt and was left out")
+        icc, grey = found.icc or None, more.get("channels") in (1, 2)
+        if icc is not None and icc[16:20] != b"RGB " and not (grey and icc[16:20] == b"GRAY"):
+            icc = None
+            others.append("its colour profile is not for RGB pixels and was left out")
+        xmp = upright_xmp(found.xmp) if found.xmp else None
+        if found.xmp and any(name in found.xmp for name in _GAIN_MAP_NAMES):
+            others.append(GAIN_MAP_NOTE)
+        if found.xmp and xmp is None:
+            others.append("its XMP is corrupt and was left out")
+        metadata = replace(found, icc=icc, exif=exif, xmp=xmp, iptc=found.iptc or None)
+        return cls(kind, *size, bit_depth, orientation or told, metadata, tuple(dict.fromkeys(others)), **more)
 
     def turned(self) -> Self:
         """Return the header as it holds for the picture turned upright."""
@@ -185,34 +206,6 @@ def with_size(metadata: Metadata, width: int, height: int) -> Metadata:
     if metadata.icc is None and is_adobe_rgb(exif):
         exif = exif_as_srgb(exif)
     return replace(metadata, exif=exif_with_size(exif, width, height))
-
-
-def _made_upright(found: Metadata, *, grey: bool) -> tuple[Metadata, int, tuple[str, ...]]:
-    """Return the metadata as it holds for upright pixels, the EXIF orientation found, and notes.
-
-    Orientation becomes 1 in EXIF and XMP; thumbnails and pointers to parts of the old file (gain map, extended XMP)
-    go; blocks that cannot be trusted are dropped.
-    """
-    notes: list[str] = []
-    orientation = 1
-    exif = found.exif or None
-    if exif is not None:
-        try:
-            exif, orientation = upright_exif(exif)
-        except IfdError:
-            exif = None
-            notes.append("its EXIF is corrupt and was left out")
-    icc = found.icc or None
-    if icc is not None and icc[16:20] != b"RGB " and not (grey and icc[16:20] == b"GRAY"):
-        icc = None
-        notes.append("its colour profile is not for RGB pixels and was left out")
-    xmp = upright_xmp(found.xmp) if found.xmp else None
-    if found.xmp and any(name in found.xmp for name in _GAIN_MAP_NAMES):
-        notes.append(GAIN_MAP_NOTE)
-    if found.xmp and xmp is None:
-        notes.append("its XMP is corrupt and was left out")
-    upright = replace(found, icc=icc, exif=exif, xmp=xmp, iptc=found.iptc or None)
-    return upright, orientation, tuple(notes)
 
 
 def shot_info(metadata: Metadata, orientation: int = 1) -> ShotInfo:

@@ -135,7 +135,11 @@ def to_depth(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
     if bits == 32:
         return pixels.astype(np.float32, copy=False) if is_float else pixels / np.float32(np.iinfo(pixels.dtype).max)
     if is_float:
-        return _from_unit(pixels, np.uint8 if bits == 8 else np.uint16)
+        most = np.float32((1 << bits) - 1)
+        levels = np.empty(pixels.shape, np.uint8 if bits == 8 else np.uint16)
+        for top in range(0, pixels.shape[0], _ROWS_AT_ONCE):  # In bands: float copies of a picture take much memory.
+            levels[top : top + _ROWS_AT_ONCE] = np.rint(np.clip(pixels[top : top + _ROWS_AT_ONCE] * most, 0, most))
+        return levels
     if 8 * pixels.itemsize == bits:
         return pixels
     return narrow(pixels, 8).astype(np.uint8) if bits == 8 else pixels.astype(np.uint16) * np.uint16(257)
@@ -152,11 +156,3 @@ def narrow(pixels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
     levels = ((np.arange(65_536, dtype=np.uint32) * most + 32_767) // 65_535).astype(np.uint16)
     rounded: NDArray[np.uint16] = levels[pixels]
     return rounded
-
-
-def _from_unit(pixels: NDArray[Any], dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
-    levels = np.empty(pixels.shape, dtype=dtype)
-    for top in range(0, pixels.shape[0], _ROWS_AT_ONCE):  # In bands: a picture's worth of float copies is much memory.
-        band = pixels[top : top + _ROWS_AT_ONCE] * np.float32(np.iinfo(dtype).max)
-        levels[top : top + _ROWS_AT_ONCE] = np.rint(np.clip(band, 0, np.iinfo(dtype).max))
-    return levels

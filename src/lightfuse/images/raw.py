@@ -144,27 +144,16 @@ def _of_jpeg(stream: BinaryIO, at: int, length: int) -> tuple[int, int, bytes | 
 def _of_cr3(stream: BinaryIO) -> bytes | None:
     """Return the EXIF of a CR3: its main and its shooting directory stand in boxes of their own, each like a TIFF."""
     tree: Tree = {}
-    for kind, body in _cr3_blocks(stream):
-        block = Directories(body)
-        directory = block.tree(block.main)
-        if kind == b"CMT1":
-            tree |= directory
-        else:
-            tree[EXIF_IFD] = directory
-    return block_of(tree)
-
-
-def _cr3_blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     budget = MetadataBudget()
-    for box in file_boxes(stream):
-        if box.kind != b"moov":
-            continue
-        moov = read_box(stream, box, budget)
-        for inner in boxes(moov):
-            if inner.kind == b"uuid":  # Canon's own, 16 bytes of name, then boxes.
-                for block in boxes(moov, inner.start + 16, inner.end):
-                    if block.kind in _CR3_BLOCKS:
-                        yield block.kind, moov[block.start : block.end]
+    for outer in (box for box in file_boxes(stream) if box.kind == b"moov"):
+        moov = read_box(stream, outer, budget)
+        for inner in (box for box in boxes(moov) if box.kind == b"uuid"):  # 16 bytes of name, then boxes.
+            for block in boxes(moov, inner.start + 16, inner.end):
+                if block.kind in _CR3_BLOCKS:
+                    found = Directories(moov[block.start : block.end])
+                    directory = found.tree(found.main)
+                    tree |= directory if block.kind == b"CMT1" else {EXIF_IFD: directory}
+    return block_of(tree)
 
 
 def check_complete(stream: BinaryIO) -> None:
@@ -228,14 +217,14 @@ def develop(stream: BinaryIO, settings: RawSettings, max_pixels: int) -> NDArray
     Raises:
         UnreadableError: it is damaged, truncated, of an unknown kind or too large, or the extra is not installed.
     """
-    with _opened(stream) as raw:
+    with opened_raw(stream) as raw:
         import rawpy
 
         check_size(raw.sizes.width, raw.sizes.height, max_pixels)
         check_complete(stream)
         _unpack(raw)
         pixels: NDArray[np.uint16] = raw.postprocess(
-            user_wb=list(settings.white_balance or _white_balance(raw)),
+            user_wb=list(settings.white_balance or white_balance(raw)),
             output_color=rawpy.ColorSpace.sRGB,
             gamma=_SRGB_CURVE,
             output_bps=16,
@@ -281,14 +270,9 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def white_balance(stream: BinaryIO) -> tuple[float, float, float, float]:
-    """Return the camera's white balance of a raw file, daylight's where the camera wrote none; see `develop`."""
-    with _opened(stream) as raw:
-        return _white_balance(raw)
-
-
 @contextmanager
-def _opened(stream: BinaryIO) -> Iterator[Any]:
+def opened_raw(stream: BinaryIO) -> Iterator[Any]:
+    """Open a raw file by rawpy; whatever it cannot read inside becomes an UnreadableError."""
     try:
         import rawpy
     except ImportError:
@@ -306,7 +290,8 @@ def _opened(stream: BinaryIO) -> Iterator[Any]:
         raise UnreadableError(_DAMAGED) from None
 
 
-def _white_balance(raw: Any) -> tuple[float, float, float, float]:
+def white_balance(raw: Any) -> tuple[float, float, float, float]:
+    """Return the camera's white balance of an open raw file, daylight's where the camera wrote none."""
     gains = list(raw.camera_whitebalance)
     if min(gains[:3]) <= 0:
         gains = list(raw.daylight_whitebalance)

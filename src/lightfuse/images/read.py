@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO, TypeVar
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from lightfuse.errors import PictureError
 from lightfuse.images.colour import adobe_rgb_profile, is_grey
 from lightfuse.images.exif import is_adobe_rgb
-from lightfuse.images.heif import decode_avif, decode_heic, scan_avif, scan_heic
+from lightfuse.images.heif import decode_avif, decode_heic, scan_heif
 from lightfuse.images.jpeg import decode_jpeg, scan_jpeg
 from lightfuse.images.jxl import decode_jxl, scan_jxl
 from lightfuse.images.metadata import Container, Format, Header, Picture, UnreadableError, shot_info
@@ -27,6 +28,7 @@ from lightfuse.images.raw import (
     RawSettings,
     check_size,
     develop,
+    opened_raw,
     scan_raw,
     starts_like_raw,
     tiff_is_raw,
@@ -43,8 +45,12 @@ INPUT_SUFFIXES = RAW_SUFFIXES | {
     ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".heic", ".heif", ".hif",
 }  # fmt: skip
 _SNIFF_BYTES = 32
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_JXL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+_STARTS: dict[Format, tuple[bytes, ...]] = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
+}
 _OTHERS = {
     b"GIF8": "a GIF",
     b"BM": "a BMP",
@@ -64,8 +70,8 @@ for _name in ("imagecodecs", "tifffile"):
 
 
 _SCANNERS: dict[Format, Callable[[BinaryIO], Container]] = {
-    "JPEG": scan_jpeg, "PNG": scan_png, "TIFF": scan_tiff, "WebP": scan_webp,
-    "AVIF": scan_avif, "JPEG XL": scan_jxl, "HEIC": scan_heic, "RAW": scan_raw,
+    "JPEG": scan_jpeg, "PNG": scan_png, "TIFF": scan_tiff, "WebP": scan_webp, "JPEG XL": scan_jxl, "RAW": scan_raw,
+    "AVIF": partial(scan_heif, kind="AVIF"), "HEIC": partial(scan_heif, kind="HEIC"),
 }  # fmt: skip
 _DECODERS: dict[Format, Callable[[bytes, Container], NDArray[Any]]] = {
     "JPEG": decode_jpeg, "PNG": decode_png, "WebP": decode_webp, "AVIF": decode_avif, "HEIC": decode_heic,
@@ -171,8 +177,8 @@ def raw_white_balance(source: Source) -> tuple[float, float, float, float]:
     Raises:
         PictureError: the file cannot be read, is not a raw file, or the extra is not installed.
     """
-    with _opened(source) as stream:
-        return white_balance(stream)
+    with _opened(source) as stream, opened_raw(stream) as raw:
+        return white_balance(raw)
 
 
 def source_name(source: Source) -> str:
@@ -232,16 +238,11 @@ def sniff_format(head: bytes) -> Format:
     Raises:
         UnreadableError: it is empty, or not in a format that can be read.
     """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head[:4] in _TIFF_STARTS:
-        return "TIFF"
+    for kind, starts in _STARTS.items():
+        if head.startswith(starts):
+            return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
-    if head.startswith(_JXL_STARTS):
-        return "JPEG XL"
     if starts_like_raw(head):
         return "RAW"
     if head[4:8] == b"ftyp":
@@ -252,8 +253,8 @@ def sniff_format(head: bytes) -> Format:
             return "HEIC"
     if not head:
         raise UnreadableError("is empty")
-    kind = next((name for start, name in _OTHERS.items() if head.startswith(start)), None)
-    what = f"{kind}, which cannot be read here" if kind else "not a picture"
+    other = next((name for start, name in _OTHERS.items() if head.startswith(start)), None)
+    what = f"{other}, which cannot be read here" if other else "not a picture"
     raise UnreadableError(f"is {what}; give a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC or camera raw file")
 
 

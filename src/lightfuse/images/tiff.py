@@ -4,6 +4,7 @@ import math
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -324,10 +325,8 @@ def _compressed(band: NDArray[Any], compression: Compression) -> bytes:
 def _metadata_tags(metadata: Metadata) -> Tree:
     tree: Tree = {}
     if metadata.exif:
-        try:
+        with suppress(IfdError):
             tree = tiff_tags_from_exif(metadata.exif)
-        except IfdError:
-            tree = {}
     if metadata.xmp:
         tree[_XMP_TAG] = Value(BYTE, len(metadata.xmp), metadata.xmp)
     if metadata.iptc:

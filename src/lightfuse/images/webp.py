@@ -74,9 +74,8 @@ def encode_webp(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions
     height, width, _ = pixels.shape
     levels = np.ascontiguousarray(to_depth(pixels, 8))
     webp = bytes(imagecodecs.webp_encode(levels, level=options.quality, lossless=options.lossless))
-    flags = (
-        (_ICC_FLAG if metadata.icc else 0) | (_EXIF_FLAG if metadata.exif else 0) | (_XMP_FLAG if metadata.xmp else 0)
-    )
+    blocks = (metadata.icc, _ICC_FLAG), (metadata.exif, _EXIF_FLAG), (metadata.xmp, _XMP_FLAG)
+    flags = sum(flag for block, flag in blocks if block)
     if not flags:
         return [webp]
     # What the encoder wrote (one opaque VP8 or VP8L chunk) becomes an extended file.

@@ -3,6 +3,7 @@
 Sources: XMP specification part 1 (ISO 16684-1); Adobe Photoshop File Formats; IPTC-IIM 4.2.
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from xml.parsers import expat
@@ -15,6 +16,8 @@ _RESOURCE, _IPTC_RESOURCE = b"8BIM", 0x0404
 # What was true of the exposure's own file alone: thumbnails, a gain map's description and position, extended XMP.
 _STALE_ELEMENTS = frozenset({"xmp:Thumbnails", "Container:Directory", "GContainer:Directory"})
 _STALE_NAMES = ("hdrgm:", "xmpNote:HasExtendedXMP")
+_TAG_NAME = re.compile(rb"<[^\s/>]*")
+_ATTRIBUTE = re.compile(rb"""\s*([^\s=/>]+)\s*=\s*("[^"]*"|'[^']*')""")
 
 Edit = tuple[int, int, bytes]
 
@@ -123,32 +126,16 @@ class _Editor:
 
     def _tag_end(self, at: int) -> int:
         """Return where the tag that starts at `at` ends; a ``>`` may stand inside its quoted values."""
-        end = self._xmp.index(b">", at) + 1
-        for *_, attribute_end in self._attributes(at):
-            end = self._xmp.index(b">", attribute_end) + 1
-        return end
+        at = max((end for *_, end in self._attributes(at)), default=at)
+        return self._xmp.index(b">", at) + 1
 
     def _attributes(self, at: int) -> Iterator[tuple[str, int, int, int]]:
         """Yield for each attribute of a (well-formed) tag its name, and where the white space before it, its value and
         what follows its closing quote start.
         """
-        xmp = self._xmp
-        while xmp[at : at + 1] not in (b" ", b"\t", b"\r", b"\n", b"/", b">"):
-            at += 1
-        while True:
-            start = at
-            while xmp[at : at + 1].isspace():
-                at += 1
-            if xmp[at : at + 1] in (b"/", b">", b""):
-                return
-            equals = xmp.index(b"=", at)
-            name = xmp[at:equals].strip().decode("utf-8", "replace")
-            at = equals + 1
-            while xmp[at : at + 1].isspace():
-                at += 1
-            value_at = at + 1
-            at = xmp.index(xmp[at : at + 1], value_at) + 1
-            yield name, start, value_at, at
+        found = _TAG_NAME.match(self._xmp, at)
+        while found and (found := _ATTRIBUTE.match(self._xmp, found.end())):
+            yield found[1].decode("utf-8", "replace"), found.start(), found.start(2) + 1, found.end()
 
 
 def iptc_of_resources(resources: bytes) -> bytes | None:
