@@ -94,3 +94,12 @@ def test_selection_cost_is_the_fraction_held_only_by_frames_left_out() -> None:
     assert selection_cost(frames, (0, 1)) == 0
     assert selection_cost(frames, (1, 2)) == pytest.approx(0.25)
     assert selection_cost([frame.astype(np.uint16) * 257 for frame in frames], (1, 2)) == pytest.approx(0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("border", [0, 8])
+def test_a_border_does_not_change_the_selection(border: int, fuser: Fuser) -> None:
+    """A slide mount or letterbox, a few levels above black, of half the picture's width on each side."""
+    frames = exposures(-4, -2, 0, 2, 4, width=240, height=160)
+    framed = [np.pad(frame, ((80, 80), (120, 120), (0, 0)), constant_values=border // 2) for frame in frames]
+    assert select_exposures(framed, fuser) == select_exposures(frames, fuser)

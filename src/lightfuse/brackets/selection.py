@@ -4,7 +4,7 @@ The paper fuses the darkest and the brightest exposure. In a longer bracket thes
 white, while an inner pair holds the scene better or a third exposure helps. Selections are compared on thumbnails: the
 best one has the highest MEF-SSIM of its fused result against all exposures, minus the fraction of the scene that is
 well exposed only in frames it leaves out. A selection that leaves out the only frame to hold a highlight or a shadow is
-never taken.
+never taken. What is black, or white, in all frames is no scene: it is cut off at the edges and does not count inside.
 """
 
 import itertools
@@ -28,7 +28,8 @@ _THUMBNAIL_PIXELS = 192 * 128
 _CLIPPED_LEVELS = (4.0, 251.0)
 _CLIPPING_SOFTNESS = 8.0  # Levels over which a value passes from clipped to well exposed.
 _HELD = 0.999  # Degree of a pixel that is well exposed beyond doubt.
-_MAX_CLIPPED = 5e-4  # Fraction of the picture that may be white, or black, in all frames selected but not in another.
+_SMALLEST_SCENE = 1e-3  # Fraction of a picture
+_MAX_CLIPPED = 5e-4  # Fraction of the scene that may be white, or black, in all frames selected but not in another.
 _MARGIN = 3e-3  # A selection must beat the extreme pair by more than the error of a thumbnail's score.
 
 
@@ -57,7 +58,7 @@ def select_for_all(brackets: Sequence[Sequence[Array]], fuse: Fuse) -> Selection
     """One selection for several brackets of as many exposures each: that with the best mean score; see above."""
     count = len(brackets[0])
     extremes = extreme_pair(count)
-    thumbnails = [[_thumbnail(exposure) for exposure in exposures] for exposures in brackets]
+    thumbnails = [[_thumbnail(scene) for scene in _scenes(exposures)] for exposures in brackets]
     if count == 2 or min(min(exposures[0].shape[:2]) for exposures in thumbnails) < SMALLEST_SIDE:
         return extremes
     search = _Search([_Trial(exposures, fuse) for exposures in thumbnails], count)
@@ -86,10 +87,12 @@ class _Trial:
         self._levels = [_levels(thumbnail) for thumbnail in thumbnails]
         self._well_exposed = [_well_exposed(thumbnail) for thumbnail in thumbnails]
         self._held = np.maximum.reduce(self._well_exposed) >= _HELD
+        self._scene = max(float((~_empty(self._levels)).mean()), _SMALLEST_SCENE)
 
     def score(self, selection: Selection) -> float:
         result = fuse_selection(selection, self._thumbnails, self._fuse)
-        return self._mef_ssim.score(result) - _lost(self._well_exposed, selection)
+        # MEF-SSIM is 1 where all frames are empty: shortfalls are relative to the rest.
+        return 1 - (1 - self._mef_ssim.score(result) + _lost(self._well_exposed, selection)) / self._scene
 
     def clipped(self, selection: Selection) -> float:
         """The larger of two fractions: held by some frame, but white, or black, in all of the selection."""
@@ -97,7 +100,7 @@ class _Trial:
         brightest = np.maximum.reduce([self._levels[position] for position in selection])
         low, high = _CLIPPED_LEVELS
         white, black = darkest > high - _CLIPPING_SOFTNESS / 2, brightest < low + _CLIPPING_SOFTNESS / 2
-        return float(max((self._held & white).mean(), (self._held & black).mean()))
+        return float(max((self._held & white).mean(), (self._held & black).mean())) / self._scene
 
 
 class _Search:
@@ -141,6 +144,25 @@ class _Search:
     def _is_valid(self, positions: Selection) -> bool:
         inside = positions[0] >= 0 and positions[-1] < self._count
         return inside and all(a < b for a, b in itertools.pairwise(positions))
+
+
+def _scenes(exposures: Sequence[Array]) -> list[Array]:
+    """The exposures without the rows and columns at their edges that are black, or white, in all of them."""
+    height, width = exposures[0].shape[:2]
+    step = max(1, int((height * width / _THUMBNAIL_PIXELS) ** 0.5))
+    scene = ~_empty([_levels(_comparable(exposure[::step, ::step])) for exposure in exposures])
+    rows, columns = (np.flatnonzero(scene.any(axis=axis)) * step for axis in (1, 0))
+    if not rows.size:
+        return list(exposures)
+    return [e[rows[0] : rows[-1] + step, columns[0] : columns[-1] + step] for e in exposures]
+
+
+def _empty(levels: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_]:
+    """Where all frames are black or all are white, from their `_levels`."""
+    low, high = _CLIPPED_LEVELS
+    darkest, brightest = np.minimum.reduce(levels), np.maximum.reduce(levels)
+    empty: NDArray[np.bool_] = (brightest < low + _CLIPPING_SOFTNESS / 2) | (darkest > high - _CLIPPING_SOFTNESS / 2)
+    return empty
 
 
 def _thumbnail(picture: Array) -> Array:
