@@ -1,22 +1,30 @@
 """Makes digital negatives: uncompressed Bayer values with the tags that developing needs (DNG 1.4)."""
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 BLACK, WHITE = 512, 16_383
 XYZ_TO_SRGB = (3.2404542, -1.5371385, -0.4985314, -0.9692660, 1.8760108, 0.0415560, 0.0556434, -0.2040259, 1.0572252)
 
 
-def dng_bytes(light, neutral=(0.5, 1.0, 0.625), orientation=1, tags=()):
+def dng_bytes(
+    light: NDArray[Any],
+    neutral: tuple[float, float, float] = (0.5, 1.0, 0.625),
+    orientation: int = 1,
+    tags: Sequence[tuple[Any, ...]] = (),
+) -> bytes:
     """Return the DNG of grey light (H×W, 0 to 1) seen by a camera to which grey looks like `neutral`."""
     response = np.empty(light.shape)
     response[0::2, 0::2], response[1::2, 1::2] = neutral[0], neutral[2]
     response[0::2, 1::2] = response[1::2, 0::2] = neutral[1]
     sensor = np.rint(BLACK + light * response * (WHITE - BLACK)).astype(np.uint16)
 
-    def fractions(values):
+    def fractions(values: Sequence[float]) -> list[int]:
         return [number for value in values for number in (round(value * 10_000), 10_000)]
 
     stream = io.BytesIO()
