@@ -8,9 +8,9 @@ import numpy as np
 from lightfuse.hdr.merge import Floats
 from lightfuse.images import EncodeOptions, Metadata
 from lightfuse.images.colour import linear_profile, rgb_profile, transform
-from lightfuse.images.exif import ASCII, BYTE, SHORT, Tree, Value
+from lightfuse.images.exif import ASCII, BYTE, Tree, Value
 from lightfuse.images.metadata import Parts, with_size
-from lightfuse.images.tiff import encode_tiff
+from lightfuse.images.tiff import encode_tiff, shorts
 
 _REC_2020 = 9  # Number of ITU-T H.273.
 _D65 = 21  # EXIF's light source.
@@ -42,17 +42,17 @@ def encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
     white = max(1.0, float(light.max()))
     tags: Tree = {
         254: Value(4, 1, struct.pack("<I", 0)),  # The main picture.
-        262: _shorts(_LINEAR_RAW),
-        339: _shorts(3, 3, 3),  # Floats.
+        262: shorts(_LINEAR_RAW),
+        339: shorts(3, 3, 3),  # Floats.
         50706: Value(BYTE, 4, bytes((1, 4, 0, 0))),  # DNG version, and the least that a reader must know:
         50707: Value(BYTE, 4, bytes((1, 1, 0, 0))),
         50708: Value(ASCII, 21, b"LightFuse linear DNG\0"),  # The camera model that the colours belong to.
-        50714: _shorts(0, 0, 0),  # Black and white level.
-        50717: _shorts(1, 1, 1),
+        50714: shorts(0, 0, 0),  # Black and white level.
+        50717: shorts(1, 1, 1),
         50721: _fractions(_SRATIONAL, _XYZ_TO_REC_2020),
         50728: _fractions(_RATIONAL, (1, 1, 1)),  # White as it was shot.
         50730: _fractions(_SRATIONAL, (math.log2(white),)),  # Baseline exposure.
-        50778: _shorts(_D65),  # The light that the matrix holds for.
+        50778: shorts(_D65),  # The light that the matrix holds for.
     }
     light *= np.float32(1 / white)
     tagged = with_size(Metadata(None, metadata.exif, metadata.xmp, metadata.iptc), width, height)
@@ -67,10 +67,6 @@ def _in_rec_2020(radiance: Floats, icc: bytes | None) -> Floats:
     matrix = transform(unit, icc or rgb_profile(), linear_profile(_REC_2020))[0]  # Row by row: red, green, blue.
     light: Floats = cv2.transform(radiance, np.ascontiguousarray(matrix.T))
     return np.maximum(light, 0, out=light)
-
-
-def _shorts(*values: int) -> Value:
-    return Value(SHORT, len(values), struct.pack(f"<{len(values)}H", *values))
 
 
 def _fractions(kind: int, values: tuple[float, ...]) -> Value:

@@ -14,6 +14,7 @@ import numpy as np
 from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, GainMap, gain_map
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.images import EncodeOptions, Metadata, encode_picture
+from lightfuse.images.jpeg import segment
 
 _GAIN_QUALITY = 90
 
@@ -82,18 +83,18 @@ def _encode_gain_map(gain: GainMap) -> bytes:
     import imagecodecs
 
     jpeg = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(gain.levels), level=_GAIN_QUALITY))
-    described = _segment(_APP1, _XMP_NAME + _gain_map_xmp(gain.max_stops, OFFSET))
-    described += _segment(_APP2, _iso_21496(gain.max_stops, OFFSET))
+    described = segment(_APP1, _XMP_NAME + _gain_map_xmp(gain.max_stops, OFFSET))
+    described += segment(_APP2, _iso_21496(gain.max_stops, OFFSET))
     return _insert(jpeg, described)
 
 
 def _join(base: bytes, appended: bytes) -> bytes:
     """The base picture with the index of both in it, and the gain map behind it."""
-    announced = _insert(base, _segment(_APP2, _ISO_NAME + _ISO_VERSIONS))
+    announced = _insert(base, segment(_APP2, _ISO_NAME + _ISO_VERSIONS))
     header = struct.calcsize(">BBH")
     at = _end_of_application_segments(announced)
     index = _mpf_index(len(announced) + header + _MPF_SIZE, len(appended), at + header)
-    return _insert(announced, _segment(_APP2, index)) + appended
+    return _insert(announced, segment(_APP2, index)) + appended
 
 
 def _insert(jpeg: bytes, segments: bytes) -> bytes:
@@ -106,10 +107,6 @@ def _end_of_application_segments(jpeg: bytes) -> int:
     while jpeg[at] == 0xFF and jpeg[at + 1] in _APPLICATION:
         at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
     return at
-
-
-def _segment(marker: int, payload: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
 def _mpf_index(first_size: int, second_size: int, place: int) -> bytes:

@@ -190,21 +190,21 @@ def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
     segments = bytearray()
     exif = _fitting_exif(metadata.exif)
     if exif:
-        segments += _segment(_APP1, PREFIX + exif)
+        segments += segment(_APP1, PREFIX + exif)
     xmp = metadata.xmp
     if xmp and len(_XMP) + len(xmp) > _MAX_PAYLOAD:
         xmp = without_padding(xmp)
     if xmp and len(_XMP) + len(xmp) <= _MAX_PAYLOAD:
-        segments += _segment(_APP1, _XMP + xmp)
+        segments += segment(_APP1, _XMP + xmp)
     if metadata.icc:
         room = _MAX_PAYLOAD - len(_ICC) - 2
         parts = [metadata.icc[start : start + room] for start in range(0, len(metadata.icc), room)]
         if len(parts) <= 255:
             for number, part in enumerate(parts, start=1):
-                segments += _segment(_APP2, _ICC + bytes([number, len(parts)]) + part)
+                segments += segment(_APP2, _ICC + bytes([number, len(parts)]) + part)
     if metadata.iptc:
         iptc = PHOTOSHOP_PREFIX + resources_of_iptc(metadata.iptc)
-        segments += _segment(_APP13, iptc) if len(iptc) <= _MAX_PAYLOAD else b""
+        segments += segment(_APP13, iptc) if len(iptc) <= _MAX_PAYLOAD else b""
     if not segments:
         return jpeg
     at = len(_SOI)
@@ -224,5 +224,6 @@ def _fitting_exif(exif: bytes | None) -> bytes | None:
     return smaller if smaller is not None and len(smaller) <= room else None
 
 
-def _segment(marker: int, payload: bytes) -> bytes:
+def segment(marker: int, payload: bytes) -> bytes:
+    """Return a segment of a JPEG file."""
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload

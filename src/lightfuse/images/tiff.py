@@ -3,8 +3,10 @@
 import math
 import struct
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -281,21 +283,21 @@ def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions
     tree: Tree = _metadata_tags(metadata) | {
         256: _longs(width),
         257: _longs(height),
-        258: _shorts(*[8 * pixels.itemsize] * samples),
-        259: _shorts(_COMPRESSIONS[compression]),
-        262: _shorts(_RGB if samples > 1 else _MINISBLACK),
+        258: shorts(*[8 * pixels.itemsize] * samples),
+        259: shorts(_COMPRESSIONS[compression]),
+        262: shorts(_RGB if samples > 1 else _MINISBLACK),
         273: _longs(*offsets),
-        274: _shorts(1),  # Upright.
-        277: _shorts(samples),
+        274: shorts(1),  # Upright.
+        277: shorts(samples),
         278: _longs(rows_per_strip),
         279: _longs(*[len(strip) for strip in strips]),
-        284: _shorts(1),  # The samples of a pixel stand together.
-        339: _shorts(*[3 if is_float else 1] * samples),
+        284: shorts(1),  # The samples of a pixel stand together.
+        339: shorts(*[3 if is_float else 1] * samples),
     }
     if samples == 4:
-        tree[338] = _shorts(_UNASSOCIATED)
+        tree[338] = shorts(_UNASSOCIATED)
     if _COMPRESSIONS[compression] != 1:
-        tree[317] = _shorts(3 if is_float else 2)  # Predicted from the pixel on the left.
+        tree[317] = shorts(3 if is_float else 2)  # Predicted from the pixel on the left.
     tree |= tags or {}
     padded = [part for strip in strips for part in (strip, bytes(len(strip) % 2))]
     return [b"II*\0" + struct.pack("<I", directory_at), *padded, serialise(tree, directory_at)]
@@ -306,20 +308,16 @@ def _strips(pixels: NDArray[Any], rows: int, compression: Compression) -> list[b
     bands = [pixels[top : top + rows] for top in range(0, pixels.shape[0], rows)]
     if _COMPRESSIONS[compression] == 1:
         return [band.reshape(-1).view(np.uint8).data for band in bands]
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        return list(pool.map(lambda band: _compressed(band, compression), bands))
-
-
-def _compressed(band: NDArray[Any], compression: Compression) -> bytes:
     import imagecodecs
 
-    predict = imagecodecs.floatpred_encode if band.dtype.kind == "f" else imagecodecs.delta_encode
-    differences = predict(band, axis=-2).tobytes()
-    if compression == "lzw":
-        return bytes(imagecodecs.lzw_encode(differences))
-    if compression == "deflate":
-        return bytes(imagecodecs.zlib_encode(differences, level=_DEFLATE_LEVEL))
-    return bytes(imagecodecs.zstd_encode(differences, level=_ZSTD_LEVEL))
+    predict = imagecodecs.floatpred_encode if pixels.dtype.kind == "f" else imagecodecs.delta_encode
+    encode: dict[Compression, Callable[[bytes], Any]] = {
+        "lzw": imagecodecs.lzw_encode,
+        "deflate": partial(imagecodecs.zlib_encode, level=_DEFLATE_LEVEL),
+        "zstd": partial(imagecodecs.zstd_encode, level=_ZSTD_LEVEL),
+    }
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        return list(pool.map(lambda band: bytes(encode[compression](predict(band, axis=-2).tobytes())), bands))
 
 
 def _metadata_tags(metadata: Metadata) -> Tree:
@@ -336,13 +334,14 @@ def _metadata_tags(metadata: Metadata) -> Tree:
         ratios = (left, _PER_INCH), (top, _PER_INCH), (_PER_INCH, 1), (_PER_INCH, 1)
         tree |= {code: Value(RATIONAL, 1, struct.pack("<II", *r)) for code, r in zip(_POSITION, ratios, strict=True)}
         tree |= {code: _longs(size) for code, size in zip(_CANVAS, canvas, strict=True)}
-        tree[_RESOLUTION_UNIT] = _shorts(2)
+        tree[_RESOLUTION_UNIT] = shorts(2)
     if metadata.icc:
         tree[_ICC_TAG] = Value(UNDEFINED, len(metadata.icc), metadata.icc)
     return tree
 
 
-def _shorts(*values: int) -> Value:
+def shorts(*values: int) -> Value:
+    """Return a tag of 16-bit integers."""
     return Value(SHORT, len(values), struct.pack(f"<{len(values)}H", *values))
 
 

@@ -77,21 +77,18 @@ def write_picture(
     """
     check_output(path, overwrite=overwrite)
     if path == STDOUT:
-        _send(encode_picture(pixels, suffix, metadata, options, quality=quality))
+        picture = encode_picture(pixels, suffix, metadata, options, quality=quality)
+        try:
+            sys.stdout.buffer.write(picture)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            raise cannot_write("standard output", error) from None
         return
     try:
         parts = encode_in_parts(pixels, Path(path).suffix, metadata, options, quality)
     except OutputError as error:
         raise cannot_write(path, error) from None
     write_atomically(path, parts, overwrite=overwrite)
-
-
-def _send(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        raise cannot_write("standard output", error) from None
 
 
 def encode_picture(
