@@ -152,7 +152,7 @@ def same_colours(source: bytes, target: bytes) -> bool:
     The source may be a grey profile. Raises UnreadableError where a profile cannot be used.
     """
     steps = np.linspace(0, 1, 9, dtype=np.float32)
-    if source[16:20] == b"GRAY":
+    if is_grey(source):
         grey = steps.reshape(1, -1)
         return bool(np.abs(transform(grey, source, target) - grey[..., np.newaxis]).max() < _SAME)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(1, -1, 3)

@@ -22,7 +22,7 @@ _SRGB, _ADOBE_RGB, _UNCALIBRATED = 1, 2, 0xFFFF
 
 # The tags of a TIFF's first directory that describe the photograph and not how its pixels are laid out: description,
 # make, model, resolution, software, date, artist, host, rating, copyright, Windows' titles, the two sub-directories.
-_DESCRIPTIVE = frozenset(
+DESCRIPTIVE = frozenset(
     {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096), EXIF_IFD, GPS_IFD}
 )
 # Bytes of one value, and of the unit that byte order swaps, per TIFF type (BYTE … DOUBLE, IFD, LONG8 … IFD8).
@@ -271,21 +271,11 @@ def exif_from_tiff(stream: BinaryIO, *, raw: bool = False) -> bytes | None:
         IfdError: the file's first directory is corrupt.
     """
     found = Directories(stream, any_magic=raw)
-    tree = found.tree(found.main, _DESCRIPTIVE | {ORIENTATION, DNG_SERIAL} if raw else _DESCRIPTIVE)
+    tree = found.tree(found.main, DESCRIPTIVE | {ORIENTATION, DNG_SERIAL} if raw else DESCRIPTIVE)
     description = tree.get(_DESCRIPTION)
     if isinstance(description, Value) and description.data.lstrip().startswith(_LAYOUTS):
         del tree[_DESCRIPTION]
     return block_of(tree)
-
-
-def tiff_tags_from_exif(exif: bytes) -> Tree:
-    """Return the descriptive tags, Exif and GPS directories of an EXIF block, for a TIFF file's first directory.
-
-    Raises:
-        IfdError: the block is corrupt.
-    """
-    found = Directories(exif)
-    return found.tree(found.main, _DESCRIPTIVE)
 
 
 def exif_with_software(exif: bytes | None, software: str) -> bytes:

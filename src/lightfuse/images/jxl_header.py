@@ -16,8 +16,6 @@ _RATIOS = ((1, 1), (6, 5), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _ICC_HEADER, _ICC_INSERT = 128, 1
 _CODE_LENGTH_ORDER = (1, 2, 3, 4, 0, 5, 17, 6, 16, 7, 8, 9, 10, 11, 12, 13, 14, 15)  # RFC 7932, 3.5.
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-
-
 _NOT_UNDERSTOOD = "the JPEG XL encoder wrote a header that is not understood; write another format"
 _TONE_MAPPING = 1 + 16 + 16 + 1 + 16  # Bits: not the default; intensity target, least nits, relative, linear below.
 # Not the default, no ICC profile; RGB, D65, Rec. 2100's primaries, no gamma, PQ, relative colorimetric.

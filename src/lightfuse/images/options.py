@@ -30,10 +30,6 @@ _DEPTHS: dict[Format, tuple[int, ...]] = {
     "TIFF": (8, 16, 32),
 }
 _COMPRESSIONS: dict[Format, tuple[str, ...]] = {"TIFF": ("none", "lzw", "deflate", "zstd"), "PNG": ("none", "deflate")}
-_GREY: tuple[Format, ...] = ("JPEG", "PNG", "TIFF")
-_ALPHA: tuple[Format, ...] = ("PNG", "TIFF")
-_SUBSAMPLED: tuple[Format, ...] = ("JPEG", "AVIF")
-_NEVER_LOSSLESS: tuple[Format, ...] = ("JPEG",)
 _MAX_SIDE: dict[Format, int] = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 65_536}  # libjpeg's, WebP's and AV1's.
 _FULL_CHROMA_QUALITY = 90
 
@@ -73,12 +69,12 @@ def format_of(suffix: str) -> Format:
 
 def holds_grey(kind: Format) -> bool:
     """Whether grey pictures are written with one channel in a format; else as RGB."""
-    return kind in _GREY
+    return kind in ("JPEG", "PNG", "TIFF")
 
 
 def holds_alpha(kind: Format) -> bool:
     """Whether transparency is written in a format."""
-    return kind in _ALPHA
+    return kind in ("PNG", "TIFF")
 
 
 def bits_of(kind: Format, options: EncodeOptions, dtype_bits: int) -> int:
@@ -108,16 +104,14 @@ def check_options(options: EncodeOptions, kind: Format) -> None:
         there = f"has the compressions {', '.join(known)}" if known else "has no choice of compression"
         raise OutputError(f"{kind} {there}, not {options.compression}; change --compression")
     if options.subsampling != "auto":
-        if kind not in _SUBSAMPLED:
+        if kind not in ("JPEG", "AVIF"):
             raise OutputError(f"{kind} has no choice of chroma subsampling; leave --subsampling out")
         if options.subsampling not in ("444", "422", "420"):
             raise OutputError(f"subsampling is {options.subsampling!r}; it must be auto, 444, 422 or 420")
         if options.lossless and options.subsampling != "444":
             raise OutputError("a lossless picture has all its chroma; leave --subsampling or --lossless out")
-    if options.lossless and kind in _NEVER_LOSSLESS:
-        raise OutputError(
-            f"{kind} always loses a little; write PNG, TIFF, WebP, AVIF or JPEG XL, or leave --lossless out"
-        )
+    if options.lossless and kind == "JPEG":
+        raise OutputError("JPEG always loses a little; write PNG, TIFF, WebP, AVIF or JPEG XL, or leave --lossless out")
 
 
 def chosen_subsampling(options: EncodeOptions) -> str:

@@ -85,8 +85,7 @@ def _with_white(pixels: NDArray[Any], white: float) -> NDArray[Any]:
         return np.asarray(pixels / np.float32(white), np.float32)
     top = np.iinfo(pixels.dtype).max
     levels = np.rint(np.minimum(np.arange(top + 1) / white, 1) * top).astype(pixels.dtype.newbyteorder("="))
-    scaled: NDArray[Any] = levels[pixels]
-    return scaled
+    return np.asarray(levels[pixels])
 
 
 def to_grey(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -149,5 +148,4 @@ def narrow(pixels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
     """Round uint16 over its full range to so many bits (values from 0 to 2^bits − 1)."""
     most = (1 << bits) - 1
     levels = ((np.arange(65_536, dtype=np.uint32) * most + 32_767) // 65_535).astype(np.uint16)
-    rounded: NDArray[np.uint16] = levels[pixels]
-    return rounded
+    return np.asarray(levels[pixels])

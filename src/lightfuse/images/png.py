@@ -121,8 +121,7 @@ def decode_png(data: bytes, _: Container) -> NDArray[Any]:
         if kind in _PIXELS:
             kept.append(view[at : at + length + 12])
         at += length + 12
-    decoded: NDArray[Any] = imagecodecs.png_decode(b"".join(kept))
-    return decoded
+    return np.asarray(imagecodecs.png_decode(b"".join(kept)))
 
 
 def encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
@@ -135,11 +134,6 @@ def encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
     levels = np.ascontiguousarray(to_depth(pixels, bits_of("PNG", options, 8 * pixels.itemsize)))
     levels = levels[..., 0] if levels.shape[2] == 1 else levels
     png = bytes(imagecodecs.png_encode(levels, **settings[options.compression]))
-    return [insert_metadata(png, metadata)]
-
-
-def insert_metadata(png: bytes, metadata: Metadata) -> bytes:
-    """Return the PNG file with its ICC profile, EXIF, XMP and IPTC in chunks after its header."""
     chunks = bytearray()
     if metadata.icc:
         chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
@@ -151,7 +145,7 @@ def insert_metadata(png: bytes, metadata: Metadata) -> bytes:
         resources = resources_of_iptc(metadata.iptc)
         text = b"\niptc\n%8d\n%b\n" % (len(resources), resources.hex().encode())
         chunks += _chunk(b"zTXt", _RAW_PROFILE + b"iptc\0\0" + zlib.compress(text))
-    return b"".join([png[:_AFTER_HEADER], chunks, memoryview(png)[_AFTER_HEADER:]]) if chunks else png
+    return [png[:_AFTER_HEADER], bytes(chunks), memoryview(png)[_AFTER_HEADER:]]
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

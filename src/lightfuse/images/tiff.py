@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 from lightfuse.errors import OutputError
 from lightfuse.images.exif import (
     BYTE,
+    DESCRIPTIVE,
     LONG,
     RATIONAL,
     SHORT,
     UNDEFINED,
+    Directories,
     IfdError,
     Tree,
     Value,
     exif_from_tiff,
     serialise,
-    tiff_tags_from_exif,
 )
 from lightfuse.images.jpeg import frame_size
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError
@@ -324,7 +325,8 @@ def _metadata_tags(metadata: Metadata) -> Tree:
     tree: Tree = {}
     if metadata.exif:
         with suppress(IfdError):
-            tree = tiff_tags_from_exif(metadata.exif)
+            found = Directories(metadata.exif)
+            tree = found.tree(found.main, DESCRIPTIVE)
     if metadata.xmp:
         tree[_XMP_TAG] = Value(BYTE, len(metadata.xmp), metadata.xmp)
     if metadata.iptc:

@@ -63,8 +63,7 @@ def decode_webp(data: bytes, _: Container) -> NDArray[Any]:
     """Decode a WebP's picture, or the first frame: H×W×3 or 4, uint8. Exceptions are whatever the decoder raises."""
     import imagecodecs
 
-    decoded: NDArray[Any] = imagecodecs.webp_decode(data, index=0)
-    return decoded
+    return np.asarray(imagecodecs.webp_decode(data, index=0))
 
 
 def encode_webp(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
