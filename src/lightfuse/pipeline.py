@@ -45,6 +45,7 @@ class FuseReport:
         model: the model's name.
         seconds: taken by each step: ``read``, ``fuse``, ``write``.
         notes: what a person may want to know.
+        left_out: those of the paths that were not needed, each with the reason; averaged frames are not among them.
         selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
     """
 
@@ -57,6 +58,7 @@ class FuseReport:
     model: str
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
     selection_cost: float = 0.0
 
 
@@ -88,6 +90,7 @@ def fuse_files(
 
     written = write_outputs(output, fused, options)
     timer.lap("write")
+    unused = [given for i, given in enumerate(fused.bracket.given) if i not in fused.selection]
     return FuseReport(
         output=os.fspath(output),
         extra_outputs=written[1:],
@@ -98,6 +101,7 @@ def fuse_files(
         model=fuser.weights.model,
         seconds=timer.seconds,
         notes=[*notes, *fused.notes, *format_notes(output, fused, options)],
+        left_out={names[given]: _selected_by(options, fused) for given in unused},
         selection_cost=round(fused.selection_cost, 5),
     )
 
@@ -289,6 +293,16 @@ def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Selection:
     if options.exposures == "extremes" or len(bracket.frames) == 2:
         return extreme_pair(len(bracket.frames))
     return select_exposures(bracket.pixels, fuser)
+
+
+def _selected_by(options: FuseOptions, fused: FusedBracket) -> str:
+    """Why frames that were not selected were not."""
+    if options.tone is not None and options.tone.count == len(fused.bracket.frames):
+        return "the tone asked for, or that of the set, is made of the others"
+    if options.exposures == "extremes":
+        return "it is not an extreme"
+    cost = f", but for {fused.selection_cost:.1%} of the picture" if fused.selection_cost >= 0.001 else ""
+    return f"the others hold the scene{cost}"
 
 
 def _deghost(

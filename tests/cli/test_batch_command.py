@@ -128,12 +128,28 @@ def test_files_without_exif_are_sorted_as_asked(lightfuse_program, tmp_path, by)
     assert len(results(tmp_path / "out")) == 1
 
 
-def test_notes_name_the_result_they_are_on(lightfuse_program, tmp_path):
+def test_the_summary_says_what_was_decided_of_a_bracket(lightfuse_program, tmp_path):
     for name, level in (("hall_0.png", 20), ("hall_1.png", 90), ("hall_2.png", 200)):
         write_plain(tmp_path / "in" / name, level)
-    ended = batch(lightfuse_program, tmp_path / "in", tmp_path / "out", "--count", "3")
-    (result,) = results(tmp_path / "out")
-    assert ended.err.startswith(f"lightfuse: note on {tmp_path / 'out' / result}: EXIF does not say")
+    out, more = tmp_path / "out", ("--count", "3", "--exposures", "extremes", "--overwrite")
+    ended = batch(lightfuse_program, tmp_path / "in", out, *more)
+    decided, summary = ended.out.splitlines()
+    assert decided.startswith(f"{out / 'hall_0_fused.jpg'}: EXIF does not say")
+    assert decided.endswith("; left out hall_1.png: it is not an extreme")
+    assert summary.startswith(f"{out}: 1 bracket fused")
+    assert ended.err == ""
+    ended = batch(lightfuse_program, tmp_path / "in", tmp_path / "json", *more, "--json")
+    record = json.loads(ended.out)
+    assert record["left_out"] == {"hall_1.png": "it is not an extreme"}
+    assert ended.err.splitlines()[0] == decided.replace(str(out), str(tmp_path / "json"))
+
+
+def test_averaged_frames_are_not_left_out(lightfuse_program, tmp_path):
+    for name, level in (("hall_0.png", 60), ("hall_1.png", 60), ("hall_2.png", 200)):
+        write_plain(tmp_path / "in" / name, level)
+    ended = batch(lightfuse_program, tmp_path / "in", tmp_path / "out", "--count", "3", "--json")
+    assert json.loads(ended.out)["left_out"] == {}
+    assert "have one exposure and were averaged" in ended.err
 
 
 def test_json_is_one_record_a_result(lightfuse_program, holiday, tmp_path):
@@ -174,6 +190,19 @@ def test_progress_with_rate_and_time_left_is_shown_on_a_terminal_only(holiday, t
 
 
 # ---- Before anything runs --------------------------------------------------------------------------------------------
+
+
+def test_a_preview_is_drawn_and_nothing_fused(lightfuse_program, holiday, tmp_path, contents):
+    before, sheet = contents(holiday), tmp_path / "sheets" / "preview.jpg"
+    ended = lightfuse_program("batch", holiday, "-o", tmp_path / "out", "--preview", sheet)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.endswith("3 brackets of 2 exposures, sorted by exif; nothing was fused\n")
+    assert probe_picture(sheet).format == "JPEG"
+    assert contents(holiday) == before
+    assert not (tmp_path / "out").exists()
+    again = lightfuse_program("batch", holiday, "-o", tmp_path / "out", "--preview", sheet)
+    assert again.code == 2
+    assert f"{sheet} already exists" in again.err
 
 
 def test_a_dry_run_prints_the_brackets_and_does_nothing(lightfuse_program, holiday, tmp_path, contents):

@@ -60,6 +60,7 @@ def test_json_is_one_record(lightfuse_program, folder):
         "height": 160,
         "model": "base",
         "notes": [],
+        "left_out": {},
         "selection_cost": 0.0,
     }
 

@@ -2,6 +2,7 @@
 
 from lightfuse.batch.manifest import MANIFEST_NAME, Manifest, results_below
 from lightfuse.batch.plan import BracketJob, NameSettings, Plan, plan_batch, plan_jobs
+from lightfuse.batch.preview import write_preview
 from lightfuse.batch.run import Outcome, RunSettings, run_batch
 from lightfuse.batch.sets import candidate_sets
 from lightfuse.batch.staging import lock_output, resume
@@ -23,4 +24,5 @@ __all__ = [
     "results_below",
     "resume",
     "run_batch",
+    "write_preview",
 ]

@@ -24,10 +24,10 @@ class Manifest:
     A record has the keys ``scene``; ``output``, relative to the manifest's folder; ``inputs``, each with ``path``
     (relative to the folder that was grouped), ``size`` (bytes) and ``mtime_ns``; ``status``, ``done`` or ``failed``;
     ``error``, a sentence or null; ``seconds``; ``megapixels`` of the result; ``fused``, names of the exposures that
-    were fused; ``selection_cost``, the fraction of the picture that is well exposed only in others; ``notes``;
-    ``options``, a digest of everything that shapes the pixels; ``set``, whether it got the one tone of a panorama or
-    sequence; ``extra_outputs``, the other files written, each with
-    ``output``, as above; and for a result that is done ``output_size`` and ``output_mtime_ns``, or ``size`` and
+    were fused; ``left_out``, those that were not, each with the reason; ``selection_cost``, the fraction of the
+    picture that is well exposed only in these; ``notes``; ``options``, a digest of everything that shapes the pixels;
+    ``set``, whether it got the one tone of a panorama or sequence; ``extra_outputs``, the other files written, each
+    with ``output``, as above; and for a result that is done ``output_size`` and ``output_mtime_ns``, or ``size`` and
     ``mtime_ns`` of extra outputs. While the files of a result are staged, ``staging`` names the folder beside it that
     they are moved from, and ``overwrite`` says whether they may replace others.
 

@@ -242,6 +242,7 @@ class Coordinator:
             "seconds": round(result.seconds, 3),
             "megapixels": round(result.megapixels, 3),
             "fused": list(result.fused),
+            "left_out": dict(result.left_out),
             "selection_cost": result.selection_cost,
             "notes": list(result.notes),
             "options": self._settings_of(job).digest,

@@ -5,6 +5,7 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +48,7 @@ class JobResult:
     megapixels: float = 0.0
     notes: tuple[str, ...] = ()
     fused: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
     selection_cost: float = 0.0
 
 
@@ -77,6 +79,7 @@ def fuse_job(
         report.width * report.height / 1e6,
         tuple(report.notes),
         tuple(Path(path).name for path in report.fused),
+        {Path(path).name: reason for path, reason in report.left_out.items()},
         report.selection_cost,
     )
 

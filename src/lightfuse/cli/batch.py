@@ -15,6 +15,7 @@ _extra = partial(typer.Option, rich_help_panel="Extra outputs")
 _running = partial(typer.Option, rich_help_panel="Running")
 _PATTERN_HELP = "Pictures whose names say one scene: '{scene}_{ev}', or a regular expression with (?P<scene>...)."
 _MATCH_HELP = "One tone for the brackets of a folder; by default where a panorama or sequence is recognised."
+_PREVIEW_HELP = "Draw a contact sheet of the brackets, .jpg or .png, and fuse nothing."
 _HDR_HELP = "For HDR screens NAME-hdr.jpg, .avif, .jxl; the merged light as .dng, .tif, .exr, .hdr."
 _JOBS_DEFAULT, _THREADS_DEFAULT = "one a core and one more, as memory allows", "the cores, shared by the brackets"
 
@@ -33,6 +34,7 @@ def batch(
     raw: Annotated[bool, _sorting("--raw", help="Take the RAW of shots kept as RAW and JPEG.")] = False,
     match: Annotated[bool | None, _sorting("--match/--no-match", help=_MATCH_HELP, show_default=False)] = None,
     dry_run: Annotated[bool, _sorting("--dry-run", help="Print the brackets and fuse nothing.")] = False,
+    preview: Annotated[Path | None, _sorting(metavar="FILE", help=_PREVIEW_HELP)] = None,
     name: Annotated[
         str,
         _naming(metavar="TEMPLATE", help="What results are called, of {scene}, {first}, {last}, {count}, {number}."),
@@ -66,7 +68,9 @@ def batch(
     results = room.results_below(folder) | room.results_below(output)
     grouping = group_folder(folder, GroupSettings(by, count, pattern, gap, raw), without=output, results=results)
     planned = room.plan_jobs(grouping.brackets, output, names)
-    if dry_run:
+    if preview is not None:
+        room.write_preview(preview, grouping, folder, output, overwrite=overwrite)
+    if dry_run or preview is not None:
         print_plan(grouping, planned, folder, quiet=quiet, as_json=json)
         return
     check_brackets(grouping, folder)

@@ -58,6 +58,7 @@ class BatchReport:
         self._left_out, self._plan, self._out = grouping.left_out, plan, out
         self._quiet, self._as_json = quiet, as_json
         self._failed: list[str] = []
+        self._decided: list[str] = []
         self._done, self._megapixels, self._start = 0, 0.0, time.monotonic()
         self._bar = _bar(len(plan.jobs)) if sys.stderr.isatty() and not quiet else None
 
@@ -92,8 +93,9 @@ class BatchReport:
         if outcome.result.error is not None:
             self._failed.append(display_name(outcome.job.output.relative_to(self._out)))
             self._say(f"{name} was not made: {outcome.result.error}")
-        for note in () if self._quiet else outcome.result.notes:
-            self._say(f"note on {name}: {note}")
+        left_out = [f"left out {display_name(frame)}: {reason}" for frame, reason in outcome.result.left_out.items()]
+        if (outcome.result.notes or left_out) and not self._quiet:
+            self._decided.append(f"{name}: {'; '.join([*outcome.result.notes, *left_out])}")
         if self._as_json:
             show(json.dumps(dict(outcome.record) | _paths(outcome.job)))
         if self._bar is not None:
@@ -107,7 +109,7 @@ class BatchReport:
             print(self._summary(), file=sys.stderr)
 
     def print_summary(self) -> None:
-        """One line on how it ended: on standard output, or standard error if records went there."""
+        """What was decided of each bracket and how it ended: on standard output, or standard error beside records."""
         if self._as_json and not self._quiet:
             print(self._summary(), file=sys.stderr)
         elif not self._quiet:
@@ -127,7 +129,8 @@ class BatchReport:
         }
         speed = f" in {seconds:.1f} s, {self._megapixels / seconds:.1f} megapixels/s" if self._megapixels else ""
         rest = "; run it again to go on" if unbegun else ""
-        return f"{display_name(self._out)}: {', '.join(part for part, is_so in parts.items() if is_so)}{speed}{rest}"
+        ended = f"{display_name(self._out)}: {', '.join(part for part, is_so in parts.items() if is_so)}{speed}{rest}"
+        return "\n".join([*sorted(self._decided), ended])
 
     def _say(self, sentence: str) -> None:
         if self._bar is not None:
