@@ -128,7 +128,7 @@ def _files_of_other_writers(frames: NDArray[Any]) -> dict[str, bytes]:
         file.save(stream, exif=exif.tobytes(), save_all=True)
         files[name] = stream.getvalue()
     light = np.linspace(0, 1, 24 * 32).reshape(24, 32)
-    files["negative .tif"] = dng_bytes(light, orientation=6)  # type: ignore[no-untyped-call]
+    files["negative .tif"] = dng_bytes(light, orientation=6)
     return files
 
 
