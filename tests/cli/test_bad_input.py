@@ -305,7 +305,7 @@ def test_too_little_memory_is_told(refused, folder, monkeypatch):
     def exhausted(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr(Fuser, "__call__", exhausted)
+    monkeypatch.setattr(Fuser, "fuse", exhausted)
     assert "not enough memory" in bad_output(refused, folder, folder / "out.png")
 
 
