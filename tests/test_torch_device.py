@@ -23,7 +23,7 @@ def on_torch(model):
 
 @pytest.mark.parametrize("model", shipped_models())
 def test_torch_reproduces_the_golden_pictures(model):
-    compared = check("core", model, on_torch(model), load_golden())
+    compared = check("torch", model, on_torch(model), load_golden())
     assert [one for one in compared if not one.passed] == []
     assert {one.dtype for one in compared} == {"uint8", "uint16", "float32"}
 
@@ -107,6 +107,6 @@ def test_without_torch_the_core_works_and_a_device_names_the_extra():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_cuda_reproduces_the_golden_pictures():
     compared = [
-        one for name in shipped_models() for one in check("core", name, Fuser(name, device="cuda"), load_golden())
+        one for name in shipped_models() for one in check("torch", name, Fuser(name, device="cuda"), load_golden())
     ]
     assert [one for one in compared if not one.passed] == []

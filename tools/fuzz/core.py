@@ -39,7 +39,7 @@ _ASAN = {"ASAN_OPTIONS": "malloc_context_size=0:quarantine_size_mb=8:detect_leak
 def build(program: Path, isa: str = "baseline") -> None:
     """Compile the fuzzer; raises FileNotFoundError without clang, CalledProcessError where it fails."""
     clang = shutil.which("clang") or "clang"
-    rolled = [word for option in _ROLLED for word in ("-mllvm", option)]
+    rolled = [word for option in _ROLLED for word in ("-mllvm", f"-{option}")]
     source = [f"-I{CORE}", str(HERE / "core.c"), "-lm"]
     command = [clang, *_FLAGS, *rolled, *_SANITIZERS, *ISA[isa], *source, "-o", str(program)]
     subprocess.run(command, check=True)
