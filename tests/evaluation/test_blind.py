@@ -133,11 +133,12 @@ def test_pairs_are_judged_by_keyboard_and_the_answers_downloaded(folder: Path) -
         browser = running.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page()
         page.goto((folder / "index.html").as_uri())
+        page.bring_to_front()
         for pressed in ("a", "ArrowRight", "=", "b", "Backspace", "ArrowLeft"):
             page.keyboard.press(pressed)
-        assert page.locator("#count").inner_text() == "pair 5 of 16, 4 answered"
+        page.locator("#count", has_text="pair 5 of 16, 4 answered").wait_for()
         page.reload()
-        assert page.locator("#count").inner_text() == "pair 5 of 16, 4 answered"
+        page.locator("#count", has_text="pair 5 of 16, 4 answered").wait_for()
         with page.expect_download() as download:
             page.locator("#download").click()
         download.value.save_as(folder.parent / "answers.json")
