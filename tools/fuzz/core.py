@@ -50,7 +50,7 @@ def run(program: Path, folder: Path, runs: int, seed: int) -> subprocess.Complet
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     options = [f"-runs={runs}", f"-seed={seed}", "-max_len=128", "-len_control=0", "-detect_leaks=0"]
-    options += ["-print_final_stats=1", f"-artifact_prefix={folder}/"]
+    options += ["-rss_limit_mb=6144", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
     command, env = [str(program), *options, str(corpus)], os.environ | _ASAN
     return subprocess.run(command, stderr=subprocess.PIPE, text=True, env=env, check=False)
 
