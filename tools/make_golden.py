@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import full_scale
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
-from lightfuse.golden import GOLDEN_FILE, Floats, GoldenCase, GoldenSet, digest, levels
+from lightfuse.golden import GOLDEN_FILE, Floats, GoldenCase, GoldenSet, digest
 from lightfuse.models import load_weights, shipped_models
 from lightfuse.models.networks import Model, from_weights
 from lightfuse.system import write_atomically
@@ -62,7 +63,7 @@ def fused_by_torch(module: Model, under: NDArray[Any], over: NDArray[Any]) -> Fl
     """The reference's result, H×W×3, float32 in [0, 1], of pictures of any type, computed in the module's precision."""
     dtype = next(module.parameters()).dtype
     planes = [
-        torch.from_numpy(picture.astype(np.float64) / levels(picture.dtype)).to(dtype).permute(2, 0, 1)[None]
+        torch.from_numpy(picture.astype(np.float64) / full_scale(picture.dtype)).to(dtype).permute(2, 0, 1)[None]
         for picture in (under, over)
     ]
     with torch.no_grad():

@@ -19,6 +19,11 @@ LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
 """Weights of linear R, G and B in luminance (ITU-R BT.709, whose primaries are sRGB's)."""
 
 
+def full_scale(dtype: np.dtype[Any]) -> float:
+    """Return the value that stands for 1 in pictures of a type: 255, 65535, or 1.0 for floats."""
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
 def rgb_problem(picture: object) -> str | None:
     """Return what is wrong with an RGB picture (H×W×3 of `PIXEL_TYPES`, not empty); None where nothing is.
 

@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import full_scale
 from lightfuse.errors import LightFuseError
 from lightfuse.models import Weights
 
@@ -129,7 +130,7 @@ def check(target: str, model: str, fuse: Fuse, golden: GoldenSet, *, floats: boo
     compared = []
     for case in golden.cases:
         pair = (case.under, case.over)
-        unit = [picture.astype(np.float32) / np.float32(levels(picture.dtype)) for picture in pair]
+        unit = [picture.astype(np.float32) / np.float32(full_scale(picture.dtype)) for picture in pair]
         compared += [compare(case, model, fuse(*p), TOLERANCES[target]) for p in ([pair, unit] if floats else [pair])]
     return compared
 
@@ -142,15 +143,10 @@ def compare(case: GoldenCase, model: str, fused: Picture, tolerance: Tolerance) 
     expected, allowed = case.expected[model], tolerance[fused.dtype.name]
     if fused.shape != case.under.shape:
         return Comparison(case.name, fused.dtype.name, math.inf, allowed)
-    wanted = expected.astype(np.float64) * levels(fused.dtype)
+    wanted = expected.astype(np.float64) * full_scale(fused.dtype)
     if fused.dtype.kind == "u":
         wanted = np.round(wanted)
     if "exact" in tolerance and fused.dtype == np.uint8 and model in case.exact:
         wanted, allowed = case.exact[model].astype(np.float64), tolerance["exact"]
     worst = np.abs(fused[:: case.step, :: case.step].astype(np.float64) - wanted).max()
     return Comparison(case.name, fused.dtype.name, float(worst), allowed)
-
-
-def levels(dtype: np.dtype[np.generic]) -> float:
-    """The value that stands for 1 in pictures of a type: 255, 65535, or 1.0 for floats."""
-    return float(np.iinfo(dtype.name).max) if dtype.kind == "u" else 1.0

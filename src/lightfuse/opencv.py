@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import Frame, make_bracket
+from lightfuse.colorspace import full_scale
 from lightfuse.errors import PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Fuser
 from lightfuse.images import ShotInfo
@@ -81,4 +82,4 @@ def _rgb(picture: Array) -> NDArray[np.float32]:
     colours = picture[..., ::-1] if picture.ndim == 3 else np.repeat(picture[..., np.newaxis], 3, axis=2)
     if picture.dtype.kind == "f":
         return np.ascontiguousarray(colours, np.float32)
-    return np.multiply(colours, np.float32(1 / np.iinfo(picture.dtype).max), dtype=np.float32, order="C")
+    return np.multiply(colours, np.float32(1 / full_scale(picture.dtype)), dtype=np.float32, order="C")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import full_scale
 from lightfuse.errors import LightFuseError, missing_extra
 from lightfuse.models import Weights
 
@@ -40,7 +41,7 @@ class TorchModel:
                 pair = [self._to_device(picture) for picture in (first, second)]
                 if _is_brighter(*pair):
                     pair.reverse()
-                top = np.iinfo(first.dtype).max if first.dtype.kind == "u" else 1
+                top = full_scale(first.dtype)
                 fused = self._module(*((picture.float() / top).permute(2, 0, 1)[None] for picture in pair))[0]
                 levels = (fused * top).round().int() if first.dtype.kind == "u" else fused
                 out[:] = levels.clamp(min=0).permute(1, 2, 0).cpu().numpy().astype(first.dtype)

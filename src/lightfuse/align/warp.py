@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse import core
+from lightfuse.colorspace import full_scale
 
 Array = NDArray[Any]
 Matrix = NDArray[np.floating[Any]]
@@ -51,7 +52,7 @@ def fill_border(shown: Array, base: Array, warp: Matrix) -> None:
     few = max(1, round((base[inner].size / 3 / _MOST_COUNTED) ** 0.5))
     samples, seen = base[inner][::few, ::few], shown[inner][::few, ::few]
     curves = [_unclipped_curve(samples[..., c], seen[..., c], brighter) for c in range(3)]
-    top = np.float32(1 if base.dtype == np.float32 else np.iinfo(base.dtype).max)
+    top = np.float32(full_scale(base.dtype))
     for strip in _strips_around((rows, columns), width, height):
         inside = _pixels_inside(strip, warp, width, height) / np.float32(feather)
         if inside.min(initial=1) >= 1:

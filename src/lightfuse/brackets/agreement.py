@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import Bracket, base_exposure, brightness
+from lightfuse.colorspace import full_scale, srgb_to_linear
 
 Array = NDArray[Any]
 
 _SAME_EV = 0.05  # EXIF rounds shutter times.
 _SAME_LEVEL, _SAME_RATIO = 1 / 255, 0.02  # Brightness of two equal exposures: difference, as a fraction of either.
 _DARKEST = 0.06  # Brightness of frames so near black or white says nothing of their exposures.
-_LEAST_DIFFERENCE = (
-    3 / 255
-)  # What two equal exposures may differ by where nothing moved, beside their usual difference.
+_LEAST_DIFFERENCE = 3 / 255  # What equal exposures may differ by where nothing moved, beside their usual difference.
 _SHIFT, _LARGEST_SHIFT = 0.28, 0.8  # EV between channels that count as another white balance; more is something else.
 _GREYISH, _LEAST_GREY = 0.2, 0.05  # EV between the channels of greyish colours, and the share of them that is needed.
 
@@ -60,14 +59,11 @@ def _mean(pictures: Sequence[Array]) -> Array:
     total, count = first.copy(), np.ones(first.shape[:2], np.float32)
     for picture in pictures[1:]:
         change = np.abs(picture - first)
-        agrees = cv2.blur(change.max(axis=2), (5, 5)) < 3 * change.mean() + _LEAST_DIFFERENCE * _top(picture)
+        usual = 3 * change.mean() + _LEAST_DIFFERENCE * full_scale(picture.dtype)
+        agrees = cv2.blur(change.max(axis=2), (5, 5)) < usual
         total += picture * agrees[..., None]
         count += agrees
     return _as_dtype(total / count[..., None], pictures[0].dtype)
-
-
-def _top(picture: Array) -> int:
-    return 1 if picture.dtype.kind == "f" else int(np.iinfo(picture.dtype).max)
 
 
 def _as_dtype(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Array:
@@ -91,7 +87,7 @@ def white_balanced(bracket: Bracket) -> Bracket:
 def _channel_gains(picture: Array, base: Array) -> NDArray[np.float32] | None:
     """What the linear channels are to be multiplied by to have the base's balance; None where they have it already."""
     step = max(1, max(base.shape[:2]) // 512)
-    shared = [_linear(frame[::step, ::step]) for frame in (picture, base)]
+    shared = [srgb_to_linear(_unit(frame[::step, ::step])) for frame in (picture, base)]
     usable = np.logical_and.reduce([(v.min(axis=2) > 0.02) & (v.max(axis=2) < 0.75) for v in shared])
     ratios = [np.log2(v[usable]) for v in shared]
     ratios = [r[:, ::2] - r[:, 1:2] for r in ratios]  # Red and blue against green, in EV.
@@ -106,14 +102,13 @@ def _channel_gains(picture: Array, base: Array) -> NDArray[np.float32] | None:
     return np.array([2 ** shift[0], 1, 2 ** shift[1]], np.float32)
 
 
-def _linear(picture: Array) -> NDArray[np.float32]:
-    unit = picture.astype(np.float32) / _top(picture)
-    linear: NDArray[np.float32] = np.where(unit <= 0.04045, unit / 12.92, ((unit + 0.055) / 1.055) ** 2.4)
-    return linear
-
-
 def _multiplied(picture: Array, gains: NDArray[np.float32]) -> Array:
     """The picture with its linear channels multiplied; white stays white, so that highlights get no cast."""
-    unit, encoded_gains = picture.astype(np.float32) / _top(picture), gains ** np.float32(1 / 2.2)
+    unit, encoded_gains = _unit(picture), gains ** np.float32(1 / 2.2)
     balanced = unit * encoded_gains + (1 - encoded_gains) * np.clip((unit - 0.9) / 0.1, 0, 1)
-    return _as_dtype(np.clip(balanced, 0, 1) * np.float32(_top(picture)), picture.dtype)
+    return _as_dtype(np.clip(balanced, 0, 1) * np.float32(full_scale(picture.dtype)), picture.dtype)
+
+
+def _unit(picture: Array) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = picture.astype(np.float32) / np.float32(full_scale(picture.dtype))
+    return values

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.brackets.masks import opaque_masks
+from lightfuse.colorspace import full_scale
 from lightfuse.errors import PictureError
 from lightfuse.images import Metadata, ShotInfo, UnreadableError, convert_profile, is_grey
 from lightfuse.images.pixels import to_depth
@@ -260,8 +261,8 @@ def _on_one_canvas(frames: Sequence[Frame]) -> Sequence[Frame]:
         pixels = np.zeros((bottom - top, right - left, 3), frame.pixels.dtype)
         alpha = np.zeros(pixels.shape[:2], frame.pixels.dtype)
         inside = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
-        opaque = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
-        pixels[inside], alpha[inside] = frame.pixels, opaque if frame.alpha is None else frame.alpha
+        pixels[inside] = frame.pixels
+        alpha[inside] = full_scale(alpha.dtype) if frame.alpha is None else frame.alpha
         metadata = replace(frame.metadata, place=(left, top, *known[0][2:]))
         placed.append(replace(frame, pixels=pixels, alpha=alpha, metadata=metadata))
     return placed

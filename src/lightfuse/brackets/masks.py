@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import full_scale
+
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -29,7 +31,7 @@ def union_alpha(alphas: Sequence[Array | None]) -> Array | None:
 
 def opaque_masks(alphas: Sequence[Array | None], shape: tuple[int, ...]) -> list[Mask]:
     """Return where each frame is opaque (at least half; where none is, as far as it shows anything)."""
-    half = [None if alpha is None else alpha >= _top(alpha) / 2 for alpha in alphas]
+    half = [None if alpha is None else alpha >= full_scale(alpha.dtype) / 2 for alpha in alphas]
     masks = [np.ones(shape[:2], np.bool_) if opaque is None else opaque for opaque in half]
     nowhere = ~np.logical_or.reduce(masks)
     return [
@@ -64,7 +66,7 @@ def _predicted(frame: Array, other: Array, shared: Mask, area: Mask) -> Array:
     """Return what a frame would show in an area, from another that shows it: H×W×3 of its dtype."""
     if np.count_nonzero(shared) < _LEAST_SHARED:
         return other
-    top = _top(frame)
+    top = full_scale(frame.dtype)
     values, seen = other.astype(np.float32) / np.float32(top), frame.astype(np.float32) / np.float32(top)
     expected = np.stack(
         [np.interp(values[..., c], *_mapping(values[..., c][shared], seen[..., c][shared])) for c in range(3)], axis=2
@@ -99,7 +101,3 @@ def _seam_correction(error: Floats, shared: Mask, area: Mask) -> Floats:
     mean = cv2.GaussianBlur(error * known[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
     correction: Floats = np.where(area[..., None], mean * np.clip(2 * weight, 0, 1), 0)
     return correction
-
-
-def _top(pixels: Array) -> float:
-    return 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)

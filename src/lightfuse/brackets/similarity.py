@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import full_scale
 from lightfuse.images.pixels import to_uint8
 
 Array = NDArray[Any]
@@ -113,7 +114,7 @@ def _reduced(frame: Array) -> Floats:
     scale = min(1.0, _SIDE / max(sampled.shape[:2]))
     size = tuple(max(1, round(side * scale)) for side in sampled.shape[1::-1])
     small = cv2.resize(sampled, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    unit: Floats = small if frame.dtype.kind == "f" else small / np.float32(np.iinfo(frame.dtype).max)
+    unit: Floats = small / np.float32(full_scale(frame.dtype))
     return unit
 
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.deghost.mapping import BLACK, GRID, WHITE, Array, Doubles, Floats, IntensityMap, full_scale
+from lightfuse.colorspace import full_scale
+from lightfuse.deghost.mapping import BLACK, GRID, WHITE, Array, Doubles, Floats, IntensityMap
 from lightfuse.deghost.motion import Mask, Region
 
 _MARGIN = 8  # pixels around a tile that filtering reads

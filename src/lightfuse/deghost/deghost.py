@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import check_pair
+from lightfuse.colorspace import check_pair, full_scale
 from lightfuse.deghost.blend import OverFromUnder, Patch, UnderFromOver, fill_for, replace
 from lightfuse.deghost.mapping import (
     BLACK,
@@ -21,7 +21,6 @@ from lightfuse.deghost.mapping import (
     Floats,
     IntensityMap,
     estimate_maps,
-    full_scale,
     lookup,
     reduced,
     reduction_factor,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import linear_to_srgb, srgb_to_linear
+from lightfuse.colorspace import full_scale, linear_to_srgb, srgb_to_linear
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -84,11 +84,6 @@ _HATS: Doubles = np.maximum(1 - np.abs(ROOTS[:, None] * (_KNOTS - 1) - np.arange
 def reduction_factor(height: int, width: int) -> int:
     """The integer by which both sides of a picture are divided to look for ghosts, at least 1."""
     return max(1, math.ceil(math.sqrt(height * width / _REDUCED_PIXELS)))
-
-
-def full_scale(dtype: np.dtype[Any]) -> float:
-    """The value of white: 255, 65535 or 1."""
-    return {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(dtype, 1.0)
 
 
 def reduced(picture: Array, factor: int) -> Floats:

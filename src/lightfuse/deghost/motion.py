@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import srgb_to_linear
+from lightfuse.colorspace import full_scale, srgb_to_linear
 from lightfuse.deghost.mapping import (
     BLACK,
     ROOTS,
@@ -21,7 +21,6 @@ from lightfuse.deghost.mapping import (
     Doubles,
     Floats,
     IntensityMap,
-    full_scale,
     lookup,
     maps_from_bins,
 )

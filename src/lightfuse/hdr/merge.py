@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import rgb_problem, srgb_to_linear
+from lightfuse.colorspace import full_scale, rgb_problem, srgb_to_linear
 from lightfuse.errors import PictureError
 
 Array = NDArray[Any]
@@ -121,8 +121,7 @@ def _check(frames: Sequence[Array], relative_ev: Sequence[float] | None) -> None
 
 
 def _mean(frame: Array) -> float:
-    mean = float(frame[::4, ::4].mean(dtype=np.float64))
-    return mean if frame.dtype.kind == "f" else mean / float(np.iinfo(frame.dtype).max)
+    return float(frame[::4, ::4].mean(dtype=np.float64)) / full_scale(frame.dtype)
 
 
 def _merge(frames: Sequence[Array], stops: Sequence[float], response: Floats) -> Floats:
@@ -198,7 +197,7 @@ def _samples(picture: Array) -> Floats:
     """Some hundred thousand of its values, all channels, in [0, 1]; the same places in every picture of one size."""
     step = max(1, round((picture.size / _SAMPLES) ** 0.5))
     taken: Floats = picture[step // 2 :: step, step // 2 :: step].reshape(-1).astype(np.float32)
-    return taken if picture.dtype.kind == "f" else taken / np.float32(np.iinfo(picture.dtype).max)
+    return taken / np.float32(full_scale(picture.dtype))
 
 
 def _log_slope(values: Values) -> Values:

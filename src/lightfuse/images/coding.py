@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import linear_to_srgb, srgb_to_linear
+from lightfuse.colorspace import full_scale, linear_to_srgb, srgb_to_linear
 from lightfuse.images.colour import is_grey, rgb_profile, same_colours, transform
 from lightfuse.images.metadata import UnreadableError
 from lightfuse.system import usable_cores
@@ -121,7 +121,7 @@ class FusingCoding:
 
     def _in_bands(self, pixels: NDArray[Any], convert: Callable[[Floats], Floats]) -> NDArray[Any]:
         converted = np.empty_like(pixels)
-        most = np.float32(1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max)
+        most = np.float32(full_scale(pixels.dtype))
 
         def work(top: int) -> None:
             band = convert(pixels[top : top + _ROWS_AT_ONCE].astype(np.float32) / most)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import LUMA_WEIGHTS
+from lightfuse.colorspace import LUMA_WEIGHTS, full_scale
 from lightfuse.images.metadata import UnreadableError
 
 _ROWS_AT_ONCE = 64
@@ -47,7 +47,7 @@ def split(
         raise UnreadableError(f"has {channels} channels; convert it to RGB")
     is_float = decoded.dtype.kind == "f"
     dtype = np.dtype(np.float32) if is_float else decoded.dtype.newbyteorder("=")
-    opaque = 1 if is_float else np.iinfo(decoded.dtype).max
+    opaque = full_scale(decoded.dtype)
     alpha = decoded[:, :, -1] if channels in (2, 4) and (decoded[:, :, -1] != opaque).any() else None
     colours = decoded[:, :, : 1 if channels <= 2 else 3]
     notes: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ def to_depth(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
     """Return pixels as uint8, uint16 or float32 (32 bits) over their full range, rounded where they become coarser."""
     is_float = pixels.dtype.kind == "f"
     if bits == 32:
-        return pixels.astype(np.float32, copy=False) if is_float else pixels / np.float32(np.iinfo(pixels.dtype).max)
+        return pixels.astype(np.float32, copy=False) if is_float else pixels / np.float32(full_scale(pixels.dtype))
     if is_float:
         most = np.float32((1 << bits) - 1)
         levels = np.empty(pixels.shape, np.uint8 if bits == 8 else np.uint16)

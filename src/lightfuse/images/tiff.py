@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import full_scale
 from lightfuse.errors import OutputError
 from lightfuse.images.exif import (
     BYTE,
@@ -153,8 +154,8 @@ def _decoded(page: "TiffPage", file_size: int) -> NDArray[Any]:
 
 def _unassociated(pixels: NDArray[Any]) -> NDArray[Any]:
     """Divide colours by the alpha that they were multiplied with (TIFF 6.0, ExtraSamples 1)."""
-    most = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
-    alpha = pixels[..., -1:].astype(np.float32) / np.float32(most)
+    most = np.float32(full_scale(pixels.dtype))
+    alpha = pixels[..., -1:].astype(np.float32) / most
     if (alpha == 1).all():
         return pixels
     colours = pixels[..., :-1] / np.where(alpha > 0, alpha, 1)
@@ -254,7 +255,7 @@ def _black_at_zero(page: "TiffPage", pixels: NDArray[Any]) -> NDArray[Any]:
         looked_up: NDArray[Any] = np.ascontiguousarray(colours.T)[pixels]
         return looked_up
     if page.photometric == _MINISWHITE:
-        white = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+        white = int(full_scale(pixels.dtype))
         with np.errstate(invalid="ignore"):  # Not every bit pattern is a number.
             return np.asarray(white - pixels, dtype=pixels.dtype)
     return pixels

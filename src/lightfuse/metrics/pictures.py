@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import rgb_problem
+from lightfuse.colorspace import full_scale, rgb_problem
 from lightfuse.errors import PictureError
 
 Picture = NDArray[Any]  # an RGB picture as callers hold it: H×W×3, uint8, uint16, or float in [0, 1]
@@ -25,7 +25,7 @@ def as_unit(picture: Picture, name: str = "picture") -> Floats:
     if problem := rgb_problem(picture):
         raise PictureError(f"The {name} {problem}.")
     if picture.dtype != np.float32:
-        return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+        return picture.astype(np.float32) / np.float32(full_scale(picture.dtype))
     lowest, highest = float(picture.min()), float(picture.max())
     if not (lowest >= -_ROUNDING_SLACK and highest <= 1 + _ROUNDING_SLACK):
         raise PictureError(
