@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class FusedBracket:
         """Whether all frames that were fused are grey."""
         return all(frame.grey for frame in self.bracket.frames)
 
-    @property
+    @cached_property
     def in_srgb(self) -> NDArray[Any]:
         """The picture in the fusing coding, like the frames."""
         return self.picture if self.coding is None else self.coding.encode(self.picture)

@@ -280,11 +280,13 @@ def _check_scene(bracket: Bracket, options: FuseOptions) -> Bracket:
 def _given_tone(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> tuple[Tone | None, tuple[str, ...]]:
     """The tone to use, if one was given for as many exposures, and a note if it was for others."""
     count, tone = len(bracket.frames), options.tone
-    if tone is None or tone.count == count:
-        if tone is not None and tone.model != tone_key(fuser.weights):
-            raise PictureError("the tone asked for is that of another model; fuse with the same model")
-        return tone, ()
-    return None, (f"it has a tone of its own: that asked for is of {tone.count} exposures, and these are {count}",)
+    if tone is None:
+        return None, ()
+    if tone.count != count:
+        return None, (f"it has a tone of its own: that asked for is of {tone.count} exposures, and these are {count}",)
+    if tone.model != tone_key(fuser.weights):
+        raise PictureError("the tone asked for is that of another model; fuse with the same model")
+    return tone, ()
 
 
 def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Selection:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from lightfuse.errors import OutputError
@@ -130,8 +130,7 @@ def move_to_free_name(part: Path, target: Path) -> None:
     except OSError:  # A file system without hard links: reserve the name with an empty file, then replace that.
         with open(target, "xb"):
             pass
-        try:
+        with ExitStack() as undo:
+            undo.callback(target.unlink, missing_ok=True)
             os.replace(part, target)
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
+            undo.pop_all()

@@ -7,12 +7,11 @@ import numpy as np
 
 from lightfuse.hdr.merge import Floats
 from lightfuse.images import EncodeOptions, Metadata
-from lightfuse.images.colour import linear_profile, rgb_profile, transform
+from lightfuse.images.colour import REC_2020, linear_profile, rgb_profile, transform
 from lightfuse.images.exif import ASCII, BYTE, Tree, Value
 from lightfuse.images.metadata import Parts, with_size
 from lightfuse.images.tiff import encode_tiff, shorts
 
-_REC_2020 = 9  # Number of ITU-T H.273.
 _D65 = 21  # EXIF's light source.
 _RATIONAL, _SRATIONAL = 5, 10
 _LINEAR_RAW = 34892
@@ -27,7 +26,7 @@ def encode_linear_tiff(radiance: Floats, metadata: Metadata) -> Parts:
     """Encode merged light, H×W×3 in the primaries of the metadata's profile, as a float TIFF: linear Rec. 2020."""
     light = _in_rec_2020(radiance, metadata.icc)
     height, width, _ = light.shape
-    tagged = with_size(Metadata(linear_profile(_REC_2020), metadata.exif, metadata.xmp, metadata.iptc), width, height)
+    tagged = with_size(Metadata(linear_profile(REC_2020), metadata.exif, metadata.xmp, metadata.iptc), width, height)
     return encode_tiff(light, tagged, EncodeOptions(bit_depth=32))
 
 
@@ -64,7 +63,7 @@ def _in_rec_2020(radiance: Floats, icc: bytes | None) -> Floats:
     import cv2
 
     unit = np.eye(3, dtype=np.float32)[None]
-    matrix = transform(unit, icc or rgb_profile(), linear_profile(_REC_2020))[0]  # Row by row: red, green, blue.
+    matrix = transform(unit, icc or rgb_profile(), linear_profile(REC_2020))[0]  # Row by row: red, green, blue.
     light: Floats = cv2.transform(radiance, np.ascontiguousarray(matrix.T))
     return np.maximum(light, 0, out=light)
 

@@ -7,7 +7,7 @@ import numpy as np
 from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, gain_map
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.images import EncodeOptions, Metadata
-from lightfuse.images.colour import linear_profile, rgb_profile, transform
+from lightfuse.images.colour import REC_2020, linear_profile, rgb_profile, transform
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jxl import encode_hdr_jxl
 from lightfuse.images.metadata import Parts
@@ -16,7 +16,7 @@ from lightfuse.images.pixels import to_depth
 WHITE_NITS = 203.0
 """cd/m² of the fused picture's white: the level of diffuse white in HDR pictures (ITU-R BT.2408-7, 2.1)."""
 
-_REC_2020, _PQ, _BT2020_MATRIX = 9, 16, 9  # Numbers of ITU-T H.273.
+_PQ, _BT2020_MATRIX = 16, 9  # Numbers of ITU-T H.273.
 _PQ_PEAK = 10_000.0  # cd/m²
 # SMPTE ST 2084:2014, 5.2
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -35,13 +35,13 @@ def encode_hdr_avif(fused: Array, radiance: Floats, metadata: Metadata, options:
     Raises:
         PictureError: the two differ in size.
     """
-    light = _rendition(fused, radiance, metadata.icc, linear_profile(_REC_2020))
+    light = _rendition(fused, radiance, metadata.icc, linear_profile(REC_2020))
     coded = np.empty(light.shape, np.uint16)
     for top in range(0, light.shape[0], _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         coded[rows] = np.rint(pq(light[rows] * np.float32(WHITE_NITS)) * np.float32(65535))
     depth = replace(options, bit_depth=12 if options.bit_depth == 12 else 10, lossless=False, compression="auto")
-    return encode_avif(coded, replace(metadata, icc=None), depth, (_REC_2020, _PQ, _BT2020_MATRIX))
+    return encode_avif(coded, replace(metadata, icc=None), depth, (REC_2020, _PQ, _BT2020_MATRIX))
 
 
 def encode_hdr_jpeg_xl(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:

@@ -79,6 +79,10 @@ def rgb_profile(primaries: tuple[XY, ...] = _SRGB, white: XY = _D65, gamma: floa
     return bytes(made)
 
 
+REC_2020 = 9
+"""The number of Rec. 2020's primaries (ITU-T H.273)."""
+
+
 def linear_profile(primaries: int) -> bytes:
     """Return the ICC profile of linear light in numbered primaries (ITU-T H.273)."""
     return rgb_profile(_PRIMARIES.get(primaries, _SRGB), gamma=1.0)
