@@ -96,21 +96,31 @@ def random_weights(tmp_path_factory):
 
 
 @pytest.fixture
-def lightfuse_program(monkeypatch, capsys):
-    """The program, run in this process: call it with its arguments."""
+def run_here(monkeypatch, capsys):
+    """Runs a program in this process, given entry point, name and arguments; returns exit code, output and errors."""
 
-    def run(*arguments):
+    def run(entry, name, *arguments):
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        monkeypatch.setattr(sys, "argv", ["lightfuse", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         capsys.readouterr()
         try:
             with pytest.raises(SystemExit) as ended:
-                main()
+                entry()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        printed = capsys.readouterr()
-        return Ended(ended.value.code or 0, printed.out, printed.err)
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def lightfuse_program(run_here):
+    """The program, run in this process: call it with its arguments."""
+
+    def run(*arguments):
+        code, out, err = run_here(main, "lightfuse", *arguments)
+        return Ended(code or 0, out, err)
 
     return run
 

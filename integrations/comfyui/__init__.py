@@ -12,12 +12,17 @@ _MODEL = (MODELS, {"default": "base"})
 _LOOK = (["natural", "bright", "vivid"], {"default": "natural"})
 
 
-class LightFuseBracket:
-    """One picture of a batch that holds the exposures of one scene, in any order."""
+class _Node:
+    """What ComfyUI asks of both nodes."""
 
     CATEGORY = "image/LightFuse"
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "fuse"
+
+
+class LightFuseBracket(_Node):
+    """One picture of a batch that holds the exposures of one scene, in any order."""
+
     DESCRIPTION = "Fuses the exposures of one scene, two or more in one batch, into one picture."
 
     @classmethod
@@ -32,12 +37,9 @@ class LightFuseBracket:
         return (_tensor([fuse(*_pictures(exposures), model=model, options=options)]),)
 
 
-class LightFusePairs:
+class LightFusePairs(_Node):
     """A batch of pictures from a batch of dark and one of bright exposures, such as the frames of two videos."""
 
-    CATEGORY = "image/LightFuse"
-    RETURN_TYPES = ("IMAGE",)
-    FUNCTION = "fuse"
     DESCRIPTION = "Fuses each picture of one batch with the same of the other: dark and bright exposures, aligned."
 
     @classmethod

@@ -4,9 +4,9 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,22 +40,9 @@ HUGIN_USER_DEFINED = "-f240x160 --output={out}.tif {under} {over}"
 
 
 @pytest.fixture
-def enfuse(monkeypatch, capsys):
+def enfuse(run_here):
     """The program, run in this process: call it with its arguments; returns exit code, output and errors."""
-
-    def run(*arguments):
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        monkeypatch.setattr(sys, "argv", ["enfuse", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            with pytest.raises(SystemExit) as ended:
-                main()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-        return ended.value.code, *capsys.readouterr()
-
-    return run
+    return partial(run_here, main, "enfuse")
 
 
 @pytest.fixture

@@ -6,23 +6,20 @@ import subprocess
 import imagecodecs
 import numpy as np
 import pytest
+from builders.hdr import picture_and_radiance
 from builders.pictures import adobe_rgb, exif_block
 
 from lightfuse.errors import MissingExtraError, PictureError
-from lightfuse.hdr import check_hdr_output, encode_gain_map_jpeg, merge_radiance, write_hdr
+from lightfuse.hdr import check_hdr_output, encode_gain_map_jpeg, write_hdr
 from lightfuse.hdr.rendition import WHITE_NITS, pq
 from lightfuse.images import EncodeOptions, Metadata, encode_picture, read_picture
-from tools.synthetic import Camera, Scene, tone_mapped
 
 REC_709_TO_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])  # BT.2087-0
 
 
 @pytest.fixture(scope="module")
 def scene():
-    """A tone-mapped picture, 8 bits, and the radiance merged from three exposures."""
-    light, evs = Scene(0).render(240, 160), (-3.0, 0.0, 3.0)
-    frames = [Camera().photograph(light, ev, seed=i) for i, ev in enumerate(evs)]
-    return np.round(tone_mapped(light) * 255).astype(np.uint8), merge_radiance(frames, evs).pixels
+    return picture_and_radiance(240, 160)
 
 
 @pytest.fixture(scope="module")

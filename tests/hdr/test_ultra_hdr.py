@@ -7,13 +7,13 @@ from xml.etree import ElementTree
 import imagecodecs
 import numpy as np
 import pytest
+from builders.hdr import picture_and_radiance
 from PIL import Image, ImageCms
 
 from lightfuse.colorspace import LUMINANCE_WEIGHTS, srgb_to_linear
 from lightfuse.errors import PictureError
-from lightfuse.hdr import encode_gain_map_jpeg, gain_map, merge_radiance
+from lightfuse.hdr import encode_gain_map_jpeg, gain_map
 from lightfuse.images import Metadata, encode_picture, read_picture
-from tools.synthetic import Camera, Scene, tone_mapped
 
 LUMINANCE = np.array(LUMINANCE_WEIGHTS)
 XMP_NAMES, ISO_NAME = b"hdrgm:", b"urn:iso:std:iso:ts:21496:-1"
@@ -27,10 +27,7 @@ def linear(picture):
 
 @pytest.fixture(scope="module")
 def scene():
-    """A tone-mapped picture, 8 bits, and the radiance merged from three exposures."""
-    light, evs = Scene(0).render(480, 320), (-3.0, 0.0, 3.0)
-    frames = [Camera().photograph(light, ev, seed=i) for i, ev in enumerate(evs)]
-    return np.round(tone_mapped(light) * 255).astype(np.uint8), merge_radiance(frames, evs).pixels
+    return picture_and_radiance(480, 320)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Training context models: samples that fit together, runs that learn, resume exactly and share their steps."""
 
-import csv
 import os
 import socket
 import subprocess
@@ -10,6 +9,7 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
+from builders.runs import StoppedError, log_rows, stop_at
 from torch.nn import functional
 
 from lightfuse.errors import DataError
@@ -224,25 +224,15 @@ def test_training_reduces_the_loss(data, tmp_path, bounded, steps, remaining):
 def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
     train(data, tmp_path / "uninterrupted", TINY)
 
-    class StoppedError(Exception):
-        pass
-
-    def stop_at_5(progress):
-        if progress.step == 5:
-            raise StoppedError
-
     with pytest.raises(StoppedError):
-        train(data, tmp_path / "interrupted", TINY, report=stop_at_5)
+        train(data, tmp_path / "interrupted", TINY, report=stop_at(5))
     train(data, tmp_path / "interrupted", TINY, resume=True)
     for file in ("best.safetensors", "last.safetensors"):
         uninterrupted, resumed = (read_weights(tmp_path / run / file) for run in ("uninterrupted", "interrupted"))
         assert resumed.notes == uninterrupted.notes
         for name, tensor in uninterrupted.tensors.items():
             np.testing.assert_array_equal(resumed.tensors[name], tensor)
-    logs = [
-        list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines()))
-        for run in ("uninterrupted", "interrupted")
-    ]
+    logs = [log_rows(tmp_path / run) for run in ("uninterrupted", "interrupted")]
     assert logs[0] == logs[1]
     assert len(logs[0]) == 1 + TINY.steps
 

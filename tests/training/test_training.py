@@ -1,11 +1,11 @@
 """Training: draws that repeat, losses that agree with the measures, runs that learn and resume exactly."""
 
-import csv
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from builders.runs import StoppedError, log_rows, stop_at
 
 from lightfuse.errors import DataError
 from lightfuse.images import write_picture
@@ -125,24 +125,14 @@ def test_training_reduces_the_loss(data, tmp_path):
 def test_a_resumed_run_is_identical_to_an_uninterrupted_one(data, tmp_path):
     uninterrupted = train(data, tmp_path / "uninterrupted", TINY)
 
-    class StoppedError(Exception):
-        pass
-
-    def stop_at_4(progress):
-        if progress.step == 5:
-            raise StoppedError
-
     with pytest.raises(StoppedError):
-        train(data, tmp_path / "interrupted", TINY, report=stop_at_4)
+        train(data, tmp_path / "interrupted", TINY, report=stop_at(5))
     with (tmp_path / "interrupted" / "log.csv").open("a") as log:
         log.write("1")  # Of step 12, say, when the disk was full.
     resumed = train(data, tmp_path / "interrupted", TINY, resume=True)
     for name, tensor in read_weights(uninterrupted).tensors.items():
         np.testing.assert_array_equal(read_weights(resumed).tensors[name], tensor)
-    logs = [
-        list(csv.reader((tmp_path / run / "log.csv").read_text().splitlines()))
-        for run in ("uninterrupted", "interrupted")
-    ]
+    logs = [log_rows(tmp_path / run) for run in ("uninterrupted", "interrupted")]
     assert logs[0] == logs[1]
     assert len(logs[0]) == 1 + TINY.steps
 
