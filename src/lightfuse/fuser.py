@@ -122,7 +122,6 @@ class Fuser:
         self.threads = threads or min(usable_cores(), _MAX_THREADS)
         self.isa = isa or core.instruction_sets()[0]
         self.device = device
-        self._eight_bits_in_integers = False
         self._fuse_into = self._on_core() if device == "cpu" else _on_torch(self.weights, device)
 
     def __call__(self, under: Array, over: Array, out: Array | None = None) -> Array:
@@ -189,7 +188,8 @@ class Fuser:
 
     def in_integers(self, dtype: "np.dtype[Any] | type[np.generic]") -> bool:
         """Whether pictures of a type are fused in 16-bit fixed point, with the same bits on every machine."""
-        return np.dtype(dtype) == np.uint8 and self._eight_bits_in_integers
+        is_paper = isinstance(self.weights.config, PaperConfig)
+        return np.dtype(dtype) == np.uint8 and not is_paper and self.device == "cpu"
 
     def _on_core(self) -> _FuseInto:
         from lightfuse import core
@@ -197,7 +197,6 @@ class Fuser:
         model = _core_model(self.weights)
         if isinstance(model, core.PaperModel):
             return _without_context(lambda a, b, out: model.fuse(a, b, out, self.threads, self.isa))
-        self._eight_bits_in_integers = model.eight_bits_in_integers
 
         def fuse_into(first: Array, second: Array, out: Array | None, given: Context | None) -> Context | None:
             known = () if given is None else (given.strength, given.summary, given.grid)
@@ -281,7 +280,7 @@ def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
     try:
         if isinstance(config, PaperConfig):
             return core.PaperModel(tensors)
-        return core.ContextModel(tensors, config.thumbnail_cells, config.levels, config.ratio, config.bounded)
+        return core.ContextModel(tensors, config.thumbnail_cells, config.levels)
     except ValueError as error:
         raise WeightsError(f"model {weights.model!r} cannot be fused with: {error}") from None
 

@@ -1,10 +1,8 @@
 """Weights that no training made."""
 
-import dataclasses
-
 import numpy as np
 
-from lightfuse.models import ContextConfig, Weights, load_weights
+from lightfuse.models import Weights
 from lightfuse.models.config import parameter_shapes
 
 
@@ -16,13 +14,6 @@ def make_weights(model="paper", seed=0):
         spread = 1 / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 0.1
         tensors[name] = random.normal(0, spread, shape).astype(np.float32)
     return Weights(model, tensors, {"origin": "random"})
-
-
-def bounded_weights(model):
-    """The shipped weights of a context model as those of a bounded one."""
-    shipped = load_weights(model)
-    assert isinstance(shipped.config, ContextConfig)
-    return Weights(model, shipped.tensors, {}, dataclasses.replace(shipped.config, bounded=True))
 
 
 def framed(picture, border, level=0):

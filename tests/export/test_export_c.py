@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders.c_project import build, fuse_with, installed, write_project
-from builders.weights import bounded_weights, framed, make_weights
+from builders.weights import framed, make_weights
 
 from lightfuse import Fuser
 from lightfuse.export.c import amalgamate, amalgamated_core, export_c
@@ -66,8 +66,8 @@ def test_other_processors_make_the_golden_pictures_of_it(processor, golden, tmp_
 
 @needs_gcc
 @pytest.mark.parametrize("model", ["small", "base"])
-def test_bounded_models_leave_out_borders_as_the_core_does(model, tmp_path):
-    weights = bounded_weights(model)
+def test_context_models_leave_out_borders_as_the_core_does(model, tmp_path):
+    weights = load_weights(model)
     pair = [framed(picture, 30) for picture in sample_pair(300, 200)]
     fused = fuse_with(build(["gcc"], write_project(tmp_path, weights)))(*pair)
     assert np.array_equal(fused, Fuser(weights)(*pair))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders.weights import bounded_weights, framed
+from builders.weights import framed
 
 from lightfuse.fuser import Fuser
 from lightfuse.golden import check, load_golden
@@ -70,8 +70,8 @@ def test_openvino_makes_the_golden_pictures_of_it(model, golden):
 
 
 @pytest.mark.parametrize("model", ["small", "base"])
-def test_bounded_models_leave_out_borders_as_the_core_does(model, pair):
-    weights = bounded_weights(model)
+def test_context_models_leave_out_borders_as_the_core_does(model, pair):
+    weights = load_weights(model)
     framed_pair = [framed(picture, 30) for picture in pair]
     for picture in framed_pair:  # The core would cut off a border that the scene does not reach beyond.
         picture[0, 0] = picture[-1, -1] = 128
@@ -89,8 +89,8 @@ def test_sizes_that_the_golden_set_has_not(height, width, pair):
 @pytest.mark.parametrize(
     "config",
     [
-        ContextConfig(channels=4, outputs=4, hidden=(5,), levels=2),
-        ContextConfig(channels=5, outputs=4, hidden=(6, 4, 3), shared=False, thumbnail_cells=4096),
+        ContextConfig(channels=4, hidden=(5, 3), levels=2),
+        ContextConfig(channels=5, hidden=(6, 4), shared=False, thumbnail_cells=4096),
     ],
 )
 def test_models_of_other_shapes(config, pair):

@@ -1,12 +1,10 @@
-"""Bounded context models: luma between the exposures', channels in range, borders that change nothing inside."""
-
-import dataclasses
+"""Context models: luma between the exposures', channels in range, borders that change nothing inside."""
 
 import pytest
 import torch
 
 from lightfuse.colorspace import LUMA_WEIGHTS
-from lightfuse.models import KNOWN_MODELS, ContextModel, load
+from lightfuse.models import load
 from lightfuse.models.context import SMALLEST_SCENE, fill_empty, into_gamut, luma_bounds, scene_weights
 from tools.synthetic import sample_pair
 
@@ -15,14 +13,6 @@ LEVEL = 1 / 255
 
 def luma(picture):
     return (picture * torch.tensor(LUMA_WEIGHTS)[None, :, None, None]).sum(1, keepdim=True)
-
-
-def bounded(model):
-    """The shipped weights of a model, in its bounded variation."""
-    shipped = load(model)
-    module = ContextModel(dataclasses.replace(KNOWN_MODELS[model], bounded=True)).eval()
-    module.load_state_dict(shipped.state_dict())
-    return module
 
 
 def planes(picture):
@@ -39,7 +29,7 @@ def pair():
 def test_fused_luma_lies_between_the_lumas_of_the_exposures(model):
     random = torch.Generator().manual_seed(1)
     under, over = (torch.rand(1, 3, 60, 90, generator=random) for _ in range(2))
-    fused = luma(bounded(model)(under, over))
+    fused = luma(load(model)(under, over))
     lowest, highest = luma_bounds(under, over)
     assert (fused - highest).max() < 1e-5
     assert (lowest - fused).max() < 1e-5
@@ -73,7 +63,7 @@ def test_gamut_mapping_leaves_colours_inside_the_gamut_alone():
 @pytest.mark.slow
 def test_a_black_border_changes_the_inside_little(model, border, most, pair):
     """A frame of a share ``border`` on every side, by torch, which does not cut it off as the core does."""
-    module = bounded(model)
+    module = load(model)
     height, width = pair[0].shape[-2:]
     top, left = (round(side * border / (1 - 2 * border)) for side in (height, width))
     framed = [torch.nn.functional.pad(picture, (left, left, top, top)) for picture in pair]

@@ -11,7 +11,7 @@ from lightfuse.errors import WeightsError
 from lightfuse.models import KNOWN_MODELS, ContextConfig, PaperConfig, Weights, read_weights, save_weights
 from lightfuse.models.config import config_from_json, config_of, config_to_json, cost, parameter_shapes, vary
 
-ODD = ContextConfig(thumbnail_cells=600, channels=5, levels=3, shared=False, hidden=(4, 3), outputs=5, ratio=True)
+ODD = ContextConfig(thumbnail_cells=600, channels=5, levels=3, shared=False, hidden=(4, 3))
 
 
 def zeros(config):
@@ -30,7 +30,7 @@ def test_cost_of_the_paper_model_is_the_published_one():
 
 
 def test_cost_of_a_context_model_counted_by_hand():
-    # Layers 6·4 + 4·3 + 3·5; context 4 + 5 channels, 2 each; composing 11, chroma weight 6, ratio 2.
+    # Layers 6·4 + 4·3 + 3·5; context 4 + 5 channels, 2 each; applying the output 19.
     assert cost(ODD).multiply_adds == 24 + 12 + 15 + 18 + 19
     combining = 6 * 4 + (4 * 3 + 3) + 3 * 5
     block = 5 * 9 + 5 * 5 + 5
@@ -83,10 +83,8 @@ def test_weights_without_a_configuration_need_a_known_name():
         ({"family": "context", "channels": float("inf")}, "'channels'"),
         ({"family": "context", "hidden": []}, "'hidden'"),
         ({"family": "context", "hidden": 8}, "'hidden'"),
-        ({"family": "context", "outputs": 3}, "'outputs'"),
         ({"family": "context", "levels": 0}, "'levels'"),
-        ({"family": "context", "context_stride": 3}, "'context_stride'"),
-        ({"family": "context", "context_stride": 16}, "'context_stride'"),
+        ({"family": "context", "hidden": [8, 8, 8]}, "'hidden'"),
         ({"family": "context", "thumbnail_cells": 1}, "'thumbnail_cells'"),
         ({"family": "context", "shared": "perhaps"}, "'shared'"),
         ({"family": "paper", "hidden": [32]}, "'hidden' of the paper architecture"),
@@ -94,12 +92,29 @@ def test_weights_without_a_configuration_need_a_known_name():
 )
 def test_invalid_configurations_are_refused_with_a_sentence(tmp_path, config, sentence):
     path = tmp_path / "w.safetensors"
-    header = json.dumps({"model": "small", "config": config, "notes": {}})
-    path.write_bytes(save(zeros(KNOWN_MODELS["small"]), metadata={"lightfuse": header}))
+    if config.get("family") == "context":
+        config = {**config_to_json(ContextConfig()), **config}
+    write_with_config(path, config)
     with pytest.raises(WeightsError, match=sentence) as refused:
         read_weights(path)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"outputs": 4}, {"ratio": False}, {"bounded": False}, {"bounded": None}, {"context_stride": 16}]
+)
+def test_files_of_older_architectures_are_refused_with_a_sentence(tmp_path, changes):
+    path = tmp_path / "w.safetensors"
+    written = config_to_json(KNOWN_MODELS["small"]) | {"context_stride": 1} | changes
+    write_with_config(path, {name: value for name, value in written.items() if value is not None})
+    with pytest.raises(WeightsError, match="is of an older architecture, which this version cannot fuse with"):
+        read_weights(path)
+
+
+def write_with_config(path, config):
+    header = json.dumps({"model": "small", "config": config, "notes": {}})
+    path.write_bytes(save(zeros(KNOWN_MODELS["small"]), metadata={"lightfuse": header}))
 
 
 def test_configurations_round_trip_through_json():

@@ -211,13 +211,11 @@ def test_scenes_too_small_for_a_crop_are_left_out(data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("bounded", "steps", "remaining"), [(False, 60, 0.7), (True, 200, 0.8)])
-def test_training_reduces_the_loss(data, tmp_path, bounded, steps, remaining):
-    """A bounded model starts at half the loss of one that is not: none of its luma is out of range."""
+def test_training_reduces_the_loss(data, tmp_path):
     losses = []
-    words = [f"architecture.bounded={bounded}", f"steps={steps}", f"validate_every={steps}", "learning_rate=0.01"]
+    words = ["steps=200", "validate_every=200", "learning_rate=0.01"]
     train(data, tmp_path / "run", TINY.override(words), report=lambda progress: losses.append(progress.loss))
-    assert np.mean(losses[-10:]) < remaining * np.mean(losses[:5])
+    assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:5])
 
 
 @pytest.mark.slow

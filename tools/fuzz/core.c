@@ -176,22 +176,15 @@ static lf_separable separable(int from, int to) { return (lf_separable){weights(
 
 static lf_context_model context_model(input *in, int kind) {
     lf_context_model m = {0};
-    const int flags = (int)next_byte(in);
     m.channels = choose(in, 1, 10);
     m.levels = choose(in, 1, 3);
     m.thumbnail_cells = (1 << 2 * m.levels) * choose(in, 1, m.levels > 1 ? 3 : 24);
-    m.ratio = kind < 3 || (flags & 1);
-    m.bounded = !(flags & 2);
-    m.layers = kind < 3 ? 3 : choose(in, 2, LF_MAX_LAYERS);
-    m.outputs = kind < 3 || (flags & 4) ? 5 : 4;
     m.widths[0] = 6;
-    for (int l = 1; l < m.layers; l++) m.widths[l] = kind < 3 ? (l == 2 && kind == 1 ? 6 : 8) : choose(in, 1, 9);
-    m.widths[m.layers] = m.outputs;
-    m.contexts = m.widths[1] + m.outputs;
-    for (int l = 0; l < m.layers; l++) {
-        m.weights[l] = weights(m.widths[l] * m.widths[l + 1]);
-        m.biases[l] = flags & 8 ? NULL : weights(m.widths[l + 1]);
-    }
+    for (int l = 1; l < LF_LAYERS; l++) m.widths[l] = kind < 3 ? (l == 2 && kind == 1 ? 6 : 8) : choose(in, 1, 9);
+    m.widths[LF_LAYERS] = LF_ANSWERS;
+    m.contexts = m.widths[1] + LF_ANSWERS;
+    for (int l = 0; l < LF_LAYERS; l++) m.weights[l] = weights(m.widths[l] * m.widths[l + 1]);
+    m.bias = weights(m.widths[2]);
     m.first = separable(6, m.channels);
     m.stem = (lf_separable){NULL, weights(6 * m.channels), weights(m.channels)};
     for (int i = 0; i < m.levels; i++) {
@@ -205,16 +198,15 @@ static lf_context_model context_model(input *in, int kind) {
     return m;
 }
 
-static lf_area scene_box(const lf_context_model *m, const lf_picture *under, const lf_picture *over) {
+static lf_area scene_box(const lf_picture *under, const lf_picture *over) {
     lf_area box = lf_no_box(under);
-    if (!m->bounded) return (lf_area){0, 0, under->width, under->height};
     FOR_PIECES(first, last, under->height) lf_widen_box(under, over, first, last, &box);
     return lf_scene_box(box, under);
 }
 
 static void fuse_context(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
                          const lf_picture *out) {
-    const lf_area box = scene_box(m, under, over);
+    const lf_area box = scene_box(under, over);
     const lf_picture parts[2] = {lf_part(under, box), lf_part(over, box)};
     const lf_size size = lf_thumbnail_size(m, parts[0].width, parts[0].height);
     const size_t cells = lf_cells(size);
@@ -233,7 +225,7 @@ static void fuse_context(const lf_context_model *m, const lf_picture *under, con
         lf_context_decode_rows(m, thumbnails, size, levels, (lf_planes){cells_of_grid, cells}, 0, first, last, decoding);
     }
     lf_grid grid = {box, size, 0, size.rows, cells_of_grid};
-    if (!lf_is_fixed(m, under->type)) {
+    if (under->type != LF_U8) {
         scratch = floats(lf_context_combine_scratch_floats(m));
         FOR_PIECES(first, last, under->height)
         lf_context_combine_rows(m, under, over, &grid, strength, out, first, last, scratch);
@@ -281,7 +273,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
             fuse_paper(&paper, &under, &over, twice ? &out : &whole);
         else
             fuse_context(&context, &under, &over, twice ? &out : &whole);
-        if (!twice && kind && context.bounded) check_luma(&under, &over, &whole);
+        if (!twice && kind) check_luma(&under, &over, &whole);
     }
     check_same(&whole, &out);
     check_result(&whole);

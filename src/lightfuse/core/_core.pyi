@@ -39,18 +39,7 @@ class PaperModel:
 class ContextModel:
     """A context model (small, base), ready to fuse."""
 
-    def __init__(
-        self,
-        tensors: Mapping[str, NDArray[np.float32]],
-        thumbnail_cells: int,
-        levels: int,
-        ratio: bool,
-        bounded: bool = False,
-    ) -> None: ...
-    @property
-    def eight_bits_in_integers(self) -> bool:
-        """Whether 8-bit pictures are fused in 16-bit fixed point, with the same bits on every machine."""
-
+    def __init__(self, tensors: Mapping[str, NDArray[np.float32]], thumbnail_cells: int, levels: int) -> None: ...
     def fuse(
         self,
         first: Picture,

@@ -16,12 +16,12 @@
  *   3. lf_context_prepare      the two thumbnails: how much of a bracket they are, and which cells show the scene
  *   4. lf_context_summarise    FilteringNet on the thumbnails, all of it but the finest level, and
  *      lf_context_decode_rows  that, any range of rows of the context grid
- *   5. lf_context_combine_rows CombiningNet on every pixel, with the grid smoothly between, to the fused picture; or, where
- *                              lf_is_fixed says so, in integers:
+ *   5. lf_context_combine_rows CombiningNet on every pixel, with the grid smoothly between, to the fused picture; or, of 8
+ *                              bits, in integers:
  *      lf_find_extremes, lf_fix, lf_fix_grid  the numbers' formats, and weights and grid in them
  *      lf_fixed_combine_rows   CombiningNet in 16-bit fixed point
  *
- * 8-bit pictures of the shipped context models have the same result to the bit on every processor, if compilers are kept from
+ * 8-bit pictures have the same result to the bit on every processor with the context models, if compilers are kept from
  * contracting products and sums (-ffp-contract=off).
  *
  * Pictures are interleaved RGB. Licence: MIT.

@@ -176,16 +176,13 @@ struct Context {
 
 class ContextModel {
   public:
-    ContextModel(const Tensors &tensors, int thumbnail_cells, int levels, bool ratio, bool bounded) {
+    ContextModel(const Tensors &tensors, int thumbnail_cells, int levels) {
         model_.thumbnail_cells = thumbnail_cells;
         model_.levels = levels;
-        model_.ratio = ratio;
-        model_.bounded = bounded;
         read_combining(tensors);
         read_filtering(tensors);
         if (model_.levels < 1 || model_.levels > LF_MAX_LEVELS || model_.channels > LF_MAX_WIDTH ||
-            model_.contexts > LF_MAX_CONTEXT || model_.contexts != model_.widths[1] + model_.outputs ||
-            (model_.outputs != 4 && model_.outputs != 5))
+            model_.contexts != model_.widths[1] + LF_ANSWERS)
             throw std::invalid_argument("the model is larger than the core allows");
     }
 
@@ -206,9 +203,6 @@ class ContextModel {
     int channels() const { return model_.channels; }
     int contexts() const { return model_.contexts; }
 
-    // Whether pictures of a type are fused in 16-bit fixed point, or in floats.
-    bool is_fixed(lf_type type) const { return type == LF_U8 && model_.bounded && model_.ratio && model_.outputs == 5; }
-
   private:
     static constexpr int kDecodedRows = 16;  // of the grid to a block: what a thread holds of them fits the second cache
 
@@ -218,9 +212,8 @@ class ContextModel {
     }
 
     // The box around the scene: where the first and the last row reach from side to side, that is all.
-    lf_area box_of(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, int threads) const {
+    static lf_area box_of(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second, int threads) {
         const lf_area whole{0, 0, first.width, first.height}, none{first.width, first.height, 0, 0};
-        if (!model_.bounded) return whole;
         const auto widened = [](const lf_area &a, const lf_area &b) {
             return lf_area{std::min(a.left, b.left), std::min(a.top, b.top), std::max(a.right, b.right),
                           std::max(a.bottom, b.bottom)};
@@ -290,7 +283,7 @@ class ContextModel {
     void combine(const lf_kernels &kernels, const lf_picture &under, const lf_picture &over, const Context &context,
                  const lf_area &box, const lf_picture &out, int threads) const {
         lf_grid grid{box, context.size, 0, context.size.rows, context.grid.data()};
-        if (!is_fixed(under.type)) {
+        if (under.type != LF_U8) {
             share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
                 const auto scratch = array<float>(kernels.context_combine_scratch_floats(&model_));
                 kernels.context_combine_rows(&model_, &under, &over, &grid, context.strength, &out, from, to, scratch.get());
@@ -315,18 +308,13 @@ class ContextModel {
 
     void read_combining(const Tensors &tensors) {
         model_.widths[0] = 6;
-        for (int l = 0; l < LF_MAX_LAYERS; l++) {
-            const std::string name = "combining.layers." + std::to_string(l);
-            const auto weight = tensors.find(name + ".weight");
-            if (weight == tensors.end()) break;
-            const auto bias = tensors.find(name + ".bias");
-            model_.weights[l] = store_.transposed(weight->second);
-            model_.biases[l] = bias == tensors.end() ? nullptr : store_.as_stored(bias->second);
-            model_.widths[l + 1] = model_.outputs = outs_of(weight->second);
-            if (model_.outputs > LF_MAX_WIDTH) throw std::invalid_argument("a layer is wider than the core allows");
-            model_.layers = l + 1;
+        for (int l = 0; l < LF_LAYERS; l++) {
+            const Tensor &weight = tensors.at("combining.layers." + std::to_string(l) + ".weight");
+            model_.weights[l] = store_.transposed(weight);
+            model_.widths[l + 1] = outs_of(weight);
+            if (outs_of(weight) > LF_MAX_WIDTH) throw std::invalid_argument("a layer is wider than the core allows");
         }
-        if (model_.layers < 2) throw std::invalid_argument("CombiningNet needs two layers or more");
+        model_.bias = store_.as_stored(tensors.at("combining.layers.1.bias"));
     }
 
     void read_filtering(const Tensors &tensors) {

@@ -187,9 +187,7 @@ NB_MODULE(_core, m) {
         .def(nb::init<const Tensors &>(), nb::arg("tensors"))
         .def("fuse", &fuse_paper, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"), nb::arg("isa") = "");
     nb::class_<ContextModel>(m, "ContextModel", "A context model (small, base), ready to fuse.")
-        .def(nb::init<const Tensors &, int, int, bool, bool>(), nb::arg("tensors"), nb::arg("thumbnail_cells"),
-             nb::arg("levels"), nb::arg("ratio"), nb::arg("bounded") = false)
+        .def(nb::init<const Tensors &, int, int>(), nb::arg("tensors"), nb::arg("thumbnail_cells"), nb::arg("levels"))
         .def("fuse", &fuse_in_context, nb::arg("first"), nb::arg("second"), nb::arg("out").none(), nb::arg("threads"),
-             nb::arg("isa") = "", nb::arg("strength") = -1.0f, nb::arg("summary") = nb::none(), nb::arg("grid") = nb::none())
-        .def_prop_ro("eight_bits_in_integers", [](const ContextModel &model) { return model.is_fixed(LF_U8); });
+             nb::arg("isa") = "", nb::arg("strength") = -1.0f, nb::arg("summary") = nb::none(), nb::arg("grid") = nb::none());
 }

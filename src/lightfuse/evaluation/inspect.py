@@ -16,7 +16,7 @@ from lightfuse.brackets.bracket import brightness, darkest_first
 from lightfuse.images import encode_picture, read_picture
 from lightfuse.metrics.pictures import Picture, as_unit, require_same_size
 from lightfuse.models import ContextConfig, Weights
-from lightfuse.models.config import parameter_shapes
+from lightfuse.models.config import OUTPUTS, parameter_shapes
 from lightfuse.models.context import adjustments
 from lightfuse.models.networks import from_weights
 from lightfuse.models.paper import PaperModel, normalise, pad_to_stride
@@ -27,9 +27,6 @@ Values = NDArray[np.floating[Any]]
 LONG_SIDE = 768  # pixels that a pair is shrunk to before it is inspected
 INPUTS = ("under R", "under G", "under B", "over R", "over G", "over B")
 """What the six input channels of every model hold."""
-
-OUTPUTS = ("mixing weight", "luma gain", "luma offset", "chroma gain", "chroma mixing weight")
-"""The outputs of a context model's CombiningNet; a model of four outputs lacks the last."""
 
 _CELL = 400  # pixels a panel is enlarged or shrunk to
 _NOT_A_VALUE = (70, 70, 70)
@@ -113,17 +110,15 @@ def pair_panels(weights: Weights, under: Picture, over: Picture) -> dict[str, Sh
 
 
 def adjustment_maps(answer: Tensor, strength: Tensor) -> list[Panel]:
-    """The mixing weights, gains and offset that answers 1×4×H×W or 1×5×H×W mean (`models.context.adjustments`)."""
+    """The mixing weights, gains and offset that answers 1×5×H×W mean (`models.context.adjustments`)."""
     decoded = adjustments(answer, strength)
-    maps = [
+    return [
         _map("mixing weight: 1 takes under, 0 over", decoded.mixing, (0, 1)),
+        _map("mixing weight of chroma", decoded.chroma_mixing, (0, 1)),
         _map("luma gain: 0 keeps it", decoded.luma_gain - 1),
         _map("luma offset", decoded.luma_offset),
         _map("chroma gain: 0 keeps it", decoded.chroma_gain - 1),
     ]
-    if answer.shape[1] == len(OUTPUTS):
-        maps.insert(1, _map("mixing weight of chroma", decoded.chroma_mixing, (0, 1)))
-    return maps
 
 
 def draw_sheet(title: str, panels: Sequence[Panel]) -> Pixels:
@@ -205,7 +200,7 @@ def _outputs_of(weights: Weights, layer: str, count: int) -> list[str]:
         if layer == "filtering.head":
             return context_names(weights.config)
         if layer == last:
-            return list(OUTPUTS[:count])
+            return list(OUTPUTS)
     elif layer in (last, "filtering.mix"):
         return ["R", "G", "B"]
     return [str(i) for i in range(count)]
@@ -213,7 +208,7 @@ def _outputs_of(weights: Weights, layer: str, count: int) -> list[str]:
 
 def context_names(config: ContextConfig) -> list[str]:
     """What each channel of a context model's context is added to."""
-    return [f"hidden {i}" for i in range(config.hidden[0])] + list(OUTPUTS[: config.outputs])
+    return [f"hidden {i}" for i in range(config.hidden[0])] + list(OUTPUTS)
 
 
 def _map(title: str, values: Tensor, limits: tuple[float, float] | None = None) -> Panel:

@@ -85,7 +85,7 @@ def rows_bytes(config: Config, width: int, height: int, pixel_bytes: int) -> int
     row = width * pixel_bytes
     if isinstance(config, PaperConfig):
         return 2 * _PAPER_BAND * row + (_paper_floats(width) + _paper_combining(config)) * _FLOAT
-    in_integers = pixel_bytes == PIXEL_BYTES["8 bit"] and config.bounded and config.ratio and config.outputs == 5
+    in_integers = pixel_bytes == PIXEL_BYTES["8 bit"]
     return 2 * row + _context_bytes(config, *config.thumbnail_size(height, width), width, in_integers)
 
 
@@ -123,12 +123,12 @@ _PLACES = (_STRIP + 16) + (_WIDE_STRIP + 32) // 2 + 1 + (_WIDE_STRIP + 1) + _WID
 
 def _fixed(config: ContextConfig) -> int:
     """Weights of 32 bits, and two rows of context for a strip."""
-    return 4 * 32 * 33 + 2 * 48 + 5 + config.context_channels * _WIDE_STRIP + 32 + _PLACES + 15
+    return 3 * 32 * 33 + 2 * 37 + 5 + config.context_channels * _WIDE_STRIP + 32 + _PLACES + 15
 
 
 def _combining(config: ContextConfig) -> int:
     """Two rows of context for a strip, every weight there may be, where columns lie; vectors of 16 floats at most."""
-    return 2 * (config.context_channels * _STRIP + 16) + 4 * 32 * 33 + 2 * 48 + _PLACES + 15
+    return 2 * (config.context_channels * _STRIP + 16) + 3 * 32 * 32 + 32 + 2 * 37 + _PLACES + 15
 
 
 def _paper_combining(config: PaperConfig) -> int:

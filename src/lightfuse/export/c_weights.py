@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.models import ContextConfig, PaperConfig, Weights
+from lightfuse.models.config import OUTPUTS
 
 Floats = NDArray[np.float32]
 
@@ -34,7 +35,7 @@ class _Arrays:
         self.declared: list[str] = []
 
     def as_stored(self, name: str) -> str:
-        """A bias, or depthwise kernels [channel][row][column], as stored; NULL where there is none."""
+        """A bias, or depthwise kernels [channel][row][column], as stored."""
         return self._declare(name, lambda tensor: tensor)
 
     def transposed(self, name: str) -> str:
@@ -45,8 +46,6 @@ class _Arrays:
         return name in self._tensors
 
     def _declare(self, name: str, laid_out: Callable[[Floats], Floats]) -> str:
-        if name not in self._tensors:
-            return "NULL"
         if name not in self._names:
             array = f"{self._prefix}_{c_name(name)}"
             self._names[name] = array
@@ -62,17 +61,12 @@ def _literal(value: np.float32) -> str:
 
 
 def _context_struct(config: ContextConfig, arrays: _Arrays) -> list[str]:
-    widths = (6, *config.hidden, config.outputs)
-    layers = range(len(widths) - 1)
+    widths = (6, *config.hidden, len(OUTPUTS))
     return [
         f".thumbnail_cells = {config.thumbnail_cells}",
         f".channels = {config.channels}",
         f".levels = {config.levels}",
-        f".layers = {len(layers)}",
-        f".outputs = {config.outputs}",
         f".contexts = {config.context_channels}",
-        f".ratio = {int(config.ratio)}",
-        f".bounded = {int(config.bounded)}",
         f".widths = {_braced(map(str, widths))}",
         f".first = {_separable(arrays, 'filtering.first_dw', 'filtering.first_pw')}",
         f".stem = {{NULL, {arrays.transposed('filtering.stem.weight')}, {arrays.as_stored('filtering.stem.bias')}}}",
@@ -82,8 +76,8 @@ def _context_struct(config: ContextConfig, arrays: _Arrays) -> list[str]:
         f".summary_bias = {arrays.as_stored('filtering.summary.bias')}",
         f".head = {arrays.transposed('filtering.head.weight')}",
         f".head_bias = {arrays.as_stored('filtering.head.bias')}",
-        f".weights = {_braced(arrays.transposed(f'combining.layers.{i}.weight') for i in layers)}",
-        f".biases = {_braced(arrays.as_stored(f'combining.layers.{i}.bias') for i in layers)}",
+        f".weights = {_braced(arrays.transposed(f'combining.layers.{i}.weight') for i in range(3))}",
+        f".bias = {arrays.as_stored('combining.layers.1.bias')}",
     ]
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lightfuse.models import ContextConfig, Weights
+from lightfuse.models.config import OUTPUTS
 
 OPSET = 18
 IR_VERSION = 9  # of ONNX 1.14, the oldest release whose opset 19 is complete: runtimes of 2023 read it
@@ -149,14 +150,14 @@ def context_model(graph: Graph, weights: Weights, under: str, over: str, thumbna
     config = weights.config
     assert isinstance(config, ContextConfig)
     model = _Model(graph, weights, config)
-    cells = _scene_weights(graph, *thumbnail) if config.bounded else None
+    cells = _scene_weights(graph, *thumbnail)
     seen = graph.op("Concat", *thumbnail, axis=1)
-    grid = _filter(model, _filled(graph, seen, cells, config.levels) if cells else seen, cells)
+    grid = _filter(model, _filled(graph, seen, cells, config.levels), cells)
     # The grid's own channels, and the picture's height and width.
     shape = graph.op("Concat", graph.integers(1, config.context_channels), _sides(graph, under), axis=0)
     context = graph.op("Resize", grid, "", "", shape, mode="linear", coordinate_transformation_mode="half_pixel")
     answers = _answers(model, under, over, context)
-    fused = _compose(graph, config, under, over, answers, _strength(graph, thumbnail, cells))
+    fused = _compose(graph, under, over, answers, _strength(graph, thumbnail, cells))
     return graph.op("Clip", fused, graph.constant(0.0), graph.constant(1.0))
 
 
@@ -206,16 +207,15 @@ def _filled(graph: Graph, thumbnail: str, weights: str, levels: int) -> str:
     return filled
 
 
-def _strength(graph: Graph, thumbnail: tuple[str, str], weights: str | None) -> str:
+def _strength(graph: Graph, thumbnail: tuple[str, str], weights: str) -> str:
     """How much of a bracket the pair is, 1×1×1×1: see `ContextModel.context`."""
     mean = _mean(graph, graph.op("Abs", graph.op("Sub", thumbnail[1], thumbnail[0])), 1)
-    if weights:
-        mean = graph.op("Div", graph.op("Mul", mean, weights), _mean(graph, weights, 2, 3))
+    mean = graph.op("Div", graph.op("Mul", mean, weights), _mean(graph, weights, 2, 3))
     part = graph.op("Div", graph.op("Sub", _mean(graph, mean, 2, 3), graph.constant(0.03)), graph.constant(0.09))
     return _clip(graph, part, 0.0, 1.0)
 
 
-def _filter(model: _Model, thumbnail: str, weights: str | None) -> str:
+def _filter(model: _Model, thumbnail: str, weights: str) -> str:
     """FilteringNet: the thumbnails 1×6×h×w to the context grid."""
     g, config = model.graph, model.config
     x = g.op("Sub", thumbnail, g.constant(0.5))
@@ -234,17 +234,14 @@ def _filter(model: _Model, thumbnail: str, weights: str | None) -> str:
     return model.layer(x, "filtering.head", relu=False)
 
 
-def _summary(model: _Model, coarsest: str, cells: str | None) -> str:
+def _summary(model: _Model, coarsest: str, cells: str) -> str:
     """What means and maxima of the coarsest level say together, 1×C×1×1, by the weights of the thumbnail's cells."""
     g, tensors = model.graph, model.weights.tensors
-    if cells is None:
-        means, maxima = g.op("GlobalAveragePool", coarsest), g.op("GlobalMaxPool", coarsest)
-    else:
-        side = 2**model.config.levels
-        counts = g.op("AveragePool", cells, kernel_shape=[side, side], strides=[side, side])
-        means = g.op("Div", _mean(g, g.op("Mul", coarsest, counts), 2, 3), _mean(g, counts, 2, 3))
-        full = _clip(g, g.op("Mul", counts, g.constant(4.0)), None, 1.0)
-        maxima = g.op("GlobalMaxPool", g.op("Mul", coarsest, full))
+    side = 2**model.config.levels
+    counts = g.op("AveragePool", cells, kernel_shape=[side, side], strides=[side, side])
+    means = g.op("Div", _mean(g, g.op("Mul", coarsest, counts), 2, 3), _mean(g, counts, 2, 3))
+    full = _clip(g, g.op("Mul", counts, g.constant(4.0)), None, 1.0)
+    maxima = g.op("GlobalMaxPool", g.op("Mul", coarsest, full))
     both = g.op("Concat", means, maxima, axis=1)
     weight = tensors["filtering.summary.weight"][:, :, None, None]
     return convolution(g, both, "filtering.summary", weight, tensors["filtering.summary.bias"])
@@ -252,14 +249,13 @@ def _summary(model: _Model, coarsest: str, cells: str | None) -> str:
 
 def _answers(model: _Model, under: str, over: str, context: str) -> list[str]:
     """CombiningNet: the numbers each pixel is given, 1×1×H×W each."""
-    g, config = model.graph, model.config
-    into_first, into_last = _split(g, context, [config.hidden[0], config.outputs])
+    g = model.graph
+    into_first, into_last = _split(g, context, [model.config.hidden[0], len(OUTPUTS)])
     x = model.layer(g.op("Concat", under, over, axis=1), "combining.layers.0", relu=False)
     x = g.op("Relu", g.op("Add", x, into_first))
-    for i in range(1, len(config.hidden)):
-        x = model.layer(x, f"combining.layers.{i}", relu=True)
-    x = g.op("Add", model.layer(x, f"combining.layers.{len(config.hidden)}", relu=False), into_last)
-    return _split(g, x, [1] * config.outputs)
+    x = model.layer(x, "combining.layers.1", relu=True)
+    x = g.op("Add", model.layer(x, "combining.layers.2", relu=False), into_last)
+    return _split(g, x, [1] * len(OUTPUTS))
 
 
 def _split(graph: Graph, x: str, sizes: list[int]) -> list[str]:
@@ -268,7 +264,7 @@ def _split(graph: Graph, x: str, sizes: list[int]) -> list[str]:
     return [graph.op("Slice", x, graph.integers(a), graph.integers(b), graph.integers(1)) for a, b in spans]
 
 
-def _compose(graph: Graph, config: ContextConfig, under: str, over: str, answers: list[str], strength: str) -> str:
+def _compose(graph: Graph, under: str, over: str, answers: list[str], strength: str) -> str:
     """The picture that the answers describe: see `compose` of `models.context`."""
     g, difference = graph, graph.op("Sub", under, over)
     one, most = g.constant(1.0), g.constant(8.0)
@@ -281,28 +277,18 @@ def _compose(graph: Graph, config: ContextConfig, under: str, over: str, answers
         weight = g.op("Sigmoid", g.op("Add", answer, g.constant(-3.0)))
         return g.op("Add", over, g.op("Mul", weight, difference))
 
-    mixture = mixed(answers[0])
-    coloured = mixed(answers[4]) if config.outputs == 5 else mixture
+    mixture, coloured = mixed(answers[0]), mixed(answers[4])
     gain, offset, saturation = (g.op("Mul", answer, strength) for answer in answers[1:4])
     lifted = g.op("Mul", luma_of(mixture), g.op("Add", gain, one))
     luma = g.op("Add", lifted, g.op("Mul", offset, g.constant(0.5)))
     lumas = luma_of(under), luma_of(over)
     lowest = g.op("Min", *lumas)
-    if config.bounded:
-        luma = g.op("Min", g.op("Max", luma, lowest), g.op("Max", *lumas))
-    coloured_luma = luma_of(coloured)
-    chroma_gain = g.op("Add", saturation, one)
-    if config.ratio:
-        floor = g.constant(0.02)
-        lift = g.op("Div", g.op("Add", luma, floor), g.op("Add", coloured_luma, floor))
-        chroma_gain = g.op("Mul", chroma_gain, g.op("Min", lift, most))
+    luma = g.op("Min", g.op("Max", luma, lowest), g.op("Max", *lumas))
+    coloured_luma, floor = luma_of(coloured), g.constant(0.02)
+    lift = g.op("Div", g.op("Add", luma, floor), g.op("Add", coloured_luma, floor))
+    chroma_gain = g.op("Mul", g.op("Add", saturation, one), g.op("Min", lift, most))
     chroma_gain = g.op("Clip", chroma_gain, g.constant(0.0), most)
-    chroma = g.op("Mul", g.op("Sub", coloured, coloured_luma), chroma_gain)
-    if config.bounded:
-        return _into_gamut(g, luma, chroma, lowest)
-    fused = g.op("Add", luma, chroma)
-    largest = g.op("ReduceMax", fused, g.integers(1), keepdims=1)
-    return g.op("Div", fused, g.op("Max", largest, one))
+    return _into_gamut(g, luma, g.op("Mul", g.op("Sub", coloured, coloured_luma), chroma_gain), lowest)
 
 
 def _into_gamut(graph: Graph, luma: str, chroma: str, lowest: str) -> str:

@@ -12,6 +12,12 @@ from lightfuse.errors import WeightsError
 
 _MAX_CHANNELS = 1024  # of any layer: a larger number means a damaged header
 
+OUTPUTS = ("mixing weight", "luma gain", "luma offset", "chroma gain", "chroma mixing weight")
+"""What a context model's CombiningNet says of each pixel."""
+
+# Fields of files whose architecture had variations; only these are left. Without the field, a file has another value.
+_FORMER_FIELDS: Mapping[str, Any] = MappingProxyType({"outputs": len(OUTPUTS), "ratio": True, "bounded": True})
+
 
 def _is_width(width: int) -> bool:
     return 1 <= width <= _MAX_CHANNELS
@@ -45,12 +51,7 @@ class ContextConfig:
     channels: int = 12  # of every FilteringNet layer
     levels: int = 4  # how many times the FilteringNet halves the thumbnail
     shared: bool = True  # All levels use one set of weights.
-    hidden: tuple[int, ...] = (8, 6)  # widths of the CombiningNet; the context enters the first one, and the output
-    outputs: int = 4  # a pixel: mixing weight, luma gain, luma offset, chroma gain; 5: a mixing weight for chroma, too
-    ratio: bool = False  # Chroma follows the luma's gain (chroma over luma is kept) before the chroma gain.
-    bounded: bool = False
-    """The fused luma lies between the lumas of both exposures, and what is black or white in both exposures, such as a
-    border, is left out of what the FilteringNet sees of the scene."""
+    hidden: tuple[int, ...] = (8, 6)  # both widths of the CombiningNet; the context enters the first, and the output
 
     family: ClassVar[str] = "context"
 
@@ -58,13 +59,12 @@ class ContextConfig:
         _require(64 <= self.thumbnail_cells <= 1 << 22, self, "thumbnail_cells")
         _require(_is_width(self.channels), self, "channels")
         _require(1 <= self.levels <= 6, self, "levels")
-        _require(1 <= len(self.hidden) <= 4 and all(_is_width(width) for width in self.hidden), self, "hidden")
-        _require(self.outputs in (4, 5), self, "outputs")
+        _require(len(self.hidden) == 2 and all(_is_width(width) for width in self.hidden), self, "hidden")
 
     @property
     def context_channels(self) -> int:
         """Channels of the context: those added to the first hidden layer, then those added to the output."""
-        return self.hidden[0] + self.outputs
+        return self.hidden[0] + len(OUTPUTS)
 
     def thumbnail_size(self, height: int, width: int) -> tuple[int, int]:
         """(rows, columns) of a height×width picture's thumbnail: of its aspect ratio, multiples of 2^``levels``.
@@ -85,8 +85,8 @@ KNOWN_MODELS: Mapping[str, Config] = MappingProxyType(
     {
         "paper": PaperConfig((32, 32)),
         "paper-wide": PaperConfig((256, 64)),
-        "small": ContextConfig(channels=12, shared=True, hidden=(8, 6), outputs=5, ratio=True, bounded=True),
-        "base": ContextConfig(channels=20, shared=False, hidden=(8, 8), outputs=5, ratio=True, bounded=True),
+        "small": ContextConfig(channels=12, shared=True, hidden=(8, 6)),
+        "base": ContextConfig(channels=20, shared=False, hidden=(8, 8)),
     }
 )
 """The configurations of the models that have a name."""
@@ -137,21 +137,24 @@ def converted(value: Any, like: Any) -> Any:
 
 def config_to_json(config: Config) -> dict[str, Any]:
     """Return the configuration as it is stored in a weights file."""
-    return {"family": config.family, **dataclasses.asdict(config)}
+    former = {} if isinstance(config, PaperConfig) else _FORMER_FIELDS
+    return {"family": config.family, **dataclasses.asdict(config), **former}
 
 
 def config_from_json(fields: Mapping[str, Any]) -> Config:
     """Return the configuration that :func:`config_to_json` wrote; missing fields have their defaults.
 
-    Raises WeightsError where the family or a field is unknown, or a value is out of range.
+    Raises WeightsError where the family or a field is unknown, a value is out of range, or the architecture is an
+    older one.
     """
     changes = dict(fields)
     family = changes.pop("family", None)
     if not isinstance(family, str) or family not in _FAMILIES:
         raise WeightsError(f"unknown architecture {family!r}; known are {', '.join(_FAMILIES)}")
-    stride = changes.pop("context_stride", 1)  # Earlier versions wrote it, and had contexts of other strides.
-    if stride != 1:
-        raise WeightsError(f"field 'context_stride' of the {family} architecture cannot be {stride!r}")
+    if family == ContextConfig.family:
+        former = {name: changes.pop(name, None) for name in _FORMER_FIELDS}
+        if former != _FORMER_FIELDS or changes.pop("context_stride", 1) != 1:
+            raise WeightsError("it is of an older architecture, which this version cannot fuse with; train it again")
     return vary(_FAMILIES[family](), changes)
 
 
@@ -192,7 +195,7 @@ def parameter_shapes(model: str | Config) -> dict[str, Shape]:
 
 def _widths(config: Config) -> tuple[int, ...]:
     """Channels of the CombiningNet, from both exposures to its output."""
-    return 6, *config.hidden, 3 if isinstance(config, PaperConfig) else config.outputs
+    return 6, *config.hidden, 3 if isinstance(config, PaperConfig) else len(OUTPUTS)
 
 
 @dataclass(frozen=True)
@@ -208,12 +211,11 @@ def cost(config: Config) -> Cost:
 
     ``paper``: every layer is counted at its own resolution, rounded. ``context``: only the work at full resolution is
     counted, as that on the thumbnail does not grow with the picture. It consists of the CombiningNet's layers, 2 per
-    context channel (bilinear interpolation along the row; that between rows is done once per row), and applying the
-    output: 3 mixing, 3 luma, 2 gain and offset, 3 chroma; 6 more for a separate chroma weight, 2 for ``ratio``.
+    context channel (bilinear interpolation along the row; that between rows is done once per row), and 19 for applying
+    the output: 6 mixing, 6 luma, 2 gain and offset, 5 chroma.
     """
     parameters = sum(math.prod(shape) for shape in parameter_shapes(config).values())
     pointwise = sum(a * b for a, b in itertools.pairwise(_widths(config)))
     if isinstance(config, PaperConfig):
         return Cost(parameters, round(pointwise + sum(6 * 9 / 4**level for level in (1, 2, 3)) + 6 * 3 / 4**3))
-    composing = 3 + 3 + 2 + 3 + (6 if config.outputs == 5 else 0) + (2 if config.ratio else 0)
-    return Cost(parameters, pointwise + 2 * config.context_channels + composing)
+    return Cost(parameters, pointwise + 2 * config.context_channels + 19)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lightfuse.colorspace import LUMA_WEIGHTS
 from lightfuse.models import ContextConfig
+from lightfuse.models.config import OUTPUTS
 
 WINDOW = 64  # side, in thumbnail cells, of the part that can be decoded by itself while training
 SMALLEST_SCENE = 1 / 1024  # mean scene weight below which empty cells count, too, because hardly any others are left
@@ -57,7 +58,7 @@ class ContextModel(nn.Module):
 
         The strength is 0 where both exposures are one picture, which is then returned unchanged.
         """
-        weights = scene_weights(thumbnail) if self.config.bounded else torch.ones_like(thumbnail[:, :1])
+        weights = scene_weights(thumbnail)
         difference = (thumbnail[:, 3:] - thumbnail[:, :3]).abs().mean(dim=1, keepdim=True)
         difference = (difference * weights).mean(dim=(2, 3), keepdim=True) / weights.mean(dim=(2, 3), keepdim=True)
         strength = ((difference - _SAME_PICTURE) / (_BRACKET - _SAME_PICTURE)).clamp(0, 1)
@@ -71,64 +72,49 @@ class CombiningNet(nn.Module):
     def __init__(self, config: ContextConfig) -> None:
         super().__init__()
         self.config = config
-        widths = (6, *config.hidden, config.outputs)
-        last = len(widths) - 2
-        pairs = enumerate(itertools.pairwise(widths))
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, kernel_size=1, bias=0 < i < last) for i, (a, b) in pairs)
+        pairs = enumerate(itertools.pairwise((6, *config.hidden, len(OUTPUTS))))
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, kernel_size=1, bias=i == 1) for i, (a, b) in pairs)
         self._start_as_exposure_fusion()
 
     def forward(self, under: Tensor, over: Tensor, context: Tensor, strength: Tensor) -> Tensor:
         """Fuse N×3×H×W pictures in [0, 1] to one of the same kind, by N×C×H×W context and strength as in `compose`."""
-        answer, config = self.answer(under, over, context), self.config
-        return compose(under, over, answer, strength, ratio=config.ratio, bounded=config.bounded)
+        return compose(under, over, self.answer(under, over, context), strength)
 
     def answer(self, under: Tensor, over: Tensor, context: Tensor) -> Tensor:
-        """Compute the output of the layers, N×``outputs``×H×W, which `compose` applies to the exposures."""
+        """Compute the output of the layers, N×5×H×W, which `compose` applies to the exposures."""
         n_first = self.config.hidden[0]
         into_first, into_last = context[:, :n_first], context[:, n_first:]
-        first, *middle, last = self.layers
+        first, middle, last = self.layers
         x = torch.relu(first(torch.cat([under, over], dim=1)) + into_first)
-        for layer in middle:
-            x = torch.relu(layer(x))
-        answered: Tensor = last(x) + into_last
+        answered: Tensor = last(torch.relu(middle(x))) + into_last
         return answered
 
     def _start_as_exposure_fusion(self) -> None:
         """Initialise: the first hidden channel is the luma of over; where that is bright, under is selected."""
-        first, *middle, last = (layer.weight.detach() for layer in self.layers)  # type: ignore[operator]
+        first, middle, last = (layer.weight.detach() for layer in self.layers)  # type: ignore[operator]
         last.mul_(0.3)
         last[0, 0] = 3.0
         first[0] = torch.tensor([0, 0, 0, *LUMA_WEIGHTS])[:, None, None] * 2
-        for weight in middle[:1]:
-            weight[0] = 0
-            weight[0, 0] = 1
+        middle[0] = 0
+        middle[0, 0] = 1
 
 
-def compose(
-    under: Tensor, over: Tensor, answer: Tensor, strength: Tensor, *, ratio: bool, bounded: bool = True
-) -> Tensor:
+def compose(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> Tensor:
     """Fuse N×3×H×W exposures as answers say: mix them, change the luma by gain and offset, the chroma by a gain.
 
-    ``answer`` is N×4×H×W or N×5×H×W: mixing weight of under (before the sigmoid), luma gain, luma offset, chroma gain
-    and, if there are 5, a separate mixing weight for chroma. Gains and offset are multiplied by ``strength``. Where
-    ``bounded``, the luma of the result lies between the lumas of the two exposures, and its channels in [0, 1].
+    ``answer`` is N×5×H×W: mixing weight of under (before the sigmoid), luma gain, luma offset, chroma gain, and the
+    mixing weight for chroma, which then keeps its ratio to luma. Gains and offset are multiplied by ``strength``. The
+    luma of the result lies between the lumas of the two exposures, and its channels in [0, 1].
     """
     lowest, highest = luma_bounds(under, over)
-    luma = proposed_luma(under, over, answer, strength)
-    if bounded:
-        luma = luma.maximum(lowest).minimum(highest)
+    luma = proposed_luma(under, over, answer, strength).maximum(lowest).minimum(highest)
     adjustment = adjustments(answer, strength)
     coloured = _mix(under, over, adjustment.chroma_mixing)
     coloured_luma = luma_of(coloured)
-    chroma_gain = adjustment.chroma_gain
-    if ratio:
-        lift = (luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
-        chroma_gain = chroma_gain * lift.clamp(max=_LARGEST_CHROMA_GAIN)
+    lift = (luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
+    chroma_gain = adjustment.chroma_gain * lift.clamp(max=_LARGEST_CHROMA_GAIN)
     chroma = (coloured - coloured_luma) * chroma_gain.clamp(0, _LARGEST_CHROMA_GAIN)
-    if bounded:
-        return into_gamut(luma, chroma, lowest)
-    fused = luma + chroma  # Divided by its largest channel where that is above 1, as clipping would change the hue.
-    return fused / fused.amax(dim=1, keepdim=True).clamp(min=1)
+    return into_gamut(luma, chroma, lowest)
 
 
 def luma_bounds(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,14 +140,13 @@ class Adjustments(NamedTuple):
 
 
 def adjustments(answer: Tensor, strength: Tensor) -> Adjustments:
-    """Decode answers, N×4×H×W or N×5×H×W, as `compose` applies them; with 4, chroma is mixed as luma is."""
-    mixing = torch.sigmoid(answer[:, :1] + _MIXING_BIAS)
+    """Decode answers, N×5×H×W, as `compose` applies them."""
     return Adjustments(
-        mixing=mixing,
+        mixing=torch.sigmoid(answer[:, :1] + _MIXING_BIAS),
         luma_gain=1 + answer[:, 1:2] * strength,
         luma_offset=_OFFSET_SCALE * answer[:, 2:3] * strength,
         chroma_gain=1 + answer[:, 3:4] * strength,
-        chroma_mixing=torch.sigmoid(answer[:, 4:5] + _MIXING_BIAS) if answer.shape[1] == 5 else mixing,
+        chroma_mixing=torch.sigmoid(answer[:, 4:5] + _MIXING_BIAS),
     )
 
 

@@ -78,7 +78,7 @@ class ContextObjective:
         return ContextBatch(thumbnails, crops, rows, columns, windows or None, soft, len(labelled))
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
-        """Compute the losses of each kind of sample, and the penalty for values out of range."""
+        """Compute the losses of each kind of sample, and the penalty for luma out of range."""
         fused, excess = _fuse(model, batch)
         n = batch.labelled
         losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
@@ -138,13 +138,11 @@ class ContextObjective:
 
 
 def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
-    """Fuse the crops with the context of their thumbnails; returns them and by how much values were limited."""
+    """Fuse the crops with the context of their thumbnails; returns them and by how much luma was limited."""
     grid, strength = model.context(batch.thumbnails, batch.windows)
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
     under, over = batch.crops[:, :3], batch.crops[:, 3:6]
     fused: Tensor = model.combining(under, over, context, strength)
-    if not model.config.bounded:
-        return fused.clamp(0, 1), (fused - fused.clamp(0, 1)).abs()
     luma = proposed_luma(under, over, model.combining.answer(under, over, context), strength)
     lowest, highest = luma_bounds(under, over)
     return fused.clamp(0, 1), (luma - luma.maximum(lowest).minimum(highest)).abs()

@@ -73,7 +73,7 @@ class TrainSettings:
     hue: float = 0.0  # difference in hue from the better exposed input, preferably not clipped
     saturation: float = 0.0  # difference in mean chroma from the better exposed input
     highlights: float = 0.0  # `highlight_loss`
-    out_of_range: float = 0.0  # how far pixels leave [0, 1], or luma that of both exposures
+    out_of_range: float = 0.0  # how far luma has to be limited to that of both exposures
 
     validate_every: int = 500  # steps; the checkpoint is written at every validation
     validate_long_side: int = 768  # context models: pictures are shrunk to this many pixels for validation

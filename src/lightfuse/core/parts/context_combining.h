@@ -11,30 +11,23 @@ LF_INLINE float lf_answer_scale(int o, float top, float strength) {
 }
 LF_INLINE float lf_answer_shift(int o) { return o == 0 || o == 4 ? 3.0f * 1.44269504f : o == 2 ? 0.0f : 1.0f; }
 
-/* CombiningNet's shape. */
+/* Widths of CombiningNet's hidden layers. */
 typedef struct {
-    int layers, widths[LF_MAX_LAYERS + 1], outputs, ratio;
+    int first, second;
 } lf_shape;
 
-LF_INLINE lf_shape lf_shape_of(const lf_context_model *m) {
-    lf_shape shape = {m->layers, {0}, m->outputs, m->ratio};
-    for (int l = 0; l <= LF_MAX_LAYERS; l++) shape.widths[l] = m->widths[l];
-    return shape;
+LF_INLINE lf_shape lf_shape_of(const lf_context_model *m) { return (lf_shape){m->widths[1], m->widths[2]}; }
+LF_INLINE int lf_is_shape(const lf_context_model *m, lf_shape shape) {
+    return m->widths[1] == shape.first && m->widths[2] == shape.second;
 }
 
 /* The shapes of the shipped models, which have code of their own, every loop unrolled. */
-#define LF_SHAPE_SMALL ((lf_shape){3, {6, 8, 6, 5}, 5, 1})
-#define LF_SHAPE_BASE ((lf_shape){3, {6, 8, 8, 5}, 5, 1})
-
-LF_INLINE int lf_is_shape(const lf_context_model *m, const lf_shape *shape) {
-    int same = m->layers == shape->layers && m->outputs == shape->outputs && !m->ratio == !shape->ratio;
-    for (int l = 0; l <= shape->layers; l++) same = same && m->widths[l] == shape->widths[l];
-    return same;
-}
+#define LF_SHAPE_SMALL ((lf_shape){8, 6})
+#define LF_SHAPE_BASE ((lf_shape){8, 8})
 
 /* Floats of scratch: two rows of context, their last vectors past the end; the weights; where columns lie; room to start at a
  * multiple of 64 bytes. */
-enum { LF_WEIGHTS_FLOATS = LF_MAX_LAYERS * LF_MAX_WIDTH * (LF_MAX_WIDTH + 1) + 2 * LF_MAX_CONTEXT };
+enum { LF_WEIGHTS_FLOATS = LF_LAYERS * LF_MAX_WIDTH * LF_MAX_WIDTH + LF_MAX_WIDTH + 2 * LF_MAX_CONTEXT };
 LF_INLINE size_t lf_context_rows_floats(const lf_context_model *m) {
     return 2 * ((size_t)m->contexts * LF_COLUMNS + LF_LANES);
 }
@@ -45,25 +38,23 @@ LF_CODE size_t lf_context_combine_scratch_floats(const lf_context_model *m) {
 /* The weights of CombiningNet as a picture of raw numbers 0 .. top wants them: what its output does with the answers, and
  * its input with the pixels, is multiplied in. Contexts take part as scale * context + shift. */
 typedef struct {
-    float weights[LF_MAX_LAYERS][LF_MAX_WIDTH * LF_MAX_WIDTH], biases[LF_MAX_LAYERS][LF_MAX_WIDTH];
+    float weights[LF_LAYERS][LF_MAX_WIDTH * LF_MAX_WIDTH], bias[LF_MAX_WIDTH];
     float scale[LF_MAX_CONTEXT], shift[LF_MAX_CONTEXT];
 } lf_folded;
 
 LF_INLINE void lf_fold(const lf_context_model *m, float top, float strength, lf_folded *f) {
-    const int last = m->layers - 1, hidden = m->widths[1];
-    for (int l = 0; l < m->layers; l++) {
+    const int last = LF_LAYERS - 1, hidden = m->widths[1];
+    for (int l = 0; l < LF_LAYERS; l++)
         for (int i = 0; i < m->widths[l]; i++)
             for (int o = 0; o < m->widths[l + 1]; o++) {
                 const float scale = (l == 0 ? 1.0f / top : 1.0f) * (l == last ? lf_answer_scale(o, top, strength) : 1.0f);
                 f->weights[l][i * m->widths[l + 1] + o] = scale * m->weights[l][i * m->widths[l + 1] + o];
             }
-        for (int o = 0; o < m->widths[l + 1]; o++) f->biases[l][o] = m->biases[l] ? m->biases[l][o] : 0.0f;
-    }
+    for (int o = 0; o < m->widths[2]; o++) f->bias[o] = m->bias[o];
     for (int c = 0; c < m->contexts; c++) {
         const int o = c - hidden; /* below 0: a context of the first layer */
-        const float *bias = m->biases[o < 0 ? 0 : last];
         f->scale[c] = o < 0 ? 1.0f : lf_answer_scale(o, top, strength);
-        f->shift[c] = f->scale[c] * (bias ? bias[o < 0 ? c : o] : 0.0f) + (o < 0 ? 0.0f : lf_answer_shift(o));
+        f->shift[c] = o < 0 ? 0.0f : lf_answer_shift(o);
     }
 }
 
@@ -72,7 +63,7 @@ typedef struct {
     const lf_picture *under, *over, *out;
     const lf_folded *folded;
     const float *upper, *step;
-    int row, at, bounded;
+    int row, at;
 } lf_context_row;
 
 /* luma + chroma x[0..2] as a colour between 0 and top of the same hue, which replaces x[0..2]; one that is inside already
@@ -93,10 +84,9 @@ LF_INLINE void lf_into_gamut(lf_vec luma, lf_vec *r, lf_vec *g, lf_vec *b, lf_ve
 }
 
 /* The structured output: CombiningNet's answers, folded, and the two pictures to the fused one, which replaces x[0..2].
- * Its luma is that of the mix, times 1 + gain, plus half the offset, if bounded no further than the lumas of the two pictures;
- * its chroma that of the mix, times 1 + its own gain. */
-LF_INLINE void lf_structure(const lf_plane *answers, lf_plane *x, const int outputs, const int ratio, const int bounded,
-                            const float top) {
+ * Its luma is that of the mix, times 1 + gain, plus half the offset, no further than the lumas of the two pictures; its chroma
+ * that of a mix of its own, raised or lowered as luma is, times 1 + its own gain. */
+LF_INLINE void lf_structure(const lf_plane *answers, lf_plane *x, const float top) {
     const float red = 0.299f, green = 0.587f, blue = 0.114f, little = 0.02f * top;
     const lf_vec most = lf_splat(8.0f), none = lf_splat(0.0f);
     lf_vec y[LF_VECS], grey[LF_VECS], luma[LF_VECS], weight[LF_VECS], lowest[LF_VECS], highest[LF_VECS];
@@ -110,50 +100,34 @@ LF_INLINE void lf_structure(const lf_plane *answers, lf_plane *x, const int outp
         lowest[k] = lf_min(over, over + d);
         highest[k] = lf_max(over, over + d);
         y[k] = over + weight[k] * d;
-        grey[k] = y[k];
-        if (outputs == 5) {
-            weight[k] = lf_falling(answers[4][k]);
-            grey[k] = over + weight[k] * d;
-        }
+        weight[k] = lf_falling(answers[4][k]);
+        grey[k] = over + weight[k] * d;
     }
-    LF_EACH luma[k] = y[k] * answers[1][k] + answers[2][k];
-    if (bounded) LF_EACH luma[k] = lf_min(lf_max(luma[k], lowest[k]), highest[k]);
+    LF_EACH luma[k] = lf_min(lf_max(y[k] * answers[1][k] + answers[2][k], lowest[k]), highest[k]);
     LF_EACH {
-        lf_vec gain = answers[3][k];
-        if (ratio) gain *= lf_min((luma[k] + little) * lf_reciprocal(grey[k] + little), most);
-        gain = lf_min(lf_max(gain, none), most);
+        const lf_vec lift = lf_min((luma[k] + little) * lf_reciprocal(grey[k] + little), most);
+        const lf_vec gain = lf_min(lf_max(answers[3][k] * lift, none), most);
         LF_UNROLL
         for (int c = 0; c < 3; c++) x[c][k] = (x[3 + c][k] + weight[k] * x[c][k] - grey[k]) * gain;
     }
-    if (bounded) {
-        LF_EACH lf_into_gamut(luma[k], &x[0][k], &x[1][k], &x[2][k], lowest[k], top);
-    } else {
-        LF_EACH {
-            LF_UNROLL
-            for (int c = 0; c < 3; c++) x[c][k] += luma[k];
-            lf_keep_hue(&x[0][k], &x[1][k], &x[2][k], top);
-        }
-    }
+    LF_EACH lf_into_gamut(luma[k], &x[0][k], &x[1][k], &x[2][k], lowest[k], top);
 #undef LF_EACH
 }
 
-/* `count` pixels of row r->row from column r->at + column on. layers, widths, outputs and ratio are constants where speed
- * matters. The first layer starts from its contexts, the last from the rest. */
+/* `count` pixels of row r->row from column r->at + column on. The shape is a constant where speed matters. The first layer
+ * starts from its contexts, the last from the rest. */
 LF_INLINE void lf_context_tile(const lf_context_row *r, const lf_folded *f, const lf_type type, const lf_shape shape,
                                float part, int column, int count) {
-    const int *w = shape.widths, last = shape.layers - 1;
     lf_start start = {NULL, r->upper + column, r->step + column, LF_COLUMNS, part};
-    lf_plane x[6], hidden[2][LF_MAX_WIDTH], answers[LF_MAX_WIDTH];
+    lf_plane x[6], hidden[2][LF_MAX_WIDTH], answers[LF_ANSWERS];
     lf_read_tile(r->under, type, r->at + column, r->row, count, x);
     lf_read_tile(r->over, type, r->at + column, r->row, count, x + 3);
-    lf_layer(x, 6, hidden[0], w[1], f->weights[0], start, 1);
-    for (int l = 1; l < last; l++)
-        lf_layer(hidden[(l + 1) % 2], w[l], hidden[l % 2], w[l + 1], f->weights[l],
-                        lf_start_at(f->biases[l]), 1);
-    start.upper += w[1] * LF_COLUMNS;
-    start.step += w[1] * LF_COLUMNS;
-    lf_layer(hidden[(last + 1) % 2], w[last], answers, shape.outputs, f->weights[last], start, 0);
-    lf_structure(answers, x, shape.outputs, shape.ratio, r->bounded, lf_top(type));
+    lf_layer(x, 6, hidden[0], shape.first, f->weights[0], start, 1);
+    lf_layer(hidden[0], shape.first, hidden[1], shape.second, f->weights[1], lf_start_at(f->bias), 1);
+    start.upper += shape.first * LF_COLUMNS;
+    start.step += shape.first * LF_COLUMNS;
+    lf_layer(hidden[1], shape.second, answers, LF_ANSWERS, f->weights[2], start, 0);
+    lf_structure(answers, x, lf_top(type));
     lf_write_tile(r->out, type, r->at + column, r->row, count, x);
 }
 
@@ -200,8 +174,7 @@ LF_INLINE void lf_context_strip(const lf_context_row *row, const lf_type type, c
         lf_context_tiles(&r, type, shape, lf_between_rows(grid, r.row).part, columns, r.row + 1 < row1);
 }
 
-/* The strip for pictures of one type: functions of their own, each with a shape as constants, are smaller than one. Eight bits
- * come here with other models than the shipped ones only. */
+/* The strip for pictures of one type: functions of their own, each with a shape as constants, are smaller than one. */
 typedef void (*lf_strip)(const lf_context_row *, const lf_context_model *, const lf_grid *, int, int, int);
 #define LF_STRIP_FUNCTION(name, type, shape)                                                                          \
     LF_OUTLINE void name(const lf_context_row *r, const lf_context_model *m, const lf_grid *grid, int row0, int row1, \
@@ -213,28 +186,24 @@ typedef void (*lf_strip)(const lf_context_row *, const lf_context_model *, const
     LF_STRIP_FUNCTION(lf_strip_small_##bits, type, LF_SHAPE_SMALL)                                                    \
     LF_STRIP_FUNCTION(lf_strip_base_##bits, type, LF_SHAPE_BASE)                                                      \
     LF_STRIP_FUNCTION(lf_strip_any_##bits, type, lf_shape_of(m))
-LF_STRIP_FUNCTION(lf_strip_any_u8, LF_U8, lf_shape_of(m))
 LF_STRIP_FUNCTIONS(u16, LF_U16)
 LF_STRIP_FUNCTIONS(f32, LF_F32)
 #undef LF_STRIP_FUNCTIONS
 #undef LF_STRIP_FUNCTION
 
-/* Fuse rows [row0, row1) of under and over into the same rows of out, which may be one of the two. The grid holds floats;
+/* Fuse rows [row0, row1) of under and over, of 16 bits or floats, into the same rows of out, which may be one of the two. The grid holds floats;
  * scratch holds lf_context_combine_scratch_floats(m) floats. */
 LF_CODE void lf_context_combine_rows(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
                                      const lf_grid *grid, float strength, const lf_picture *out, int row0, int row1,
                                      float *scratch) {
-    const lf_shape small = LF_SHAPE_SMALL, base = LF_SHAPE_BASE;
-    const int is_small = lf_is_shape(m, &small), is_base = lf_is_shape(m, &base);
+    const int is_small = lf_is_shape(m, LF_SHAPE_SMALL), is_base = lf_is_shape(m, LF_SHAPE_BASE);
 #define LF_STRIP(bits) (is_small ? lf_strip_small_##bits : is_base ? lf_strip_base_##bits : lf_strip_any_##bits)
-    const lf_strip strip = under->type == LF_U16   ? LF_STRIP(u16)
-                           : under->type == LF_F32 ? LF_STRIP(f32)
-                                                   : lf_strip_any_u8;
+    const lf_strip strip = under->type == LF_U16 ? LF_STRIP(u16) : LF_STRIP(f32);
 #undef LF_STRIP
     float *upper = (float *)lf_aligned(scratch), *step = upper + m->contexts * LF_COLUMNS + LF_LANES;
     lf_folded *folded = (lf_folded *)(lf_aligned(scratch) + lf_context_rows_floats(m));
     lf_runs *runs = (lf_runs *)(lf_aligned(scratch) + lf_context_rows_floats(m) + LF_WEIGHTS_FLOATS);
-    lf_context_row r = {under, over, out, folded, upper, step, 0, 0, m->bounded};
+    lf_context_row r = {under, over, out, folded, upper, step, 0, 0};
     lf_fold(m, lf_top(under->type), strength, folded);
     for (r.at = 0; r.at < under->width; r.at += LF_COLUMNS) {
         lf_find_runs(grid, r.at, LF_COLUMNS, runs);

@@ -159,17 +159,17 @@ LF_INLINE void lf_step_up(lf_planes coarser, lf_planes here, int channels, lf_si
 }
 
 /* What the means and maxima of the coarsest level's channels say together, to summary[channels]. Each cell counts as much as
- * `weights` say; NULL for 1. For the maximum, a quarter counts in full. */
+ * `weights` say. For the maximum, a quarter counts in full. */
 LF_INLINE void lf_summary_of(const lf_context_model *m, const float *planes, size_t cells, const float *weights,
                              float *summary) {
     const int n = m->channels;
-    float seen[2 * LF_MAX_WIDTH], total = weights ? 0 : (float)cells;
-    for (size_t i = 0; weights && i < cells; i++) total += weights[i];
+    float seen[2 * LF_MAX_WIDTH], total = 0;
+    for (size_t i = 0; i < cells; i++) total += weights[i];
     for (int c = 0; c < n; c++) {
         const float *plane = planes + (size_t)c * cells;
         float sum = 0, most = 0; /* channels are at least 0 */
         for (size_t i = 0; i < cells; i++) {
-            const float weight = weights ? weights[i] : 1.0f, full = 4 * weight < 1 ? 4 * weight : 1.0f;
+            const float weight = weights[i], full = 4 * weight < 1 ? 4 * weight : 1.0f;
             sum += plane[i] * weight;
             most = plane[i] * full > most ? plane[i] * full : most;
         }
@@ -234,7 +234,7 @@ LF_CODE void lf_context_summarise(const lf_context_model *m, const uint16_t *thu
     for (int i = 1; i < coarsest; i++)
         lf_step_down(lf_level(m, size, i, levels), n, lf_halved(size, i), &m->down[i - 1], lf_level(m, size, i + 1, levels),
                      scratch);
-    lf_summary_of(m, scene, few, m->bounded ? levels : NULL, summary);
+    lf_summary_of(m, scene, few, levels, summary);
     for (int c = 0; c < n; c++) {
         if (given) summary[c] = given[c];
         for (size_t i = 0; i < few; i++) scene[(size_t)c * few + i] += summary[c];

@@ -142,8 +142,7 @@ void lf_fixed_structure(const lf_fixed *f, const lf_word_plane *answers, const l
  * matters. */
 LF_INLINE void lf_fixed_tile(const lf_fixed *f, const lf_shape shape, const uint8_t *under, const uint8_t *over, uint8_t *out,
                              const int16_t *upper, const int16_t *step, lf_word part) {
-    const int *w = shape.widths, last = shape.layers - 1;
-    lf_word_plane x[6], hidden[2][LF_MAX_WIDTH], answers[5];
+    lf_word_plane x[6], hidden[2][LF_MAX_WIDTH], answers[LF_ANSWERS];
     LF_UNROLL
     for (int k = 0; k < LF_PAIR; k++)
         LF_UNROLL
@@ -152,11 +151,11 @@ LF_INLINE void lf_fixed_tile(const lf_fixed *f, const lf_shape shape, const uint
             lf_read_words((p ? over : under) + 3 * k * LF_WORDS, rgb);
             for (int c = 0; c < 3; c++) x[3 * p + c][k] = rgb[c];
         }
-    lf_fixed_layer(f, 0, x, 6, hidden[0], w[1], upper, step, part, 1);
-    for (int l = 1; l < last; l++) lf_fixed_layer(f, l, hidden[(l + 1) % 2], w[l], hidden[l % 2], w[l + 1], NULL, NULL, part, 1);
-    upper += w[1] * LF_WORD_COLUMNS;
-    step += w[1] * LF_WORD_COLUMNS;
-    lf_fixed_layer(f, last, hidden[(last + 1) % 2], w[last], answers, 5, upper, step, part, 0);
+    lf_fixed_layer(f, 0, x, 6, hidden[0], shape.first, upper, step, part, 1);
+    lf_fixed_layer(f, 1, hidden[0], shape.first, hidden[1], shape.second, NULL, NULL, part, 1);
+    upper += shape.first * LF_WORD_COLUMNS;
+    step += shape.first * LF_WORD_COLUMNS;
+    lf_fixed_layer(f, 2, hidden[1], shape.second, answers, LF_ANSWERS, upper, step, part, 0);
     for (int k = 0; k < LF_PAIR; k++) {
         lf_word rgb[3];
         lf_fixed_structure(f, answers, x, k, rgb);
@@ -255,10 +254,9 @@ LF_CODE void lf_fixed_rows(const lf_context_model *m, const lf_fixed *fixed, con
 LF_CODE void lf_fixed_combine_rows(const lf_context_model *m, const lf_fixed *fixed, const lf_picture *under,
                                    const lf_picture *over, const lf_grid *grid, const lf_picture *out, int row0, int row1,
                                    float *scratch) {
-    const lf_shape small = LF_SHAPE_SMALL, base = LF_SHAPE_BASE;
-    const lf_fixed_strip_of strip = lf_is_shape(m, &small)  ? lf_fixed_strip_small
-                                    : lf_is_shape(m, &base) ? lf_fixed_strip_base
-                                                            : lf_fixed_strip_any;
+    const lf_fixed_strip_of strip = lf_is_shape(m, LF_SHAPE_SMALL)  ? lf_fixed_strip_small
+                                    : lf_is_shape(m, LF_SHAPE_BASE) ? lf_fixed_strip_base
+                                                                    : lf_fixed_strip_any;
     lf_fixed_rows(m, fixed, under, over, grid, out, strip, row0, row1, scratch);
 }
 

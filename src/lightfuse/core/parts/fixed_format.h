@@ -15,11 +15,6 @@ LF_INLINE lf_weight lf_weight_of(int x) {
 
 enum { LF_WHITE = 255 << 7, LF_MAX_BITS = 14 };
 
-/* The models that this arithmetic is for; others take floats. */
-LF_INLINE int lf_is_fixed(const lf_context_model *m, lf_type type) {
-    return type == LF_U8 && m->bounded && m->ratio && m->outputs == 5;
-}
-
 /* Extremes of `cells` cells of each channel, `pitch` apart; those that were found already count if there are any. */
 LF_CODE void lf_find_extremes(const lf_context_model *m, const float *grid, size_t cells, size_t pitch, int any, lf_extremes *e) {
     for (int c = 0; c < m->contexts; c++, grid += pitch) {
@@ -98,8 +93,8 @@ LF_INLINE double lf_fixed_answer_shift(int o) { return o == 0 || o == 4 ? 0.375 
 
 LF_CODE lf_fixed_sum lf_fixed_sum_of(const lf_context_model *m, int l, int o, const lf_fixed_input *in, const lf_extremes *e,
                                      float strength) {
-    const int last = l == m->layers - 1, context = last ? m->widths[1] + o : l == 0 ? o : -1;
-    const double factor = last ? lf_fixed_answer_factor(o, strength) : 1, bias = m->biases[l] ? m->biases[l][o] : 0;
+    const int last = l == LF_LAYERS - 1, context = last ? m->widths[1] + o : l == 0 ? o : -1;
+    const double factor = last ? lf_fixed_answer_factor(o, strength) : 1, bias = l == 1 ? m->bias[o] : 0;
     const double shift = factor * bias + (last ? lf_fixed_answer_shift(o) : 0);
     const double a = context < 0 ? 0 : factor * e->low[context], b = context < 0 ? 0 : factor * e->high[context];
     return (lf_fixed_sum){m->weights[l] + o, in, m->widths[l], m->widths[l + 1], context, factor, shift,
@@ -110,8 +105,8 @@ LF_CODE lf_fixed_sum lf_fixed_sum_of(const lf_context_model *m, int l, int o, co
 LF_CODE void lf_fix(const lf_context_model *m, const lf_extremes *extremes, float strength, lf_fixed *f) {
     lf_fixed_input inputs[2][LF_MAX_WIDTH];
     for (int i = 0; i < 6; i++) inputs[0][i] = (lf_fixed_input){LF_WHITE, LF_WHITE};
-    for (int l = 0; l < m->layers; l++) {
-        const int n_out = m->widths[l + 1], last = l == m->layers - 1;
+    for (int l = 0; l < LF_LAYERS; l++) {
+        const int n_out = m->widths[l + 1], last = l == LF_LAYERS - 1;
         lf_fixed_sum sums[LF_MAX_WIDTH];
         for (int o = 0; o < n_out; o++) {
             int top;

@@ -186,11 +186,8 @@ LF_INLINE size_t lf_coarsest_cells(const lf_context_model *m, lf_size size) { re
  * floats. */
 LF_CODE float lf_context_prepare(const lf_context_model *m, uint16_t *thumbnails, lf_size size, float *levels) {
     const size_t cells = lf_cells(size);
-    float *weights = levels + lf_coarsest_cells(m, size), *plane = weights + cells, total = (float)cells;
-    if (m->bounded)
-        total = lf_scene_weights(thumbnails, size, weights);
-    else
-        for (size_t i = 0; i < cells; i++) weights[i] = 1;
+    float *weights = levels + lf_coarsest_cells(m, size), *plane = weights + cells;
+    const float total = lf_scene_weights(thumbnails, size, weights);
     double sums[3] = {0};
     for (int c = 0; c < 3; c++)
         for (size_t i = 0; i < cells; i++) {

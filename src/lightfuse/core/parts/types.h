@@ -38,7 +38,7 @@ typedef struct {
     const float *mix, *mix_bias;
 } lf_paper;
 
-enum { LF_MAX_LEVELS = 8, LF_MAX_LAYERS = 4, LF_MAX_WIDTH = 32, LF_MAX_CONTEXT = 48 };
+enum { LF_MAX_LEVELS = 8, LF_LAYERS = 3, LF_ANSWERS = 5, LF_MAX_WIDTH = 32, LF_MAX_CONTEXT = LF_MAX_WIDTH + LF_ANSWERS };
 
 /* A depthwise 3 x 3 [channels][3][3] without bias, then a pointwise [in][out] with bias [out]. */
 typedef struct {
@@ -48,17 +48,16 @@ typedef struct {
 /* FilteringNet halves the thumbnail `levels` times and comes back up: first from 6 to `channels` at stride 2, then
  * down[] at stride 2, a summary [2 * channels][channels] of the coarsest level's means and maxima, up[] at stride 1 on
  * every level, stem [6][channels] beside the thumbnail, head [channels][contexts].
- * CombiningNet has `layers` pointwise layers [in][out] of widths[0..layers] (6 ... outputs); a layer's bias may be NULL.
- * The first widths[1] contexts are added inside its first layer, the last `outputs` of them to its last.
- * outputs: mixing weight, luma gain, luma offset, chroma gain, and with 5 a mixing weight of chroma. With ratio,
- * chroma follows the luma; bounded keeps luma between the two pictures' and leaves out of the thumbnails what is black or
- * white in both. down[] and up[] point at levels' own weights, or all at the same. */
+ * CombiningNet has three pointwise layers [in][out] of widths[0..3] (6, two hidden ones, 5); the middle one has a bias.
+ * The first widths[1] contexts are added inside its first layer, the last 5 of them to its last, whose answers are: mixing
+ * weight of luma, luma gain, luma offset, chroma gain, mixing weight of chroma. down[] and up[] point at levels' own weights,
+ * or all at the same. */
 typedef struct {
-    int thumbnail_cells, channels, levels, layers, outputs, contexts, ratio, bounded;
-    int widths[LF_MAX_LAYERS + 1];
+    int thumbnail_cells, channels, levels, contexts;
+    int widths[LF_LAYERS + 1];
     lf_separable first, stem, down[LF_MAX_LEVELS], up[LF_MAX_LEVELS];
     const float *summary, *summary_bias, *head, *head_bias;
-    const float *weights[LF_MAX_LAYERS], *biases[LF_MAX_LAYERS];
+    const float *weights[LF_LAYERS], *bias;
 } lf_context_model;
 
 /* Pixels left .. right-1 of rows top .. bottom-1. */
@@ -103,7 +102,7 @@ typedef int16_t lf_weight;
 /* Weights [in][out] and biases of every layer; context = grid * grid_scale + grid_shift, in integers; by how many bits the
  * answers are raised: weights of luma and chroma, luma's gain and offset, chroma's gain. */
 typedef struct {
-    lf_weight weights[LF_MAX_LAYERS][LF_MAX_WIDTH * LF_MAX_WIDTH], biases[LF_MAX_LAYERS][LF_MAX_WIDTH];
+    lf_weight weights[LF_LAYERS][LF_MAX_WIDTH * LF_MAX_WIDTH], biases[LF_LAYERS][LF_MAX_WIDTH];
     float grid_scale[LF_MAX_CONTEXT], grid_shift[LF_MAX_CONTEXT];
     int bits[5];
 } lf_fixed;

@@ -114,15 +114,6 @@ LF_INLINE lf_vec lf_reciprocal(lf_vec a) {
 #endif
 }
 
-/* A pixel with a channel above top is divided by its largest: clipped, a highlight would change hue. */
-LF_INLINE void lf_keep_hue(lf_vec *r, lf_vec *g, lf_vec *b, float top) {
-    const lf_vec largest = lf_max(lf_max(*r, *g), lf_max(*b, lf_splat(top)));
-    const lf_vec scale = top * lf_reciprocal(largest);
-    *r *= scale;
-    *g *= scale;
-    *b *= scale;
-}
-
 /* 1 / (1 + 2^t), to about 1e-6: 2^t = 2^whole * 2^part, 2^part by a polynomial of least largest error. */
 LF_INLINE lf_vec lf_falling(lf_vec t) {
 #if defined(__AVX512DQ__)

@@ -24,7 +24,7 @@ typedef struct {
     float strength;
 } lf_rows_state;
 
-static int lf_rows_fixed(const lf_rows_state *s) { return lf_is_fixed(s->model, s->rows->type); }
+static int lf_rows_fixed(const lf_rows_state *s) { return s->rows->type == LF_U8; }
 
 /* Share the memory out, and return how much of it is used. What one pass needs lies where another has finished. */
 static size_t lf_rows_place(lf_rows_state *s, char *memory) {
@@ -77,9 +77,8 @@ static int lf_rows_box(lf_rows_state *s, int *order) {
     lf_area box = lf_no_box(&first);
     for (int y = 0; y < s->rows->height; y++) {
         if (lf_rows_read(s->rows, y, s->pixels, order)) return 1;
-        if (s->model->bounded) lf_widen_box(&first, &second, y, y + 1, &box);
+        lf_widen_box(&first, &second, y, y + 1, &box);
     }
-    if (!s->model->bounded) return 0;
     const lf_grid whole = s->grid;
     const size_t bytes = lf_rows_place(s, NULL);
     s->grid.box = box = lf_scene_box(box, &first);
