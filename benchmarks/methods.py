@@ -46,7 +46,7 @@ def _programs() -> list[Method]:
 def _prepare_onnx(model: str, folder: Path, threads: int) -> Run:
     import onnxruntime
 
-    from lightfuse.export.onnx_models import eight_bit_model
+    from lightfuse.export.engines import export_onnx
     from lightfuse.models import load_weights
 
     under, over = load_pair(folder)
@@ -56,7 +56,7 @@ def _prepare_onnx(model: str, folder: Path, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.enable_cpu_mem_arena = False  # Twice the memory otherwise, and no faster.
-    graph = eight_bit_model(load_weights(model)).SerializeToString()
+    graph = export_onnx(load_weights(model))[f"lightfuse-{model}-8bit.onnx"]
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return lambda: session.run(None, {"first": under, "second": over})[0]
 

@@ -9,7 +9,7 @@ from lightfuse.models import load_weights, shipped_models
 pytest.importorskip("litert_torch")
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 
-from lightfuse.export.mobile import export_litert  # noqa: E402
+from lightfuse.export.engines import export_litert  # noqa: E402
 
 
 def fuse_with(model):

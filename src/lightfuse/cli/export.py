@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import typer
 
 from lightfuse.cli import options
-from lightfuse.errors import LightFuseError
 
 _MOST_PIXELS = 1 << 26
 
@@ -19,10 +18,6 @@ def export(
     size: Annotated[
         str, typer.Option(metavar="WxH", help="Width and height of the pictures; LiteRT and ncnn.")
     ] = "1024x768",
-    data: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Brackets to judge the quality of int8 on, for the README; ONNX."),
-    ] = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -34,22 +29,20 @@ def export(
     from lightfuse.models import load_weights
     from lightfuse.system import check_folder_output, write_files
 
-    if data is not None and to != "onnx":
-        raise LightFuseError("--data judges int8: give it with --format onnx")
     chosen = load_weights(options.chosen_model(model, weights))
     check_folder_output(output, overwrite=overwrite)
     if to == "c":
         from lightfuse.export.c import export_c
 
         files = export_c(chosen)
-    elif to == "onnx":
-        from lightfuse.export.onnx import export_onnx
-
-        files = export_onnx(chosen, data)
     else:
-        from lightfuse.export.mobile import export_litert, export_ncnn
+        from lightfuse.export.engines import export_litert, export_ncnn, export_onnx
 
-        files = (export_litert if to == "litert" else export_ncnn)(chosen, *options.picture_size(size, _MOST_PIXELS))
+        if to == "onnx":
+            files = export_onnx(chosen)
+        else:
+            make = export_litert if to == "litert" else export_ncnn
+            files = make(chosen, *options.picture_size(size, _MOST_PIXELS))
     for path in write_files(output, files):
         if not quiet:
             show(str(path))

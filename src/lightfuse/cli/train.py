@@ -35,7 +35,7 @@ def train(
     from lightfuse.errors import missing_extra
     from lightfuse.training.settings import choose_settings
 
-    with missing_extra("training", "train", "torch", "tensorboard", "matplotlib"):
+    with missing_extra("training", "train", "torch", "tensorboard"):
         from lightfuse.training.loop import train as run
 
     if config is None and resume and (output / "settings.json").exists():

@@ -91,7 +91,6 @@ def train(
             if validates or state.step % settings.log_every == 0:
                 log(state.step, losses, learning_rate(state.step, settings), measured)
                 if validates:
-                    folder.draw_curves()
                     folder.save(model, averaged.model, optimizer, state)
                 report(Progress(state.step, settings.steps, loss.item(), measured, state.best))
     return folder.best

@@ -45,7 +45,7 @@ class ReferenceLosses:
 
     def __init__(self, settings: TrainSettings) -> None:
         self._settings = settings
-        self._perceptual = PerceptualDistance(settings.backbone) if settings.perceptual else None
+        self._perceptual = PerceptualDistance() if settings.perceptual else None
 
     def __call__(self, fused: Tensor, reference: Tensor, stride: int = 1) -> dict[str, Tensor]:
         """Losses of N×3×H×W pictures in [0, 1], each of shape N; ``stride`` is that of the SSIM's windows."""

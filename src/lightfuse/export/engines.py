@@ -1,13 +1,71 @@
-"""The models for phones, for pictures of one size: LiteRT (.tflite) and ncnn (.param and .bin)."""
+"""The models for inference engines, from torch: ONNX for pictures of any size, LiteRT and ncnn for those of one."""
 
+import io
 import subprocess
 import tempfile
 import warnings
 from pathlib import Path
 
-from lightfuse.errors import LightFuseError, MissingExtraError, WeightsError
+from lightfuse.errors import LightFuseError, WeightsError, missing_extra
 from lightfuse.models import ContextConfig, Weights
 from lightfuse.models.config import cost
+
+_OPSET = 18
+
+
+def export_onnx(weights: Weights) -> dict[str, bytes]:
+    """``lightfuse-NAME.onnx`` for float32, ``-8bit.onnx`` for pictures as decoders give them, and a README, by name.
+
+    Height and width are free.
+
+    Raises:
+        MissingExtraError: torch or onnx is not installed.
+    """
+    with missing_extra("exporting to ONNX", "export", "torch", "onnx"):
+        import onnx
+        import torch
+
+        from lightfuse.export.modules import AnySize, AnySizeOf8Bits
+
+    made, stem = {}, f"lightfuse-{weights.model}"
+    planes, pixels = torch.rand(2, 1, 3, 48, 64), torch.zeros(2, 48, 64, 3, dtype=torch.uint8)
+    for name, kind, pictures, sides in (
+        (f"{stem}.onnx", AnySize, planes, (2, 3)),
+        (f"{stem}-8bit.onnx", AnySizeOf8Bits, pixels, (0, 1)),
+    ):
+        file, free = io.BytesIO(), dict(zip(sides, ("height", "width"), strict=True))
+        with warnings.catch_warnings(action="ignore"):  # Of choices by the model, kept; of the other exporter.
+            torch.onnx.export(
+                kind(weights).eval(), tuple(pictures), file, dynamo=False, opset_version=_OPSET,
+                input_names=["first", "second"], output_names=["fused"],
+                dynamic_axes={"first": free, "second": free, "fused": free},
+            )  # fmt: skip
+        onnx.checker.check_model(onnx.load_from_string(file.getvalue()), full_check=True)
+        made[name] = file.getvalue()
+    return {**made, "README.md": _onnx_readme(weights, made).encode()}
+
+
+def _onnx_readme(weights: Weights, files: dict[str, bytes]) -> str:
+    found = cost(weights.config)
+    plain, eight_bits = files
+    return f"""\
+# LightFuse for ONNX: model {weights.model}
+
+Opset {_OPSET}; no operators but ONNX's own. Inputs `first` and `second`, output `fused`: two pictures of one scene and
+size, in either order; height and width are free, from 1×1 up.
+
+| file | pictures | bytes |
+|---|---|---|
+| `{plain}` | float32, 1×3×height×width, RGB in [0, 1] | {len(files[plain]):,} |
+| `{eight_bits}` | uint8, height×width×3, RGB, as decoders give it | {len(files[eight_bits]):,} |
+
+- Weights: {found.parameters:,} numbers. Multiply-adds per pixel: {found.multiply_adds:,}, and those on the thumbnail.
+- Of two pictures of exactly equal brightness, the first is taken as under.
+
+    import numpy as np, onnxruntime
+    session = onnxruntime.InferenceSession("{eight_bits}")
+    fused = session.run(None, {{"first": dark, "second": bright}})[0]
+"""
 
 
 def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]:
@@ -16,15 +74,12 @@ def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]
     Raises:
         MissingExtraError: torch or litert-torch is not installed.
     """
-    try:
+    with missing_extra("exporting to LiteRT", "litert", "torch", "litert_torch"):
         import litert_torch  # type: ignore[import-not-found, import-untyped, unused-ignore]
         import torch
 
-        from lightfuse.export.fixed_size import ChannelsLast
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "litert_torch"):
-            raise
-        raise MissingExtraError("exporting to LiteRT", "litert") from None
+        from lightfuse.export.modules import ChannelsLast
+
     module = ChannelsLast(weights, height, width).eval()
     pictures = tuple(torch.rand(1, height, width, 3) for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
@@ -60,15 +115,12 @@ def export_ncnn(weights: Weights, width: int, height: int) -> dict[str, bytes]:
         raise WeightsError(f"ncnn has no layers for what {weights.model!r} does; the models small and base have a form")
     if width < 2:
         raise LightFuseError("ncnn takes pictures of two columns or more; give --size a larger width")
-    try:
+    with missing_extra("exporting to ncnn", "ncnn", "torch", "pnnx"):
         import pnnx
         import torch
 
-        from lightfuse.export.fixed_size import FixedSize
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "pnnx"):
-            raise
-        raise MissingExtraError("exporting to ncnn", "ncnn") from None
+        from lightfuse.export.modules import FixedSize
+
     pictures = tuple(torch.rand(1, 3, height, width) for _ in range(2))
     with warnings.catch_warnings(action="ignore"):  # That choices made while tracing are kept: they are by the model.
         traced = torch.jit.trace(FixedSize(weights, height, width).eval(), pictures)  # type: ignore[no-untyped-call]
