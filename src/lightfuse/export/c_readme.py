@@ -1,7 +1,7 @@
 """The README of an exported C project: how to use the files and what they cost, told without a compiler."""
 
 from lightfuse.export.c_weights import c_name
-from lightfuse.models import Config, ContextConfig, PaperConfig, Weights
+from lightfuse.models import Config, PaperConfig, Weights, config_of
 from lightfuse.models.config import cost
 
 # Code and constants of the example without its weights, -Os: GCC 12 for x86-64, Clang 22 for the others.
@@ -16,7 +16,13 @@ point is needed for a pixel, only for the thumbnail and the FilteringNet on it, 
 picture's size. That takes a compiler that does not contract products and sums: `-ffp-contract=off`.
 """
 
-_SIZES = ((640, 480), (1920, 1080), (4000, 3000), (6000, 4000))
+# Of `lf_fuse_rows`, for pictures of these sizes and of 8 and 16 bits.
+SIZES = ((640, 480), (1920, 1080), (4000, 3000), (6000, 4000))
+MEMORY_KB = {
+    "paper": ((222, 283), (629, 813), (1286, 1670), (1917, 2493)),
+    "small": ((681, 685), (719, 731), (702, 726), (775, 811)),
+    "base": ((932, 935), (979, 991), (952, 976), (1048, 1084)),
+}
 
 _TEXT = """\
 # LightFuse in C: model {model}
@@ -74,63 +80,13 @@ def readme(weights: Weights) -> str:
     )
 
 
-PIXEL_BYTES = {"8 bit": 3, "16 bit": 6}
-_FLOAT = 4
-_STRIP, _WIDE_STRIP = 256, 512  # columns whose context is spread out at once, in floats and in integers
-_PAPER_BAND = 16  # rows of each picture that a row of context is made of
-
-
-def rows_bytes(config: Config, width: int, height: int, pixel_bytes: int) -> int:
-    """Bytes of working memory for a picture fused row by row, at most: what `lf_fuse_rows_bytes` counts in C."""
-    row = width * pixel_bytes
-    if isinstance(config, PaperConfig):
-        return 2 * _PAPER_BAND * row + (_paper_floats(width) + _paper_combining(config)) * _FLOAT
-    in_integers = pixel_bytes == PIXEL_BYTES["8 bit"]
-    return 2 * row + _context_bytes(config, *config.thumbnail_size(height, width), width, in_integers)
-
-
 def _memory_table(config: Config) -> str:
-    """A Markdown table of working memory for pictures of several sizes."""
-    rows = []
-    for width, height in _SIZES:
-        memory = [f"{rows_bytes(config, width, height, pixel) / 1e3:,.0f} kB" for pixel in PIXEL_BYTES.values()]
-        rows.append(" | ".join([f"| {width}×{height}", f"{width * height / 1e6:.1f}", *memory]) + " |")
-    headings = f"| picture | megapixels | {' | '.join(PIXEL_BYTES)} |"
-    return "\n".join([headings, "|---|---|" + "---|" * len(PIXEL_BYTES), *rows])
-
-
-def _paper_floats(width: int) -> int:
-    """Two rows of context; rings of 4, 8, 4 and 1 rows of six parted planes, each half as wide as the last."""
-    full = 8 * -(-width // 8)
-    rings = sum(slots * 12 * 16 * ((full >> level) // 32 + 1) for level, slots in enumerate((4, 8, 4, 1)))
-    return 6 * (full // 8) + rings + 15
-
-
-def _context_bytes(config: ContextConfig, rows: int, columns: int, width: int, in_integers: bool) -> int:
-    """Thumbnails, and the largest of what their making, the FilteringNet and the last pass need."""
-    n, cells, contexts = config.channels, rows * columns, config.context_channels
-    totals = 2 * (6 * width + 16)
-    coarsest = cells >> 2 * config.levels
-    levels = coarsest + max(n * cells // 3 + max(66, 4 * n) * columns, 3 * cells)
-    decoding = (3 * (n + 6) + n) * columns
-    last = coarsest + n * cells // 4 + 2 * contexts * columns + decoding
-    scratch = contexts * columns + _fixed(config) if in_integers else _combining(config)
-    return 12 * cells + _FLOAT * max(totals, levels, last + scratch)
-
-
-_PLACES = (_STRIP + 16) + (_WIDE_STRIP + 32) // 2 + 1 + (_WIDE_STRIP + 1) + _WIDE_STRIP
-
-
-def _fixed(config: ContextConfig) -> int:
-    """Weights of 32 bits, and two rows of context for a strip."""
-    return 3 * 32 * 33 + 2 * 37 + 5 + config.context_channels * _WIDE_STRIP + 32 + _PLACES + 15
-
-
-def _combining(config: ContextConfig) -> int:
-    """Two rows of context for a strip, every weight there may be, where columns lie; vectors of 16 floats at most."""
-    return 2 * (config.context_channels * _STRIP + 16) + 3 * 32 * 32 + 32 + 2 * 37 + _PLACES + 15
-
-
-def _paper_combining(config: PaperConfig) -> int:
-    first, second = config.hidden
-    return 7 * first + second * (first + 4) + 3
+    """A Markdown table of working memory for pictures of several sizes, where the model has a shipped one's shape."""
+    known = [name for name in MEMORY_KB if config_of(name) == config]
+    if not known:
+        return "What `lf_fuse_rows_bytes` says."
+    rows = [
+        f"| {width}×{height} | {width * height / 1e6:.1f} | {eight:,} kB | {sixteen:,} kB |"
+        for (width, height), (eight, sixteen) in zip(SIZES, MEMORY_KB[known[0]], strict=True)
+    ]
+    return "\n".join(["| picture | megapixels | 8 bit | 16 bit |", "|---|---|---|---|", *rows])

@@ -1,7 +1,7 @@
 """A model's weights as a C header: arrays as lightfuse.h wants them, and the struct that points at them."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,38 @@ from lightfuse.models.config import OUTPUTS
 Floats = NDArray[np.float32]
 
 
+_HEADER = """\
+/* The weights of LightFuse's model {model}: {count:,} numbers, {bytes:,} bytes. Generated. */
+#ifndef {guard}
+#define {guard}
+
+#include "lightfuse.h"
+
+{arrays}
+
+static const {kind} {prefix} = {{
+{fields}
+}};
+
+#endif
+"""
+
+
 def weights_header(weights: Weights) -> str:
     """The header that declares ``lightfuse_NAME``, a constant `lf_context_model` or `lf_paper`, from its tensors."""
-    prefix = f"lightfuse_{c_name(weights.model)}"
-    arrays = _Arrays(prefix, weights.tensors)
-    config = weights.config
+    prefix, config = f"lightfuse_{c_name(weights.model)}", weights.config
+    arrays, is_paper = _Arrays(prefix, weights.tensors), isinstance(config, PaperConfig)
     fields = _paper_struct(config, arrays) if isinstance(config, PaperConfig) else _context_struct(config, arrays)
-    kind = "lf_paper" if isinstance(config, PaperConfig) else "lf_context_model"
-    about = (
-        f"The weights of LightFuse's model {_in_comment(weights.model)}: {weights.parameters:,} numbers, "
-        f"{4 * weights.parameters:,} bytes."
+    return _HEADER.format(
+        model=" ".join(weights.model.replace("*/", "").split()),  # It cannot end the comment it stands in.
+        count=weights.parameters,
+        bytes=4 * weights.parameters,
+        guard=f"{prefix}_weights_h".upper(),
+        arrays="\n".join(arrays.declared),
+        kind="lf_paper" if is_paper else "lf_context_model",
+        prefix=prefix,
+        fields="\n".join(f"    {field}," for field in fields),
     )
-    return _header_text(prefix, about, "lightfuse.h", arrays.declared, kind, fields)
 
 
 class _Arrays:
@@ -36,21 +56,22 @@ class _Arrays:
 
     def as_stored(self, name: str) -> str:
         """A bias, or depthwise kernels [channel][row][column], as stored."""
-        return self._declare(name, lambda tensor: tensor)
+        return self._declare(name, self._tensors[name])
 
     def transposed(self, name: str) -> str:
         """A matrix of torch [out][in] as [in][out]."""
-        return self._declare(name, lambda tensor: tensor.reshape(tensor.shape[:2]).T)
+        tensor = self._tensors[name]
+        return self._declare(name, tensor.reshape(tensor.shape[:2]).T)
 
     def has(self, name: str) -> bool:
         return name in self._tensors
 
-    def _declare(self, name: str, laid_out: Callable[[Floats], Floats]) -> str:
+    def _declare(self, name: str, tensor: Floats) -> str:
         if name not in self._names:
-            array = f"{self._prefix}_{c_name(name)}"
-            self._names[name] = array
-            literals = map(_literal, laid_out(self._tensors[name]).ravel())
-            self.declared += _c_array("float", array, literals, per_line=8)
+            self._names[name] = array = f"{self._prefix}_{c_name(name)}"
+            texts = list(map(_literal, tensor.ravel()))
+            lines = [f"    {', '.join(texts[at : at + 8])}," for at in range(0, len(texts), 8)]
+            self.declared += [f"static const float {array}[{len(texts)}] = {{", *lines, "};"]
         return self._names[name]
 
 
@@ -119,43 +140,6 @@ def c_name(model: str) -> str:
     return re.sub(r"\W", "_", model, flags=re.ASCII)
 
 
-def _c_array(kind: str, name: str, values: Iterable[str], per_line: int) -> list[str]:
-    """The lines that declare a constant array of literals."""
-    texts = list(values)
-    lines = [", ".join(texts[at : at + per_line]) for at in range(0, len(texts), per_line)]
-    return [f"static const {kind} {name}[{len(texts)}] = {{", *(f"    {line}," for line in lines), "};"]
-
-
 def _braced(parts: Iterable[str]) -> str:
     """An initialiser."""
     return "{" + ", ".join(parts) + "}"
-
-
-def _in_comment(text: str) -> str:
-    """A name that cannot end the comment it stands in."""
-    return " ".join(text.replace("*/", "").split())
-
-
-def _header_text(
-    prefix: str, about: str, includes: str, arrays: Iterable[str], kind: str, fields: Iterable[str]
-) -> str:
-    """A whole header: arrays, and the constant struct ``prefix`` of type ``kind`` that points at them."""
-    guard = f"{prefix}_weights_h".upper()
-    return "\n".join(
-        [
-            f"/* {about} Generated. */",
-            f"#ifndef {guard}",
-            f"#define {guard}",
-            "",
-            f'#include "{includes}"',
-            "",
-            *arrays,
-            "",
-            f"static const {kind} {prefix} = {{",
-            *(f"    {field}," for field in fields),
-            "};",
-            "",
-            "#endif",
-            "",
-        ]
-    )

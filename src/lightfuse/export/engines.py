@@ -1,6 +1,5 @@
 """The models for inference engines, from torch: ONNX for pictures of any size, LiteRT and ncnn for those of one."""
 
-import io
 import subprocess
 import tempfile
 import warnings
@@ -33,15 +32,15 @@ def export_onnx(weights: Weights) -> dict[str, bytes]:
         (f"{stem}.onnx", AnySize, planes, (2, 3)),
         (f"{stem}-8bit.onnx", AnySizeOf8Bits, pixels, (0, 1)),
     ):
-        file, free = io.BytesIO(), dict(zip(sides, ("height", "width"), strict=True))
-        with warnings.catch_warnings(action="ignore"):  # Of choices by the model, kept; of the other exporter.
-            torch.onnx.export(
-                kind(weights).eval(), tuple(pictures), file, dynamo=False, opset_version=_OPSET,
+        free = dict(zip(sides, ("height", "width"), strict=True))
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+            torch.onnx.export(  # Its warnings: choices by the model are kept, and there is another exporter.
+                kind(weights).eval(), tuple(pictures), path := Path(folder, name), dynamo=False, opset_version=_OPSET,
                 input_names=["first", "second"], output_names=["fused"],
                 dynamic_axes={"first": free, "second": free, "fused": free},
             )  # fmt: skip
-        onnx.checker.check_model(onnx.load_from_string(file.getvalue()), full_check=True)
-        made[name] = file.getvalue()
+            onnx.checker.check_model(str(path), full_check=True)
+            made[name] = path.read_bytes()
     return {**made, "README.md": _onnx_readme(weights, made).encode()}
 
 

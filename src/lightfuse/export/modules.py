@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lightfuse.models import Weights
+from lightfuse.models import ContextConfig, Weights
 from lightfuse.models.context import ContextModel
 from lightfuse.models.networks import from_weights
 
@@ -39,6 +39,7 @@ class AnySize(nn.Module):
     def thumbnail(self, picture: Tensor) -> Tensor:
         """1×3×H×W to 1×3×h×w: `ContextConfig.thumbnail_size` and `adaptive_avg_pool2d` in traceable operations."""
         config = self.model.config
+        assert isinstance(config, ContextConfig)
         multiple, sides = 2**config.levels, [torch.as_tensor(side) for side in picture.shape[-2:]]
         scale = (config.thumbnail_cells / (sides[0] * sides[1]).double()).sqrt()
         most = max(1, config.thumbnail_cells // multiple**2)

@@ -9,7 +9,7 @@ from torch import Tensor
 from lightfuse.errors import DataError
 from lightfuse.metrics.mef_ssim import SMALLEST_SIDE
 from lightfuse.models import ContextConfig, ContextModel
-from lightfuse.models.context import luma_bounds, proposed_luma
+from lightfuse.models.context import compose, luma_bounds, proposed_luma
 from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.losses import (
     ReferenceLosses,
@@ -142,7 +142,8 @@ def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
     grid, strength = model.context(batch.thumbnails, batch.windows)
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
     under, over = batch.crops[:, :3], batch.crops[:, 3:6]
-    fused: Tensor = model.combining(under, over, context, strength)
-    luma = proposed_luma(under, over, model.combining.answer(under, over, context), strength)
+    answer = model.combining.answer(under, over, context)
+    fused = compose(under, over, answer, strength)
+    luma = proposed_luma(under, over, answer, strength)
     lowest, highest = luma_bounds(under, over)
     return fused.clamp(0, 1), (luma - luma.maximum(lowest).minimum(highest)).abs()
