@@ -13,8 +13,7 @@ from builders.c_project import build, fuse_with, installed, write_project
 from builders.weights import framed, make_weights
 
 from lightfuse import Fuser
-from lightfuse.export.c import amalgamate, amalgamated_core, export_c
-from lightfuse.export.c_readme import CODE_KB, MEMORY_KB, SIZES
+from lightfuse.export.c import CODE_KB, MEMORY_KB, SIZES, amalgamate, amalgamated_core, export_c
 from lightfuse.golden import check, load_golden
 from lightfuse.models import Weights, load_weights, shipped_models
 from tools.synthetic import sample_pair
@@ -151,14 +150,13 @@ def test_the_header_includes_nothing_of_ours():
     assert all(name in header for name in ("lf_measure_rows", "lf_paper_filter_rows", "lf_context_combine_rows"))
 
 
-def test_guarded_parts_come_once_and_others_each_time():
+def test_every_part_comes_once():
     parts = {
-        "all.h": '#include "parts/once.h"\n#include "parts/each.h" /* f32 */\n#include "parts/each.h"\nend\n',
-        "parts/once.h": "#ifndef ONCE_H\n#define ONCE_H\nonce\n#endif\n",
-        "parts/each.h": '#include "once.h"\neach\n',
+        "all.h": '#include "parts/one.h"\n#include "parts/two.h" /* why */\n#include "parts/two.h"\nend\n',
+        "parts/one.h": "one\n",
+        "parts/two.h": '#include "one.h"\ntwo\n',
     }
-    text = amalgamate("all.h", lambda path: parts[path])
-    assert text == "#ifndef ONCE_H\n#define ONCE_H\nonce\n#endif\neach\neach\nend\n"
+    assert amalgamate("all.h", lambda path: parts[path], set()) == "one\ntwo\nend\n"
 
 
 def test_the_readme_states_the_costs():

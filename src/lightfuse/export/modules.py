@@ -31,10 +31,7 @@ class AnySize(nn.Module):
         if not isinstance(self.model, ContextModel):
             return self.model(*pictures)  # type: ignore[no-any-return]
         thumbnail = torch.cat([self.thumbnail(under), self.thumbnail(over)], dim=1) / top
-        grid, strength = self.model.context(thumbnail)
-        context = torch.nn.functional.interpolate(grid, size=under.shape[-2:], mode="bilinear", align_corners=False)
-        fused: Tensor = self.model.combining(*pictures, context, strength)
-        return fused.clamp(0, 1)
+        return self.model(*pictures, thumbnail)  # type: ignore[no-any-return]
 
     def thumbnail(self, picture: Tensor) -> Tensor:
         """1×3×H×W to 1×3×h×w: `ContextConfig.thumbnail_size` and `adaptive_avg_pool2d` in traceable operations."""

@@ -40,11 +40,13 @@ class ContextModel(nn.Module):
         self.combining = CombiningNet(config)
         self.filtering = FilteringNet(config)
 
-    def forward(self, under: Tensor, over: Tensor) -> Tensor:
-        """Fuse pictures: two N×3×H×W, RGB in [0, 1], any size from 1×1, the darker first, to one of the same kind."""
-        height, width = under.shape[-2:]
-        grid, strength = self.context(self.thumbnail(under, over))
-        context = F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
+    def forward(self, under: Tensor, over: Tensor, thumbnail: Tensor | None = None) -> Tensor:
+        """Fuse pictures: two N×3×H×W, RGB in [0, 1], any size from 1×1, the darker first, to one of the same kind.
+
+        A ``thumbnail`` made otherwise takes the place of :meth:`thumbnail`'s.
+        """
+        grid, strength = self.context(self.thumbnail(under, over) if thumbnail is None else thumbnail)
+        context = F.interpolate(grid, size=under.shape[-2:], mode="bilinear", align_corners=False)
         return self.combining(under, over, context, strength).clamp(0, 1)  # type: ignore[no-any-return]
 
     def thumbnail(self, under: Tensor, over: Tensor) -> Tensor:
