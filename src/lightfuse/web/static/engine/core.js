@@ -19,8 +19,10 @@ export function hasSimd() {
  * @returns {Promise<WebAssembly.Module>} Modules can be posted to workers.
  */
 export async function compileCore({ simd = hasSimd() } = {}) {
-  const url = new URL(simd ? "./lightfuse-simd.wasm" : "./lightfuse-scalar.wasm", import.meta.url);
-  return WebAssembly.compile(await bytesOf(url));
+  // Each whole by itself: it is how bundlers find the files.
+  const vectors = new URL("./lightfuse-simd.wasm", import.meta.url);
+  const scalars = new URL("./lightfuse-scalar.wasm", import.meta.url);
+  return WebAssembly.compile(await bytesOf(simd ? vectors : scalars));
 }
 
 async function bytesOf(url) {
