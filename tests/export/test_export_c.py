@@ -55,12 +55,13 @@ def test_clang_finds_nothing_wrong_in_it_nor_does_it_touch_what_is_not_its_own(g
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ziglang") is None, reason="ziglang is not installed")
+@pytest.mark.parametrize("model", ["small", "base"])
 @pytest.mark.parametrize("processor", TARGETS)
-def test_other_processors_make_the_golden_pictures_of_it(processor, golden, tmp_path):
+def test_other_processors_make_the_golden_pictures_of_it(processor, model, golden, tmp_path):
     options, (emulator, *arguments) = TARGETS[processor]
     machine = (installed(emulator), *arguments)
-    program = build([*ZIG, *options], write_project(tmp_path, load_weights("small")))
-    assert_golden(program, machine, "small", golden)
+    program = build([*ZIG, *options], write_project(tmp_path, load_weights(model)))
+    assert_golden(program, machine, model, golden)
 
 
 @needs_gcc
