@@ -177,8 +177,9 @@ static lf_separable separable(int from, int to) { return (lf_separable){weights(
 static lf_context_model context_model(input *in, int kind) {
     lf_context_model m = {0};
     m.channels = choose(in, 1, 10);
-    m.levels = choose(in, 1, 3);
-    m.thumbnail_cells = (1 << 2 * m.levels) * choose(in, 1, m.levels > 1 ? 3 : 24);
+    const unsigned sizes = next_byte(in);
+    m.levels = (const int[]){1, 1, 2, 3}[sizes >> 6];
+    m.thumbnail_cells = (1 << 2 * m.levels) * choose(in, 1, sizes & 48 ? 2 : m.levels > 1 ? 3 : 24);
     m.widths[0] = 6;
     for (int l = 1; l < LF_LAYERS; l++) m.widths[l] = kind < 3 ? (l == 2 && kind == 1 ? 6 : 8) : choose(in, 1, 9);
     m.widths[LF_LAYERS] = LF_ANSWERS;
@@ -252,8 +253,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
     const int kind = choose(&in, 0, 3), pieces = choose(&in, 1, 7), in_place = choose(&in, 0, 3);
     const lf_type type = (lf_type)choose(&in, 0, 2);
     weight_size = (float)choose(&in, 1, 16) / 8.0f;
-    const int wide = next_byte(&in) % 64 == 63; /* beyond the columns that are spread out at once */
-    const int width = wide ? LF_COLUMNS - 8 + choose(&in, 0, 40) : choose(&in, 1, 24), height = choose(&in, 1, wide ? 2 : 12);
+    /* Most faults show in the smallest pictures; some are wider than what is spread out at once, some larger than a tile. */
+    const int shape = choose(&in, 0, 15);
+    const int width = shape == 0 ? LF_COLUMNS - 8 + choose(&in, 0, LF_COLUMNS + 16) : choose(&in, 1, shape < 3 ? 40 : 12);
+    const int height = choose(&in, 1, shape == 0 ? 2 : shape < 3 ? 24 : 6);
     const lf_picture under = picture(&in, width, height, type), over = picture(&in, width, height, type);
     lf_picture whole = picture(&in, width, height, type), out = picture(&in, width, height, type);
     lf_paper paper = {0};
