@@ -42,6 +42,7 @@ _USED = (
     "lightfuse.deghost",
     "lightfuse.export.c",
     "lightfuse.training.loop",
+    "torch._dynamo",
     "torch.utils.tensorboard",
 )
 COMMANDS = {
@@ -109,10 +110,10 @@ class Trials:
             with self._fresh() as folder:
                 self._run(folder, write, -signal.SIGKILL, moment)
                 before = {path: path.stat().st_mtime_ns for path in folder.glob("out/*_fused.jpg")}
-                self.standing[len(before)] += 1
+                self.standing[len(before) + (folder / "out" / "checkpoint.pt").exists()] += 1
                 wrong = self._rerun(folder, expected)
                 wrong += [f"{path.name} was made twice" for path in before if path.stat().st_mtime_ns != before[path]]
-            self.faults += [f"kill {number} ({f'write {write}' if write else f'{moment:.2f} s'}): {w}" for w in wrong]
+            self._note(f"kill {number + 1} ({f'write {write}' if write else f'{moment:.2f} s'})", wrong)
 
     def all_writes(self, step: int = 1) -> None:
         """Fail at every `step`-th write in turn."""
@@ -145,8 +146,13 @@ class Trials:
             after = _contents(folder)
             wrong += [f"{name} was changed" for name in inputs if after.get(name) != inputs[name]]
             wrong += self._rerun(folder, expected)
-        self.faults += [f"write {number}: {what}" for what in wrong]
+        self._note(f"write {number}", wrong)
         return True
+
+    def _note(self, trial: str, wrong: list[str]) -> None:
+        """Keep what was wrong in a trial; said at once, since a run of many takes hours."""
+        self.faults += [f"{trial}: {what}" for what in wrong]
+        print(f"{trial}, {len(self.faults)} faults so far", *wrong, sep="\n", file=sys.stderr, flush=True)
 
     def _rerun(self, folder: Path, expected: dict[str, str]) -> list[str]:
         """Run the command once more, undisturbed; returns what is wrong then."""
@@ -156,6 +162,7 @@ class Trials:
 
     @contextlib.contextmanager
     def _fresh(self) -> Iterator[Path]:
+        Path(os.environ[_STATE]).write_bytes(bytes(24))  # This process has the library, too.
         folder = Path(os.environ[_FOLDER]) / "here"
         shutil.copytree(self._work, folder)
         (folder / "out").mkdir()
