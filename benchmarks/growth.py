@@ -13,9 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from methods import WORKER, available_methods
-
-from lightfuse.benchmark import Setup, measure_all, three_by_two
+from lightfuse.benchmark import Setup, available_methods, measure_all, three_by_two
 
 DOCS = Path(__file__).parents[1] / "docs"
 SIZES = (0.1, 0.3, 1, 3, 10, 24, 50, 100, 200)
@@ -127,7 +125,7 @@ def _measured(sizes: Iterable[float], threads: Iterable[int], models: list[str])
     methods = [m for m in available_methods(models) if m.bits == 8 and m.name in (AVERAGE, *models)]
     for size in sizes:
         for count in threads:
-            for one in measure_all(methods, Setup(*three_by_two(size), count), worker=WORKER):
+            for one in measure_all(methods, Setup(*three_by_two(size), count)):
                 if one.peak_bytes is None:
                     raise SystemExit("this system does not tell the peak memory of a process")
                 point = Point(one.method, size, count, one.seconds, one.peak_bytes, one.pictures_bytes)

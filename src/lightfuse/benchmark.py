@@ -40,9 +40,6 @@ class Method:
     name: str
     bits: Literal[8, 16]
     prepare: Prepare
-    program: bool = False  # It works in a process of its own, on under.tif and over.tif.
-    may_fail: bool = False  # Where it fails, as for want of memory, it is left out rather than end the table.
-    note: str = ""  # printed below the table
 
     @property
     def key(self) -> str:
@@ -71,7 +68,6 @@ class Measurement:
     megapixels_per_second: float
     peak_bytes: int | None  # largest resident size of the process, pictures included; None where the system is silent
     pictures_bytes: int  # of the two pictures and the result
-    note: str
 
 
 def available_methods(models: Iterable[str]) -> list[Method]:
@@ -88,26 +84,17 @@ def measure_all(
     methods: Sequence[Method],
     setup: Setup,
     progress: Callable[[str], None] = lambda name: None,
-    missing: Callable[[str], None] = lambda why: None,
-    worker: Sequence[str] = (sys.executable, "-m", "lightfuse.benchmark"),
 ) -> list[Measurement]:
     """Measure methods one after the other.
 
-    ``progress`` is called with the name of each before its turn, ``missing`` with the reason why one that may fail is
-    left out. ``worker`` is the command that calls `measure_here`. Raises LightFuseError where a method failed, or there
+    ``progress`` is called with the name of each before its turn. Raises LightFuseError where a method failed, or there
     is no room for the pictures (in memory or the temporary folder).
     """
     measured = []
     with tempfile.TemporaryDirectory(prefix="lightfuse-benchmark-") as folder:
         for method in methods:
             progress(method.key)
-            pictures = _pictures(Path(folder), setup, method)
-            try:
-                measured.append(_measure(method, setup, pictures, worker))
-            except LightFuseError as error:
-                if not method.may_fail:
-                    raise
-                missing(str(error))
+            measured.append(_measure(method, setup, _pictures(Path(folder), setup, method.bits)))
     return measured
 
 
@@ -135,27 +122,23 @@ def measure_here(methods: Iterable[Method]) -> None:
     seconds = [_timed(run)]
     while len(seconds) < _MOST_RUNS and first + sum(seconds) < _MOST_SECONDS:
         seconds.append(_timed(run))
-    peak = peak_bytes(of_children=method.program)
-    found = {"first_seconds": first, "seconds": statistics.median(seconds), "runs": len(seconds), "peak_bytes": peak}
+    median = statistics.median(seconds)
+    found = {"first_seconds": first, "seconds": median, "runs": len(seconds), "peak_bytes": peak_bytes()}
     print(json.dumps(found))
 
 
-def peak_bytes(*, of_children: bool = False) -> int | None:
-    """The largest resident size of this process so far, or of the largest program it has run, but at least its own.
-
-    None where the system does not tell (Windows).
-    """
+def peak_bytes() -> int | None:
+    """The largest resident size of this process so far; None where the system does not tell (Windows)."""
     try:
         import resource
     except ImportError:
         return None
-    unit = 1 if sys.platform == "darwin" else 1024
     status = Path("/proc/self/status")
-    if not of_children and status.exists():  # Linux: VmHWM starts at nothing, unlike ru_maxrss.
+    if status.exists():  # Linux: VmHWM starts at nothing, unlike ru_maxrss.
         found = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
         if found:
             return int(found[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _timed(run: Run) -> float:
@@ -194,27 +177,21 @@ def load_pair(folder: Path) -> tuple[Picture, Picture]:
     return np.load(folder / "under.npy"), np.load(folder / "over.npy")
 
 
-def _pictures(folder: Path, setup: Setup, method: Method) -> Path:
-    """A folder with the pictures this method works on, made if need be: no process measured makes its own."""
-    import tifffile
-
-    place = folder / f"{'files' if method.program else 'arrays'}-{method.bits}"
+def _pictures(folder: Path, setup: Setup, bits: Literal[8, 16]) -> Path:
+    """A folder with pictures of so many bits, made if need be: no process measured makes its own."""
+    place = folder / f"arrays-{bits}"
     if not place.exists():
         try:
             place.mkdir()
-            pair = synthetic_pair(setup.width, setup.height, method.bits)
-            for name, picture in zip(("under", "over"), pair, strict=True):
-                if method.program:
-                    tifffile.imwrite(place / f"{name}.tif", picture, photometric="rgb")
-                else:
-                    np.save(place / f"{name}.npy", picture)
+            for name, picture in zip(("under", "over"), synthetic_pair(setup.width, setup.height, bits), strict=True):
+                np.save(place / f"{name}.npy", picture)
         except OSError as error:
             raise LightFuseError(f"the pictures cannot be put in {str(place)!r}: {error.strerror}") from None
     return place
 
 
-def _measure(method: Method, setup: Setup, pictures: Path, worker: Sequence[str]) -> Measurement:
-    command = [*worker, method.key, str(pictures), str(setup.threads)]
+def _measure(method: Method, setup: Setup, pictures: Path) -> Measurement:
+    command = [sys.executable, "-m", "lightfuse.benchmark", method.key, str(pictures), str(setup.threads)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         killed = "the system ended it, as it does where memory is short"
@@ -228,7 +205,6 @@ def _measure(method: Method, setup: Setup, pictures: Path, worker: Sequence[str]
         bits=method.bits,
         megapixels_per_second=pixels / found["seconds"] / 1e6,
         pictures_bytes=3 * pixels * 3 * method.bits // 8,
-        note=method.note,
         **found,
     )
 

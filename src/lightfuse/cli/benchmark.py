@@ -38,16 +38,15 @@ def benchmark(
             raise WeightsError(f"{name!r} is not a shipped model ({', '.join(shipped)}); check the spelling")
     methods = available_methods(dict.fromkeys(model or shipped))
     setup = Setup(*three_by_two(size), threads or usable_cores())
-    missing: list[str] = []
-    measured = measure_all(methods, setup, progress=progress("measuring", quiet=quiet), missing=missing.append)
+    measured = measure_all(methods, setup, progress=progress("measuring", quiet=quiet))
     if json:
         for one in measured:
             show(dumps({**asdict(one), **asdict(setup)}))
     elif not quiet:
-        show(_page(measured, missing, setup))
+        show(_page(measured, setup))
 
 
-def _page(measured: "list[Measurement]", missing: list[str], setup: "Setup") -> str:
+def _page(measured: "list[Measurement]", setup: "Setup") -> str:
     from lightfuse import __version__, core
     from lightfuse.cli.printing import aligned
 
@@ -63,30 +62,18 @@ def _page(measured: "list[Measurement]", missing: list[str], setup: "Setup") -> 
         "median, into a result kept from call to call where the method can. Memory: the most its process ever held,",
         "Python and libraries included; pictures: what two pictures and the result alone take up.",
     ]
-    lines += [f"{one.method} {one.note}." for one in measured if one.note]
-    lines += [f"Left out: {why}." for why in missing]
     return "\n".join(lines)
 
 
 def _rows(measured: "list[Measurement]") -> list[list[str]]:
     averages = {one.bits: one.seconds for one in measured if one.method == "cv2.addWeighted"}
-    head = ["method", "bits", "first call", "later calls", "megapixels/s", "× average", "memory", "pictures"]
-    return [
-        head,
-        *(
-            [
-                one.method,
-                str(one.bits),
-                _time(one.first_seconds),
-                _time(one.seconds),
-                f"{one.megapixels_per_second:.4g}",
-                f"{one.seconds / averages[one.bits]:.3g}",
-                "unknown" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f} MB",
-                f"{one.pictures_bytes / 1e6:.0f} MB",
-            ]
-            for one in measured
-        ),
-    ]
+    rows = [["method", "bits", "first call", "later calls", "megapixels/s", "× average", "memory", "pictures"]]
+    for one in measured:
+        times = _time(one.first_seconds), _time(one.seconds), f"{one.megapixels_per_second:.4g}"
+        peak = "unknown" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f} MB"
+        ratio = f"{one.seconds / averages[one.bits]:.3g}"
+        rows.append([one.method, str(one.bits), *times, ratio, peak, f"{one.pictures_bytes / 1e6:.0f} MB"])
+    return rows
 
 
 def _time(seconds: float) -> str:
