@@ -221,15 +221,17 @@ def test_pages_of_one_tiff_are_frames(tmp_path, fuser):
     assert report.exposures == [f"{tmp_path / 'stack-0.tif'} (page {number})" for number in (1, 2, 3)]
 
 
-def test_white_level_is_suggested_and_obeyed(tmp_path, fuser):
-    full = [coded(ev, None, np.uint16) for ev in EVS]
-    data = [tiff_bytes(pixels >> 4, photometric="rgb", metadata=None) for pixels in full]
+@pytest.mark.parametrize("bits", [12, 14])
+def test_white_level_is_suggested_and_obeyed(tmp_path, fuser, bits):
+    full, white = [coded(ev, None, np.uint16) for ev in EVS], 2**bits - 1
+    data = [tiff_bytes(pixels >> 16 - bits, photometric="rgb", metadata=None) for pixels in full]
     _, report = fused(tmp_path, fuser, data, name="dark")
     assert report.notes == [
-        "the pictures hardly use their 16 bits: the largest value is 4095; if white is 4095, give --white-level 4095"
+        f"the pictures hardly use their 16 bits: the largest value is {white}; "
+        f"if white is {white}, give --white-level {white}"
     ]
     expected, _ = fused(tmp_path, fuser, tiffs(None, np.uint16), name="full")
-    picture, report = fused(tmp_path, fuser, data, white_level=4095)
+    picture, report = fused(tmp_path, fuser, data, white_level=white)
     assert report.notes == []
     assert np.abs(as_levels(picture) - as_levels(expected)).max() < 1
 

@@ -24,10 +24,11 @@ from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Context, Fuser, Tone, tone_key
 from lightfuse.images import FusingCoding, UnreadableError, format_of, fusing_coding, read_picture
+from lightfuse.looks import apply_look
 from lightfuse.models import Weights
 from lightfuse.options import DEFAULT_OPTIONS, STDIO, Effort, FuseOptions, PathLike
 from lightfuse.outputs import FusedBracket, check_outputs, format_notes, write_outputs
-from lightfuse.system import display_name
+from lightfuse.system import display_name, is_same_file
 
 Array = NDArray[Any]
 
@@ -71,7 +72,7 @@ def fuse_files(
         PictureError: an input cannot be read or does not fit the others; nothing is written.
         OutputError: the output cannot be written; nothing is read if that is known beforehand.
     """
-    timer = _Timer()
+    times = [time.perf_counter()]
     _check_inputs(inputs, (output, *options.extra_outputs(output)))
     _check_streams(inputs, output, options)
     check_outputs(output, options)
@@ -82,14 +83,14 @@ def fuse_files(
         meanwhile=partial(import_steps, options),
     )
     names = [os.fspath(path) for path in inputs] if len(inputs) > 1 else [frame.name for frame in frames]
-    timer.lap("read")
+    times.append(time.perf_counter())
 
     bracket = in_one_profile(make_bracket(frames))
     fused = _fuse_named(bracket, fuser, options)
-    timer.lap("fuse")
+    times.append(time.perf_counter())
 
     written = write_outputs(output, fused, options)
-    timer.lap("write")
+    times.append(time.perf_counter())
     unused = [given for i, given in enumerate(fused.bracket.given) if i not in fused.selection]
     return FuseReport(
         output=os.fspath(output),
@@ -99,7 +100,9 @@ def fuse_files(
         width=fused.picture.shape[1],
         height=fused.picture.shape[0],
         model=fuser.weights.model,
-        seconds=timer.seconds,
+        seconds={
+            step: b - a for step, (a, b) in zip(("read", "fuse", "write"), itertools.pairwise(times), strict=True)
+        },
         notes=[*notes, *fused.notes, *format_notes(output, fused, options)],
         left_out={names[given]: _selected_by(options, fused) for given in unused},
         selection_cost=round(fused.selection_cost, 5),
@@ -179,7 +182,7 @@ def fuse_bracket(
         return fused
 
     picture = selected[0] if len(selected) == 1 else fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
-    picture = _apply_look(picture, fuser, options)
+    picture = apply_look(picture, options.look, options.strength, threads=fuser.threads)
     known = tuple(context for context in contexts if context is not None)
     return FusedBracket(
         picture if coding is None else coding.decode(picture),
@@ -267,10 +270,10 @@ def _check_scene(bracket: Bracket, options: FuseOptions) -> Bracket:
     mismatch = find_mismatch(bracket.pixels)
     if mismatch is None:
         return bracket
-    names = " and ".join(bracket.frames[position].name for position in (mismatch.first, mismatch.second))
+    position, found = mismatch
+    names = " and ".join(frame.name for frame in bracket.frames[position : position + 2])
     message = (
-        f"{names} do not seem to show one scene (similarity {max(0.0, mismatch.similarity):.2f}, "
-        f"expected {MIN_SIMILARITY} or more)"
+        f"{names} do not seem to show one scene (similarity {max(0.0, found):.2f}, expected {MIN_SIMILARITY} or more)"
     )
     if options.require_one_scene:
         raise PictureError(f"{message}; if they do, fuse them with 'lightfuse fuse'")
@@ -292,9 +295,8 @@ def _given_tone(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> tuple[T
 def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Selection:
     if len(bracket.frames) == 1:
         return (0,)
-    if options.exposures == "extremes" or len(bracket.frames) == 2:
-        return extreme_pair(len(bracket.frames))
-    return select_exposures(bracket.pixels, fuser)
+    extremes = options.exposures == "extremes"
+    return extreme_pair(len(bracket.frames)) if extremes else select_exposures(bracket.pixels, fuser)
 
 
 def _selected_by(options: FuseOptions, fused: FusedBracket) -> str:
@@ -319,14 +321,6 @@ def _deghost(
     return result.frames, result.masks, result.notes if result.masks or effort == "always" else []
 
 
-def _apply_look(picture: Array, fuser: Fuser, options: FuseOptions) -> Array:
-    if options.look == "natural" or options.strength == 0:
-        return picture
-    from lightfuse.looks import apply_look
-
-    return apply_look(picture, options.look, options.strength, threads=fuser.threads)
-
-
 def _fuse_named(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> FusedBracket:
     try:
         return fuse_bracket(bracket, fuser, options, keep_frames=options.needs_frames)
@@ -342,10 +336,10 @@ def _check_inputs(inputs: Sequence[PathLike], outputs: Sequence[PathLike]) -> No
     if not inputs:
         raise PictureError("fusing takes two or more exposures of one scene; none given")
     for first, second in itertools.combinations(inputs, 2):
-        if _is_same_file(first, second):
+        if is_same_file(first, second):
             raise PictureError(f"{display_name(first)} is given twice; give different exposures of the scene")
     for path, output in itertools.product(inputs, outputs):
-        if STDIO not in (output, path) and _is_same_file(path, output):
+        if STDIO not in (output, path) and is_same_file(path, output):
             raise OutputError(f"{display_name(output)} is one of the inputs, which stay as they are; give another name")
 
 
@@ -356,23 +350,3 @@ def _check_streams(inputs: Sequence[PathLike], output: PathLike, options: FuseOp
         if sys.stdout is None:
             raise OutputError("standard output is closed; give a file, or send it somewhere")
         format_of(options.stdout_suffix)
-
-
-def _is_same_file(a: PathLike, b: PathLike) -> bool:
-    if a == b:
-        return True
-    try:
-        return os.path.samefile(a, b)
-    except (OSError, ValueError):
-        return False
-
-
-class _Timer:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = now - self._last
-        self._last = now

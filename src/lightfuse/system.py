@@ -21,6 +21,14 @@ def display_name(path: str | os.PathLike[str]) -> str:
     return text if text.isprintable() and text else repr(text)
 
 
+def is_same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+    """Return whether two paths lead to one file; False where one leads to none, unless they are equal."""
+    try:
+        return a == b or os.path.samefile(a, b)
+    except (OSError, ValueError):
+        return False
+
+
 def cannot_write(path: str | os.PathLike[str], reason: object) -> OutputError:
     """Return the error that a file cannot be written, and why: an exception's reason, or a clause."""
     return OutputError(f"{display_name(path)} cannot be written: {getattr(reason, 'strerror', None) or reason}")

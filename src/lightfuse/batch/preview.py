@@ -7,16 +7,15 @@ import numpy as np
 
 from lightfuse.brackets.exif_groups import Shot
 from lightfuse.brackets.grouping import Grouping
+from lightfuse.brackets.reading import read_small
 from lightfuse.errors import OutputError, PictureError
-from lightfuse.images import check_output, probe_picture, read_picture, write_picture
+from lightfuse.images import check_output, probe_picture, write_picture
 from lightfuse.images.pixels import to_uint8
-from lightfuse.images.raw import opened_raw
 from lightfuse.sheets import Cell, Pixels, framed, heading, row_of, shrink, side_by_side, stack
 from lightfuse.system import display_name, make_folder, usable_cores
 
 _CELL, _LETTER, _GAP = 160, 0.4, 12  # pixels a picture is wide and high at most; OpenCV's font scale; pixels
 _TALLEST = 12_000  # pixels of a column of brackets
-_REDUCED = {8: 65, 4: 33, 2: 17}  # OpenCV's flags for a fraction of a JPEG's size: IMREAD_REDUCED_COLOR_8 and so on
 
 
 def write_preview(path: Path, grouping: Grouping, folder: Path, out: Path, *, overwrite: bool) -> None:
@@ -58,23 +57,10 @@ def preview_sheet(grouping: Grouping) -> Pixels:
 
 
 def _small(path: Path) -> tuple[Pixels, float | None]:
-    """A picture, upright and as small as its cell, decoded at a fraction of its size where that is possible; its EV."""
-    import cv2
-
+    """A picture, upright and as small as its cell; its EV."""
     ev = None
     try:
-        header = probe_picture(path)
-        ev = Shot(path, header.shot).ev
-        flag = next((flag for by, flag in _REDUCED.items() if min(header.width, header.height) >= by * _CELL), None)
-        decoded = None
-        if header.format == "RAW":
-            with open(path, "rb") as stream, opened_raw(stream) as raw:
-                decoded = raw.postprocess(half_size=True, use_camera_wb=True, no_auto_bright=True)
-        elif header.format == "JPEG" and flag is not None:
-            reduced = cv2.imdecode(np.fromfile(path, np.uint8), flag)
-            decoded = None if reduced is None else reduced[..., ::-1]
-        if decoded is None:
-            decoded = read_picture(path, transparent=True).pixels
-        return to_uint8(shrink(np.ascontiguousarray(decoded), _CELL, _CELL)), ev
+        ev = Shot(path, probe_picture(path).shot).ev
+        return to_uint8(shrink(read_small(path, _CELL), _CELL, _CELL)), ev
     except PictureError:
         return np.full((_CELL * 2 // 3, _CELL, 3), 90, np.uint8), ev

@@ -15,7 +15,7 @@ from typing import IO
 
 from lightfuse.batch.manifest import STAGING_PREFIX, Manifest
 from lightfuse.errors import OutputError
-from lightfuse.system import cannot_write, display_name, move_to_free_name
+from lightfuse.system import cannot_write, display_name, is_same_file, move_to_free_name
 
 LOCK_NAME = ".lightfuse-batch.lock"
 
@@ -81,7 +81,7 @@ def resume(manifest: Manifest, outputs: Iterable[Path]) -> None:
     """
     for path, staged, overwrite in manifest.staged():
         with suppress(OSError):
-            publish(staged, [path], overwrite=overwrite or _same_file(staged, path))
+            publish(staged, [path], overwrite=overwrite or is_same_file(staged, path))
     for folder in {_real(path).parent for path in (manifest.path, *manifest.outputs(), *outputs)}:
         for left in folder.glob(f"{STAGING_PREFIX}*"):
             if left.is_dir() and not left.is_symlink():
@@ -152,13 +152,6 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
     """Whether an open file still stands at a path; another process may just have removed it."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except OSError:
-        return False
-
-
-def _same_file(a: Path, b: Path) -> bool:
-    try:
-        return os.path.samefile(a, b)
     except OSError:
         return False
 

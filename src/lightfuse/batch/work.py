@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lightfuse import __version__
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
+from lightfuse.golden import digest as digest_of_weights
 from lightfuse.models import Weights
 from lightfuse.options import FuseOptions, hdr_path
 from lightfuse.pipeline import fuse_files
@@ -60,19 +62,15 @@ def fuse_job(
     try:
         hdr = None if settings.hdr is None else hdr_path(output, settings.hdr)
         options = dataclasses.replace(settings.options, overwrite=overwrite, hdr=hdr, require_one_scene=True)
-        fuser = _fuser(settings, threads)
-        report = fuse_files(inputs, output, fuser, options)
+        report = fuse_files(inputs, output, _fuser(settings, threads), options)
     except LightFuseError as error:
         return JobResult(str(error), time.perf_counter() - start)
     except MemoryError:
         return JobResult("there is not enough memory for it; give fewer --jobs", time.perf_counter() - start)
     except Exception as error:  # An unforeseen fault must not end the whole batch.
-        first = display_name(inputs[0])
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return JobResult(
-            f"{first} could not be fused: a fault in LightFuse ({reason})",
-            time.perf_counter() - start,
-        )
+        failure = f"{display_name(inputs[0])} could not be fused: a fault in LightFuse ({reason})"
+        return JobResult(failure, time.perf_counter() - start)
     return JobResult(
         None,
         time.perf_counter() - start,
@@ -99,16 +97,10 @@ def _fuser(settings: BatchSettings, threads: int) -> Fuser:
 
 
 def _digest(settings: BatchSettings) -> str:
-    from lightfuse import __version__
-
-    weights = settings.weights
     names = [field.name for field in dataclasses.fields(settings.options) if field.name not in _WITHOUT_EFFECT]
     effective = {name: getattr(settings.options, name) for name in names}
-    facts = [__version__, weights.model, repr(weights.config), effective, settings.hdr]
+    weights = settings.weights
+    facts = [__version__, weights.model, repr(weights.config), digest_of_weights(weights), effective, settings.hdr]
     if settings.options.tone is not None:
         facts.append(settings.options.tone.to_text())
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode())
-    for name, tensor in sorted(weights.tensors.items()):
-        digest.update(f"{name}{tensor.shape}".encode())
-        digest.update(tensor.tobytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=repr).encode()).hexdigest()[:16]

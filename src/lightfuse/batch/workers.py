@@ -47,9 +47,8 @@ class WorkerPool(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers once their tasks are done."""
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
-        with suppress(queue.Empty):
-            while True:
-                self._idle.get_nowait().end()
+        while not self._idle.empty():
+            self._idle.get_nowait().end()
 
     def _run(self, work: Callable[..., Any], inputs: Sequence[Path], *args: Any, **kwargs: Any) -> Any:
         try:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.bracket import Bracket, base_exposure, brightness
+from lightfuse.brackets.bracket import SAME_EXPOSURE, Bracket, base_exposure, brightness
 from lightfuse.colorspace import full_scale, srgb_to_linear
 
 Array = NDArray[Any]
 
-_SAME_EV = 0.05  # EXIF rounds shutter times.
 _SAME_LEVEL, _SAME_RATIO = 1 / 255, 0.02  # Brightness of two equal exposures: difference, as a fraction of either.
 _DARKEST = 0.06  # Brightness of frames so near black or white says nothing of their exposures.
 _LEAST_DIFFERENCE = 3 / 255  # What equal exposures may differ by where nothing moved, beside their usual difference.
@@ -44,7 +43,7 @@ def averaged(bracket: Bracket) -> Bracket:
 
 
 def _is_equal(bracket: Bracket, a: int, b: int) -> bool:
-    if bracket.relative_ev is not None and abs(bracket.relative_ev[a] - bracket.relative_ev[b]) > _SAME_EV:
+    if bracket.relative_ev is not None and abs(bracket.relative_ev[a] - bracket.relative_ev[b]) > SAME_EXPOSURE:
         return False
     low, high = (brightness(bracket.frames[i].pixels[::8]) for i in (a, b))
     comparable = bracket.relative_ev is not None or _DARKEST < low < 1 - _DARKEST

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.brackets.masks import opaque_masks
-from lightfuse.colorspace import full_scale
+from lightfuse.colorspace import PIXEL_TYPES, full_scale
 from lightfuse.errors import PictureError
 from lightfuse.images import Metadata, ShotInfo, UnreadableError, convert_profile, is_grey
 from lightfuse.images.pixels import to_depth
@@ -19,11 +19,10 @@ Array = NDArray[Any]
 OrderedBy = Literal["exif", "brightness, EXIF missing", "brightness, EXIF contradicted"]
 
 MIDDLE_GREY = 0.5
-_DEPTHS = {np.dtype(np.uint8): 0, np.dtype(np.uint16): 1, np.dtype(np.float32): 2}
-_ROWS_MEASURED = 256
+_ROWS_MEASURED = 256  # Evenly spaced rows tell the brightness to a fraction of a level.
 _LEVEL = 1 / 255
 _MAX_SPREAD = 4  # How many times as large as all frames together the box may be that holds them.
-_SAME_EXPOSURE = 0.05  # EV. EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
+SAME_EXPOSURE = 0.05  # EV. EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
 _TOLERATED_DROP = 2 * _LEVEL  # Brightness by which a longer exposure may be darker before EXIF is disbelieved.
 _DIFFERENT_BRIGHTNESS = 5 * _LEVEL  # Two frames this far apart cannot have had the same exposure.
 
@@ -128,10 +127,10 @@ def in_one_profile(bracket: Bracket) -> Bracket:
 def same_depth(pictures: Sequence[Array]) -> list[Array]:
     """Convert pictures to the deepest of their dtypes: uint8 to uint16, integers to float32."""
     dtypes = {picture.dtype for picture in pictures}
-    if len(dtypes) == 1 or not dtypes <= _DEPTHS.keys():
+    if len(dtypes) == 1 or not dtypes <= set(PIXEL_TYPES):
         return list(pictures)
-    target = max(dtypes, key=lambda dtype: _DEPTHS[dtype])
-    return [to_depth(picture, 8 * target.itemsize) for picture in pictures]
+    bits = 8 * max(dtype.itemsize for dtype in dtypes)
+    return [to_depth(picture, bits) for picture in pictures]
 
 
 # ---- Order and exposure ----------------------------------------------------------------------------------------------
@@ -197,7 +196,7 @@ def brightness(picture: Array) -> float:
     from lightfuse import core
 
     _, _, mean, _ = core.measure(picture, threads=1)
-    return mean / {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(picture.dtype, 1.0)
+    return mean / full_scale(picture.dtype)
 
 
 def darkest_first(brightnesses: Sequence[float]) -> list[int]:
@@ -215,7 +214,7 @@ def _contradicted(order: Sequence[int], evs: Sequence[float], brightnesses: Sequ
         rise = brightnesses[brighter] - brightnesses[darker]
         if rise < -_TOLERATED_DROP:
             return True
-        if evs[brighter] - evs[darker] < _SAME_EXPOSURE and rise > _DIFFERENT_BRIGHTNESS:
+        if evs[brighter] - evs[darker] < SAME_EXPOSURE and rise > _DIFFERENT_BRIGHTNESS:
             return True
     return False
 
@@ -223,7 +222,7 @@ def _contradicted(order: Sequence[int], evs: Sequence[float], brightnesses: Sequ
 def _levels(pictures: Sequence[Array], alphas: Sequence[Array | None]) -> list[float]:
     """The brightness of each picture, where all are opaque if they have transparent parts (and that is anywhere)."""
     if all(alpha is None for alpha in alphas):
-        return [brightness(_sample_rows(picture)) for picture in pictures]
+        return [brightness(picture[:: max(1, len(picture) // _ROWS_MEASURED)]) for picture in pictures]
     masks = opaque_masks(alphas, pictures[0].shape)
     common = np.logical_and.reduce(masks)
     shown = [common if common.any() else mask if mask.any() else ~mask for mask in masks]
@@ -266,11 +265,6 @@ def _on_one_canvas(frames: Sequence[Frame]) -> Sequence[Frame]:
         metadata = replace(frame.metadata, place=(left, top, *known[0][2:]))
         placed.append(replace(frame, pixels=pixels, alpha=alpha, metadata=metadata))
     return placed
-
-
-def _sample_rows(picture: Array) -> Array:
-    """Evenly spaced rows of a large picture, enough to measure its brightness to a fraction of a level."""
-    return picture[:: max(1, picture.shape[0] // _ROWS_MEASURED)]
 
 
 def _check_sizes(frames: Sequence[Frame]) -> None:

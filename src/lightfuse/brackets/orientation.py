@@ -2,39 +2,37 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from lightfuse.brackets.bracket import Array
 from lightfuse.brackets.similarity import similarity
+from lightfuse.images import Picture
 from lightfuse.images.pixels import turn_upright
 
 _INVERSE = {6: 8, 8: 6}  # Of an orientation; the others undo themselves.
 
 
-def turned_alike(pictures: Sequence[Array], orientations: Sequence[int]) -> tuple[list[Array], list[int]]:
-    """Frames whose orientation tags differ from most, turned as those are where that makes them show the same scene.
+def turned_alike(pictures: Sequence[Picture], tags: Sequence[int]) -> list[Picture]:
+    """Pictures whose orientation tags differ from most, turned as those are where they then show the same scene.
 
     Args:
-        pictures: RGB, H×W×3, each turned upright by its own tag.
-        orientations: the EXIF orientations that their files told, 1 to 8.
-
-    Returns:
-        The pictures, and the positions of those that were turned.
+        pictures: each turned upright by its own tag.
+        tags: the EXIF orientations that their files told, 1 to 8.
     """
-    common = Counter(orientations).most_common(1)[0][0]
-    turned, positions = list(pictures), list[int]()
-    model = orientations.index(common)
-    for position, own in enumerate(orientations):
-        if own == common:
-            continue
-        as_stored = turn_upright(pictures[position], _INVERSE.get(own, own))
-        other = np.ascontiguousarray(turn_upright(as_stored, common))
-        scores = [_likeness(pictures[model], picture) for picture in (pictures[position], other)]
-        if scores[1] > scores[0]:
-            turned[position] = other
-            positions.append(position)
-    return turned, positions
+    common = Counter(tags).most_common(1)[0][0]
+    model = pictures[tags.index(common)].pixels
+    return [p if own == common else _turned(p, own, common, model) for p, own in zip(pictures, tags, strict=True)]
+
+
+def _turned(picture: Picture, own: int, common: int, model: Array) -> Picture:
+    as_stored = turn_upright(picture.pixels, _INVERSE.get(own, own))
+    other = np.ascontiguousarray(turn_upright(as_stored, common))
+    if _likeness(model, other) <= _likeness(model, picture.pixels):
+        return picture
+    note = f"its orientation tag ({own}) is not that of the other frames and was not followed"
+    return replace(picture, pixels=other, notes=(*picture.notes, note))
 
 
 def _likeness(first: Array, second: Array) -> float:

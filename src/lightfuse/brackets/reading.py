@@ -1,4 +1,4 @@
-"""Frames from what a person gives: files, the pages of a TIFF, arrays, PIL pictures."""
+"""Frames from what a person gives: files, the pages of a TIFF, arrays, PIL pictures; and files read small."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -27,11 +27,13 @@ from lightfuse.images import (
     shot_info,
 )
 from lightfuse.images.pixels import to_rgb
+from lightfuse.images.raw import opened_raw
 from lightfuse.system import usable_cores
 
 PathLike = str | os.PathLike[str]
 
-_HARDLY_USED = 65_536 // 8
+_HARDLY_USED = 65_536 // 4  # As by sensors of 12 and 14 bits.
+_REDUCED = {8: 65, 4: 33, 2: 17}  # OpenCV's flags for a fraction of a JPEG's size: IMREAD_REDUCED_COLOR_8 and so on
 
 
 def read_frames(
@@ -59,7 +61,9 @@ def read_frames(
             pages = read_pages(inputs[0], max_pixels=max_pixels, white_level=white_level)
         if pages is None:
             raise PictureError("fusing takes two or more exposures of one scene, or a TIFF with several pages; 1 given")
-    pictures = pages or _turned_alike(inputs, _read_all(inputs, max_pixels, white_level, meanwhile))
+    pictures = pages or _read_all(inputs, max_pixels, white_level, meanwhile)
+    if pages is None and all(map(os.path.isfile, inputs)) and all(picture.alpha is None for picture in pictures):
+        pictures = turned_alike(pictures, [probe_picture(path).shot.orientation for path in inputs])
     frames = [frame_of(picture) for picture in pictures]
     if pages is not None:  # The EXIF is the file's: it does not tell exposures apart.
         frames = [replace(frame, shot=ShotInfo()) for frame in frames]
@@ -80,19 +84,6 @@ def _read_all(
         return list(pictures)
 
 
-def _turned_alike(inputs: Sequence[PathLike], pictures: list[Picture]) -> list[Picture]:
-    """The pictures turned as most are, where their orientation tags differ and their content says so."""
-    if not all(map(os.path.isfile, inputs)) or any(picture.alpha is not None for picture in pictures):
-        return pictures
-    tags = [probe_picture(path).shot.orientation for path in inputs]
-    pixels, turned = turned_alike([picture.pixels for picture in pictures], tags)
-    for position in turned:
-        note = f"its orientation tag ({tags[position]}) is not that of the other frames and was not followed"
-        old = pictures[position]
-        pictures[position] = replace(old, pixels=pixels[position], notes=(*old.notes, note))
-    return pictures
-
-
 def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:
     """One setting for all raw files of a bracket: the white balance of the middle exposure, by EXIF."""
     raws = [path for path in inputs if _is_raw(path)]
@@ -108,7 +99,7 @@ def _is_raw(path: PathLike) -> bool:
 
 
 def _white_notes(inputs: Sequence[PathLike], pictures: Sequence[Picture]) -> list[str]:
-    """A note where 16 bits are hardly used, as of sensors of 12 bits."""
+    """A note where 16 bits are hardly used."""
     if any(map(_is_raw, inputs)) or any(picture.pixels.dtype != np.uint16 for picture in pictures):
         return []
     largest = max(int(picture.pixels.max()) for picture in pictures)
@@ -155,3 +146,25 @@ def _pixels_of_pil(source: Any) -> Array:
         return to_rgb(np.asarray(source))
     except UnreadableError as error:
         raise PictureError(f"the PIL picture {error}") from None
+
+
+# ---- Small pictures --------------------------------------------------------------------------------------------------
+
+
+def read_small(path: Path, side: int) -> Array:
+    """A picture of a file upright, RGB, H×W×3, decoded at a fraction of its size where that is possible and faster.
+
+    Its shorter side is not less than ``side`` pixels, unless the file's is.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    import cv2
+
+    header = probe_picture(path)
+    flag = next((flag for by, flag in _REDUCED.items() if min(header.width, header.height) >= by * side), None)
+    if header.format == "RAW":
+        with open(path, "rb") as stream, opened_raw(stream) as raw:
+            return np.asarray(raw.postprocess(half_size=True, use_camera_wb=True, no_auto_bright=True))
+    reduced = None if flag is None or header.format != "JPEG" else cv2.imdecode(np.fromfile(path, np.uint8), flag)
+    return read_picture(path, transparent=True).pixels if reduced is None else np.ascontiguousarray(reduced[..., ::-1])

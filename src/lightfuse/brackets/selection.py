@@ -58,8 +58,10 @@ def select_for_all(brackets: Sequence[Sequence[Array]], fuse: Fuse) -> Selection
     """One selection for several brackets of as many exposures each: that with the best mean score; see above."""
     count = len(brackets[0])
     extremes = extreme_pair(count)
+    if count == 2:
+        return extremes
     thumbnails = [[_thumbnail(scene) for scene in _scenes(exposures)] for exposures in brackets]
-    if count == 2 or min(min(exposures[0].shape[:2]) for exposures in thumbnails) < SMALLEST_SIDE:
+    if min(min(exposures[0].shape[:2]) for exposures in thumbnails) < SMALLEST_SIDE:
         return extremes
     search = _Search([_Trial(exposures, fuse) for exposures in thumbnails], count)
     found = max((search.climb(start) for start in ((0, count // 2, count - 1), extremes)), key=search.score)

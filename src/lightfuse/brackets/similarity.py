@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,15 @@ Of 800 pairs of neighbouring exposures in 159 real brackets, hand-held ones amon
 similar, not aligned, reaches 0.153. Frames of different scenes that share a wall and a window have -0.08 to 0.14.
 """
 
-_SIDE = 256  # pixels of the longer side at which frames are compared
+COMPARED_SIDE = 256  # pixels of the longer side at which frames are compared
 _MAX_SHIFT = 0.06  # of the longer side: shifts that are tried, for frames that are not aligned
 _MIN_SIDE = 48
 _SIGMA = 4.0  # of the blur that separates local contrast from brightness
 _CLIPPED = (0.015, 0.97)  # values outside are too dark or too bright to compare
 _MIN_SHARED = 0.05  # share of pixels that both frames must show unclipped
+_SAME_SCENE = (
+    0.3  # correlation at the best shift: of tiles 0.14 at most, of hand-held frames of one exposure 0.4 or more
+)
 _SAME_VIEW, _SAME_TONES = 0.6, 0.02  # correlation, or mean difference where there is no contrast
 _POINTS, _MATCHED = 1500, 20  # salient points sought, and matched ones that prove an overlap
 _PLACE, _MIN_PLACES, _MIN_PLACE_SHARED = 16, 16, 0.6  # side of a square in pixels, number, and share that is unclipped
@@ -35,16 +37,7 @@ _TONE_ORDER, _LIKE_PLACES = 0.8, 0.3  # rank correlation of tones, and lower qua
 _MIN_CONTRAST = 0.03  # stops: standard deviation of local contrast below which there is nothing but noise
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """Two frames, by their positions, that do not show one scene, and their similarity."""
-
-    first: int
-    second: int
-    similarity: float
-
-
-def find_mismatch(frames: Sequence[Array]) -> Mismatch | None:
+def find_mismatch(frames: Sequence[Array]) -> tuple[int, float] | None:
     """Return the most different neighbours among frames in order of exposure, if they show different scenes.
 
     Args:
@@ -52,17 +45,14 @@ def find_mismatch(frames: Sequence[Array]) -> Mismatch | None:
             shifted by a few per cent of their width at most.
 
     Returns:
-        None where all neighbours are similar, or cannot be compared: small, flat, or without common tones.
+        The position of the darker one, and their similarity; None where all neighbours are similar, or cannot be
+        compared: small, flat, or without common tones.
     """
     if len(frames) < 2 or min(frames[0].shape[:2]) < _MIN_SIDE:
         return None
-    small = [_reduced(frame) for frame in frames]
-    scored = [
-        Mismatch(number, number + 1, value)
-        for number, (dark, bright) in enumerate(itertools.pairwise(small))
-        if (value := _similarity(dark, bright)) is not None and value < MIN_SIMILARITY
-    ]
-    return min(scored, key=lambda mismatch: mismatch.similarity, default=None)
+    scores = [_similarity(dark, bright) for dark, bright in itertools.pairwise(map(_reduced, frames))]
+    low = [(at, score) for at, score in enumerate(scores) if score is not None and score < MIN_SIMILARITY]
+    return min(low, key=lambda mismatch: mismatch[1], default=None)
 
 
 def similarity(first: Array, second: Array) -> float | None:
@@ -80,6 +70,14 @@ def same_view(first: Array, second: Array) -> bool:
     if found is None:  # Nearly flat, such as a sky: equal where its tones are.
         return bool(np.abs(small[0] - small[1]).mean() < _SAME_TONES)
     return found > _SAME_VIEW
+
+
+def same_scene(first: Array, second: Array) -> bool:
+    """Whether two frames of about one exposure show one scene, possibly shifted by a hand or with something moving."""
+    small = _reduced(first), _reduced(second)
+    if small[0].shape != small[1].shape:
+        return False
+    return same_view(*small) or _similarity_shifted(*small, *map(_unclipped, small)) > _SAME_SCENE
 
 
 def overlap(first: Array, second: Array) -> bool:
@@ -105,12 +103,12 @@ def overlap(first: Array, second: Array) -> bool:
 
 
 def _reduced(frame: Array) -> Floats:
-    """The frame as float32 in [0, 1], its longer side reduced to `_SIDE` pixels."""
+    """The frame as float32 in [0, 1], its longer side reduced to `COMPARED_SIDE` pixels."""
     import cv2
 
-    step = max(1, max(frame.shape[:2]) // (4 * _SIDE))
+    step = max(1, max(frame.shape[:2]) // (4 * COMPARED_SIDE))
     sampled = np.ascontiguousarray(frame[::step, ::step])
-    scale = min(1.0, _SIDE / max(sampled.shape[:2]))
+    scale = min(1.0, COMPARED_SIDE / max(sampled.shape[:2]))
     size = tuple(max(1, round(side * scale)) for side in sampled.shape[1::-1])
     small = cv2.resize(sampled, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     unit: Floats = small / np.float32(full_scale(frame.dtype))

@@ -19,19 +19,8 @@ if TYPE_CHECKING:
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # In the order of the help. A command's file and function have its name, with underscores.
-_COMMANDS: tuple[str, ...] = (
-    "fuse",
-    "batch",
-    "demo",
-    "evaluate",
-    "prepare",
-    "train",
-    "inspect",
-    "import-keras",
-    "export",
-    "doctor",
-)
-_COMMANDS += ("benchmark", "serve")
+_COMMANDS: tuple[str, ...] = ("fuse", "batch", "demo", "evaluate", "prepare", "train", "inspect")
+_COMMANDS += ("import-keras", "export", "doctor", "benchmark", "serve")
 
 
 class Interrupted(BaseException):

@@ -9,9 +9,7 @@ from lightfuse.cli import options
 
 
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the pictures go.")] = Path(
-        "demo"
-    ),
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="For the pictures.")] = Path("demo"),
     model: options.Model = None,
     weights: options.WeightsFile = None,
     threads: options.Threads = None,

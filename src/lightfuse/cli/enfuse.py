@@ -222,9 +222,8 @@ def fuse_options(request: Request, output: str) -> FuseOptions:
     look = request.options.get("look", "natural")
     if look not in LOOKS:
         raise LightFuseError(f"--look={look} is none of {', '.join(LOOKS)}")
-    encode = _compressed(request, output)
     wrap = request.options.get("wrap", "none").lower() in _WRAPPED
-    encode = _with_depth(request, output, encode)
+    encode = _with_depth(request, output, _compressed(request, output))
     return FuseOptions(align="off", encode=encode, overwrite=True, look=look, wrap=wrap)
 
 
@@ -256,6 +255,5 @@ def _with_depth(request: Request, output: str, encode: EncodeOptions) -> EncodeO
         check_options(deep, format_of(Path(output).suffix))
     except OutputError:
         request.notes.append(f"--depth={value} has no effect: {Path(output).suffix} files do not have it")
-    else:
-        return deep
-    return encode
+        return encode
+    return deep

@@ -28,10 +28,10 @@ def evaluate(
         typer.Option("--paper-protocol", help="Measure as the paper's code did: 1344x896, all pictures stretched."),
     ] = False,
     whole_bracket: Annotated[
-        bool, typer.Option("--whole-bracket", help="Measure MEF-SSIM against all exposures too (slow).")
+        bool, typer.Option("--whole-bracket", help="MEF-SSIM of all exposures too; slow.")
     ] = False,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="NAME", help="Save the table as NAME.csv and NAME.md.")
+        Path | None, typer.Option("-o", "--output", metavar="NAME", help="Save NAME.csv, NAME.md.")
     ] = None,
     sheet: Annotated[Path | None, _folder(help="Write contact sheets: every picture, its error, worst scenes.")] = None,
     blind: Annotated[Path | None, _folder(help="Write a blind test: a page of pairs, FOLDER.key.json beside.")] = None,

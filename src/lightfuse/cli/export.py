@@ -15,9 +15,7 @@ def export(
     to: Annotated[Literal["c", "onnx", "litert", "ncnn"], typer.Option("--format", help="What to make of the model.")],
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="Name of a shipped model.")] = None,
     weights: options.WeightsFile = None,
-    size: Annotated[
-        str, typer.Option(metavar="WxH", help="Width and height of the pictures; LiteRT and ncnn.")
-    ] = "1024x768",
+    size: Annotated[str, typer.Option(metavar="WxH", help="Of the pictures; for LiteRT and ncnn.")] = "1024x768",
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:

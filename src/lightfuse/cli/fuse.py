@@ -28,9 +28,7 @@ def fuse(
     hdr: Annotated[Path | None, _extra(metavar="FILE", help=_HDR_HELP)] = None,
     stack: Annotated[Path | None, _extra(metavar="FOLDER", help=_STACK_HELP)] = None,
     debug: Annotated[Path | None, _extra(metavar="FOLDER", help="The motion masks that were found.")] = None,
-    stdout_format: Annotated[
-        str, typer.Option("--format", help="Format on standard output, such as png or jpg.")
-    ] = "png",
+    stdout_format: Annotated[str, typer.Option("--format", help="Format on standard output, such as jpg.")] = "png",
     overwrite: options.Overwrite = False,
 ) -> None:
     """Fuse the exposures of one scene: an under- and an over-exposed photograph, or a whole bracket.

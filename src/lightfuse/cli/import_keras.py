@@ -10,9 +10,7 @@ from lightfuse.cli import options
 
 def import_keras(
     source: Annotated[Path, typer.Argument(metavar="WEIGHTS.h5", help="The authors' Keras weights (HDF5).")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="WEIGHTS.safetensors", help="Weights file to write.")
-    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="WEIGHTS.safetensors", help="File to write.")],
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:

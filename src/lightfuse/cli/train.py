@@ -19,9 +19,7 @@ _WORDS_HELP = "More data sets; settings to change, such as steps=4000."
 
 def train(
     data: Annotated[Path, typer.Argument(metavar="DATASET", help="What lightfuse prepare made.")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="RUN", help="Folder for weights, logs, checkpoint.")
-    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="RUN", help="For weights, logs and checkpoint.")],
     settings: Annotated[list[str] | None, typer.Argument(metavar="[DATASET|NAME=VALUE]...", help=_WORDS_HELP)] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings, or a run's settings.json.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped, if it had begun.")] = False,
