@@ -224,6 +224,7 @@ def test_a_dry_run_prints_the_brackets_and_does_nothing(lightfuse_program, holid
         "output": f"{out}/IMG_0001_fused.jpg",
         "inputs": [f"{holiday}/IMG_0001.jpg", f"{holiday}/IMG_0002.jpg"],
         "by": "exif",
+        "notes": [],
     }
     assert json.loads(told[3])["left_out"] == f"{holiday}/IMG_0099.jpg"
     assert len(told) == 4

@@ -21,12 +21,13 @@ _EXAMPLE = {"scene": "kitchen", "first": "IMG_1", "last": "IMG_3", "count": 3, "
 
 @dataclass(frozen=True, slots=True)
 class BracketJob:
-    """One bracket to fuse into one file; ``extra_outputs`` are the other files written with it."""
+    """One bracket to fuse into one file; ``extra_outputs`` are written with it, ``notes`` tell how it was found."""
 
     scene: str
     inputs: tuple[Path, ...]
     output: Path
     extra_outputs: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -121,7 +122,7 @@ def plan_jobs(brackets: Sequence[GroupedBracket], out: Path, names: NameSettings
         if ".." in output.relative_to(out).parts or name.startswith(("/", ".")):
             raise OutputError(f"a result cannot be named {display_name(name)}; give another --name or --pattern")
         inputs = tuple(shot.path for shot in bracket.shots)
-        jobs.append(BracketJob(bracket.scene, inputs, output, names.extra_outputs(output)))
+        jobs.append(BracketJob(bracket.scene, inputs, output, names.extra_outputs(output), bracket.notes))
     _check_names(jobs)
     return jobs
 

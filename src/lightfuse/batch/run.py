@@ -84,10 +84,7 @@ def run_batch(
         threads = running.threads or max(1, usable_cores() // max_concurrent)
     with open_executor(running.executor, max_concurrent) as executor:
         manifest.open()
-        coordinator = Coordinator(
-            jobs, settings, threads, manifest, executor, report, overwrite=running.overwrite, sets=sets
-        )
-        _run_to_end(coordinator)
+        _run_to_end(Coordinator(jobs, settings, threads, manifest, executor, report, running.overwrite, sets))
 
 
 def _run_to_end(coordinator: "Coordinator") -> None:
@@ -122,7 +119,6 @@ class Coordinator:
         manifest: Manifest,
         executor: BatchExecutor,
         report: Callable[[Outcome], None],
-        *,
         overwrite: bool,
         sets: Sequence[BracketSet] = (),
     ) -> None:
@@ -203,6 +199,7 @@ class Coordinator:
         self._in_progress[future] = job, inputs, staged
 
     def _finish(self, job: BracketJob, inputs: list[dict[str, Any]], staged: Path | None, result: JobResult) -> None:
+        result = dataclasses.replace(result, notes=(*job.notes, *result.notes))
         try:
             result, record = self._record(job, inputs, staged, result)
         finally:

@@ -12,7 +12,7 @@ from lightfuse.images import ShotInfo
 from lightfuse.system import display_name
 
 AUTOMATIC, BRACKETING = 0, 2  # EXIF ExposureMode.
-_SAME_EV = 0.2  # Less than the third of a stop cameras step by, more than the rounding of 1/60 s.
+SAME_EV = 0.2  # Less than the third of a stop cameras step by, more than the rounding of 1/60 s.
 _MAX_DRIFT = 0.5  # Change of light from one bracket to the next, as a fraction of the bracket's EV range.
 _NOISE_REDUCTION = 1.0  # Seconds: from this exposure on, a camera may take a dark frame as long after it.
 _BURST_GAP = 2.0  # Seconds between shots of a burst, as seen through time stamps of whole seconds.
@@ -87,11 +87,13 @@ def _by_time(shot: Shot) -> tuple[datetime, list[tuple[int, int, str]]]:
 def _clusters(shots: Sequence[Shot], max_gap: float) -> Iterator[list[Shot]]:
     """Runs of shots without a long gap, and either all or none of them tagged as auto exposure bracketing."""
     timed = sorted((shot for shot in shots if shot.info.taken), key=_by_time)
-    limit = _longest_gap_within([_gap(a, b) for a, b in pairwise(timed)], max_gap)
+    limit = _longest_gap_within([gap_between(a, b) for a, b in pairwise(timed)], max_gap)
     for run in (timed, [shot for shot in shots if not shot.info.taken]):
         cluster: list[Shot] = []
         for shot in run:
-            if cluster and (_gap(cluster[-1], shot) > limit or _is_bracketing(cluster[-1]) != _is_bracketing(shot)):
+            if cluster and (
+                gap_between(cluster[-1], shot) > limit or _is_bracketing(cluster[-1]) != _is_bracketing(shot)
+            ):
                 yield cluster
                 cluster = []
             cluster.append(shot)
@@ -99,7 +101,7 @@ def _clusters(shots: Sequence[Shot], max_gap: float) -> Iterator[list[Shot]]:
             yield cluster
 
 
-def _gap(before: Shot, after: Shot) -> float:
+def gap_between(before: Shot, after: Shot) -> float:
     """Seconds from the end of one exposure to the start of the next; 0 where a time is missing.
 
     After a long exposure, the dark frame of long-exposure noise reduction may be part of the exposure.
@@ -177,7 +179,7 @@ def _exposure_steps(cluster: Sequence[Shot]) -> list[float]:
     biases = [shot.info.exposure_bias for shot in cluster]
     evs = [shot.ev for shot in cluster]
     known = [bias for bias in biases if bias is not None]
-    if None in evs or (len(known) == len(cluster) and max(known) - min(known) > _SAME_EV):
+    if None in evs or (len(known) == len(cluster) and max(known) - min(known) > SAME_EV):
         return [bias or 0.0 for bias in biases]
     return [ev or 0.0 for ev in evs]
 
@@ -186,7 +188,7 @@ def _is_metered_anew(shots: Sequence[Shot]) -> bool:
     """Whether the exposures differ only because the camera metered each of some separate pictures."""
     automatic = all(shot.info.exposure_mode == AUTOMATIC for shot in shots)
     biases = {shot.info.exposure_bias or 0.0 for shot in shots}
-    return automatic and len(biases) == 1 and any(_gap(a, b) > _BURST_GAP for a, b in pairwise(shots))
+    return automatic and len(biases) == 1 and any(gap_between(a, b) > _BURST_GAP for a, b in pairwise(shots))
 
 
 def _reason_for_no_bracket(shots: Sequence[Shot]) -> str:
@@ -251,7 +253,7 @@ def _continues(evs: Sequence[float], start: int, period: int) -> bool:
     before, here = evs[start - period : start], evs[start : start + period]
     drift = here[0] - before[0]
     conclusive = len(here) == period or start > period  # One bracket and a part of another prove no drift.
-    allowed = _MAX_DRIFT * (max(before) - min(before)) if conclusive else _SAME_EV
+    allowed = _MAX_DRIFT * (max(before) - min(before)) if conclusive else SAME_EV
     return abs(drift) <= allowed and all(_is_same(h - drift, b) for h, b in zip(here, before, strict=False))
 
 
@@ -270,4 +272,4 @@ def _have_same_exposures(evs: Sequence[float], groups: Sequence[range]) -> bool:
 
 
 def _is_same(a: float, b: float) -> bool:
-    return abs(a - b) < _SAME_EV
+    return abs(a - b) < SAME_EV

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightfuse.brackets.exif_groups import ExifGroups, Shot, group_by_exif
 from lightfuse.brackets.files import LeftOut, Listing, list_exposures
+from lightfuse.brackets.joining import find_runs, join_runs
 from lightfuse.errors import DataError, PictureError
 from lightfuse.images import ShotInfo, probe_picture
 from lightfuse.system import display_name
@@ -39,6 +40,7 @@ class GroupSettings:
         pattern: see `compile_pattern`.
         max_gap: seconds between two shots that always end a bracket; for EXIF.
         raw: prefer the RAW file of a shot stored as RAW and JPEG.
+        join: make one bracket of consecutive ones of one scene; for EXIF. See `join_runs`.
     """
 
     by: str = "auto"
@@ -46,6 +48,7 @@ class GroupSettings:
     pattern: str | None = None
     max_gap: float = 30.0
     raw: bool = False
+    join: bool = False
 
     def __post_init__(self) -> None:
         implied = {"count": self.count, "pattern": self.pattern}
@@ -58,6 +61,8 @@ class GroupSettings:
             raise DataError(f"--by {self.by} needs --{self.by}")
         if self.count is not None and self.count < 2:
             raise DataError(f"a bracket has two exposures or more, not {self.count}")
+        if self.join and (given or self.by == "folder"):
+            raise DataError("--join is for brackets found by EXIF; leave it out, or give no other way to sort")
         object.__setattr__(self, "by", given[0] if given else self.by)
 
 
@@ -69,20 +74,23 @@ class GroupedBracket:
         scene: name of the bracket.
         folder: where it lies, relative to the folder that was grouped; ``.`` is that folder itself.
         shots: at least two, in the order of the method that found them.
+        notes: remarks for the user, one sentence each.
     """
 
     scene: str
     folder: Path
     shots: tuple[Shot, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """The brackets of a folder: each picture is in exactly one bracket or left out."""
+    """The brackets of a folder: each picture is in exactly one bracket or left out; ``notes`` are for the user."""
 
     method: str
     brackets: tuple[GroupedBracket, ...]
     left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...] = ()
 
 
 def group_folder(
@@ -108,29 +116,23 @@ def group_folder(
     if not listing.folders:
         raise DataError(f"{display_name(folder)} holds no pictures to fuse; give another folder")
     if pattern is not None:
-        method, (brackets, left_out) = "pattern", _group_by_name(folder, listing.pictures, pattern)
+        found = _group_by_name(folder, listing.pictures, pattern)
     elif settings.count is not None:
-        method, (brackets, left_out) = "count", (_group_by_count(folder, listing, settings.count), list[LeftOut]())
+        found = _group_by_count(folder, listing, settings.count)
     elif settings.by == "folder":
-        method, (brackets, left_out) = "folder", _group_by_folder(folder, listing.folders)
+        found = _group_by_folder(folder, listing.folders)
     else:
-        guess = settings.by == "auto"
-        method, brackets, left_out = _group_by_shots(folder, listing.folders, settings.max_gap, guess=guess)
-    return Grouping(method, tuple(brackets), (*listing.left_out, *left_out))
+        found = _group_by_shots(folder, listing.folders, settings)
+    return replace(found, left_out=(*listing.left_out, *found.left_out))
 
 
 # ---- By EXIF, or automatically ---------------------------------------------------------------------------------------
 
 
-def _group_by_shots(
-    top: Path, folders: Mapping[Path, Sequence[Path]], max_gap: float, *, guess: bool
-) -> tuple[str, list[GroupedBracket], list[LeftOut]]:
+def _group_by_shots(top: Path, folders: Mapping[Path, Sequence[Path]], settings: GroupSettings) -> Grouping:
     """Group the pictures of each folder by EXIF.
 
-    With ``guess``, group by folder instead if every folder is one bracket, and do so for small folders without EXIF.
-
-    Returns:
-        The method, ``"exif"`` or ``"folder"``; the brackets; the pictures left out.
+    Automatically, group by folder instead if every folder is one bracket, and do so for small folders without EXIF.
 
     Raises:
         DataError: EXIF does not give the exposures.
@@ -138,26 +140,45 @@ def _group_by_shots(
     shots, unreadable = _read_shots([path for paths in folders.values() for path in paths])
     series = _join_dcf_folders(folders, shots)
     found = {
-        place: group_by_exif([shots[path] for path in paths if path in shots], max_gap)
+        place: group_by_exif([shots[path] for path in paths if path in shots], settings.max_gap)
         for place, paths in series.items()
     }
+    notes, joined = list[str](), dict[Path, tuple[str, ...]]()
+    for groups in found.values():
+        if settings.join:
+            runs = join_runs(groups.groups, settings.max_gap)
+            groups.groups = [tuple(shot for group in each for shot in group) for each in runs]
+            joined |= {
+                each[0][0].path: (f"{len(each)} brackets of one scene were joined",) for each in runs if each[1:]
+            }
+        else:
+            notes += [_hint(*pair) for pair in find_runs(groups.groups, settings.max_gap)]
     without_exif: dict[Path, Sequence[Path]] = {}
-    if guess:
+    if settings.by == "auto":
         single = {place for place, paths in series.items() if _is_one_bracket(found[place], len(paths), place == top)}
-        if len(single) == len(folders):
-            return "folder", *_group_by_folder(top, folders)
+        if len(single) == len(folders) and not joined:
+            return _group_by_folder(top, folders)
         without_exif = {place: paths for place, paths in series.items() if found[place].with_exposure < 2}
         for place in [place for place in without_exif if place not in single]:
             pictures = f"the {len(series[place])} pictures in {display_name(place)}"
             raise DataError(f"{pictures} carry no EXIF to tell brackets by; {_ADVICE}")
     elif not any(groups.with_exposure for groups in found.values()):
         raise DataError(f"no picture in {display_name(top)} carries EXIF that tells its exposure; {_ADVICE}")
-    brackets, left_out = _group_by_folder(top, without_exif)
+    by_folder = _group_by_folder(top, without_exif)
+    brackets, left_out = list(by_folder.brackets), list(by_folder.left_out)
     for groups in [groups for place, groups in found.items() if place not in without_exif]:
         for group in groups.groups:
-            brackets.append(GroupedBracket(group[0].path.stem, group[0].path.parent.relative_to(top), group))
+            first = group[0].path
+            place = first.parent.relative_to(top)
+            brackets.append(GroupedBracket(first.stem, place, group, joined.get(first, ())))
         left_out += groups.left_out
-    return "exif", brackets, left_out + [left for left in unreadable if left.path.parent not in without_exif]
+    left_out += [left for left in unreadable if left.path.parent not in without_exif]
+    return Grouping("exif", tuple(brackets), tuple(left_out), tuple(notes))
+
+
+def _hint(before: Sequence[Shot], after: Sequence[Shot]) -> str:
+    first, second = (display_name(group[0].path.name) for group in (before, after))
+    return f"the brackets of {first} and {second} show one scene; --join makes them one"
 
 
 def _join_dcf_folders(folders: Mapping[Path, Sequence[Path]], shots: Mapping[Path, Shot]) -> dict[Path, list[Path]]:
@@ -208,7 +229,7 @@ def _is_one_bracket(found: ExifGroups, count: int, is_top: bool) -> bool:
 # ---- By folder and by number -----------------------------------------------------------------------------------------
 
 
-def _group_by_folder(top: Path, folders: Mapping[Path, Sequence[Path]]) -> tuple[list[GroupedBracket], list[LeftOut]]:
+def _group_by_folder(top: Path, folders: Mapping[Path, Sequence[Path]]) -> Grouping:
     """Make the pictures of each folder one bracket, named like the folder and placed where the folder lies."""
     brackets, left_out = [], []
     for place, paths in folders.items():
@@ -217,10 +238,10 @@ def _group_by_folder(top: Path, folders: Mapping[Path, Sequence[Path]]) -> tuple
             continue
         scene = place.name if place != top else top.resolve().name or "bracket"
         brackets.append(GroupedBracket(scene, place.relative_to(top).parent, tuple(Shot(path) for path in paths)))
-    return brackets, left_out
+    return Grouping("folder", tuple(brackets), tuple(left_out))
 
 
-def _group_by_count(folder: Path, listing: Listing, count: int) -> list[GroupedBracket]:
+def _group_by_count(folder: Path, listing: Listing, count: int) -> Grouping:
     brackets = []
     for place, paths in listing.folders.items():
         if len(paths) % count:
@@ -231,7 +252,7 @@ def _group_by_count(folder: Path, listing: Listing, count: int) -> list[GroupedB
         for i in range(0, len(paths), count):
             shots = tuple(Shot(path) for path in paths[i : i + count])
             brackets.append(GroupedBracket(shots[0].path.stem, place.relative_to(folder), shots))
-    return brackets
+    return Grouping("count", tuple(brackets), ())
 
 
 # ---- By name ---------------------------------------------------------------------------------------------------------
@@ -264,9 +285,7 @@ def _from_template(template: str) -> str:
     return "".join(_FIELDS.get(part, _ANY_TEXT) if i % 2 else re.escape(part) for i, part in enumerate(parts))
 
 
-def _group_by_name(
-    folder: Path, paths: Iterable[Path], pattern: re.Pattern[str]
-) -> tuple[list[GroupedBracket], list[LeftOut]]:
+def _group_by_name(folder: Path, paths: Iterable[Path], pattern: re.Pattern[str]) -> Grouping:
     """Group pictures by the scene ``pattern`` finds in them; it must match the whole name without its suffix.
 
     A pattern with a slash is matched against the path below ``folder``, so that the exposures of one scene may lie in
@@ -294,4 +313,4 @@ def _group_by_name(
             brackets.append(GroupedBracket(scene, place, tuple(shots)))
         else:
             left_out.append(LeftOut(shots[0].path, f"it is the only exposure of scene {scene!r}"))
-    return brackets, left_out
+    return Grouping("pattern", tuple(brackets), tuple(left_out))

@@ -32,6 +32,7 @@ def batch(
     pattern: Annotated[str | None, _sorting(help=_PATTERN_HELP)] = None,
     gap: Annotated[float, _sorting(min=0, metavar="SECONDS", help="A pause that always ends a bracket.")] = 30.0,
     raw: Annotated[bool, _sorting("--raw", help="Take the RAW of shots kept as RAW and JPEG.")] = False,
+    join: Annotated[bool, _sorting("--join", help="Make one bracket of consecutive ones of one scene.")] = False,
     match: Annotated[bool | None, _sorting("--match/--no-match", help=_MATCH_HELP, show_default=False)] = None,
     dry_run: Annotated[bool, _sorting("--dry-run", help="Print the brackets and fuse nothing.")] = False,
     preview: Annotated[Path | None, _sorting(metavar="FILE", help=_PREVIEW_HELP)] = None,
@@ -66,7 +67,7 @@ def batch(
     hdr_suffix = None if hdr is None else f".{hdr}"
     names = room.NameSettings(name, "." + format_.lstrip("."), compare, hdr_suffix)
     results = room.results_below(folder) | room.results_below(output)
-    grouping = group_folder(folder, GroupSettings(by, count, pattern, gap, raw), without=output, results=results)
+    grouping = group_folder(folder, GroupSettings(by, count, pattern, gap, raw, join), without=output, results=results)
     planned = room.plan_jobs(grouping.brackets, output, names)
     if preview is not None:
         room.write_preview(preview, grouping, folder, output, overwrite=overwrite)

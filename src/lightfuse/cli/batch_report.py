@@ -34,13 +34,16 @@ def print_plan(grouping: Grouping, planned: Sequence[BracketJob], folder: Path, 
     """The brackets, one a line or a JSON record, and what is part of none."""
     for bracket, job in zip(grouping.brackets, planned, strict=True):
         if as_json:
-            show(json.dumps({"scene": job.scene, **_paths(job), "by": grouping.method}))
+            show(json.dumps({"scene": job.scene, **_paths(job), "by": grouping.method, "notes": bracket.notes}))
         else:
             names = ", ".join(display_name(shot.path.relative_to(folder)) for shot in bracket.shots)
-            show(f"{display_name(job.output)}: {names}")
+            show(f"{display_name(job.output)}: {'; '.join([names, *bracket.notes])}")
     for left in grouping.left_out:
         record = {"left_out": str(left.path), "reason": left.reason}
         show(json.dumps(record) if as_json else f"left out {_sentence(left)}")
+    if not quiet:
+        for note in grouping.notes:
+            print(f"lightfuse: note: {note}", file=sys.stderr)
     if not (as_json or quiet):
         counts = sorted({len(bracket.shots) for bracket in grouping.brackets})
         exposures = f" of {' or '.join(map(str, counts))} exposures" if counts else ""
@@ -55,7 +58,7 @@ class BatchReport:
     """
 
     def __init__(self, grouping: Grouping, plan: Plan, out: Path, *, quiet: bool, as_json: bool) -> None:
-        self._left_out, self._plan, self._out = grouping.left_out, plan, out
+        self._left_out, self._notes, self._plan, self._out = grouping.left_out, grouping.notes, plan, out
         self._quiet, self._as_json = quiet, as_json
         self._failed: list[str] = []
         self._decided: list[str] = []
@@ -77,6 +80,8 @@ class BatchReport:
                 self._say(f"left out {_sentence(left)}")
             if len(others) > _NAMED:
                 self._say(f"left out {len(others) - _NAMED} more; --dry-run lists all")
+            for note in self._notes:
+                self._say(f"note: {note}")
         if self._as_json:
             for word, jobs in (("unchanged", self._plan.unchanged), ("existing", self._plan.existing)):
                 for job in jobs:
