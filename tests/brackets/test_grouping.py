@@ -251,7 +251,8 @@ def test_a_missing_or_empty_folder_is_refused(tmp_path):
     "name",
     [
         "IMG_0002-HDR", "IMG_0002-Edit", "IMG_0002-Edit-2", "IMG_0002-edited", "IMG_0002-bearbeitet", "IMG_0002_fused",
-        "IMG_0002-Enhanced", "IMG_E0002", "img_0002_edit", "IMG_0002-HDR-Edit", "IMG_0002-edited(1)",
+        "IMG_0002-Enhanced", "IMG_0002-Enhanced-NR", "IMG_0002-Pano", "IMG_0002-modifie\u0301",
+        "IMG_E0002", "img_0002_edit", "IMG_0002-HDR-Edit", "IMG_0002-edited(1)",
     ],
 )  # fmt: skip
 def test_edited_versions_are_left_out(tmp_path, name):
@@ -262,8 +263,14 @@ def test_edited_versions_are_left_out(tmp_path, name):
     assert left_out(found) == {f"{name}.jpg": "it is derived from IMG_0002.jpg"}
 
 
-@pytest.mark.parametrize("name", ["IMG_0003 (1)", "IMG_0003(2)", "IMG_0003 - Copy", "IMG_0003 copy", "IMG_0003~2"])
-def test_copies_are_left_out(tmp_path, name):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "IMG_0003 (1)", "IMG_0003(2)", "IMG_0003 - Copy", "IMG_0003 copy", "IMG_0003~2", "IMG_0003 - Kopie",
+        "Copy of IMG_0003", "IMG_0003-DxO_DeepPRIME", "IMG_0003-2",
+    ],
+)  # fmt: skip
+def test_copies_and_versions_with_its_exif_are_left_out(tmp_path, name):
     write_brackets(tmp_path, 1)
     (tmp_path / f"{name}.jpg").write_bytes((tmp_path / "IMG_0003.jpg").read_bytes())
     assert left_out(group(tmp_path)) == {f"{name}.jpg": "it is derived from IMG_0003.jpg"}

@@ -3,6 +3,7 @@
 import filecmp
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +15,15 @@ from lightfuse.system import display_name
 LABEL_FOLDER = "Label"
 REFERENCE_STEM = "reference"
 _FORMAT_FOLDERS = frozenset({"raw", "jpg", "jpeg", "tif", "tiff", "heic", "png"} | {s[1:] for s in RAW_SUFFIXES})
-_EDITED = re.compile(  # "-HDR", "-Edit-2", "_fused", "-edited" as Google writes it in some languages
-    r"[-_ ](hdr|enhanced|edit(ed|ado|ada)?|bearbeitet|modifi(é|e)|modificat[oa]|bewerkt|fused|enfused?)([-_ ]?\d+)?$",
+_EDITED = re.compile(  # "-HDR", "-Edit-2", "-Enhanced-NR", "_fused", "-edited" as Google writes it in some languages
+    r"[-_ ](hdr|pano|enhanced([-_ ](nr|sr|rd))?|denoised?|fused|enfused?"
+    r"|edit(ed|ado|ada)?|bearbeitet|modifi(é|e)|modificat[oa]|bewerkt|編集済み)([-_ ]?\d+)?$",
     re.I,
 )
-_COPY = re.compile(r" ?\(\d+\)$|[-_ ]copy( \d+| ?\(\d+\))?$|~\d+$", re.I)  # "IMG_1 (1)", "IMG_1 - Copy", "IMG_1~2"
+_COPY_OF = re.compile(r"^(copy of|kopie von|copie de|copia d[ie]|cópia de) ", re.I)
+_SEPARATOR = re.compile(
+    r"[-_ (~.]"
+)  # After the name of the original: "IMG_1 (1)", "IMG_1 - Copy", "IMG_1-DxO_DeepPRIME"
 _EDITED_BY_PHONE = re.compile(r"^IMG_E(?=\d{4}$)", re.I)
 _NEEDS_EXTRA = frozenset({".heic", ".heif", ".hif"})  # Readable with an extra only; a JPEG of the same shot wins.
 
@@ -198,7 +203,7 @@ def _one_file_a_shot(paths: list[Path], raw: bool) -> tuple[list[Path], list[Lef
     shots: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
         place = path.parent.parent if path.parent.name.lower() in _FORMAT_FOLDERS else path.parent
-        shots.setdefault((place, path.stem), []).append(path)
+        shots.setdefault((place, _comparable(path.stem)), []).append(path)
     kept, duplicates = [], []
     for (place, _), files in shots.items():
         if len({path.suffix.lower() for path in files}) < len(files):  # Two of one format: not twins.
@@ -225,29 +230,27 @@ def _preference(path: Path, raw: bool) -> tuple[bool, bool, int]:
 
 def _without_derived(paths: list[Path]) -> tuple[list[Path], list[LeftOut]]:
     """Leave out pictures derived from another in the same folder, as their names say: edited versions and copies."""
-    stems = {(path.parent, path.stem.casefold()): path for path in paths}
-    originals, derived = [], []
-    for path in paths:
-        original = _original_of(path, stems)
-        if original is None:
-            originals.append(path)
-        else:
-            derived.append(LeftOut(path, f"it is derived from {display_name(original.name)}"))
-    return originals, derived
+    stems = {(path.parent, _comparable(path.stem)): path for path in paths}
+    originals = {path: original for path in paths if (original := _original_of(path, stems)) is not None}
+    derived = [LeftOut(path, f"it is derived from {display_name(one.name)}") for path, one in originals.items()]
+    return [path for path in paths if path not in originals], derived
 
 
 def _original_of(path: Path, stems: dict[tuple[Path, str], Path]) -> Path | None:
-    stem, is_copy = path.stem, False
-    while True:
-        shorter = _EDITED.sub("", _EDITED_BY_PHONE.sub("IMG_", stem))
-        if shorter == stem:
-            shorter, is_copy = _COPY.sub("", stem).rstrip(" -"), True
-        if shorter == stem or not shorter:
-            return None
-        stem = shorter
-        original = stems.get((path.parent, stem.casefold()))
-        if original is not None and original != path:
-            return original if not is_copy or _is_same_shot(path, original) else None
+    """The picture of which this one is an edited version, by its name, or a copy, by its name and its EXIF or bytes."""
+    edited = stem = _comparable(path.stem)
+    while (shorter := _EDITED.sub("", _EDITED_BY_PHONE.sub("img_", edited))) != edited:
+        edited = shorter
+        if found := stems.get((path.parent, edited)):
+            return found
+    copied = {_COPY_OF.sub("", stem), *(stem[: match.start()].rstrip(" -") for match in _SEPARATOR.finditer(stem))}
+    places = (stems.get((path.parent, each)) for each in sorted(copied - {stem}))
+    return next((place for place in places if place and _is_same_shot(path, place)), None)
+
+
+def _comparable(stem: str) -> str:
+    """A name as compared: in any case and Unicode normalisation."""
+    return unicodedata.normalize("NFC", stem).casefold()
 
 
 def _is_same_shot(a: Path, b: Path) -> bool:
