@@ -9,6 +9,7 @@ from builders.errors import read_error
 from builders.pictures import exif_block, grey_profile, photo, pillow_bytes, tiff_bytes
 from PIL import Image
 
+from lightfuse.errors import PictureError
 from lightfuse.images import EncodeOptions, Metadata, encode_picture, read_pages, read_picture
 from lightfuse.images.colour import adobe_rgb_profile
 
@@ -136,6 +137,12 @@ def test_pages_of_one_tiff_are_read():
     assert not any(page.notes for page in pages)
     assert read_pages(tiff_bytes(photo(), photometric="rgb")) is None
     assert read_pages(pillow_bytes(photo(), "PNG")) is None
+
+
+def test_imagej_channels_of_several_frames_are_refused():
+    data = tiff_bytes(np.zeros((2, 3, 8, 9), np.uint8), imagej=True, metadata={"axes": "TCYX"})
+    with pytest.raises(PictureError, match="has a page for each channel of each frame"):
+        read_pages(data)
 
 
 def test_planes_of_an_imagej_stack_are_pages():

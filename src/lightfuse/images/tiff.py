@@ -118,8 +118,14 @@ def decode_tiff(stream: BinaryIO, *, every_page: bool = False) -> list[NDArray[A
 
 
 def count_pages(stream: BinaryIO) -> int:
-    """Return how many pages of its first page's size a TIFF has; raises whatever tifffile does for a damaged file."""
+    """Return how many pages of its first page's size a TIFF has; raises whatever tifffile does for a damaged file.
+
+    Raises UnreadableError where the pages are channels of several frames, as ImageJ writes them.
+    """
     with _open(stream) as tiff:
+        described = tiff.imagej_metadata or {}
+        if 1 < described.get("channels", 1) < described.get("images", 1):
+            raise UnreadableError("has a page for each channel of each frame; convert its frames to RGB first")
         if _is_imagej_stack(tiff):
             return int(math.prod(tiff.series[0].shape) // math.prod(tiff.pages.first.shape))
         return len(_alike(tiff))
