@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lightfuse.batch.plan import BracketJob, BracketSet
 from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import Frame, in_one_profile, make_bracket, relative_exposures
+from lightfuse.brackets.exif_groups import SAME_EV
 from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.brackets.reading import frame_of, read_frames
 from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_for_all
@@ -32,7 +33,6 @@ _SMALLEST_SET = 3
 _SIDE = 640  # pixels of the longer side of the small frames that tones and overlaps are found on
 _SAMPLED = 12  # brackets of a set whose mean tone is taken
 _LINKS = 4  # pairs of neighbours that are looked at
-_SAME_EV = 0.2
 _DRIFT = 1.0  # EV from one bracket of a sequence to the next
 _PAUSE = 60.0  # seconds between tiles of a panorama
 _IRREGULAR = 0.25  # of the interval of a sequence, plus a second
@@ -103,7 +103,7 @@ def _same_exposures(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> bo
     if evs[0] is None or evs[1] is None:
         return len(cameras) == 1 and evs[0] is evs[1]
     drift = [b - a for a, b in zip(sorted(evs[0]), sorted(evs[1]), strict=True)]
-    return len(cameras) == 1 and max(drift) - min(drift) < _SAME_EV and abs(drift[0]) < _DRIFT
+    return len(cameras) == 1 and max(drift) - min(drift) < SAME_EV and abs(drift[0]) < _DRIFT
 
 
 def _digest(jobs: Sequence[BracketJob]) -> str:
@@ -164,25 +164,34 @@ def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: 
 def _is_still(
     jobs: Sequence[BracketJob], frames_of: Callable[[Sequence[tuple[Path, ...]]], list[list[Frame]]]
 ) -> bool | None:
-    """Whether the camera stood still all the time; None where neighbours do not even overlap."""
-    middle = len(jobs[0].inputs) // 2
+    """Whether the camera stood still all the time; None where neighbours do not even overlap.
+
+    The middle exposures are compared; of a dark or bright part of a scene, another may be the one that shows it.
+    """
     links = [*_spread(list(pairwise(jobs)), _LINKS), (jobs[0], jobs[-1])]
-    views = [
-        [frames[0].pixels for frames in frames_of([job.inputs[middle : middle + 1] for job in link])] for link in links
-    ]
-    if any(a.shape != b.shape for a, b in views):
+    count = len(jobs[0].inputs)
+    by_distance = sorted(range(count), key=lambda position: abs(position - count // 2))
+
+    def views(link: Sequence[BracketJob], position: int) -> list[Array]:
+        return [frames[0].pixels for frames in frames_of([job.inputs[position : position + 1] for job in link])]
+
+    if any(a.shape != b.shape for a, b in (views(link, count // 2) for link in links)):
         return None
-    still = [same_view(a, b) for a, b in views]
+    still = [same_view(*views(link, count // 2)) for link in links]
     if all(still):
         return True
-    return False if all(same or overlap(a, b) for same, (a, b) in zip(still[:-1], views[:-1], strict=True)) else None
+    overlaps = (
+        same or any(overlap(*views(link, position)) for position in by_distance)
+        for same, link in zip(still[:-1], links[:-1], strict=True)
+    )
+    return False if all(overlaps) else None
 
 
 def _common_tone(brackets: Sequence[list[Array]], fuser: Fuser, *, still: bool, extremes: bool) -> Tone | None:
     count = len(brackets[0])
     if count == 1 or any(len(bracket) != count for bracket in brackets):
         return None
-    selection = extreme_pair(count) if extremes or count == 2 else select_for_all(brackets, fuser)
+    selection = extreme_pair(count) if extremes else select_for_all(brackets, fuser)
     found: list[list[Context]] = []
 
     def fuse(under: Array, over: Array) -> Array:
