@@ -13,12 +13,13 @@ from lightfuse.images import read_picture
 EVS = (0, -2, 2)
 
 
-def write_set(folder, lights, *, interval=8.0):
-    """One bracket of each of some scenes, in EXIF ``interval`` seconds apart."""
+def write_set(folder, lights, *, interval=8.0, noise=0.0):
+    """One bracket of each of some scenes, in EXIF ``interval`` seconds apart, with noise of so many levels."""
     for number, light in enumerate(lights):
         for step, ev in enumerate(EVS):
             path = folder / f"IMG_{number:02d}{step}.png"
-            write_shot(path, ev, number * interval + step * 0.5, mode=2, bias=ev, pixels=exposed(light, ev))
+            pixels = exposed(light, ev, noise=noise, seed=number * 3 + step)
+            write_shot(path, ev, number * interval + step * 0.5, mode=2, bias=ev, pixels=pixels)
 
 
 @pytest.fixture
@@ -57,6 +58,14 @@ def test_tiles_of_a_panorama_get_one_tone(tiles, fuse):
     apart, matched = fuse(tiles, "--no-match")
     assert matched == {False}
     assert max(seams(apart)) > 3
+
+
+@pytest.mark.slow
+def test_tiles_are_recognised_by_whichever_exposures_show_that_they_overlap(tmp_path, fuse):
+    """At -2 EV, noise hides what little light there is."""
+    scene = boxes(960, 200, rise=2) * 2.0**-7
+    write_set(tmp_path / "dark", [scene[:, x : x + 320] for x in range(0, 641, 160)], noise=2)
+    assert fuse(tmp_path / "dark")[1] == {True}
 
 
 @pytest.mark.slow
