@@ -114,6 +114,18 @@ def test_motion_beside_flare_is_a_ghost():
     assert not mask[:110, 115:235].any()
 
 
+@pytest.mark.parametrize("evs", [(-4, 3), (-4, 4)])
+def test_shadows_raised_in_under_are_no_ghost(evs):
+    """A pedestal and noise grow towards one side, as lens shading correction makes them of an underexposed frame."""
+    light = room(0) * np.float32(0.3)
+    under, over = (Camera().photograph(light, ev, seed=i) for i, ev in enumerate(evs))
+    side = np.linspace(-1, 1, under.shape[1]).clip(0)[None, :, None]
+    raised = side * np.random.default_rng(0).normal(7, 2, under.shape).clip(0)
+    under = np.minimum(under + raised, 255).astype(np.uint8)
+    assert deghost(under, over, mode="always").mask is not None
+    assert deghost(under, over).mask is None
+
+
 def largest_chroma(picture):
     return int((picture.max(-1).astype(int) - picture.min(-1)).max())
 

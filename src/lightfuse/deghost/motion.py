@@ -41,6 +41,7 @@ _FINE, _COARSE = 3, 15
 _SAME = 0.58
 _LEAST_UNCLIPPED, _FEWEST_UNCLIPPED, _LEAST_TEXTURE = 0.3, 12, 2.5 / 255
 _FLARE_SHARE, _LARGELY_CLIPPED = 0.7, 0.3
+_RAISED, _RAISED_SHARE = 12 / 255, 0.9
 
 _UNCERTAIN = 0.8  # of what is certain
 _FEW = 5  # pixels; the search itself demands one more, in one place
@@ -264,12 +265,16 @@ def same_structure(region: Region, under: Floats, over: Floats, maps: Sequence[I
     or a camera that desaturates highlights or maps tones locally, makes values disagree that one intensity mapping
     cannot predict.
 
-    Where over is clipped as predicted from under and only brighter in its other channels, that is flare. Elsewhere the
+    Where over is clipped as predicted from under and only brighter in its other channels, that is flare. Where under is
+    nearly what over predicts in its own values, both are its shadows, which glare, lens shading correction and noise
+    raise: many stops apart, few levels of under are a large part of over's range, but no ghost is visible. Elsewhere the
     detail decides: the mean of 3×3 pixels less that of 15×15, with under mapped to over, is the same if its normalised
     correlation is above 0.58. (In real brackets, moving people stay below 0.5.) If too little is unclipped or textured,
     the answer is no.
     """
     o, u, core = over[region.rows, region.columns], under[region.rows, region.columns], region.core
+    if _differs_in_shadows_only(u[core], o[core], maps):
+        return True
     mapped = np.stack([lookup(m.over, u[..., channel]) for channel, m in enumerate(maps)], -1)
     clipped = (o >= WHITE).any(-1)
     both_clipped = core & clipped & (mapped >= WHITE).any(-1)
@@ -288,6 +293,17 @@ def same_structure(region: Region, under: Floats, over: Floats, maps: Sequence[I
     if min(strengths) < _LEAST_TEXTURE:
         return False
     return float((first * second).mean()) > _SAME * strengths[0] * strengths[1]
+
+
+def _differs_in_shadows_only(under: Floats, over: Floats, maps: Sequence[IntensityMap]) -> bool:
+    """Whether nearly all pixels (N×3 of either frame) of under are within a few levels of what over predicts."""
+    off = np.zeros(len(under), np.float32)
+    for channel, mapping in enumerate(maps):
+        u, o = under[:, channel], over[:, channel]
+        difference = u - mapping.backward(o)
+        # Where over is clipped, the prediction is a lower bound.
+        np.maximum(off, np.where(o < WHITE, np.abs(difference), -difference), out=off, casting="same_kind")
+    return bool((off < _RAISED).mean() > _RAISED_SHARE)
 
 
 def _detail(picture: Floats) -> Floats:
