@@ -1,5 +1,7 @@
 """How well ghosts are removed, with the truth known: python benchmarks/ghosts.py [--table FILE] [--pictures FOLDER].
 
+With ``--brackets FOLDER`` instead: what deghosting changes in real brackets, one a folder, whose truth is unknown.
+
 Things of known place, brightness and size move through synthetic rooms between two photographs with sensor noise. The
 truth is what fusing gives when the thing stands still, where one or the other frame shows it; the nearer one counts,
 for the ghosted and for the deghosted picture alike. Static pairs tell what deghosting costs where nothing moves.
@@ -17,7 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse import Fuser
+from lightfuse.brackets.bracket import in_one_profile, make_bracket
+from lightfuse.brackets.reading import frame_from
 from lightfuse.deghost import Deghosted, deghost, ghost_overlay
+from lightfuse.options import FuseOptions
+from lightfuse.pipeline import fuse_bracket
 from tools.synthetic import Camera, Scene, moving_object
 
 WIDTH, HEIGHT = 768, 512
@@ -183,6 +189,29 @@ def static_pairs() -> str:
     return f"Static pairs: {len(shares)}; changed at all: {touched}; largest share flagged: {max(shares):.3%}."
 
 
+def real_brackets(folder: Path, threads: int) -> Iterator[str]:
+    """For each bracket that deghosting changes: by how much, fused by default, and how much nearer to Mertens or not.
+
+    Mertens fuses the same exposures as they are: it shows what did not move as the fused pictures should.
+    """
+    import cv2
+
+    fuser, off = Fuser("base", threads), FuseOptions(deghost="off")
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        frames = [frame_from(str(file), number) for number, file in enumerate(sorted(path.glob("*.jpg")), start=1)]
+        bracket = in_one_profile(make_bracket(frames))
+        plain, result = (fuse_bracket(bracket, fuser, options) for options in (off, FuseOptions()))
+        if not result.ghosts:
+            continue
+        chosen = [plain.bracket.pixels[i] for i in plain.selection]
+        mertens = np.clip(cv2.createMergeMertens().process(chosen) * 255, 0, 255)
+        everywhere = np.ones(mertens.shape[:2], np.bool_)
+        before, after = (psnr(np.rint(mertens).astype(np.uint8), one.picture, everywhere) for one in (plain, result))
+        share = max(float((mask > 0).mean()) for mask in result.ghosts)
+        between = psnr(plain.picture, result.picture, everywhere)
+        yield f"| {path.name} | {share:.1%} | {between:.1f} dB | {after - before:+.2f} dB |"
+
+
 def speed(megapixels: float, threads: int, runs: int) -> str:
     """Median seconds for a large pair in which the ball rolls."""
     import cv2
@@ -211,10 +240,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How well ghosts are removed, with the truth known.")
     parser.add_argument("--table", type=Path, help="a Markdown file to write")
     parser.add_argument("--pictures", type=Path, help="a folder for a picture of each trial")
+    parser.add_argument("--brackets", type=Path, help="a folder of real brackets, one a folder")
     parser.add_argument("--megapixels", type=float, default=24)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
+    if arguments.brackets:
+        for line in real_brackets(arguments.brackets, arguments.threads):
+            print(line, flush=True)
+        return
     fuser = Fuser("base", arguments.threads)
     outcomes = [outcome(trial, fuser) for trial in trials()]
     for o in outcomes:

@@ -142,3 +142,18 @@ def test_prediction_from_a_partly_clipped_source_invents_no_colour():
     region = np.s_[85:105, 65:95]
     assert result.mask is not None
     assert largest_chroma(result.under[region]) <= largest_chroma(over[region])
+
+
+@pytest.mark.parametrize("base", ["under", "over"])
+def test_prediction_has_no_hue_that_neither_frame_has(base):
+    """Where most of the scene is lit otherwise, its intensity mapping would make a grey object blue or yellow."""
+    ramp = np.tile(np.linspace(10, 70, 160), (120, 1))[..., None]
+    under, over = ramp * (1, 1, 1), ramp * (2, 2, 3.5)
+    under[70:110, 40:100], over[70:110, 40:100] = 60, 60
+    under, over = (np.round(frame).astype(np.uint8) for frame in (under, over))
+    result = deghost(under, over, base=base, override=False, mode="always")
+    region = np.s_[75:105, 45:95]
+    assert result.mask is not None
+    assert (result.mask[region] > 200).all()
+    changed = (result.over if base == "under" else result.under)[region]
+    assert largest_chroma(changed) <= 0.06 * changed.max()

@@ -22,6 +22,8 @@ _CONSISTENT = 3 / 255
 _AGREES = 0.06
 _LUMA_RADIUS, _CHROMA_RADIUS = 2, 6
 _NOISE_BINS = 32
+_CONTRAST, _GREY, _DARKEST_MEAN = 1.25, 0.02, np.float32(1 / 255)
+"""A tone curve raises deviations from grey, relative to the mean, by up to this factor; rounding adds this much."""
 
 Predictor = Callable[[Array, Floats, Floats | None], Floats]
 """From a tile of the source, the same of the target in [0, 1] and a filling, the prediction, H×W×3 float32."""
@@ -78,10 +80,23 @@ def _mixed(target: Array, source: Array, tile: _Tile, soft: Floats, predict: Pre
     own = target[near].astype(np.float32) / np.float32(full_scale(target.dtype))
     region, fill = tile.patch
     backdrop = None if fill is None else _enlarged(fill, region, *near, factor)
-    predicted = predict(source[near], own, backdrop)[inside]
+    shown = source[near].astype(np.float32) / np.float32(full_scale(source.dtype))
+    predicted = _bounded_colour(predict(source[near], own, backdrop), shown, own)[inside]
     here = own[inside]
     mixed = np.asarray(here + (predicted - here) * soft[..., None], np.float32)
     return _stored(mixed, target.dtype)
+
+
+def _bounded_colour(predicted: Floats, source: Floats, own: Floats) -> Floats:
+    """A prediction whose channels, relative to their mean, deviate from grey no further than in one of the frames.
+
+    So it has no hue that neither frame has, and hardly more chroma. All are H×W×3 in [0, 1].
+    """
+    mean = predicted.mean(-1, keepdims=True)
+    deviations = [frame / np.maximum(frame.mean(-1, keepdims=True), _DARKEST_MEAN) - 1 for frame in (source, own)]
+    least = np.minimum(np.minimum(*deviations), 0) * np.float32(_CONTRAST) - np.float32(_GREY)
+    most = np.maximum(np.maximum(*deviations), 0) * np.float32(_CONTRAST) + np.float32(_GREY)
+    return np.asarray(np.clip(predicted, mean * (1 + least), mean * (1 + most)), np.float32)
 
 
 def _tiles(patch: Patch, factor: int, shape: Sequence[int]) -> Iterator[_Tile]:

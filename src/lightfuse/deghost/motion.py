@@ -266,11 +266,11 @@ def same_structure(region: Region, under: Floats, over: Floats, maps: Sequence[I
     cannot predict.
 
     Where over is clipped as predicted from under and only brighter in its other channels, that is flare. Where under is
-    nearly what over predicts in its own values, both are its shadows, which glare, lens shading correction and noise
-    raise: many stops apart, few levels of under are a large part of over's range, but no ghost is visible. Elsewhere the
-    detail decides: the mean of 3×3 pixels less that of 15×15, with under mapped to over, is the same if its normalised
-    correlation is above 0.58. (In real brackets, moving people stay below 0.5.) If too little is unclipped or textured,
-    the answer is no.
+    nearly what over predicts, in its own values, both show shadows, which glare, lens shading correction and noise
+    raise in under: many stops apart, few levels of it are a large part of over's range, but no ghost is visible.
+    Elsewhere the detail decides: the mean of 3×3 pixels less that of 15×15, with under mapped to over, is the same if
+    its normalised correlation is above 0.58. (In real brackets, moving people stay below 0.5.) If too little is
+    unclipped or textured, the answer is no.
     """
     o, u, core = over[region.rows, region.columns], under[region.rows, region.columns], region.core
     if _differs_in_shadows_only(u[core], o[core], maps):
