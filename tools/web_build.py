@@ -33,12 +33,16 @@ _VECTORS = "LF_LANES = 4, LF_VECS = 2, LF_OUTS = 5 };"
 _NO_VECTORS = "LF_LANES = 1, LF_VECS = 4, LF_OUTS = 5 };"
 
 _PACKAGE = STATIC.parents[1]
-_SOURCES = [Path(__file__).parent / "wasm" / name for name in ("lightfuse_wasm.c", "align_wasm.c")]
+_WASM = Path(__file__).parent / "wasm"
+_SHORT = ("-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", "-mllvm", "-inline-threshold=-100")
+_SOURCES = {_WASM / "lightfuse_wasm.c": (), _WASM / "align_wasm.c": _SHORT}
+"""The C files, each with flags of its own: registration takes most of its time in loops written as vectors."""
+_TARGET = ("-target", "wasm32-freestanding", "-Os")
 _FLAGS = (
-    *("-target", "wasm32-freestanding", "-std=c11", "-Os", "-Wall", "-Wextra", "-Wno-unknown-pragmas"),
+    *("-std=c11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fno-sanitize=all"),
-    *("-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all"),
 )
+_LINKING = ("-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all")
 _SAMPLE_SIZE = (1500, 1000)
 _SAMPLE_QUALITY = 82
 
@@ -71,15 +75,20 @@ def compiled(name: str) -> bytes:
         if name == _SCALAR:
             _without_vectors(made / "core" / "parts" / "vectors.h")
         (made / "weights.h").write_text(_models_header())
-        for source in _SOURCES:
+        target = (*_TARGET, f"-mcpu={BUILDS[name]}")
+        for source, flags in _SOURCES.items():
             shutil.copy(source, made)
-        # Run in the folder itself, so that no path of this machine can get into the result.
-        command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, f"-mcpu={BUILDS[name]}", "-I", "core"]
-        sources = [source.name for source in _SOURCES]
-        done = subprocess.run([*command, *sources, "-o", "out.wasm"], cwd=made, capture_output=True, text=True)
-        if done.returncode:
-            raise LightFuseError(f"zig could not compile the core: {done.stderr.strip()}")
+            _zig(made, *target, *_FLAGS, *flags, "-I", "core", "-c", source.name, "-o", f"{source.stem}.o")
+        _zig(made, *target, *_LINKING, *(f"{source.stem}.o" for source in _SOURCES), "-o", "out.wasm")
         return (made / "out.wasm").read_bytes()
+
+
+def _zig(folder: Path, *arguments: str) -> None:
+    # Run in the folder itself, so that no path of this machine can get into the result.
+    command = [sys.executable, "-m", "ziglang", "cc", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise LightFuseError(f"zig could not compile the core: {done.stderr.strip()}")
 
 
 def _models_header() -> str:
@@ -105,7 +114,7 @@ def sources_digest() -> str:
     for path in (*headers, *_SOURCES):
         hashed.update(f"{path.name} ".encode() + path.read_bytes())
     hashed.update(_models_header().encode())
-    hashed.update(json.dumps([_FLAGS, BUILDS, _NO_VECTORS]).encode())
+    hashed.update(json.dumps([_TARGET, _FLAGS, *_SOURCES.values(), _LINKING, BUILDS, _NO_VECTORS]).encode())
     return hashed.hexdigest()
 
 

@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from lightfuse import core
 from lightfuse.align import align_bracket
-from lightfuse.align.warp import codes_of, fill_border, largest_rectangle, tone_curve, warped
+from lightfuse.align.bracket import largest_rectangle, warped
 from tools.synthetic import HandShake, sample_bracket
 
 WIDTH, HEIGHT = 480, 320
@@ -50,8 +51,34 @@ def test_fill_border_from_clipped_base_is_not_too_bright() -> None:
     base = np.minimum(frame.astype(int) * 4, 255).astype(np.uint8)
     warp = np.array([[1, 0, 0], [0, 1, -12], [0, 0, 1.0]])
     shown = warped(frame, warp, (slice(0, HEIGHT), slice(0, WIDTH)))
-    fill_border(shown, base, warp)
+    core.fill_border(shown, base, warp.ravel().tolist())
     assert np.abs(shown[:12].astype(int) - 120).max() <= 2
+
+
+@pytest.mark.parametrize("base", [0, 1])
+def test_fill_border_gives_the_same_picture_for_every_dtype(base) -> None:
+    pictures = sample_bracket(WIDTH, HEIGHT, (-1.5, 1.5), seed=7, shake=SHAKE, bits=16).pictures
+    warp = np.linalg.inv(SHAKE.matrix(WIDTH, HEIGHT)) if base else SHAKE.matrix(WIDTH, HEIGHT)
+    shown = warped(pictures[1 - base], warp, (slice(0, HEIGHT), slice(0, WIDTH)))
+    filled = {}
+    for dtype, top in ((np.uint8, 255), (np.uint16, 65535), (np.float32, 1)):
+        frame, other = ((picture / 65535 * top).astype(dtype) for picture in (shown, pictures[base]))
+        core.fill_border(frame, other, warp.ravel().tolist())
+        filled[dtype] = frame / top * 255
+    border = outside(warp)
+    assert np.abs(filled[np.uint16] - shown / 257)[border].mean() > 3
+    # One code of 8 bits of the darker base is several of the frame's.
+    assert np.abs(filled[np.uint16] - filled[np.uint8])[border].mean() < 1.5
+    assert np.abs(filled[np.float32] - filled[np.uint16]).max() < 0.1
+
+
+def test_fill_border_changes_nothing_inside_the_frame(shaken) -> None:
+    warp = SHAKE.matrix(WIDTH, HEIGHT)
+    shown = warped(shaken.pictures[1], warp, (slice(0, HEIGHT), slice(0, WIDTH)))
+    filled = shown.copy()
+    core.fill_border(filled, shaken.pictures[0], warp.ravel().tolist())
+    inside = cv2.erode((~outside(warp)).astype(np.uint8), np.ones((13, 13), np.uint8), borderValue=0) > 0
+    np.testing.assert_array_equal(filled[inside], shown[inside])
 
 
 def test_crop_leaves_only_what_every_frame_shows(shaken) -> None:
@@ -86,16 +113,6 @@ def test_warped_frame_keeps_its_sharpness(shaken, static) -> None:
         for p in (static.pictures[1], aligned.frames[1])
     )
     assert kept > 0.9 * sharp
-
-
-def test_tone_curve_predicts_one_exposure_from_another() -> None:
-    dark = np.random.default_rng(0).integers(0, 120, (100, 100)).astype(np.uint16)
-    predicted = tone_curve(dark, dark * 2)[dark] * 65535
-    assert np.abs(predicted - dark * 2.0).max() < 64  # one of 1024 bins
-
-
-def test_codes_of_float_are_the_nearest_of_16_bits() -> None:
-    np.testing.assert_array_equal(codes_of(np.array([[0, 0.5, 1, 1.2]], np.float32)), [[0, 32768, 65535, 65535]])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

@@ -10,6 +10,7 @@ from builders.node import needs_node, rgba, run_node
 from builders.weights import framed
 
 from lightfuse import core
+from lightfuse.align import align_bracket
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
 from lightfuse.web.files import LIST_NAME, STATIC, listed_files
@@ -185,11 +186,12 @@ def test_movements_of_a_hand_are_found_to_a_part_of_a_pixel(shaken):
 
 
 @needs_node
-def test_registration_is_the_same_to_the_bit_as_that_of_the_native_core(shaken):
+def test_alignment_is_the_same_to_the_bit_as_that_of_the_native_core(shaken):
     for bracket, told in shaken:
         base, frame = bracket.pictures
         ((warp, pixels, before, after, _),) = core.align_frames(base, [frame], False)
         assert [warp, pixels, before, after] == [told[name] for name in ("warp", "pixels", "before", "after")]
+        np.testing.assert_array_equal(told["picture"], align_bracket([base, frame], 0).frames[1])
 
 
 @needs_node

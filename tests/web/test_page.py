@@ -259,8 +259,7 @@ def test_hand_held_exposures_are_laid_on_each_other_unless_that_is_switched_off(
     fuser = Fuser("base", 1)
     assert np.abs(pixels(page, "after") - fuser(under, over).astype(int)).max() <= 1
     assert np.abs(aligned - fuser(laid, over)).max() <= 1
-    wanted = align_bracket([under, over], 1).frames[0]
-    assert np.abs(laid.astype(int) - wanted).mean() < np.abs(under.astype(int) - wanted).mean() / 8
+    np.testing.assert_array_equal(laid, align_bracket([under, over], 1).frames[0])
 
 
 def test_of_a_longer_bracket_those_are_fused_that_the_command_would_take_and_others_can_be_chosen(page):

@@ -7,7 +7,11 @@
  * lfa_side begins the other side with the same base.
  *
  * Warping, in another instance: lfa_warp_begin, the frame's rows to lfa_strip(), the homography to lfa_matrix(), then lfa_warp
- * and the result at lfa_warped(). */
+ * and the result at lfa_warped().
+ *
+ * Filling the warped frame's border, in another: the homography to lfa_matrix(), lfa_fill_begin, then for every pass and strip
+ * of rows those of the frame to lfa_strip(), the base's to lfa_warped(), and lfa_fill; the last pass changes the frame's. */
+#define LF_BYTES_ONLY
 #include "align.h"
 
 #define EXPORT(name) __attribute__((export_name(#name)))
@@ -21,6 +25,7 @@ static struct {
     unsigned char *strip, *planes[PLANES], *scratch;
     lf_chain chain;
     lf_alignment found;
+    lf_fill fill;
 } job;
 
 static lf_channel plane(int which) {
@@ -97,4 +102,20 @@ EXPORT(lfa_warp) void lfa_warp(int first, int top, int bottom) {
     const lf_picture frame = {(void *)((intptr_t)job.strip - first * row_bytes), row_bytes, job.width, job.height, LF_U8};
     const lf_picture out = {(void *)((intptr_t)job.scratch - top * row_bytes), row_bytes, job.width, bottom, LF_U8};
     lf_warp_rows(&frame, &job.found.warp, &out, CHANNELS, top, bottom);
+}
+
+/* Returns how many rows a strip holds, or 0 where there is not enough memory. */
+EXPORT(lfa_fill_begin) int lfa_fill_begin(int width, int height) {
+    const uint64_t strip = (uint64_t)CHANNELS * STRIP_ROWS * (uint64_t)width;
+    if (!take(width, height, 2 * strip + lf_fill_bytes(width, height, LF_U8))) return 0;
+    job.scratch = job.strip + strip;
+    lf_fill_begin(&job.fill, &job.found.warp, CHANNELS, width, height, LF_U8, job.scratch + strip);
+    return STRIP_ROWS;
+}
+
+EXPORT(lfa_fill) void lfa_fill(int pass, int from, int to) {
+    const intptr_t row_bytes = (intptr_t)CHANNELS * job.width;
+    const lf_picture shown = {(void *)((intptr_t)job.strip - from * row_bytes), row_bytes, job.width, to, LF_U8};
+    const lf_picture base = {(void *)((intptr_t)job.scratch - from * row_bytes), row_bytes, job.width, to, LF_U8};
+    lf_fill_rows(&job.fill, (lf_fill_pass)pass, &shown, &base, from, to);
 }

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse import core
-from lightfuse.align.warp import Matrix, fill_border, largest_rectangle, warped
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.system import usable_cores
 
 Array = NDArray[Any]
+Matrix = NDArray[np.floating[Any]]
+Window = tuple[slice, slice]
 Mode = Literal["auto", "always"]
 Border = Literal["fill", "crop"]
 
@@ -64,7 +65,7 @@ class AlignedBracket:
     moves: tuple[float, ...]
     scores: tuple[Score, ...]
     notes: tuple[str, ...]
-    rectangle: tuple[slice, slice]
+    rectangle: Window
 
 
 def align_bracket(
@@ -145,7 +146,7 @@ def _warp_frames(
             notes.append(f"{name} was moved by {found.move:.1f} px")
             shown = warped(_packed(frame), found.warp, window, threads)
             if border == "fill":
-                fill_border(shown, frames[base], found.warp)
+                core.fill_border(shown, _packed(frames[base]), found.warp.ravel().tolist())
         else:
             shown = frame if window == whole else np.ascontiguousarray(frame[window])
             if found.reason:
@@ -159,6 +160,35 @@ def _warp_frames(
         notes=tuple(notes),
         rectangle=rectangle,
     )
+
+
+def warped(frame: Array, warp: Matrix, window: Window, threads: int = 1) -> Array:
+    """The part ``window`` (rows, columns) of the base's image plane as ``frame`` shows it: same dtype, H×W×3.
+
+    Cubic interpolation, mirrored at the frame's edges. Its overshoot never leaves the range of the dtype, which is
+    [0, 1] for float32. The rows of ``frame`` are interleaved RGB without gaps.
+    """
+    rows, columns = window
+    corner = np.array([[1, 0, columns.start], [0, 1, rows.start], [0, 0, 1.0]])
+    shown = np.empty((rows.stop - rows.start, columns.stop - columns.start, 3), frame.dtype)
+    core.warp(frame, (warp @ corner).ravel().tolist(), shown, threads)
+    return shown
+
+
+def largest_rectangle(warps: list[Matrix], width: int, height: int) -> Window:
+    """Rows and columns of the base that every warped frame shows entirely.
+
+    Hand shake is so small that the rectangle inside a frame's corners is the largest within a pixel or two.
+    """
+    left, top, right, bottom = 0.0, 0.0, width - 1.0, height - 1.0
+    for warp in warps:
+        # The centres of the corner pixels, clockwise from the upper left.
+        corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1.0]])
+        mapped = corners @ np.linalg.inv(warp).T
+        x, y = mapped[:, 0] / mapped[:, 2], mapped[:, 1] / mapped[:, 2]
+        left, right = max(left, x[0], x[3]), min(right, x[1], x[2])
+        top, bottom = max(top, y[0], y[1]), min(bottom, y[2], y[3])
+    return slice(int(np.ceil(top)), int(bottom) + 1), slice(int(np.ceil(left)), int(right) + 1)
 
 
 def _unchanged(frames: Sequence[Array], scores: tuple[Score, ...], *notes: str) -> AlignedBracket:

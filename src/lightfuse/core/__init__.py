@@ -4,9 +4,10 @@ from lightfuse.core._core import (
     ContextModel,
     PaperModel,
     align_frames,
+    fill_border,
     instruction_sets,
     measure,
     warp,
 )
 
-__all__ = ["ContextModel", "PaperModel", "align_frames", "instruction_sets", "measure", "warp"]
+__all__ = ["ContextModel", "PaperModel", "align_frames", "fill_border", "instruction_sets", "measure", "warp"]

@@ -30,6 +30,14 @@ def warp(frame: Picture, warp: Sequence[float], out: Picture, threads: int) -> N
     ``warp``: the homography from pixels of ``out``, of the frame's dtype and any size, to the frame's, row by row.
     """
 
+def fill_border(shown: Picture, base: Picture, warp: Sequence[float]) -> None:
+    """Fill, in place, what a warped frame does not show from the base of its size and dtype, in the frame's tones.
+
+    The seam along the frame's edge is soft. Where the base is clipped it cannot predict the frame: there the mirrored
+    frame stays, as far as the base does not contradict it. ``warp``: the homography from pixels of ``base`` to the
+    frame's, row by row.
+    """
+
 class PaperModel:
     """The paper's model, ready to fuse."""
 

@@ -6,12 +6,14 @@
  *   1. lf_chain_begin   with the base, and memory of lf_chain_bytes
  *   2. lf_chain_next    every other frame on one side of the base in brightness, from the nearest outwards
  *
- * lf_warp_rows resamples a frame in the base's geometry, any range of rows.
+ * lf_warp_rows resamples a frame in the base's geometry, any range of rows; lf_fill_rows then fills, in three passes over the
+ * rows, the border that the frame does not show.
  *
  * Licence: MIT. */
 #ifndef LIGHTFUSE_ALIGN_H
 #define LIGHTFUSE_ALIGN_H
 
+#include "align/fill.h"
 #include "align/refine.h"
 #include "align/still.h"
 #include "align/warp.h"
@@ -54,16 +56,6 @@ LF_ALIGN int lf_ceil_root(double a) {
 LF_ALIGN int lf_working_shrink(int width, int height) { return lf_ceil_root((double)width * height / LF_MOST_PIXELS); }
 
 LF_ALIGN lf_box lf_whole(const lf_channel *channel) { return (lf_box){0, 0, channel->width, channel->height}; }
-
-/* The box of a frame that is mapped inside the other by a homography of pixels, but for slivers after a rotation. */
-LF_ALIGN lf_box lf_common_box(lf_matrix way, int width, int height) {
-    double x[4], y[4];
-    for (int i = 0; i < 4; i++) lf_map(&way, (i & 1) * (width - 1), (i >> 1) * (height - 1), &x[i], &y[i]);
-    const double left = lf_most(lf_most(x[0], x[2]), 0), right = lf_least(lf_least(x[1], x[3]), width - 1);
-    const double top = lf_most(lf_most(y[0], y[1]), 0), bottom = lf_least(lf_least(y[2], y[3]), height - 1);
-    if (!(left <= right && top <= bottom)) return (lf_box){0, 0, width, height};
-    return (lf_box){(int)left, (int)top, (int)right + 1, (int)bottom + 1};
-}
 
 /* The best of several candidates from small images, each refined there; the identity is one of them. */
 LF_ALIGN lf_matrix lf_search(const lf_channel *first, const lf_channel *second, lf_arena arena) {

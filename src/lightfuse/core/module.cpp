@@ -93,14 +93,29 @@ lf_channel green_of(const Input &array) {
     return {values, picture.row_bytes, 3, picture.width, picture.height, picture.type};
 }
 
+lf_matrix matrix_of(const std::vector<double> &numbers) {
+    lf_matrix matrix;
+    std::copy_n(numbers.begin(), 9, matrix.m);
+    return matrix;
+}
+
 // The base's picture plane, of out's size, as a frame shows it: `warp` maps its pixels to the frame's.
 void warp_frame(const Input &frame_array, const std::vector<double> &warp, const Output &out_array, int threads) {
     const lf_align_kernels &kernels = align_kernels();
     const lf_picture frame = picture_of(frame_array), out = picture_of(out_array);
-    lf_matrix matrix;
-    std::copy_n(warp.begin(), 9, matrix.m);
+    const lf_matrix matrix = matrix_of(warp);
     const nb::gil_scoped_release release;
     share_rows(out.height, kBlockRows, threads, [&](int from, int to) { kernels.warp_rows(&frame, &matrix, &out, 3, from, to); });
+}
+
+// What a warped frame does not show is taken from the base, in the frame's tones.
+void fill_border(const Output &shown_array, const Input &base_array, const std::vector<double> &warp) {
+    const lf_align_kernels &kernels = align_kernels();
+    const lf_picture shown = picture_of(shown_array), base = picture_of(base_array);
+    const lf_matrix matrix = matrix_of(warp);
+    const nb::gil_scoped_release release;
+    const std::unique_ptr<unsigned char[]> memory(new unsigned char[kernels.fill_bytes(base.width, base.height, base.type)]);
+    kernels.fill_border(&shown, &base, &matrix, memory.get());
 }
 
 // Register frames on one side of the base in brightness, from the nearest outwards: for each its homography from the base's
@@ -183,6 +198,8 @@ NB_MODULE(_core, m) {
           "Register frames on one side of the base in brightness, from the nearest outwards.");
     m.def("warp", &warp_frame, nb::arg("frame"), nb::arg("warp"), nb::arg("out"), nb::arg("threads"),
           "Resample a frame in the base's geometry, by cubic interpolation.");
+    m.def("fill_border", &fill_border, nb::arg("shown"), nb::arg("base"), nb::arg("warp"),
+          "Fill what a warped frame does not show from the base, in the frame's tones.");
     nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
         .def(nb::init<const Tensors &>(), nb::arg("tensors"))
         .def("fuse", &fuse_paper, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"), nb::arg("isa") = "");

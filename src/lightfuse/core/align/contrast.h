@@ -43,8 +43,8 @@ LF_ALIGN void *lf_take(lf_arena *arena, size_t bytes) {
     return from;
 }
 
-LF_ALIGN int lf_levels_of(lf_type type) { return type == LF_U8 ? 256 : 65536; }
-LF_ALIGN int lf_bins_of(lf_type type) { return type == LF_U8 ? LF_BINS_U8 : LF_BINS_U16; }
+LF_ALIGN int lf_levels_of(lf_type type) { return LF_TYPE(type) == LF_U8 ? 256 : 65536; }
+LF_ALIGN int lf_bins_of(lf_type type) { return LF_TYPE(type) == LF_U8 ? LF_BINS_U8 : LF_BINS_U16; }
 
 LF_ALIGN uint16_t lf_code_of_float(float value) {
     const float code = value * 65535.0f + 0.5f;
@@ -53,7 +53,7 @@ LF_ALIGN uint16_t lf_code_of_float(float value) {
 
 /* A pixel as an integer code: float32 as 16 bits. */
 LF_ALIGN int lf_code(const void *row, ptrdiff_t at, lf_type type) {
-    if (type == LF_U8) return ((const uint8_t *)row)[at];
+    if (LF_TYPE(type) == LF_U8) return ((const uint8_t *)row)[at];
     if (type == LF_U16) return ((const uint16_t *)row)[at];
     return lf_code_of_float(((const float *)row)[at]);
 }
@@ -65,22 +65,41 @@ LF_ALIGN const void *lf_row(const lf_channel *channel, int y) {
 /* The largest integer whose square is not above a number. */
 LF_ALIGN int lf_int_root(double a) { return (int)lf_root(a); }
 
+/* The box of a frame that is mapped inside the other by a homography of pixels, but for slivers after a rotation. */
+LF_ALIGN lf_box lf_common_box(lf_matrix way, int width, int height) {
+    double x[4], y[4];
+    for (int i = 0; i < 4; i++) lf_map(&way, (i & 1) * (width - 1), (i >> 1) * (height - 1), &x[i], &y[i]);
+    const double left = lf_most(lf_most(x[0], x[2]), 0), right = lf_least(lf_least(x[1], x[3]), width - 1);
+    const double top = lf_most(lf_most(y[0], y[1]), 0), bottom = lf_least(lf_least(y[2], y[3]), height - 1);
+    if (!(left <= right && top <= bottom)) return (lf_box){0, 0, width, height};
+    return (lf_box){(int)left, (int)top, (int)right + 1, (int)bottom + 1};
+}
+
 /* ---- Tones ------------------------------------------------------------------------------------------------------- */
+
+/* How far apart the sampled pixels of a box are: at most a million are counted. */
+LF_ALIGN int lf_sampling_step(lf_box box) {
+    const double area = (double)(box.right - box.left) * (box.bottom - box.top);
+    return area > LF_MOST_COUNTED ? (int)(lf_root(area / LF_MOST_COUNTED) + 0.5) : 1;
+}
+
+/* From counts, that of each bin behind its upper edge, to the share of pixels below each edge. */
+LF_ALIGN void lf_cumulate(double *below, int bins) {
+    for (int i = 0; i < bins; i++) below[i + 1] += below[i];
+    const double all = lf_most(1, below[bins]);
+    for (int i = 0; i <= bins; i++) below[i] /= all;
+}
 
 /* Share of a box's pixels below each edge of the bins, bins + 1 of them; a code counts as spread over its own width. */
 LF_ALIGN void lf_cumulative_histogram(const lf_channel *channel, lf_box box, double *below) {
-    const int bins = lf_bins_of(channel->type), wide = lf_levels_of(channel->type) / bins;
-    const double area = (double)(box.right - box.left) * (box.bottom - box.top);
-    const int step = area > LF_MOST_COUNTED ? (int)(lf_root(area / LF_MOST_COUNTED) + 0.5) : 1;
+    const int bins = lf_bins_of(channel->type), wide = lf_levels_of(channel->type) / bins, step = lf_sampling_step(box);
     for (int i = 0; i <= bins; i++) below[i] = 0;
     for (int y = box.top; y < box.bottom; y += step) {
         const void *row = lf_row(channel, y);
         for (int x = box.left; x < box.right; x += step)
             below[lf_code(row, (ptrdiff_t)x * channel->step, channel->type) / wide + 1] += 1;
     }
-    for (int i = 0; i < bins; i++) below[i + 1] += below[i];
-    const double all = lf_most(1, below[bins]);
-    for (int i = 0; i <= bins; i++) below[i] /= all;
+    lf_cumulate(below, bins);
 }
 
 LF_ALIGN double lf_share_at(const double *below, int bins, double at) {

@@ -4,6 +4,13 @@
 
 #include "../parts/types.h"
 
+/* The type of a picture; a program that has 8 bits only is smaller if it defines LF_BYTES_ONLY. */
+#ifdef LF_BYTES_ONLY
+#define LF_TYPE(type) LF_U8
+#else
+#define LF_TYPE(type) (type)
+#endif
+
 /* One channel of a picture: `step` values from one pixel to the next. Float32 values lie in [0, 1]. */
 typedef struct {
     const void *values;

@@ -179,7 +179,8 @@ LF_ALIGN void lf_warp_rows(const lf_picture *frame, const lf_matrix *warp, const
     const double unit = 4294967296.0, farthest = 1e8;
     lf_taps taps;
     lf_make_taps(&taps);
-    const int pixel = channels * (frame->type == LF_U8 ? 1 : frame->type == LF_U16 ? 2 : 4);
+    const lf_type type = LF_TYPE(frame->type);
+    const int pixel = channels * (type == LF_U8 ? 1 : type == LF_U16 ? 2 : 4);
     for (int y = from; y < to; y++) {
         unsigned char *row = (unsigned char *)out->pixels + y * out->row_bytes;
         for (int x = 0; x < out->width; x += LF_WARP_RUN) {
@@ -194,10 +195,10 @@ LF_ALIGN void lf_warp_rows(const lf_picture *frame, const lf_matrix *warp, const
             const int count = out->width - x < LF_WARP_RUN ? out->width - x : LF_WARP_RUN;
             unsigned char *to_pixels = row + (ptrdiff_t)x * pixel;
             if (channels == 4)
-                lf_warp_run(frame, &taps, at_x, at_y, step_x, step_y, count, frame->type, 4, to_pixels);
-            else if (frame->type == LF_U8)
+                lf_warp_run(frame, &taps, at_x, at_y, step_x, step_y, count, type, 4, to_pixels);
+            else if (type == LF_U8)
                 lf_warp_run(frame, &taps, at_x, at_y, step_x, step_y, count, LF_U8, 3, to_pixels);
-            else lf_warp_run(frame, &taps, at_x, at_y, step_x, step_y, count, frame->type, 3, to_pixels);
+            else lf_warp_run(frame, &taps, at_x, at_y, step_x, step_y, count, type, 3, to_pixels);
         }
     }
 }

@@ -1,5 +1,5 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "1ff825d71f0844c3", files:
+self.LIGHTFUSE = { version: "196381d9649acf0f", files:
 ["./", "engine/align.js", "engine/core.js", "engine/index.js", "engine/lightfuse-scalar.wasm",
 "engine/lightfuse-simd.wasm", "engine/warp.js", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js",
 "page/exif.js", "page/frames.js", "page/grouping.js", "page/helper.js", "page/looks.js", "page/main.js",

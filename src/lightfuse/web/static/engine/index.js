@@ -46,7 +46,7 @@ export class Fuser {
     const { warp, pixels } = place;
     if (pixels === 0) return { picture: frame, moved: false, ...place };
     const data = movedRows(this.#module, { data: frame.data, first: 0 }, width, height, warp);
-    fillBorder(data, base.data, width, height, warp);
+    fillBorder(this.#module, data, base.data, width, height, warp);
     const picture = typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
     return { picture, moved: true, ...place };
   }
