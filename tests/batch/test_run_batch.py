@@ -47,11 +47,16 @@ class Work:
 
     def __init__(self):
         self.now, self.most, self.failing, self.lock = 0, 0, set(), threading.Lock()
+        self.together = 1  # No work ends before so many have been under way at a time, or ten seconds.
 
     def __call__(self, inputs, output, settings, threads, *, overwrite):
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
+        patience = 1000
+        while self.most < self.together and patience:
+            patience -= 1
+            time.sleep(0.01)
         time.sleep(0.01)
         if output.stem not in self.failing:
             output.write_bytes(b"fused")
@@ -80,7 +85,7 @@ def records(tmp_path):
 
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_every_bracket_is_fused_once_within_the_concurrency_limit(jobs, manifest, settings, work, at_once):
-    outcomes = []
+    outcomes, work.together = [], at_once
     run_batch(jobs, settings, manifest, outcomes.append, RunSettings(at_once))
     assert sorted(outcome.job.scene for outcome in outcomes) == sorted(job.scene for job in jobs)
     assert work.most == at_once
