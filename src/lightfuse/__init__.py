@@ -5,14 +5,7 @@ TYPE_CHECKING = False  # Type checkers take it for true; importing typing would 
 if TYPE_CHECKING:
     from typing import Any
 
-    from lightfuse.errors import (
-        DataError,
-        LightFuseError,
-        MissingExtraError,
-        OutputError,
-        PictureError,
-        WeightsError,
-    )
+    from lightfuse.errors import DataError, LightFuseError, MissingExtraError, OutputError, PictureError, WeightsError
     from lightfuse.fuser import Fuser
     from lightfuse.images import EncodeOptions
     from lightfuse.opencv import MergeLightFuse

@@ -92,7 +92,8 @@ def _brighten(band: Array, result: Array, gains: Floats, lift: float) -> None:
     planes = _planes(band)
     largest = cv2.max(planes[0], cv2.max(planes[1], planes[2]))
     gain = cv2.LUT(largest, gains) if band.dtype == np.uint8 else _gains(largest, lift)
-    lifted = [cv2.multiply(plane, gain, dtype=_depth(plane)) for plane in planes]
+    depth = cv2.CV_8U if band.dtype == np.uint8 else cv2.CV_32F
+    lifted = [cv2.multiply(plane, gain, dtype=depth) for plane in planes]
     _join(lifted, result)
 
 
@@ -172,9 +173,3 @@ def _join(planes: Sequence[Array], result: Array) -> None:
     if result.dtype == np.uint16:
         planes = [cv2.multiply(plane, 65535, dtype=cv2.CV_16U) for plane in planes]
     cv2.merge(planes, dst=result)
-
-
-def _depth(plane: Array) -> int:
-    import cv2
-
-    return int(cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_32F)

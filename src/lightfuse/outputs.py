@@ -25,7 +25,7 @@ from lightfuse.images import (
     write_picture,
 )
 from lightfuse.images.metadata import Format
-from lightfuse.images.options import BitDepth, bits_of, holds_alpha, holds_grey
+from lightfuse.images.options import HOLD_ALPHA, HOLD_GREY, BitDepth, bits_of
 from lightfuse.images.pixels import to_grey
 from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
 from lightfuse.system import display_name, make_folder
@@ -125,9 +125,9 @@ def format_notes(output: PathLike, fused: FusedBracket, options: FuseOptions) ->
     """Notes on what the output's format cannot hold of the result."""
     kind = _format(output, options)
     notes = []
-    if fused.alpha is not None and not holds_alpha(kind):
+    if fused.alpha is not None and kind not in HOLD_ALPHA:
         notes.append(f"{kind} is written without transparency: what no frame shows is black; write TIFF or PNG")
-    if fused.is_grey and (not holds_grey(kind) or fused.alpha is not None):
+    if fused.is_grey and (kind not in HOLD_GREY or fused.alpha is not None):
         notes.append(f"{kind} is written in colour here, though the frames are grey; write JPEG, PNG or TIFF")
     if _is_too_coarse(fused, kind, options):
         notes.append("8 bits are too few for the frames' linear colour profile: the result is in sRGB")

@@ -105,7 +105,7 @@ def test_missing_openexr_names_the_extra(tmp_path, radiance, monkeypatch):
 
     def without(name, *args, **kwargs):
         if name == "OpenEXR":
-            raise ImportError(name)
+            raise ModuleNotFoundError(name=name)
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)

@@ -26,7 +26,7 @@ from lightfuse.images import (
     read_picture,
     shot_info,
 )
-from lightfuse.images.pixels import to_rgb
+from lightfuse.images.pixels import split
 from lightfuse.images.raw import opened_raw
 from lightfuse.system import usable_cores
 
@@ -143,7 +143,7 @@ def _pixels_of_pil(source: Any) -> Array:
     if source.mode in ("P", "PA", "1"):
         source = source.convert("RGBA" if source.has_transparency_data else "RGB")
     try:
-        return to_rgb(np.asarray(source))
+        return split(np.asarray(source))[0]
     except UnreadableError as error:
         raise PictureError(f"the PIL picture {error}") from None
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lightfuse.errors import MissingExtraError
+from lightfuse.errors import MissingExtraError, missing_extra
 from lightfuse.hdr.linear import encode_linear_dng, encode_linear_tiff
 from lightfuse.hdr.merge import Array, Floats, Radiance
 from lightfuse.hdr.rendition import encode_hdr_avif, encode_hdr_jpeg_xl
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
 from lightfuse.images.metadata import Parts
-from lightfuse.system import already_exists, cannot_write, check_writable, write_atomically
+from lightfuse.system import cannot_write, check_writable, write_atomically
 
 GAIN_MAP_SUFFIXES = (".jpg", ".jpeg")
 RENDITION_SUFFIXES = (".avif", ".jxl")
@@ -71,20 +71,14 @@ def write_hdr(
         MissingExtraError: ``.exr`` or ``.jxl`` without the extra.
     """
     suffix = _suffix(path)
-    if os.path.lexists(path) and not overwrite:  # Before the work.
-        raise already_exists(path)
     linear = radiance.pixels if isinstance(radiance, Radiance) else radiance
     metadata, options = metadata or Metadata(), options or EncodeOptions()
     how = options if quality is None else replace(options, quality=quality)
     parts: Parts
-    if suffix == ".exr":
-        parts = [_encode_exr(linear)]
-    elif suffix == ".hdr":
-        parts = [_encode_hdr(linear)]
-    elif suffix == ".dng":
-        parts = encode_linear_dng(linear, metadata)
+    if suffix in (".exr", ".hdr"):
+        parts = [(_encode_exr if suffix == ".exr" else _encode_hdr)(linear)]
     elif suffix in RADIANCE_SUFFIXES:
-        parts = encode_linear_tiff(linear, metadata)
+        parts = (encode_linear_dng if suffix == ".dng" else encode_linear_tiff)(linear, metadata)
     elif suffix in GAIN_MAP_SUFFIXES:
         parts = [encode_gain_map_jpeg(fused, linear, metadata, options=how)]
     else:
@@ -93,10 +87,8 @@ def write_hdr(
 
 
 def _encode_exr(linear: Floats) -> bytes:
-    try:
+    with missing_extra("writing OpenEXR", "exr", "OpenEXR"):
         import OpenEXR
-    except ImportError:
-        raise MissingExtraError("writing OpenEXR", "exr") from None
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "software": "LightFuse"}
     halves = np.minimum(linear, np.float32(_LARGEST_HALF)).astype(np.float16)
     stream = BytesIO()

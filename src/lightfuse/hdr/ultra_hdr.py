@@ -5,21 +5,18 @@ index (Ultra HDR image format 1.1). The gain's range and offset stand in XMP and
 """
 
 import struct
-from typing import cast
-from xml.dom import minidom
-from xml.parsers.expat import ExpatError
 
 import numpy as np
 
 from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, GainMap, gain_map
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.images import EncodeOptions, Metadata, encode_picture
-from lightfuse.images.jpeg import segment
+from lightfuse.images.jpeg import XMP_PREFIX, after_segments, segment
+from lightfuse.images.xmp import upright_xmp
 
 _GAIN_QUALITY = 90
 
 # JPEG segments
-_SOI = 2
 _APP1, _APP2 = 0xE1, 0xE2
 _APPLICATION = range(0xE0, 0xF0)
 
@@ -39,7 +36,6 @@ _ISO_FLAGS = 0x40  # the gain applies in the base picture's primaries; one chann
 _DENOMINATOR = 1 << 20
 
 # XMP
-_XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
 _CONTAINER = "http://ns.google.com/photos/1.0/container/"
@@ -48,7 +44,7 @@ _MAX_PACKET = 65_000  # bytes: what a JPEG segment holds besides the name before
 _EMPTY_PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     f'<rdf:RDF xmlns:rdf="{_RDF}"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
+).encode()
 
 
 def encode_gain_map_jpeg(
@@ -83,7 +79,7 @@ def _encode_gain_map(gain: GainMap) -> bytes:
     import imagecodecs
 
     jpeg = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(gain.levels), level=_GAIN_QUALITY))
-    described = segment(_APP1, _XMP_NAME + _gain_map_xmp(gain.max_stops, OFFSET))
+    described = segment(_APP1, XMP_PREFIX + _gain_map_xmp(gain.max_stops, OFFSET))
     described += segment(_APP2, _iso_21496(gain.max_stops, OFFSET))
     return _insert(jpeg, described)
 
@@ -92,21 +88,14 @@ def _join(base: bytes, appended: bytes) -> bytes:
     """The base picture with the index of both in it, and the gain map behind it."""
     announced = _insert(base, segment(_APP2, _ISO_NAME + _ISO_VERSIONS))
     header = struct.calcsize(">BBH")
-    at = _end_of_application_segments(announced)
+    at = after_segments(announced, _APPLICATION)
     index = _mpf_index(len(announced) + header + _MPF_SIZE, len(appended), at + header)
     return _insert(announced, segment(_APP2, index)) + appended
 
 
 def _insert(jpeg: bytes, segments: bytes) -> bytes:
-    at = _end_of_application_segments(jpeg)
+    at = after_segments(jpeg, _APPLICATION)
     return b"".join([jpeg[:at], segments, memoryview(jpeg)[at:]])
-
-
-def _end_of_application_segments(jpeg: bytes) -> int:
-    at = _SOI
-    while jpeg[at] == 0xFF and jpeg[at + 1] in _APPLICATION:
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return at
 
 
 def _mpf_index(first_size: int, second_size: int, place: int) -> bytes:
@@ -149,7 +138,7 @@ def _gain_map_xmp(max_stops: float, offset: float) -> bytes:
         f'hdrgm:OffsetSDR="{offset:.6f}" hdrgm:OffsetHDR="{offset:.6f}" '
         f'hdrgm:HDRCapacityMin="0" hdrgm:HDRCapacityMax="{max_stops:.6f}" hdrgm:BaseRenditionIsHDR="False"/>'
     )
-    return _with_description(minidom.parseString(_EMPTY_PACKET), description)
+    return _with_description(b"", description)
 
 
 def _base_xmp(packet: bytes | None, gain_map_size: int) -> bytes:
@@ -158,13 +147,9 @@ def _base_xmp(packet: bytes | None, gain_map_size: int) -> bytes:
     What it said of a gain map or other pictures in the file it came from is removed. A packet that cannot be read, or
     leaves no room in a JPEG's 64 kB segment, is replaced.
     """
-    document = _parse_xmp(packet) if packet else None
-    document = document or minidom.parseString(_EMPTY_PACKET)
-    _remove_stale(document)
-    extended = _with_description(document, _directory(gain_map_size))
-    if len(extended) > _MAX_PACKET:
-        extended = _with_description(minidom.parseString(_EMPTY_PACKET), _directory(gain_map_size))
-    return extended
+    directory = _directory(gain_map_size)
+    extended = _with_description(upright_xmp(packet or b"") or b"", directory)
+    return extended if len(extended) <= _MAX_PACKET else _with_description(b"", directory)
 
 
 def _directory(gain_map_size: int) -> str:
@@ -179,28 +164,9 @@ def _directory(gain_map_size: int) -> str:
     )
 
 
-def _parse_xmp(packet: bytes) -> minidom.Document | None:
-    """The packet as a tree; None where it is not XMP, or declares entities, which can expand without bound."""
-    if b"<!" in packet:
-        return None
-    try:
-        document = minidom.parseString(packet.strip(b"\0 \t\r\n"))
-    except (ExpatError, UnicodeError, ValueError):
-        return None
-    return document if document.getElementsByTagNameNS(_RDF, "RDF") else None
-
-
-def _remove_stale(document: minidom.Document) -> None:
-    for element in document.getElementsByTagNameNS("*", "*"):
-        if element.namespaceURI in (_GAIN_MAP, _CONTAINER) and element.parentNode is not None:
-            element.parentNode.removeChild(element)
-        for attribute in list(element.attributes.values()):
-            if attribute.namespaceURI == _GAIN_MAP:
-                element.removeAttributeNode(attribute)
-
-
-def _with_description(document: minidom.Document, description: str) -> bytes:
-    root = document.getElementsByTagNameNS(_RDF, "RDF")[0]
-    added = cast(minidom.Element, minidom.parseString(description).documentElement)
-    root.appendChild(document.importNode(added, True))
-    return "".join(node.toxml() for node in document.childNodes).encode()
+def _with_description(packet: bytes, description: str) -> bytes:
+    """The packet, or an empty one where it holds no descriptions, with one more."""
+    before, end, after = packet.rpartition(b"</rdf:RDF>")
+    if not end:
+        before, end, after = _EMPTY_PACKET.partition(b"</rdf:RDF>")
+    return b"".join([before, description.encode(), end, after])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from io import SEEK_END, BytesIO
 from typing import BinaryIO
 
+import numpy as np
+
 PREFIX = b"Exif\0\0"
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _SUB_IFDS = frozenset({EXIF_IFD, GPS_IFD, INTEROP_IFD})
@@ -139,10 +141,7 @@ class Directories:
         data = self.stream.read(entry.size)
         unit = _SWAP_UNIT.get(entry.type, 1)
         if self.order == ">" and unit > 1:
-            swapped = bytearray(data)
-            for byte in range(unit):
-                swapped[byte::unit] = data[unit - 1 - byte :: unit]
-            data = bytes(swapped)
+            data = np.frombuffer(data, f"u{unit}").byteswap().tobytes()
         return Value(entry.type, entry.count, data)
 
     def integers(self, entry: Entry, most: int | None = None) -> list[int]:
@@ -303,8 +302,11 @@ def exif_with_software(exif: bytes | None, software: str) -> bytes:
     return bytes(block + struct.pack(order + "H", len(entries)) + table + struct.pack(order + "I", found.main.next))
 
 
-def exif_with_size(exif: bytes, width: int, height: int) -> bytes:
-    """Return an EXIF block that tells this size where it tells one; a corrupt block is returned as it is."""
+def exif_with_size(exif: bytes, width: int, height: int, *, srgb: bool = False) -> bytes:
+    """Return an EXIF block that tells this size where it tells one and, of sRGB pixels, no Adobe RGB.
+
+    A corrupt block is returned as it is.
+    """
     try:
         found = _open_block(exif)
     except IfdError:
@@ -317,6 +319,9 @@ def exif_with_size(exif: bytes, width: int, height: int) -> bytes:
         if value is not None and entry.count == 1 and entry.type in (SHORT, LONG):
             short = entry.type == SHORT and value > 0xFFFF
             struct.pack_into(found.order + _INTEGER_FORMAT[entry.type], sized, entry.offset, 0 if short else value)
+    for tag, entry in _colour_entries(found).items() if srgb and is_adobe_rgb(exif) else ():
+        told = struct.pack(found.order + "H", _SRGB) if tag == _COLOUR_SPACE else b"R98\0"
+        sized[entry.offset : entry.offset + len(told)] = told
     return bytes(sized)
 
 
@@ -338,16 +343,6 @@ def is_adobe_rgb(exif: bytes) -> bool:
     space = next(iter(found.integers(entries[_COLOUR_SPACE], 1)), 0) if _COLOUR_SPACE in entries else _UNCALIBRATED
     index = found.value(entries[_INTEROP_INDEX]).data[:3] if _INTEROP_INDEX in entries else b""
     return space == _ADOBE_RGB or (space == _UNCALIBRATED and index == b"R03")
-
-
-def exif_as_srgb(exif: bytes) -> bytes:
-    """Return an EXIF block that says sRGB where it tells a colour space; raises IfdError where it is corrupt."""
-    found = _open_block(exif)
-    changed = bytearray(exif)
-    for tag, entry in _colour_entries(found).items():
-        value = struct.pack(found.order + "H", _SRGB) if tag == _COLOUR_SPACE else b"R98\0"
-        changed[entry.offset : entry.offset + len(value)] = value
-    return bytes(changed)
 
 
 def without_maker_note(exif: bytes) -> bytes | None:

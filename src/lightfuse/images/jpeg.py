@@ -7,7 +7,7 @@ and the interval given in the header, make them one picture with the very same p
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
@@ -25,7 +25,7 @@ _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _SOS, _APP0, _APP1, _APP2, _APP13, _RST0 = 0xDA, 0xE0, 0xE1, 0xE2, 0xED, 0xD0
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 … SOF15 without DHT, JPG and DAC.
 _BARE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # Markers without a length: TEM, SOI, RST0 … RST7.
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC = b"ICC_PROFILE\0"
 _MAX_PAYLOAD = 0xFFFF - 2
 _MAX_FILL = 1 << 16
@@ -49,8 +49,8 @@ def scan_jpeg(stream: BinaryIO) -> Container:
             frame = struct.unpack(">BHHB", payload[:6])
         elif marker == _APP1 and payload.startswith(PREFIX) and exif is None:
             exif = payload[len(PREFIX) :]
-        elif marker == _APP1 and payload.startswith(_XMP) and xmp is None:
-            xmp = payload[len(_XMP) :]
+        elif marker == _APP1 and payload.startswith(XMP_PREFIX) and xmp is None:
+            xmp = payload[len(XMP_PREFIX) :]
         elif marker == _APP2 and payload.startswith(_ICC) and len(payload) > len(_ICC) + 2:
             number, icc_count = payload[len(_ICC)], payload[len(_ICC) + 1]
             icc_parts[number] = payload[len(_ICC) + 2 :]
@@ -69,15 +69,6 @@ def scan_jpeg(stream: BinaryIO) -> Container:
     found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc)
     more = {"channels": channels, "scan_offset": stream.tell()}
     return Container.of("JPEG", (width, height), bit_depth, found, notes, **more)
-
-
-def frame_size(stream: BinaryIO) -> tuple[int, int]:
-    """Return the width and height that a JPEG's first frame claims; (0, 0) where there is no frame."""
-    for marker, payload in _segments(stream):
-        if marker in _FRAMES and len(payload) >= 6:
-            height, width = struct.unpack_from(">HH", payload, 1)
-            return width, height
-    return 0, 0
 
 
 def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -173,12 +164,8 @@ def _joined(strips: list[bytes], height: int, interval: int) -> Parts:
 
 def _offsets(jpeg: bytes) -> tuple[int, int, int]:
     """Return where the frame header, the scan header and the compressed pixels of our own encoder's JPEG start."""
-    at, frame_at = 2, 0
-    while jpeg[at + 1] != _SOS:
-        if jpeg[at + 1] in _FRAMES:
-            frame_at = at
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return frame_at, at, at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    frame_at, scan_at = (after_segments(jpeg, frozenset(range(256)) - end) for end in (_FRAMES, {_SOS}))
+    return frame_at, scan_at, after_segments(jpeg, {_SOS}, scan_at)
 
 
 def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
@@ -192,10 +179,10 @@ def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
     if exif:
         segments += segment(_APP1, PREFIX + exif)
     xmp = metadata.xmp
-    if xmp and len(_XMP) + len(xmp) > _MAX_PAYLOAD:
+    if xmp and len(XMP_PREFIX) + len(xmp) > _MAX_PAYLOAD:
         xmp = without_padding(xmp)
-    if xmp and len(_XMP) + len(xmp) <= _MAX_PAYLOAD:
-        segments += segment(_APP1, _XMP + xmp)
+    if xmp and len(XMP_PREFIX) + len(xmp) <= _MAX_PAYLOAD:
+        segments += segment(_APP1, XMP_PREFIX + xmp)
     if metadata.icc:
         room = _MAX_PAYLOAD - len(_ICC) - 2
         parts = [metadata.icc[start : start + room] for start in range(0, len(metadata.icc), room)]
@@ -207,10 +194,15 @@ def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
         segments += segment(_APP13, iptc) if len(iptc) <= _MAX_PAYLOAD else b""
     if not segments:
         return jpeg
-    at = len(_SOI)
-    if jpeg[at : at + 2] == bytes([0xFF, _APP0]):  # JFIF wants its APP0 first.
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    at = after_segments(jpeg, {_APP0})  # JFIF wants its APP0 first.
     return b"".join([jpeg[:at], segments, memoryview(jpeg)[at:]])
+
+
+def after_segments(jpeg: bytes, markers: Collection[int], at: int = len(_SOI)) -> int:
+    """Return where in a JPEG file, from a segment on, the first stands that has none of these markers."""
+    while jpeg[at] == 0xFF and jpeg[at + 1] in markers:
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return at
 
 
 def _fitting_exif(exif: bytes | None) -> bytes | None:

@@ -5,14 +5,7 @@ from typing import Any, BinaryIO, Literal, Self
 
 from numpy.typing import NDArray
 
-from lightfuse.images.exif import (
-    IfdError,
-    exif_as_srgb,
-    exif_with_size,
-    exif_with_software,
-    is_adobe_rgb,
-    upright_exif,
-)
+from lightfuse.images.exif import IfdError, exif_with_size, exif_with_software, upright_exif
 from lightfuse.images.shot import ShotInfo, shot_of_exif
 from lightfuse.images.xmp import upright_xmp, xmp_with_software
 
@@ -200,12 +193,8 @@ def without_metadata(metadata: Metadata) -> Metadata:
 
 def with_size(metadata: Metadata, width: int, height: int) -> Metadata:
     """Return the metadata true for the picture it is written into: its size, and sRGB where it has no profile."""
-    exif = metadata.exif
-    if not exif:
-        return metadata
-    if metadata.icc is None and is_adobe_rgb(exif):
-        exif = exif_as_srgb(exif)
-    return replace(metadata, exif=exif_with_size(exif, width, height))
+    exif = metadata.exif and exif_with_size(metadata.exif, width, height, srgb=metadata.icc is None)
+    return replace(metadata, exif=exif)
 
 
 def shot_info(metadata: Metadata, orientation: int = 1) -> ShotInfo:

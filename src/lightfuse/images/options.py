@@ -30,6 +30,10 @@ _DEPTHS: dict[Format, tuple[int, ...]] = {
     "TIFF": (8, 16, 32),
 }
 _COMPRESSIONS: dict[Format, tuple[str, ...]] = {"TIFF": ("none", "lzw", "deflate", "zstd"), "PNG": ("none", "deflate")}
+HOLD_GREY: tuple[Format, ...] = ("JPEG", "PNG", "TIFF")
+"""Formats in which grey pictures are written with one channel; in others as RGB."""
+HOLD_ALPHA: tuple[Format, ...] = ("PNG", "TIFF")
+"""Formats in which transparency is written."""
 _MAX_SIDE: dict[Format, int] = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 65_536}  # libjpeg's, WebP's and AV1's.
 _FULL_CHROMA_QUALITY = 90
 
@@ -65,16 +69,6 @@ def format_of(suffix: str) -> Format:
         raise OutputError(f"{suffix} pictures can be read but not written; use {_READ_ONLY[suffix.lower()]} or .jpg")
     what = f"{suffix!r} is not a picture suffix" if suffix else "there is no suffix to tell the format from"
     raise OutputError(f"{what}; use one of {', '.join(SUFFIXES)}")
-
-
-def holds_grey(kind: Format) -> bool:
-    """Whether grey pictures are written with one channel in a format; else as RGB."""
-    return kind in ("JPEG", "PNG", "TIFF")
-
-
-def holds_alpha(kind: Format) -> bool:
-    """Whether transparency is written in a format."""
-    return kind in ("PNG", "TIFF")
 
 
 def bits_of(kind: Format, options: EncodeOptions, dtype_bits: int) -> int:

@@ -12,33 +12,23 @@ _ROWS_AT_ONCE = 64
 _FAR_ABOVE_WHITE = 8.0  # Three stops: of an exposure, even a long one, less than half lies above.
 
 
-def to_rgb(decoded: NDArray[Any]) -> NDArray[Any]:
-    """Return what a decoder gave as C-contiguous RGB, H×W×3; see `split`.
-
-    Raises:
-        UnreadableError: part of the picture is transparent; or see `split`.
-    """
-    rgb, alpha, _ = split(decoded)
-    if alpha is not None:
-        raise UnreadableError("is partly transparent; flatten it to an opaque picture")
-    return rgb
-
-
 def split(
-    decoded: NDArray[Any], white_level: float | None = None
+    decoded: NDArray[Any], white_level: float | None = None, *, transparent: bool = False
 ) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...]]:
     """Return the colours of what a decoder gave as C-contiguous RGB, its alpha, and notes.
 
     Args:
         decoded: H×W, or H×W×1 to 4; uint8, uint16, float32 or float64.
         white_level: the value that is white; None is the integers' largest value, or 1.
+        transparent: accept partly transparent pictures.
 
     Returns:
         H×W×3: grey is repeated; uint8 and uint16 stay, floats become float32, values above white and below 0 clipped.
         The alpha, H×W, is None where the picture is opaque.
 
     Raises:
-        UnreadableError: the picture has other channels; its floats are not finite, or far above white.
+        UnreadableError: the picture has other channels, or is transparent; its floats are not finite, or far above
+            white.
     """
     if decoded.ndim == 2:
         decoded = decoded[:, :, np.newaxis]
@@ -49,6 +39,8 @@ def split(
     dtype = np.dtype(np.float32) if is_float else decoded.dtype.newbyteorder("=")
     opaque = full_scale(decoded.dtype)
     alpha = decoded[:, :, -1] if channels in (2, 4) and (decoded[:, :, -1] != opaque).any() else None
+    if alpha is not None and not transparent:
+        raise UnreadableError("is partly transparent; flatten it to an opaque picture")
     colours = decoded[:, :, : 1 if channels <= 2 else 3]
     notes: tuple[str, ...] = ()
     if white_level is not None and white_level != opaque:

@@ -110,10 +110,7 @@ def read_picture(
             developed = develop(stream, raw or RawSettings(), max_pixels)
             return Picture(developed, container.metadata, source_name(source), container.notes)
         decoded, container = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
-        picture = _picture(decoded, container, source_name(source), white_level)
-        if picture.alpha is not None and not transparent:
-            raise UnreadableError("is partly transparent; flatten it to an opaque picture")
-    return picture
+        return _picture(decoded, container, source_name(source), white_level, transparent=transparent)
 
 
 def read_pages(
@@ -139,10 +136,12 @@ def read_pages(
         return [_picture(page, container, f"{name} (page {n})", white_level) for n, page in enumerate(pages, 1)]
 
 
-def _picture(decoded: NDArray[Any], container: Container, name: str, white_level: float | None) -> Picture:
+def _picture(
+    decoded: NDArray[Any], container: Container, name: str, white_level: float | None, *, transparent: bool = True
+) -> Picture:
     if decoded.shape[:2] != (container.height, container.width):
         raise UnreadableError("is damaged: its pixels do not have the size its header claims")
-    pixels, alpha, notes = split(decoded, white_level)
+    pixels, alpha, notes = split(decoded, white_level, transparent=transparent)
     grey = decoded.ndim == 2 or decoded.shape[2] < 3
     metadata, notes = container.metadata, container.notes + notes
     if metadata.icc is not None and is_grey(metadata.icc) != grey:

@@ -30,7 +30,7 @@ from lightfuse.images.exif import (
     exif_from_tiff,
     serialise,
 )
-from lightfuse.images.jpeg import frame_size
+from lightfuse.images.jpeg import scan_jpeg
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError
 from lightfuse.images.options import Compression, EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
@@ -243,8 +243,8 @@ def _check_chunks(page: "TiffPage") -> None:
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
         file.seek(offset)
         jpeg = header + file.read(min(count, _LONGEST_JPEG_HEADER))
-        claimed = frame_size(BytesIO(jpeg))
-        if claimed[0] > width + _MOST_PADDING or claimed[1] > height + _MOST_PADDING:
+        claimed = scan_jpeg(BytesIO(jpeg))
+        if claimed.width > width + _MOST_PADDING or claimed.height > height + _MOST_PADDING:
             raise UnreadableError("is damaged: the JPEG in it is larger than the picture")
 
 

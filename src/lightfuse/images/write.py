@@ -18,7 +18,7 @@ from lightfuse.images.heif import encode_avif
 from lightfuse.images.jpeg import encode_jpeg
 from lightfuse.images.jxl import encode_jxl
 from lightfuse.images.metadata import Format, Metadata, Parts, with_size
-from lightfuse.images.options import EncodeOptions, check_options, check_side, format_of, holds_alpha, holds_grey
+from lightfuse.images.options import HOLD_ALPHA, HOLD_GREY, EncodeOptions, check_options, check_side, format_of
 from lightfuse.images.png import encode_png
 from lightfuse.images.tiff import encode_tiff
 from lightfuse.images.webp import encode_webp
@@ -108,7 +108,7 @@ def encode_picture(
     Args:
         pixels: H×W×3 RGB, uint8, uint16 or float in [0, 1] (values outside are clipped); H×W×1 grey, which formats
             that cannot hold it get as RGB; H×W×4 with alpha, which is left out where a format cannot hold it, what is
-            transparent turned black (see `holds_alpha`).
+            transparent turned black (see `HOLD_ALPHA`).
         suffix: such as ``".jpg"``.
         metadata: what to write besides the pixels; its ICC profile is theirs.
         options: quality, depth, compression.
@@ -139,9 +139,9 @@ def encode_in_parts(
 
 def _for_format(pixels: NDArray[Any], metadata: Metadata, kind: Format) -> tuple[NDArray[Any], Metadata]:
     """Return pixels in as many channels as the format holds, and metadata with a profile that fits them."""
-    if pixels.shape[2] == 4 and not holds_alpha(kind):
+    if pixels.shape[2] == 4 and kind not in HOLD_ALPHA:
         pixels = np.where(pixels[..., 3:] > 0, pixels[..., :3], pixels.dtype.type(0))
-    if pixels.shape[2] == 1 and not holds_grey(kind):
+    if pixels.shape[2] == 1 and kind not in HOLD_GREY:
         pixels = np.repeat(pixels, 3, axis=2)
     if pixels.shape[2] != 1 and is_grey(metadata.icc):
         colours = convert_profile(np.ascontiguousarray(pixels[..., :3]), metadata.icc, None)
