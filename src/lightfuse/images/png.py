@@ -2,11 +2,13 @@
 
 import struct
 import zlib
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.images.colour import profile_of_chromaticities, profile_of_cicp, rgb_profile, same_colours
 from lightfuse.images.exif import PREFIX
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions, bits_of
@@ -15,11 +17,13 @@ from lightfuse.images.xmp import IPTC_START, iptc_of_resources, resources_of_ipt
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _METADATA = frozenset({b"eXIf", b"iCCP", b"iTXt", b"tEXt", b"zTXt"})
+_COLOURS = frozenset({b"cICP", b"sRGB", b"gAMA", b"cHRM"})
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 # ImageMagick's and ExifTool's convention for what PNG had no chunk for: a line with the kind, a line with the length,
 # and hexadecimal digits.
 _RAW_PROFILE = b"Raw profile type "
+_UNSPECIFIED, _UNIT = b"\2\2", 100_000
 _RAW_KINDS = {b"exif": "exif", b"APP1": "exif", b"iptc": "iptc", b"xmp": "xmp"}
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # By colour type.
 _AFTER_HEADER = len(_SIGNATURE) + 25  # IHDR: length, type, 13 bytes, CRC.
@@ -34,14 +38,19 @@ def scan_png(stream: BinaryIO) -> Container:
     width, height, bit_depth, colour = struct.unpack(">IIBB", read_exactly(stream, 13)[:10])
     stream.seek(4, 1)
     found: dict[str, Any] = {}
+    colours: dict[bytes, bytes] = {}
     budget = MetadataBudget()
     notes: tuple[str, ...] = ()
     while True:
         length, kind = struct.unpack(">I4s", read_exactly(stream, 8))
-        if kind in _METADATA:
+        if kind in _METADATA | _COLOURS:
             budget.spend(length)
             body = read_exactly(stream, length)
-            if read_exactly(stream, 4) == struct.pack(">I", zlib.crc32(kind + body)):
+            if read_exactly(stream, 4) != struct.pack(">I", zlib.crc32(kind + body)):
+                continue
+            if kind in _COLOURS:
+                colours.setdefault(kind, body)
+            else:
                 _collect(kind, body, found, budget)
         elif kind == b"IEND":
             read_exactly(stream, 4)
@@ -53,7 +62,35 @@ def scan_png(stream: BinaryIO) -> Container:
             read_exactly(stream, 1)
     if "raw exif" in found:
         found.setdefault("exif", found.pop("raw exif"))
-    return Container.of("PNG", (width, height), bit_depth, Metadata(**found), notes, channels=_CHANNELS.get(colour, 0))
+    channels = _CHANNELS.get(colour, 0)
+    try:
+        found["icc"] = _profile(colours, found.get("icc"), grey=channels in (1, 2))
+    except ValueError as error:
+        notes += (f"{error} and was left out",)
+    return Container.of("PNG", (width, height), bit_depth, Metadata(**found), notes, channels=channels)
+
+
+def _profile(chunks: dict[bytes, bytes], icc: bytes | None, *, grey: bool) -> bytes | None:
+    """Return the profile by the chunk that goes before the others: cICP, iCCP, sRGB, gAMA and cHRM; None is sRGB.
+
+    Raises:
+        UnreadableError: the picture shows high dynamic range, or holds the narrow range of video.
+        ValueError: gAMA or cHRM make no sense.
+    """
+    numbers = chunks.get(b"cICP", b"")
+    if len(numbers) == 4 and numbers[2] == 0 and numbers[:2] != _UNSPECIFIED:
+        if numbers[3] == 0:
+            raise UnreadableError("holds the narrow range of values of video; convert it to full range first")
+        told = profile_of_cicp(numbers[0], numbers[1], grey=grey)
+        with suppress(UnreadableError):
+            told = icc if icc is not None and same_colours(icc, told or rgb_profile()) else told
+        return told
+    if icc is not None or b"sRGB" in chunks:
+        return icc
+    points = chunks.get(b"cHRM", b"")
+    corners = struct.unpack(">8I", points) if len(points) == 32 else ()
+    exponent = int.from_bytes(chunks[b"gAMA"], "big") / _UNIT if b"gAMA" in chunks else None
+    return profile_of_chromaticities(tuple(value / _UNIT for value in corners), exponent, grey=grey)
 
 
 def _collect(kind: bytes, body: bytes, found: dict[str, bytes], budget: MetadataBudget) -> None:
