@@ -14,6 +14,7 @@ from PIL import Image
 
 from lightfuse.errors import LightFuseError
 from lightfuse.images import Header, convert_profile, encode_picture, probe_picture, read_picture
+from lightfuse.images.heif import decode_heic
 
 # photo(8, 12) in Adobe RGB, encoded by libjxl's cjxl 0.7: its profile is packed with ANS, predictions and all.
 FOREIGN_LOSSLESS = (
@@ -304,6 +305,12 @@ def test_heic_decoder_is_asked_for_nothing_but_the_picture(monkeypatch):
     assert len(given[0]) == len(data)
     assert picture.metadata.xmp == XMP_UPRIGHT
     assert probe_picture(data).shot.exposure_time == 1 / 250
+
+
+def test_pixels_of_heic_outlive_the_decoder():
+    """The decoder frees its memory with its file: pixels that only refer to it would be overwritten."""
+    decoded = decode_heic(heic(photo()), None)
+    assert decoded.flags.owndata
 
 
 def test_heic_without_the_extra_is_probed_but_not_read(monkeypatch):

@@ -9,14 +9,7 @@ from numpy.typing import NDArray
 
 from lightfuse.images.colour import profile_of_cicp
 from lightfuse.images.isobmff import Items, box, boxes, file_boxes, read_box
-from lightfuse.images.metadata import (
-    GAIN_MAP_NOTE,
-    Container,
-    Metadata,
-    MetadataBudget,
-    Parts,
-    UnreadableError,
-)
+from lightfuse.images.metadata import GAIN_MAP_NOTE, Container, Metadata, MetadataBudget, Parts, UnreadableError
 from lightfuse.images.options import EncodeOptions, bits_of, chosen_subsampling
 from lightfuse.images.pixels import narrow, to_depth, widen
 from lightfuse.system import usable_cores
@@ -147,7 +140,8 @@ def decode_heic(data: bytes, _: Container) -> NDArray[Any]:
         raise UnreadableError("is a HEIC, which needs an extra: pip install 'lightfuse[heif]'") from None
     # Nothing but the picture is asked for: what pi-heif collects about it besides makes damaged files crash.
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
-    return np.asarray(pi_heif.open_heif(BytesIO(_without_descriptions(data)), convert_hdr_to_8bit=False))
+    file = pi_heif.open_heif(BytesIO(_without_descriptions(data)), convert_hdr_to_8bit=False)
+    return np.array(file)  # A copy: the decoder's own memory is freed with the file.
 
 
 def _without_descriptions(data: bytes) -> bytes:
