@@ -149,7 +149,7 @@ def fuse_bracket(
     Raises:
         PictureError: the frames cannot be fused, or show different scenes and ``options.require_one_scene`` is set.
     """
-    bracket, coding = in_fusing_coding(bracket)
+    bracket, coding = in_fusing_coding(bracket, fitted=options.tone is None)
     alphas = [frame.alpha for frame in bracket.frames]
     if any(alpha is not None for alpha in alphas):
         # What other programs have warped, they have aligned.
@@ -225,14 +225,18 @@ def read_tone(path: PathLike) -> Tone:
 # ---- The steps in memory
 
 
-def in_fusing_coding(bracket: Bracket) -> tuple[Bracket, FusingCoding | None]:
-    """The bracket in the sRGB-like coding that networks are made for; None where it is in that already."""
+def in_fusing_coding(bracket: Bracket, *, fitted: bool = False) -> tuple[Bracket, FusingCoding | None]:
+    """The bracket in the sRGB-like coding that networks are made for; None where it is in that already.
+
+    Not fitted to its colours, the coding is the same for all brackets of a set.
+    """
     try:
         coding = fusing_coding(bracket.base_frame.metadata.icc)
     except UnreadableError as error:
         return bracket.with_pixels(bracket.pixels, f"{bracket.base_frame.name} {error}; it was fused like sRGB"), None
     if coding is None:
         return bracket, None
+    coding = coding.fitted(bracket.pixels) if fitted else coding
     return bracket.with_pixels([coding.encode(pixels) for pixels in bracket.pixels]), coding
 
 

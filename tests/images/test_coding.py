@@ -45,6 +45,40 @@ def test_primaries_survive(icc):
     assert np.abs(coding.decode(encoded) - primaries).max() < 0.05
 
 
+@pytest.mark.parametrize("icc", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_pictures_converted_from_srgb_become_what_they_were(icc, dtype):
+    """Saturated colours too: where frames hold nothing outside sRGB, nothing is compressed."""
+    most = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    converted = convert_profile(photo(dtype=dtype), None, icc)
+    encoded = fusing_coding(icc).fitted([converted]).encode(converted)
+    assert np.abs(encoded / most - photo(dtype=np.float32)).max() * 255 < 0.5
+
+
+def test_eight_bits_of_p3_converted_from_srgb_are_compressed_no_more_than_rounding_asks():
+    converted = convert_profile(photo(), None, P3)
+    encoded = fusing_coding(P3).fitted([converted]).encode(converted)
+    error = np.abs(encoded.astype(int) - photo())
+    assert error.mean() < 0.5
+    assert error.max() <= 8  # What rounding to 8 bits of P3 makes of the darkest values.
+
+
+@pytest.mark.parametrize("icc", [PROPHOTO, REC2020, P3], ids=["prophoto", "rec2020", "p3"])
+def test_colours_outside_srgb_survive_the_fitted_coding(icc):
+    frames = [photo(dtype=np.float32) * np.float32(0.7), photo(dtype=np.float32) * np.float32(0.3)]
+    coding = fusing_coding(icc).fitted(frames)
+    for frame in frames:
+        assert np.percentile(np.abs(coding.decode(coding.encode(frame)) - frame), 99) * 255 < 0.5
+
+
+def test_fitting_leaves_the_coding_of_the_profile_as_it_is():
+    """Sets of brackets share that one."""
+    grey = np.full((4, 4, 3), 0.5, np.float32)
+    before = fusing_coding(P3).encode(photo(dtype=np.float32))
+    fusing_coding(P3).fitted([grey])
+    assert (fusing_coding(P3).encode(photo(dtype=np.float32)) == before).all()
+
+
 def test_profiles_that_mean_srgb_need_no_coding():
     assert fusing_coding(None) is None
     assert fusing_coding(rgb_profile() + b"trailing") is None

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from lightfuse.colorspace import LUMINANCE_WEIGHTS, srgb_to_linear
 from lightfuse.errors import PictureError
-from lightfuse.hdr.merge import Array, Floats, look_up, table_size
+from lightfuse.hdr.merge import Array, Floats
+from lightfuse.images.pixels import look_up, table_size
 
 MAX_STOPS = 3.0
 """Eight times the fused picture's white: what the brightest screens of phones and tablets show."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lightfuse.colorspace import full_scale, rgb_problem, srgb_to_linear
 from lightfuse.errors import PictureError
+from lightfuse.images.pixels import look_up, table_size
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -89,23 +90,6 @@ def merge_radiance(
         base = min(range(len(frames)), key=lambda i: abs(brightness[i] - 0.5))
     stops = tuple(above_darkest[i] - above_darkest[base] for i in range(len(frames)))
     return Radiance(_merge([frames[i] for i in order], [stops[i] for i in order], response), stops)
-
-
-def table_size(dtype: np.dtype[Any]) -> int:
-    """How many values a table for pictures of a dtype has: 256 for uint8, 65,536 for uint16 and float32."""
-    return 256 if dtype == np.uint8 else 65536
-
-
-def look_up(picture: Array, table: Floats) -> Floats:
-    """The table's entries at a picture's values (uint8; uint16, or float32 in [0, 1] rounded to it): same shape."""
-    if picture.dtype == np.uint8:
-        import cv2
-
-        found: Floats = cv2.LUT(picture, table)
-        return found
-    if picture.dtype != np.uint16:
-        picture = np.rint(np.clip(picture, 0, 1) * np.float32(65535)).astype(np.uint16)
-    return np.take(table, picture, mode="clip")
 
 
 def _check(frames: Sequence[Array], relative_ev: Sequence[float] | None) -> None:

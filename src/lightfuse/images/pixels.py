@@ -80,6 +80,24 @@ def _with_white(pixels: NDArray[Any], white: float) -> NDArray[Any]:
     return np.asarray(levels[pixels])
 
 
+def table_size(dtype: np.dtype[Any]) -> int:
+    """Return how many entries a table for pictures of a dtype has: 256 for uint8, 65,536 for uint16 and float32."""
+    return 256 if dtype == np.uint8 else 65_536
+
+
+def look_up(picture: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:
+    """Return a table's entries at a picture's values, in the picture's shape and the table's dtype.
+
+    Args:
+        picture: H×W or H×W×3; uint8, uint16, or float32 in [0, 1], which is rounded to uint16.
+        table: `table_size` entries, or as many rows with an entry for each of three channels.
+    """
+    import cv2
+
+    levels = np.ascontiguousarray(picture if picture.dtype.kind == "u" else to_depth(picture, 16))
+    return np.asarray(cv2.LUT(levels, np.ascontiguousarray(table[np.newaxis])))
+
+
 def to_grey(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return the luma of H×W×3 pixels, H×W×1 of their dtype, rounded; exactly the grey where channels are equal."""
     grey = np.empty((*pixels.shape[:2], 1), pixels.dtype)
