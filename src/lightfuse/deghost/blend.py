@@ -22,7 +22,7 @@ _CONSISTENT = 3 / 255
 _AGREES = 0.06
 _LUMA_RADIUS, _CHROMA_RADIUS = 2, 6
 _NOISE_BINS = 32
-_CONTRAST, _GREY, _DARKEST_MEAN = 1.25, 0.02, np.float32(1 / 255)
+_CONTRAST, _GREY, _DARKEST_MEAN = 1.6, 0.02, np.float32(1 / 255)
 """A tone curve raises deviations from grey, relative to the mean, by up to this factor; rounding adds this much."""
 
 Predictor = Callable[[Array, Floats, Floats | None], Floats]
