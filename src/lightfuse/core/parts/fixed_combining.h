@@ -16,6 +16,9 @@ LF_INLINE lf_word lf_spread_weight(const lf_weight *p) {
 #endif
 }
 
+#define LF_EACH LF_UNROLL for (int k = 0; k < LF_PAIR; k++) /* vector of a pair */
+#define LF_EACH_VECTOR LF_UNROLL for (int k = 0; k < LF_VECTORS; k++) /* of a tile */
+
 /* What a tile needs beside its place: the pictures, the weights, and the context of its columns between two grid rows. */
 typedef struct {
     const lf_picture *under, *over, *out;
@@ -24,147 +27,186 @@ typedef struct {
     int row, at;
 } lf_fixed_row;
 
-/* Output channels o .. o+outs-1 (outs a constant) of layer l. Sums start from the context `part` of the way between two rows
- * of it, LF_WORD_COLUMNS apart a channel, or where there is none from the biases. */
+/* Output channels o .. o+outs-1 (outs a constant where speed matters) of layer l, for the vectors of pixels from number `pair`
+ * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or where there is
+ * none from the biases. Products of all vectors come before their sums: processors share them out to their units better. */
 LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, lf_word_plane *out,
                               const int n_out, const int o, const int outs, const int16_t *upper, const int16_t *step,
-                              lf_word part, const int relu) {
+                              lf_word part, const int relu, int pair) {
     const lf_weight *w = f->weights[l] + o, *b = f->biases[l] + o;
     lf_word sum[LF_SUMS][LF_PAIR];
     LF_UNROLL
     for (int j = 0; j < outs; j++)
-        LF_UNROLL
-        for (int k = 0; k < LF_PAIR; k++) {
-            const int at = (o + j) * LF_WORD_COLUMNS + k * LF_WORDS;
+        LF_EACH {
+            const int at = (o + j) * LF_WORD_COLUMNS + (pair + k) * LF_WORDS;
             if (upper)
                 sum[j][k] = lf_load_words(upper + at) + lf_mul(lf_load_words(step + at), part);
             else
                 sum[j][k] = lf_spread_weight(b + j);
         }
+    LF_UNROLL_INPUTS
     for (int i = 0; i < n_in; i++)
         LF_UNROLL
         for (int j = 0; j < outs; j++) {
             const lf_word weight = lf_spread_weight(w + i * n_out + j);
-            LF_UNROLL
-            for (int k = 0; k < LF_PAIR; k++) sum[j][k] += lf_mul(in[i][k], weight);
+            lf_word product[LF_PAIR];
+            LF_EACH {
+                product[k] = lf_mul(in[i][pair + k], weight);
+                LF_IN_ORDER(product[k]);
+            }
+            LF_EACH {
+                sum[j][k] += product[k];
+                LF_IN_ORDER(sum[j][k]);
+            }
         }
     LF_UNROLL
     for (int j = 0; j < outs; j++)
-        LF_UNROLL
-        for (int k = 0; k < LF_PAIR; k++) out[o + j][k] = relu ? lf_max_words(sum[j][k], (lf_word){0}) : sum[j][k];
+        LF_EACH out[o + j][pair + k] = relu ? lf_max_words(sum[j][k], (lf_word){0}) : sum[j][k];
 }
 
+/* A layer. Where its widths are constants, `known`, all its channels are summed in one block or two. */
 LF_INLINE void lf_fixed_layer(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, lf_word_plane *out,
-                              const int n_out, const int16_t *upper, const int16_t *step, lf_word part, const int relu) {
-    int o = 0;
-    if (__builtin_constant_p(n_out)) {
-        LF_UNROLL
-        for (; o + LF_SUMS <= n_out; o += LF_SUMS)
-            lf_fixed_block(f, l, in, n_in, out, n_out, o, LF_SUMS, upper, step, part, relu);
-        if (o < n_out) lf_fixed_block(f, l, in, n_in, out, n_out, o, n_out - o, upper, step, part, relu);
+                              const int n_out, const int16_t *upper, const int16_t *step, lf_word part, const int relu, int pair,
+                              const int known) {
+    if (known && (LF_UNROLLED || __builtin_constant_p(n_out))) {
+        const int outs = n_out <= LF_SUMS ? n_out : (n_out + 1) / 2;
+        lf_fixed_block(f, l, in, n_in, out, n_out, 0, outs, upper, step, part, relu, pair);
+        if (outs < n_out) lf_fixed_block(f, l, in, n_in, out, n_out, outs, n_out - outs, upper, step, part, relu, pair);
         return;
     }
-    for (; o < n_out; o++) lf_fixed_block(f, l, in, n_in, out, n_out, o, 1, upper, step, part, relu);
+    for (int o = 0; o < n_out; o++) lf_fixed_block(f, l, in, n_in, out, n_out, o, 1, upper, step, part, relu, pair);
 }
 
 /* How much of a chroma that reaches `size` (levels * 2^4) there is room for (levels * 2^7), at most all: in Q15. */
-LF_INLINE lf_word lf_kept_chroma(lf_word room, lf_word size) {
-    const lf_word large = (lf_word)(size > 4095); /* beyond 256 levels */
-    room = lf_pick_words(large, room >> 3, room);
-    size = lf_pick_words(large, size, size << 3);
-    const lf_word ratio = lf_ratio(lf_min_words(room, size), lf_max_words(size, lf_word_of(1)), 8);
-    return lf_pick_words((lf_word)(size > room), ratio, lf_word_of(32767));
+LF_INLINE void lf_kept_chroma(const lf_word_plane room, const lf_word_plane size, lf_word_plane kept) {
+    LF_EACH_VECTOR {
+        const lf_mask large = lf_more(size[k], lf_word_of(4095)); /* beyond 256 levels */
+        const lf_word n = lf_pick_words(large, room[k] >> 3, room[k]), d = lf_pick_words(large, size[k], size[k] << 3);
+        const lf_word ratio = lf_ratio(lf_min_words(n, d), lf_max_words(d, lf_word_of(1)), 8);
+        kept[k] = lf_pick_words(lf_more(d, n), ratio, lf_word_of(32767));
+    }
 }
 
-/* luma (levels * 2^7) + chroma (levels * 2^4) as levels within 0 .. 255 and of the same hue: lf_into_gamut in integers. A pixel
- * with a channel above white is divided by its largest, but its luma not lowered below `lowest`; what is still outside loses
- * chroma. */
-LF_INLINE void lf_fixed_gamut(lf_word luma, const lf_word chroma[3], lf_word most, lf_word least, lf_word lowest, lf_word rgb[3]) {
+/* A tile's luma (levels * 2^7) + chroma (levels * 2^4) as levels within 0 .. 255 and of the same hue, where it is outside:
+ * lf_into_gamut in integers. A pixel with a channel above white is divided by its largest, but its luma not lowered below
+ * `lowest`; what is still outside loses chroma. */
+LF_INLINE void lf_fixed_gamut(lf_word_plane luma, const lf_word_plane *chroma, const lf_word_plane most,
+                              const lf_word_plane least, const lf_word_plane lowest, const lf_mask *outside,
+                              lf_word rgb[LF_VECTORS][3]) {
     const lf_word white = lf_word_of(LF_WHITE >> 3);
-    luma = lf_mul(luma, lf_ratio(white, lf_max_words(lf_add_sat(luma >> 3, most), white), 2));
-    luma = lf_max_words(luma, lowest);
-    const lf_word keep = lf_min_words(lf_kept_chroma(lf_word_of(LF_WHITE) - luma, most),
-                                      lf_kept_chroma(luma, lf_sub_sat((lf_word){0}, least)));
-    LF_UNROLL
-    for (int c = 0; c < 3; c++) rgb[c] = lf_mul(luma + (lf_mul(chroma[c], keep) << 3), lf_word_of(256));
+    lf_word_plane above, below, from_white, from_black;
+    LF_EACH_VECTOR {
+        const lf_word ratio = lf_ratio(white, lf_max_words(lf_add_sat(luma[k] >> 3, most[k]), white), 2);
+        luma[k] = lf_max_words(lf_mul(luma[k], ratio), lowest[k]);
+        above[k] = lf_word_of(LF_WHITE) - luma[k];
+        below[k] = lf_sub_sat((lf_word){0}, least[k]);
+    }
+    lf_kept_chroma(above, most, from_white);
+    lf_kept_chroma(luma, below, from_black);
+    LF_EACH_VECTOR {
+        const lf_word keep = lf_min_words(from_white[k], from_black[k]);
+        LF_UNROLL
+        for (int c = 0; c < 3; c++) {
+            const lf_word mapped = lf_mul(luma[k] + (lf_mul(chroma[c][k], keep) << 3), lf_word_of(256));
+            rgb[k][c] = lf_pick_words(outside[k], mapped, rgb[k][c]);
+        }
+    }
 }
 
-/* The structured output: CombiningNet's answers and the two pictures to the fused one, in levels. WebAssembly, which pages have
- * to load, has it once for all shapes. */
+/* The luma of three channels of a tile. */
+LF_INLINE void lf_fixed_luma(const lf_word_plane *rgb, lf_word_plane luma) {
+    const lf_word red = lf_word_of(9797), green = lf_word_of(19235), blue = lf_word_of(3736);
+    LF_EACH_VECTOR luma[k] = lf_mul(rgb[0][k], red) + lf_mul(rgb[1][k], green) + lf_mul(rgb[2][k], blue);
+}
+
+/* The structured output: CombiningNet's answers and the two pictures to the fused one, in levels; all vectors of the tile a
+ * step at a time, since each depends on the one before. WebAssembly, which pages have to load, has it once for all shapes. */
 #if defined(__wasm__)
 LF_OUTLINE
 #else
 LF_INLINE
 #endif
-void lf_fixed_structure(const lf_fixed *f, const lf_word_plane *answers, const lf_word_plane *x, const int k,
-                                  lf_word rgb[3]) {
-    const lf_word red = lf_word_of(9797), green = lf_word_of(19235), blue = lf_word_of(3736);
-    lf_word weights[2], d[3], chroma[3];
+void lf_fixed_structure(const lf_fixed *f, const lf_word_plane *answers, const lf_word_plane *x, lf_word rgb[LF_VECTORS][3]) {
+    lf_word_plane weights[2], under, over, luma, grey, lowest, gain, chroma[3], most, least;
     LF_UNROLL
-    for (int i = 0; i < 2; i++) {
-        const lf_word t = answers[4 * i][k];
-        weights[i] = lf_word_falling(lf_raise(lf_abs_words(t), f->bits[4 * i], 0), t);
+    for (int i = 0; i < 2; i++)
+        LF_EACH_VECTOR {
+            const lf_word t = answers[4 * i][k];
+            weights[i][k] = lf_word_falling(lf_raise(lf_abs_words(t), f->bits[4 * i], -1), t);
+        }
+    lf_fixed_luma(x, under);
+    lf_fixed_luma(x + 3, over);
+    LF_EACH_VECTOR {
+        const lf_word mixed = over[k] + lf_mul(weights[0][k], under[k] - over[k]);
+        const lf_word change = lf_add_sat(lf_mul(mixed, answers[1][k]), answers[2][k]);
+        grey[k] = over[k] + lf_mul(weights[1][k], under[k] - over[k]);
+        lowest[k] = lf_min_words(under[k], over[k]);
+        luma[k] = lf_max_words(lf_add_sat(mixed, lf_raise(change, f->bits[1], 1)), lowest[k]);
+        luma[k] = lf_min_words(luma[k], lf_max_words(under[k], over[k]));
     }
-    const lf_word under = lf_mul(x[0][k], red) + lf_mul(x[1][k], green) + lf_mul(x[2][k], blue);
-    const lf_word over = lf_mul(x[3][k], red) + lf_mul(x[4][k], green) + lf_mul(x[5][k], blue);
-    const lf_word mixed = over + lf_mul(weights[0], under - over), grey = over + lf_mul(weights[1], under - over);
-    const lf_word lowest = lf_min_words(under, over), highest = lf_max_words(under, over);
-    const lf_word change = lf_add_sat(lf_mul(mixed, answers[1][k]), answers[2][k]);
-    lf_word luma = lf_add_sat(mixed, lf_raise(change, f->bits[1], 1));
-    luma = lf_min_words(lf_max_words(luma, lowest), highest);
 
     /* The lift, (luma + 0.02) / (grey + 0.02), in Q15 of 8, which is the most it may be. */
-    lf_word from = (grey >> 1) + 326, to = (luma >> 1) + 326;
-    const lf_word small = (lf_word)(from < 2048);
-    to = lf_pick_words(small, to, lf_mul(to, lf_word_of(4096)));
-    from = lf_pick_words(small, from << 3, from);
-    const lf_word lift = lf_ratio(lf_min_words(to, from), from, 2);
-    const lf_word gain = lf_raise(lf_mul(lift, answers[3][k]), f->bits[3], 0);
-    LF_UNROLL
-    for (int c = 0; c < 3; c++) {
-        d[c] = x[3 + c][k] - grey + lf_mul(weights[1], x[c][k] - x[3 + c][k]);
-        chroma[c] = lf_mul(d[c], gain); /* levels * 2^4 */
+    LF_EACH_VECTOR {
+        lf_word from = (grey[k] >> 1) + 326, to = (luma[k] >> 1) + 326;
+        const lf_mask small = lf_more(lf_word_of(2048), from);
+        to = lf_pick_words(small, to, lf_mul(to, lf_word_of(4096)));
+        from = lf_pick_words(small, from << 3, from);
+        gain[k] = lf_raise(lf_mul(lf_ratio(lf_min_words(to, from), from, 2), answers[3][k]), f->bits[3], 0);
     }
-    const lf_word most = lf_max_words(lf_max_words(chroma[0], chroma[1]), chroma[2]);
-    const lf_word least = lf_min_words(lf_min_words(chroma[0], chroma[1]), chroma[2]), level = luma >> 3;
-    const lf_word outside = (lf_word)(lf_add_sat(level, most) > LF_WHITE >> 3) | (lf_word)(level + least < 0);
     LF_UNROLL
-    for (int c = 0; c < 3; c++) rgb[c] = lf_mul(luma + (chroma[c] << 3), lf_word_of(256));
-    if (lf_any(outside)) {
-        lf_word mapped[3];
-        lf_fixed_gamut(luma, chroma, most, least, lowest, mapped);
+    for (int c = 0; c < 3; c++)
+        LF_EACH_VECTOR { /* chroma is in levels * 2^4 */
+            const lf_word mixed = x[3 + c][k] + lf_mul(weights[1][k], x[c][k] - x[3 + c][k]);
+            chroma[c][k] = lf_mul(mixed - grey[k], gain[k]);
+        }
+    lf_mask outside[LF_VECTORS];
+    LF_EACH_VECTOR {
+        most[k] = lf_max_words(lf_max_words(chroma[0][k], chroma[1][k]), chroma[2][k]);
+        least[k] = lf_min_words(lf_min_words(chroma[0][k], chroma[1][k]), chroma[2][k]);
+        const lf_word level = luma[k] >> 3;
+        outside[k] = lf_more(lf_add_sat(level, most[k]), lf_word_of(LF_WHITE >> 3)) | lf_more((lf_word){0}, level + least[k]);
         LF_UNROLL
-        for (int c = 0; c < 3; c++) rgb[c] = lf_pick_words(outside, mapped[c], rgb[c]);
+        for (int c = 0; c < 3; c++) rgb[k][c] = lf_mul(luma[k] + (chroma[c][k] << 3), lf_word_of(256));
     }
+    lf_mask any = outside[0];
+    LF_EACH_VECTOR any |= outside[k];
+    if (lf_any(any)) lf_fixed_gamut(luma, chroma, most, least, lowest, outside, rgb);
+}
+
+/* CombiningNet's layers on the two vectors of pixels from number `pair` on. */
+LF_INLINE void lf_fixed_layers(const lf_fixed *f, const lf_shape shape, const lf_word_plane *x, const int16_t *upper,
+                               const int16_t *step, lf_word part, int pair, lf_word_plane *answers, const int known) {
+    lf_word_plane hidden[2][LF_MAX_WIDTH];
+    lf_fixed_layer(f, 0, x, 6, hidden[0], shape.first, upper, step, part, 1, pair, known);
+    lf_fixed_layer(f, 1, hidden[0], shape.first, hidden[1], shape.second, NULL, NULL, part, 1, pair, known);
+    upper += shape.first * LF_WORD_COLUMNS;
+    step += shape.first * LF_WORD_COLUMNS;
+    lf_fixed_layer(f, 2, hidden[1], shape.second, answers, LF_ANSWERS, upper, step, part, 0, pair, known);
 }
 
 /* LF_WORD_TILE pixels at under and over to out, whose context begins at upper and step. The shape is a constant where speed
  * matters. */
 LF_INLINE void lf_fixed_tile(const lf_fixed *f, const lf_shape shape, const uint8_t *under, const uint8_t *over, uint8_t *out,
-                             const int16_t *upper, const int16_t *step, lf_word part) {
-    lf_word_plane x[6], hidden[2][LF_MAX_WIDTH], answers[LF_ANSWERS];
-    LF_UNROLL
-    for (int k = 0; k < LF_PAIR; k++)
+                             const int16_t *upper, const int16_t *step, lf_word part, const int known) {
+    lf_word_plane x[6], answers[LF_ANSWERS];
+    LF_EACH_VECTOR
         LF_UNROLL
         for (int p = 0; p < 2; p++) {
             lf_word rgb[3];
             lf_read_words((p ? over : under) + 3 * k * LF_WORDS, rgb);
             for (int c = 0; c < 3; c++) x[3 * p + c][k] = rgb[c];
         }
-    lf_fixed_layer(f, 0, x, 6, hidden[0], shape.first, upper, step, part, 1);
-    lf_fixed_layer(f, 1, hidden[0], shape.first, hidden[1], shape.second, NULL, NULL, part, 1);
-    upper += shape.first * LF_WORD_COLUMNS;
-    step += shape.first * LF_WORD_COLUMNS;
-    lf_fixed_layer(f, 2, hidden[1], shape.second, answers, LF_ANSWERS, upper, step, part, 0);
-    for (int k = 0; k < LF_PAIR; k++) {
-        lf_word rgb[3];
-        lf_fixed_structure(f, answers, x, k, rgb);
-        lf_write_words(out + 3 * k * LF_WORDS, rgb);
+    for (int pair = 0; pair < LF_VECTORS; pair += LF_PAIR) {
+        LF_FORGET(f);
+        lf_fixed_layers(f, shape, x, upper, step, part, pair, answers, known);
     }
+    lf_word rgb[LF_VECTORS][3];
+    lf_fixed_structure(f, answers, x, rgb);
+    LF_EACH_VECTOR lf_write_words(out + 3 * k * LF_WORDS, rgb[k]);
 }
 
 /* `columns` pixels of a row, `part` of the way between its two rows of context; more if another row follows. */
-LF_INLINE void lf_fixed_tiles(const lf_fixed_row *r, const lf_shape shape, int part, int columns, int more) {
+LF_INLINE void lf_fixed_tiles(const lf_fixed_row *r, const lf_shape shape, int part, int columns, int more, const int known) {
     const uint8_t *under = (const uint8_t *)lf_at(r->under, r->at, r->row), *over = (const uint8_t *)lf_at(r->over, r->at, r->row);
     uint8_t *out = (uint8_t *)lf_at(r->out, r->at, r->row);
     const lf_fixed *f = r->fixed;
@@ -182,7 +224,7 @@ LF_INLINE void lf_fixed_tiles(const lf_fixed_row *r, const lf_shape shape, int p
         }
         LF_FORGET(f);
         lf_fixed_tile(f, shape, whole ? under + 3 * x : copy[0], whole ? over + 3 * x : copy[1],
-                      whole ? out + 3 * x : copy[2], r->upper + x, r->step + x, lf_word_of(part));
+                      whole ? out + 3 * x : copy[2], r->upper + x, r->step + x, lf_word_of(part), known);
         if (!whole) lf_copy(out + 3 * x, copy[2], 3 * count);
     }
 }
@@ -209,21 +251,22 @@ LF_INLINE void lf_spread_words(const lf_context_model *m, const lf_grid *grid, i
 }
 
 /* Rows [row0, row1) of columns at .. at+columns-1, which all lie between the same two rows of the grid. */
-LF_INLINE void lf_fixed_strip(const lf_fixed_row *row, const lf_shape shape, const lf_grid *grid, int row0, int row1, int columns) {
+LF_INLINE void lf_fixed_strip(const lf_fixed_row *row, const lf_shape shape, const lf_grid *grid, int row0, int row1, int columns,
+                              const int known) {
     lf_fixed_row r = *row;
     for (r.row = row0; r.row < row1; r.row++)
-        lf_fixed_tiles(&r, shape, lf_between_rows(grid, r.row).word, columns, r.row + 1 < row1);
+        lf_fixed_tiles(&r, shape, lf_between_rows(grid, r.row).word, columns, r.row + 1 < row1, known);
 }
 typedef void (*lf_fixed_strip_of)(const lf_fixed_row *, const lf_context_model *, const lf_grid *, int, int, int);
-#define LF_FIXED_STRIP(name, shape)                                                                                   \
+#define LF_FIXED_STRIP(name, shape, known)                                                                            \
     LF_OUTLINE void name(const lf_fixed_row *r, const lf_context_model *m, const lf_grid *grid, int row0, int row1,   \
                          int columns) {                                                                               \
         (void)m;                                                                                                      \
-        lf_fixed_strip(r, shape, grid, row0, row1, columns);                                                          \
+        lf_fixed_strip(r, shape, grid, row0, row1, columns, known);                                                   \
     }
-LF_FIXED_STRIP(lf_fixed_strip_small, LF_SHAPE_SMALL)
-LF_FIXED_STRIP(lf_fixed_strip_base, LF_SHAPE_BASE)
-LF_FIXED_STRIP(lf_fixed_strip_any, lf_shape_of(m))
+LF_FIXED_STRIP(lf_fixed_strip_small, LF_SHAPE_SMALL, 1)
+LF_FIXED_STRIP(lf_fixed_strip_base, LF_SHAPE_BASE, 1)
+LF_FIXED_STRIP(lf_fixed_strip_any, lf_shape_of(m), 0)
 #undef LF_FIXED_STRIP
 
 /* Floats of scratch: two rows of context, their last vectors past the end; where columns lie; room to start at a multiple of 64

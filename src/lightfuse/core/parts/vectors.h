@@ -40,7 +40,11 @@ typedef lf_vec lf_plane[LF_VECS]; /* one channel of a tile: LF_TILE pixels of a 
 #define LF_INLINE static inline __attribute__((always_inline))
 #define LF_CODE static __attribute__((unused))
 #define LF_OUTLINE static __attribute__((unused, noinline))
+#if defined(__clang__) && !defined(__wasm__) && !defined(__OPTIMIZE_SIZE__)
+#define LF_UNROLL _Pragma("clang loop unroll(full)")
+#else /* which Clang takes no notice of: small code */
 #define LF_UNROLL _Pragma("GCC unroll 32")
+#endif
 
 /* Forget what is known of a value: keeps compilers from moving hundreds of weights out of a loop and into memory. */
 #define LF_FORGET(value) __asm__("" : "+r"(value))

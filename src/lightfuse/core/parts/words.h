@@ -15,12 +15,12 @@
 #include <emmintrin.h>
 #endif
 
-/* LF_WORDS integers in a vector; a tile is LF_PAIR vectors of pixels, so that a weight once loaded serves both; LF_SUMS
- * output channels of a layer at once, whose sums stay in registers. */
+/* LF_WORDS integers in a vector; a layer works on LF_PAIR of them, so that a weight once loaded serves both, and on
+ * LF_SUMS output channels at once, whose sums stay in registers; a tile is LF_VECTORS vectors of pixels. */
 #if defined(__AVX512BW__)
 enum { LF_WORDS = 32, LF_PAIR = 2, LF_SUMS = 8 };
 #elif defined(__AVX2__)
-enum { LF_WORDS = 16, LF_PAIR = 2, LF_SUMS = 4 };
+enum { LF_WORDS = 16, LF_PAIR = 2, LF_SUMS = 5 };
 #elif defined(__aarch64__)
 enum { LF_WORDS = 8, LF_PAIR = 2, LF_SUMS = 8 };
 #elif defined(__wasm_simd128__) /* half the code */
@@ -30,15 +30,31 @@ enum { LF_WORDS = 8, LF_PAIR = 2, LF_SUMS = 4 };
 #else
 enum { LF_WORDS = 1, LF_PAIR = 1, LF_SUMS = 4 };
 #endif
-enum { LF_WORD_TILE = LF_PAIR * LF_WORDS };
+enum { LF_VECTORS = LF_WORDS > 8 ? 2 * LF_PAIR : LF_PAIR, LF_WORD_TILE = LF_VECTORS * LF_WORDS };
 
 typedef int16_t lf_word __attribute__((vector_size(2 * LF_WORDS), may_alias));
 typedef int16_t lf_loose_word __attribute__((vector_size(2 * LF_WORDS), may_alias, aligned(2)));
-typedef lf_word lf_word_plane[LF_PAIR]; /* one channel of a tile */
+typedef lf_word lf_word_plane[LF_VECTORS]; /* one channel of a tile */
 
 LF_INLINE lf_word lf_word_of(int x) { return (int16_t)x - (lf_word){0}; }
 LF_INLINE lf_word lf_load_words(const int16_t *p) { return *(const lf_loose_word *)p; }
 LF_INLINE void lf_store_words(int16_t *p, lf_word value) { *(lf_loose_word *)p = value; }
+
+/* Where there are registers enough, layers are unrolled over their inputs, and compilers kept from changing the order of the
+ * sums, with which there would not be. */
+#if defined(__AVX2__)
+enum { LF_UNROLLED = 1 };
+#define LF_UNROLL_INPUTS LF_UNROLL
+#define LF_IN_ORDER(value) __asm__ volatile("" : "+v"(value))
+#elif defined(__aarch64__)
+enum { LF_UNROLLED = 1 };
+#define LF_UNROLL_INPUTS LF_UNROLL
+#define LF_IN_ORDER(value) __asm__ volatile("" : "+w"(value))
+#else
+enum { LF_UNROLLED = 0 };
+#define LF_UNROLL_INPUTS
+#define LF_IN_ORDER(value) (void)0
+#endif
 
 /* The product; sums and differences held to 16 bits; minimum and maximum; the absolute value, of anything but -32768. */
 #define LF_WORD_OPS(cast, mul, add, subtract, least, most)                                                            \
@@ -79,10 +95,33 @@ LF_PLAIN_OP(lf_max_words, x > y ? x : y)
 #endif
 #undef LF_WORD_OPS
 
-LF_INLINE lf_word lf_abs_words(lf_word a) { return lf_max_words(a, -a); }
-/* a where the mask is all ones, else b. */
-LF_INLINE lf_word lf_pick_words(lf_word mask, lf_word a, lf_word b) {
-#if defined(__AVX2__) && !defined(__AVX512BW__)
+LF_INLINE lf_word lf_abs_words(lf_word a) {
+#if defined(__AVX512BW__)
+    return (lf_word)_mm512_abs_epi16((__m512i)a);
+#elif defined(__AVX2__)
+    return (lf_word)_mm256_abs_epi16((__m256i)a);
+#elif defined(__ARM_NEON)
+    return vabsq_s16(a);
+#elif defined(__wasm_simd128__)
+    return (lf_word)wasm_i16x8_abs((v128_t)a);
+#else
+    return lf_max_words(a, -a);
+#endif
+}
+
+/* Where a > b: on AVX-512 bits, else elements that are all ones; a where a mask says so, else b; whether it does anywhere. */
+#if defined(__AVX512BW__)
+typedef __mmask32 lf_mask;
+LF_INLINE lf_mask lf_more(lf_word a, lf_word b) { return _mm512_cmpgt_epi16_mask((__m512i)a, (__m512i)b); }
+LF_INLINE lf_word lf_pick_words(lf_mask mask, lf_word a, lf_word b) {
+    return (lf_word)_mm512_mask_mov_epi16((__m512i)b, mask, (__m512i)a);
+}
+LF_INLINE int lf_any(lf_mask mask) { return mask != 0; }
+#else
+typedef lf_word lf_mask;
+LF_INLINE lf_mask lf_more(lf_word a, lf_word b) { return (lf_mask)(a > b); }
+LF_INLINE lf_word lf_pick_words(lf_mask mask, lf_word a, lf_word b) {
+#if defined(__AVX2__)
     return (lf_word)_mm256_blendv_epi8((__m256i)b, (__m256i)a, (__m256i)mask);
 #elif defined(__wasm_simd128__)
     return (lf_word)wasm_v128_bitselect((v128_t)a, (v128_t)b, (v128_t)mask);
@@ -90,10 +129,26 @@ LF_INLINE lf_word lf_pick_words(lf_word mask, lf_word a, lf_word b) {
     return (a & mask) | (b & ~mask);
 #endif
 }
-/* a * 2^bits, held to 16 bits, of a from `lowest` on. */
-LF_INLINE lf_word lf_raise(lf_word a, int bits, const int lowest) {
-    const lf_word low = lowest ? lf_word_of(-(32768 >> bits)) : lf_word_of(0);
-    return lf_min_words(lf_max_words(a, low), lf_word_of(32767 >> bits)) << (int16_t)bits;
+LF_INLINE int lf_any(lf_mask mask) {
+#if defined(__AVX2__)
+    return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
+#elif defined(__SSE2__)
+    return _mm_movemask_epi8((__m128i)mask) != 0;
+#elif defined(__aarch64__)
+    return vmaxvq_u16((uint16x8_t)mask) != 0;
+#elif defined(__wasm_simd128__)
+    return wasm_v128_any_true((v128_t)mask);
+#else
+    int any = 0;
+    for (int i = 0; i < LF_WORDS; i++) any |= mask[i];
+    return any;
+#endif
+}
+#endif
+/* a * 2^bits, held to 16 bits; of a from 0 on if held < 1, and of a that is never below that if held < 0. */
+LF_INLINE lf_word lf_raise(lf_word a, int bits, const int held) {
+    if (held >= 0) a = lf_max_words(a, held ? lf_word_of(-(32768 >> bits)) : lf_word_of(0));
+    return lf_min_words(a, lf_word_of(32767 >> bits)) << (int16_t)bits;
 }
 
 /* Where d < 2^(15 - bits): n and d times 2^bits. */
@@ -103,7 +158,7 @@ LF_INLINE void lf_scale_up(lf_word *n, lf_word *d, const int bits) {
     *n = (lf_word)_mm512_mask_slli_epi16((__m512i)*n, small, (__m512i)*n, (unsigned)bits);
     *d = (lf_word)_mm512_mask_slli_epi16((__m512i)*d, small, (__m512i)*d, (unsigned)bits);
 #else
-    const lf_word small = (lf_word)(*d < (int16_t)(1 << (15 - bits)));
+    const lf_mask small = lf_more(lf_word_of(1 << (15 - bits)), *d);
     *n = lf_pick_words(small, *n << bits, *n);
     *d = lf_pick_words(small, *d << bits, *d);
 #endif
@@ -141,25 +196,6 @@ LF_INLINE lf_word lf_word_falling(lf_word size, lf_word x) {
     return y ^ ((x >> 15) & 32767); /* 32767 - y where x < 0 */
 }
 
-/* Whether any element of a mask is all ones. */
-LF_INLINE int lf_any(lf_word mask) {
-#if defined(__AVX512BW__)
-    return _mm512_movepi16_mask((__m512i)mask) != 0;
-#elif defined(__AVX2__)
-    return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
-#elif defined(__SSE2__)
-    return _mm_movemask_epi8((__m128i)mask) != 0;
-#elif defined(__aarch64__)
-    return vmaxvq_u16((uint16x8_t)mask) != 0;
-#elif defined(__wasm_simd128__)
-    return wasm_v128_any_true((v128_t)mask);
-#else
-    int any = 0;
-    for (int i = 0; i < LF_WORDS; i++) any |= mask[i];
-    return any;
-#endif
-}
-
 /* ---- LF_WORDS pixels of interleaved RGB as three vectors of values * 2^7, and back from values, held to 0 .. 255 -------- */
 
 #if defined(__AVX2__)
@@ -171,20 +207,21 @@ LF_INLINE void lf_read_words(const uint8_t *at, lf_word rgb[3]) {
     const __m512i a = _mm512_permutex2var_epi32(whole, first, rest);
     const __m512i b = _mm512_permutex2var_epi32(whole, _mm512_add_epi32(first, _mm512_set1_epi32(2)), rest);
 #define LF_PICK(v, places) _mm512_shuffle_epi8(v, _mm512_broadcast_i32x4(places))
-#define LF_EITHER _mm512_or_si512
+#define LF_PICK_BOTH(a, places, b, others, where) \
+    _mm512_mask_shuffle_epi8(LF_PICK(a, places), (where) * 0x1000100010001u, b, _mm512_broadcast_i32x4(others))
 #else
     const __m256i a = _mm256_loadu2_m128i((const __m128i *)(at + 24), (const __m128i *)at);
     const __m256i b = _mm256_loadu2_m128i((const __m128i *)(at + 32), (const __m128i *)(at + 8));
 #define LF_PICK(v, places) _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(places))
-#define LF_EITHER _mm256_or_si256
+#define LF_PICK_BOTH(a, places, b, others, where) _mm256_or_si256(LF_PICK(a, places), LF_PICK(b, others))
 #endif
-#define LF_COLOUR(c, at5, in_b)                                                                                       \
+#define LF_COLOUR(c, at5, in_b, where)                                                                                \
     const __m128i first##c = _mm_setr_epi8(c, -1, c + 3, -1, c + 6, -1, c + 9, -1, c + 12, -1, at5, -1, -1, -1, -1, -1); \
     const __m128i second##c = _mm_setr_epi8(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, in_b, -1, c + 10, -1, c + 13, -1); \
-    rgb[c] = (lf_word)LF_EITHER(LF_PICK(a, first##c), LF_PICK(b, second##c)) << 7
-    LF_COLOUR(0, 15, -1);
-    LF_COLOUR(1, -1, 8);
-    LF_COLOUR(2, -1, 9);
+    rgb[c] = (lf_word)LF_PICK_BOTH(a, first##c, b, second##c, where) << 7
+    LF_COLOUR(0, 15, -1, 0xf000u);
+    LF_COLOUR(1, -1, 8, 0xfc00u);
+    LF_COLOUR(2, -1, 9, 0xfc00u);
 #undef LF_COLOUR
 }
 LF_INLINE void lf_write_words(uint8_t *at, const lf_word rgb[3]) {
@@ -194,16 +231,16 @@ LF_INLINE void lf_write_words(uint8_t *at, const lf_word rgb[3]) {
     const __m128i high_b = _mm_setr_epi8(-1, 5, -1, -1, 6, -1, -1, 7, -1, -1, -1, -1, -1, -1, -1, -1);
 #if defined(__AVX512BW__)
     const __m512i rg = _mm512_packus_epi16((__m512i)rgb[0], (__m512i)rgb[1]), blue = _mm512_packus_epi16((__m512i)rgb[2], (__m512i)rgb[2]);
-    const __m512i a = LF_EITHER(LF_PICK(rg, low_rg), LF_PICK(blue, low_b));
-    const __m512i b = LF_EITHER(LF_PICK(rg, high_rg), LF_PICK(blue, high_b));
+    const __m512i a = LF_PICK_BOTH(rg, low_rg, blue, low_b, 0x4924u);
+    const __m512i b = LF_PICK_BOTH(rg, high_rg, blue, high_b, 0x92u);
     const __m512i begin = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 4, 5, 6, 7, 20, 21, 8, 9, 10, 11);
     const __m512i end = _mm512_setr_epi32(24, 25, 12, 13, 14, 15, 28, 29, 0, 0, 0, 0, 0, 0, 0, 0);
     _mm512_storeu_si512(at, _mm512_permutex2var_epi32(a, begin, b));
     _mm256_storeu_si256((__m256i *)(at + 64), _mm512_castsi512_si256(_mm512_permutex2var_epi32(a, end, b)));
 #else
     const __m256i rg = _mm256_packus_epi16((__m256i)rgb[0], (__m256i)rgb[1]), blue = _mm256_packus_epi16((__m256i)rgb[2], (__m256i)rgb[2]);
-    const __m256i a = LF_EITHER(LF_PICK(rg, low_rg), LF_PICK(blue, low_b));
-    const __m256i b = LF_EITHER(LF_PICK(rg, high_rg), LF_PICK(blue, high_b));
+    const __m256i a = LF_PICK_BOTH(rg, low_rg, blue, low_b, 0x4924u);
+    const __m256i b = LF_PICK_BOTH(rg, high_rg, blue, high_b, 0x92u);
     _mm_storeu_si128((__m128i *)at, _mm256_castsi256_si128(a));
     _mm_storel_epi64((__m128i *)(at + 16), _mm256_castsi256_si128(b));
     _mm_storeu_si128((__m128i *)(at + 24), _mm256_extracti128_si256(a, 1));
@@ -211,7 +248,7 @@ LF_INLINE void lf_write_words(uint8_t *at, const lf_word rgb[3]) {
 #endif
 }
 #undef LF_PICK
-#undef LF_EITHER
+#undef LF_PICK_BOTH
 #elif defined(__ARM_NEON)
 LF_INLINE void lf_read_words(const uint8_t *at, lf_word rgb[3]) {
     const uint8x8x3_t pixels = vld3_u8(at);
