@@ -16,6 +16,10 @@
 
 #include "models.hpp"
 
+#if defined(LIGHTFUSE_X86)
+#include <cpuid.h>
+#endif
+
 extern "C" {
 extern const lf_kernels lf_kernels_baseline;
 extern const lf_align_kernels lf_align_baseline;
@@ -32,15 +36,25 @@ namespace {
 using Input = nb::ndarray<nb::ro, nb::device::cpu>;
 using Output = nb::ndarray<nb::device::cpu>;
 
+#if defined(LIGHTFUSE_X86)
+// Of processor and system, by CPUID: __builtin_cpu_supports answers no to everything where Zig has linked.
+bool has_features(uint32_t registers, uint32_t extended) {
+    uint32_t a, b, c, d, saved;
+    const uint32_t basic = bit_OSXSAVE | bit_AVX | bit_FMA;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & basic) != basic) return false;
+    __asm__("xgetbv" : "=a"(saved) : "c"(0) : "edx"); // the registers that the system saves
+    return (saved & registers) == registers && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & extended) == extended;
+}
+bool has_avx2() { return has_features(0x06, bit_AVX2); }
+bool has_avx512() { return has_features(0xe6, bit_AVX2 | bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL); }
+#endif
+
 // The instruction sets this processor can run, best first.
 std::vector<const lf_kernels *> available() {
     std::vector<const lf_kernels *> found;
 #if defined(LIGHTFUSE_X86)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        found.push_back(&lf_kernels_avx512);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(&lf_kernels_avx2);
+    if (has_avx512()) found.push_back(&lf_kernels_avx512);
+    if (has_avx2()) found.push_back(&lf_kernels_avx2);
 #endif
     found.push_back(&lf_kernels_baseline);
     return found;
@@ -80,8 +94,7 @@ nb::tuple measure_array(const Input &array, int threads, const std::string &isa)
 
 const lf_align_kernels &align_kernels() {
 #if defined(LIGHTFUSE_X86)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2")) return lf_align_avx2;
+    if (has_avx2()) return lf_align_avx2;
 #endif
     return lf_align_baseline;
 }
