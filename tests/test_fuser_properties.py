@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 LUMA = np.array([0.299, 0.587, 0.114])
 FUSERS = {(model, threads): Fuser(model, threads) for model in shipped_models() for threads in (1, 2, 3, 8)}
-BOUNDED = [model for model in shipped_models() if getattr(FUSERS[model, 1].weights.config, "bounded", False)]
+BOUNDED = [model for model in shipped_models() if FUSERS[model, 1].weights.config.family == "context"]
 TOP = {np.uint8: 255, np.uint16: 65535, np.float32: 1}
 # Rounding each channel moves luma by half a level at most, arithmetic in floats and 16-bit integers by a little more.
 LUMA_TOLERANCE = {np.uint8: 1.5, np.uint16: 8, np.float32: 1e-4}
