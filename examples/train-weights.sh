@@ -33,25 +33,28 @@ train() {
     lightfuse train "$out/sice" "$out/brackets" "$out/validation" -o "$run" "model=$model" "${@:2}" "${resume[@]}"
 }
 
-# What a long first run learns of tone is kept: a second meets dim scenes too and asks for each model's own detail, a
-# third meets borders, bars, round masks and night skies and asks for highlights and for hue as the whole bracket knows it.
+# A long first run learns tone; later ones ask for each model's own detail, for highlights and for hue as the whole
+# bracket knows it, on dim scenes, with borders, bars, round masks and night skies.
+hard=(dim=0.3 border=0.35)
 case $model in
     small)
-        second=(steps=12000 mef_ssim=8 mef_ssim_labelled=0.4)
-        third=(steps=8000 mef_ssim=13 mef_ssim_labelled=0.6 saturation=2.2 highlights=12 hue=4)
+        first=()
+        second=(steps=12000 dim=0.3 mef_ssim=8 mef_ssim_labelled=0.4)
+        third=(steps=8000 "${hard[@]}" mef_ssim=13 mef_ssim_labelled=0.6 saturation=2.2 highlights=12 hue=4)
         ;;
     base)
-        own=(ssim=0.9 chroma=2 saturation=2.4 shrink_labelled=0.25)
-        second=(steps=9000 mef_ssim=20 mef_ssim_labelled=0.8 "${own[@]}")
-        third=(steps=16000 mef_ssim=38 mef_ssim_labelled=1.2 "${own[@]}" saturation=2.6 highlights=15 hue=4.5)
+        own=("${hard[@]}" ssim=0.9 chroma=2 shrink_labelled=0.25)
+        first=(steps=14000 "${hard[@]}")
+        second=(steps=20000 "${own[@]}" mef_ssim=42 mef_ssim_labelled=1.3 saturation=2.8 highlights=20 hue=5)
+        third=(steps=4000 "${own[@]}" mef_ssim=56 mef_ssim_labelled=1.5 saturation=3 highlights=26 hue=16)
         ;;
     *) second=() ;;
 esac
 if [ ${#second[@]} -gt 0 ]; then
-    train "$out/first" "$@"
-    later=(learning_rate=0.002 warmup=50 dim=0.3)
+    later=(learning_rate=0.002 warmup=50)
+    train "$out/first" "${first[@]}" "$@"
     train "$out/second" "initial=$out/first/last.safetensors" "${later[@]}" "${second[@]}" "$@"
-    train "$out/run" "initial=$out/second/last.safetensors" "${later[@]}" border=0.35 "${third[@]}" "$@"
+    train "$out/run" "initial=$out/second/last.safetensors" "${later[@]}" "${third[@]}" "$@"
 else
     train "$out/run" "$@"
 fi
