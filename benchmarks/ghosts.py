@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from lightfuse import Fuser
 from lightfuse.brackets.bracket import in_one_profile, make_bracket
+from lightfuse.brackets.files import find_brackets
 from lightfuse.brackets.reading import frame_from
 from lightfuse.deghost import Deghosted, deghost, ghost_overlay
 from lightfuse.options import FuseOptions
@@ -197,8 +198,8 @@ def real_brackets(folder: Path, threads: int) -> Iterator[str]:
     import cv2
 
     fuser, off = Fuser("base", threads), FuseOptions(deghost="off")
-    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
-        frames = [frame_from(str(file), number) for number, file in enumerate(sorted(path.glob("*.jpg")), start=1)]
+    for found in find_brackets(folder):
+        frames = [frame_from(str(file), number) for number, file in enumerate(found.exposures, start=1)]
         bracket = in_one_profile(make_bracket(frames))
         plain, result = (fuse_bracket(bracket, fuser, options) for options in (off, FuseOptions()))
         if not result.ghosts:
@@ -209,7 +210,7 @@ def real_brackets(folder: Path, threads: int) -> Iterator[str]:
         before, after = (psnr(np.rint(mertens).astype(np.uint8), one.picture, everywhere) for one in (plain, result))
         share = max(float((mask > 0).mean()) for mask in result.ghosts)
         between = psnr(plain.picture, result.picture, everywhere)
-        yield f"| {path.name} | {share:.1%} | {between:.1f} dB | {after - before:+.2f} dB |"
+        yield f"| {found.name} | {share:.1%} | {between:.1f} dB | {after - before:+.2f} dB |"
 
 
 def speed(megapixels: float, threads: int, runs: int) -> str:
