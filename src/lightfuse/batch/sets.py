@@ -175,9 +175,10 @@ def _is_still(
     def views(link: Sequence[BracketJob], position: int) -> list[Array]:
         return [frames[0].pixels for frames in frames_of([job.inputs[position : position + 1] for job in link])]
 
-    if any(a.shape != b.shape for a, b in (views(link, count // 2) for link in links)):
+    middles = [views(link, count // 2) for link in links]
+    if any(a.shape != b.shape for a, b in middles):
         return None
-    still = [same_view(*views(link, count // 2)) for link in links]
+    still = [same_view(a, b) for a, b in middles]
     if all(still):
         return True
     overlaps = (

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import SAME_EXPOSURE, Bracket, base_exposure, brightness
 from lightfuse.colorspace import full_scale, srgb_to_linear
+from lightfuse.images.pixels import to_depth
 
 Array = NDArray[Any]
 
@@ -86,7 +87,7 @@ def white_balanced(bracket: Bracket) -> Bracket:
 def _channel_gains(picture: Array, base: Array) -> NDArray[np.float32] | None:
     """What the linear channels are to be multiplied by to have the base's balance; None where they have it already."""
     step = max(1, max(base.shape[:2]) // 512)
-    shared = [srgb_to_linear(_unit(frame[::step, ::step])) for frame in (picture, base)]
+    shared = [srgb_to_linear(to_depth(frame[::step, ::step], 32)) for frame in (picture, base)]
     usable = np.logical_and.reduce([(v.min(axis=2) > 0.02) & (v.max(axis=2) < 0.75) for v in shared])
     ratios = [np.log2(v[usable]) for v in shared]
     ratios = [r[:, ::2] - r[:, 1:2] for r in ratios]  # Red and blue against green, in EV.
@@ -103,11 +104,6 @@ def _channel_gains(picture: Array, base: Array) -> NDArray[np.float32] | None:
 
 def _multiplied(picture: Array, gains: NDArray[np.float32]) -> Array:
     """The picture with its linear channels multiplied; white stays white, so that highlights get no cast."""
-    unit, encoded_gains = _unit(picture), gains ** np.float32(1 / 2.2)
+    unit, encoded_gains = to_depth(picture, 32), gains ** np.float32(1 / 2.2)
     balanced = unit * encoded_gains + (1 - encoded_gains) * np.clip((unit - 0.9) / 0.1, 0, 1)
     return _as_dtype(np.clip(balanced, 0, 1) * np.float32(full_scale(picture.dtype)), picture.dtype)
-
-
-def _unit(picture: Array) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = picture.astype(np.float32) / np.float32(full_scale(picture.dtype))
-    return values

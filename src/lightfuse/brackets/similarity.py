@@ -62,14 +62,7 @@ def similarity(first: Array, second: Array) -> float | None:
 
 def same_view(first: Array, second: Array) -> bool:
     """Whether two frames of about one exposure show the same view, but for what moves in it."""
-    small = _reduced(first), _reduced(second)
-    if small[0].shape != small[1].shape:
-        return False
-    shared = _unclipped(small[0]) & _unclipped(small[1])
-    found = _correlation((_local_contrast(small[0], shared), _local_contrast(small[1], shared)), shared)
-    if found is None:  # Nearly flat, such as a sky: equal where its tones are.
-        return bool(np.abs(small[0] - small[1]).mean() < _SAME_TONES)
-    return found > _SAME_VIEW
+    return _same_view(_reduced(first), _reduced(second))
 
 
 def same_scene(first: Array, second: Array) -> bool:
@@ -77,7 +70,7 @@ def same_scene(first: Array, second: Array) -> bool:
     small = _reduced(first), _reduced(second)
     if small[0].shape != small[1].shape:
         return False
-    return same_view(*small) or _similarity_shifted(*small, *map(_unclipped, small)) > _SAME_SCENE
+    return _same_view(*small) or _similarity_shifted(*small, *map(_unclipped, small)) > _SAME_SCENE
 
 
 def overlap(first: Array, second: Array) -> bool:
@@ -113,6 +106,16 @@ def _reduced(frame: Array) -> Floats:
     small = cv2.resize(sampled, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     unit: Floats = small / np.float32(full_scale(frame.dtype))
     return unit
+
+
+def _same_view(first: Floats, second: Floats) -> bool:
+    if first.shape != second.shape:
+        return False
+    shared = _unclipped(first) & _unclipped(second)
+    found = _correlation((_local_contrast(first, shared), _local_contrast(second, shared)), shared)
+    if found is None:  # Nearly flat, such as a sky: equal where its tones are.
+        return bool(np.abs(first - second).mean() < _SAME_TONES)
+    return found > _SAME_VIEW
 
 
 def _similarity(first: Floats, second: Floats) -> float | None:

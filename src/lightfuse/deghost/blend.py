@@ -25,8 +25,8 @@ _NOISE_BINS = 32
 _CONTRAST, _GREY, _DARKEST_MEAN = 1.6, 0.02, np.float32(1 / 255)
 """A tone curve raises deviations from grey, relative to the mean, by up to this factor; rounding adds this much."""
 
-Predictor = Callable[[Array, Floats, Floats | None], Floats]
-"""From a tile of the source, the same of the target in [0, 1] and a filling, the prediction, H×W×3 float32."""
+Predictor = Callable[[Array, Floats, Floats, Floats | None], Floats]
+"""From a tile of the source, as it is and in [0, 1], the same of the target in [0, 1] and a filling, the prediction."""
 
 
 class Patch(NamedTuple):
@@ -81,7 +81,7 @@ def _mixed(target: Array, source: Array, tile: _Tile, soft: Floats, predict: Pre
     region, fill = tile.patch
     backdrop = None if fill is None else _enlarged(fill, region, *near, factor)
     shown = source[near].astype(np.float32) / np.float32(full_scale(source.dtype))
-    predicted = _bounded_colour(predict(source[near], own, backdrop), shown, own)[inside]
+    predicted = _bounded_colour(predict(source[near], shown, own, backdrop), shown, own)[inside]
     here = own[inside]
     mixed = np.asarray(here + (predicted - here) * soft[..., None], np.float32)
     return _stored(mixed, target.dtype)
@@ -160,11 +160,10 @@ class OverFromUnder:
         self._variance = _as_tables(slopes, GRID, under.dtype) ** 2
         self._darkest = np.array(darkest, np.float32)
 
-    def __call__(self, source: Array, own: Floats, fill: Floats | None) -> Floats:
-        """The prediction of over: ``source`` is a tile of under, ``own`` the same of over in [0, 1], H×W×3."""
+    def __call__(self, source: Array, value: Floats, own: Floats, fill: Floats | None) -> Floats:
+        """The prediction of over, H×W×3: ``source`` is a tile of under, ``value`` in [0, 1], ``own`` that of over."""
         mapped = _denoised(_looked_up(self._mapped, source), _looked_up(self._variance, source))
         # Where under is black it is an upper bound only: over's own shadows may stay.
-        value = source.astype(np.float32) / np.float32(full_scale(source.dtype))
         black = np.clip(2 - value / np.float32(BLACK), 0, 1)
         dark = np.clip((self._darkest - own) / np.float32(_CONSISTENT) + 1, 0, 1).min(-1, keepdims=True)
         return np.asarray(mapped + (own - mapped) * (black * dark), np.float32)
@@ -178,12 +177,11 @@ class UnderFromOver:
         self._mapped = _as_tables([mapping.backward(steps) for mapping in maps], steps, over.dtype)
         self._whitest = np.array([mapping.backward(np.array(WHITE)) for mapping in maps], np.float32)
 
-    def __call__(self, source: Array, own: Floats, fill: Floats | None) -> Floats:
-        """The prediction of under: ``source`` is a tile of over, ``own`` the same of under in [0, 1], H×W×3.
+    def __call__(self, source: Array, value: Floats, own: Floats, fill: Floats | None) -> Floats:
+        """The prediction of under, H×W×3: ``source`` is a tile of over, ``value`` in [0, 1], ``own`` that of under.
 
         ``fill`` is used where over is clipped and under is darker than that, so that it cannot show the same moment.
         """
-        value = source.astype(np.float32) / np.float32(full_scale(source.dtype))
         white = np.clip((value - np.float32(WHITE - _RAMP)) / np.float32(_RAMP), 0, 1)
         bright = np.maximum(own, self._whitest)
         if fill is not None:
