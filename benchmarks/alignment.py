@@ -1,4 +1,4 @@
-"""How well hand-held frames are laid on one another: python benchmarks/alignment.py [--trials 20] [--brackets FOLDER].
+"""How well hand-held frames are laid on one another: python -m benchmarks.alignment [--trials 20] [--brackets FOLDER].
 
 Synthetic trials: sample brackets of 2 megapixels, 8 bits, with sensor noise, each shaken by a movement drawn anew: up
 to 3 % of the width to each side, 2 degrees, 0.6 % of perspective. Real ones: static brackets below a folder, their

@@ -1,4 +1,4 @@
-"""Memory over time and speed of ``lightfuse batch``: python benchmarks/batch.py [--brackets 1000] [--megapixels 2].
+"""Memory over time and speed of ``lightfuse batch``: python -m benchmarks.batch [--brackets 1000] [--megapixels 2].
 
 The brackets are hard links to the exposures of a few synthetic scenes, so that a thousand are made in a second. The
 program runs in a process of its own, whose resident size is read while it works. Words behind ``--`` are handed to it.

@@ -1,7 +1,7 @@
 """Long runs in one process: memory, threads and open files must stay level.
 
-    python benchmarks/endurance.py fusions --count 50000     arrays of every type and model; each hundredth: files
-    python benchmarks/endurance.py stream --minutes 60 --rate 10
+    python -m benchmarks.endurance fusions --count 50000     arrays of every type and model; each hundredth: files
+    python -m benchmarks.endurance stream --minutes 60 --rate 10
 
 `stream` takes pairs at a camera's pace, so that an hour of it is an hour of use. Linux only: figures are of /proc.
 """

@@ -1,4 +1,4 @@
-"""How well ghosts are removed, with the truth known: python benchmarks/ghosts.py [--table FILE] [--pictures FOLDER].
+"""How well ghosts are removed, with the truth known: python -m benchmarks.ghosts [--table FILE] [--pictures FOLDER].
 
 With ``--brackets FOLDER`` instead: what deghosting changes in real brackets, one a folder, whose truth is unknown.
 

@@ -1,4 +1,4 @@
-"""Seams of a panorama and steadiness of a timelapse: python benchmarks/sets.py [--brackets FOLDER] [--frames 60].
+"""Seams of a panorama and steadiness of a timelapse: python -m benchmarks.sets [--brackets FOLDER] [--frames 60].
 
 Synthetic: a panorama of five tiles that overlap by half, and a timelapse of brackets in which a ball rolls and a dark
 figure walks through the room; sensor noise is drawn anew for every exposure. Real: every bracket below a folder, its
