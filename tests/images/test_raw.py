@@ -13,7 +13,7 @@ from builders.pictures import exif_block, photo, pillow_bytes
 from PIL import Image
 
 from lightfuse.errors import PictureError
-from lightfuse.images import INPUT_SUFFIXES, RawSettings, probe_picture, raw_white_balance, read_picture, shot_info
+from lightfuse.images import INPUT_SUFFIXES, probe_picture, raw_white_balance, read_picture, shot_info
 from lightfuse.images.raw import scan_raw
 
 RAMP = np.broadcast_to(np.linspace(0.02, 0.8, 64), (48, 64))
@@ -48,11 +48,11 @@ def test_white_balance_of_the_base_applies_to_every_frame():
     base, other = dng_bytes(RAMP), dng_bytes(RAMP, neutral=(0.6, 1.0, 0.5))
     gains = raw_white_balance(base)
     assert gains == pytest.approx((2.0, 1.0, 1.6, 1.0))
-    grey = read_picture(base, raw=RawSettings(gains)).pixels[INSIDE].astype(float)
+    grey = read_picture(base, white_balance=gains).pixels[INSIDE].astype(float)
     assert np.abs(grey[..., 0] - grey[..., 2]).max() < 1500
     own = read_picture(other).pixels[INSIDE].astype(float)
     assert np.abs(own[..., 0] - own[..., 2]).max() < 1500
-    warm = read_picture(other, raw=RawSettings(gains)).pixels[INSIDE].astype(float)
+    warm = read_picture(other, white_balance=gains).pixels[INSIDE].astype(float)
     assert (warm[..., 0] - warm[..., 2]).min() > 1500
 
 

@@ -26,29 +26,23 @@ def averaged(bracket: Bracket) -> Bracket:
 
     Noise falls with the square root of their number. What moved is as in the first of them.
     """
-    groups = [[0]]
-    for a, b in pairwise(range(len(bracket.frames))):
-        if _is_equal(bracket, a, b):
-            groups[-1].append(b)
+    groups, evs = [[0]], bracket.relative_ev
+    levels = [brightness(frame.pixels[::8]) for frame in bracket.frames]
+    for at, (low, high) in enumerate(pairwise(levels), start=1):
+        equal = abs(evs[at] - evs[at - 1]) <= SAME_EXPOSURE if evs else _DARKEST < low < 1 - _DARKEST
+        if equal and abs(high - low) < min(_SAME_LEVEL, _SAME_RATIO * low, _SAME_RATIO * (1 - low)):
+            groups[-1].append(at)
         else:
-            groups.append([b])
+            groups.append([at])
     if len(groups) == len(bracket.frames):
         return bracket
     alike = [[bracket.frames[i] for i in group] for group in groups]
     frames = tuple(replace(f[0], pixels=_mean([each.pixels for each in f])) if len(f) > 1 else f[0] for f in alike)
     names = [", ".join(frame.name for frame in group) for group in alike if len(group) > 1]
-    evs = bracket.relative_ev and tuple(bracket.relative_ev[group[0]] for group in groups)
+    evs = evs and tuple(evs[group[0]] for group in groups)
     base = base_exposure([brightness(frame.pixels[::8]) for frame in frames])
     notes = (f"{equal} have one exposure and were averaged" for equal in names)
     return Bracket(frames, tuple(bracket.given[group[0]] for group in groups), base, evs, (*bracket.notes, *notes))
-
-
-def _is_equal(bracket: Bracket, a: int, b: int) -> bool:
-    if bracket.relative_ev is not None and abs(bracket.relative_ev[a] - bracket.relative_ev[b]) > SAME_EXPOSURE:
-        return False
-    low, high = (brightness(bracket.frames[i].pixels[::8]) for i in (a, b))
-    comparable = bracket.relative_ev is not None or _DARKEST < low < 1 - _DARKEST
-    return comparable and abs(high - low) < min(_SAME_LEVEL, _SAME_RATIO * low, _SAME_RATIO * (1 - low))
 
 
 def _mean(pictures: Sequence[Array]) -> Array:
@@ -77,8 +71,13 @@ def white_balanced(bracket: Bracket) -> Bracket:
     pixels, names = [], []
     for position, frame in enumerate(bracket.frames):
         gains = None if position == bracket.base else _channel_gains(frame.pixels, base.pixels)
-        pixels.append(frame.pixels if gains is None else _multiplied(frame.pixels, gains))
-        names += [] if gains is None else [frame.name]
+        pixels.append(frame.pixels)
+        if gains is not None:  # White stays white, so that highlights get no cast.
+            unit, gains = to_depth(frame.pixels, 32), gains ** np.float32(1 / 2.2)
+            balanced = np.clip(unit * gains + (1 - gains) * np.clip((unit - 0.9) / 0.1, 0, 1), 0, 1)
+            dtype = frame.pixels.dtype
+            pixels[-1] = _as_dtype(balanced * np.float32(full_scale(dtype)), dtype)
+            names.append(frame.name)
     if not names:
         return bracket
     return bracket.with_pixels(pixels, f"{', '.join(names)}: white balance levelled to that of {base.name}")
@@ -100,10 +99,3 @@ def _channel_gains(picture: Array, base: Array) -> NDArray[np.float32] | None:
     if not _SHIFT + spread.max() < np.abs(shift).max() < _LARGEST_SHIFT:
         return None
     return np.array([2 ** shift[0], 1, 2 ** shift[1]], np.float32)
-
-
-def _multiplied(picture: Array, gains: NDArray[np.float32]) -> Array:
-    """The picture with its linear channels multiplied; white stays white, so that highlights get no cast."""
-    unit, encoded_gains = to_depth(picture, 32), gains ** np.float32(1 / 2.2)
-    balanced = unit * encoded_gains + (1 - encoded_gains) * np.clip((unit - 0.9) / 0.1, 0, 1)
-    return _as_dtype(np.clip(balanced, 0, 1) * np.float32(full_scale(picture.dtype)), picture.dtype)

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,11 @@ def make_bracket(frames: Sequence[Frame]) -> Bracket:
     if len(frames) < 2:
         raise PictureError(f"fusing takes two or more exposures of one scene; {len(frames)} given")
     frames = _on_one_canvas(frames)
-    _check_sizes(frames)
+    first = frames[0]
+    for other in frames[1:]:
+        if other.pixels.shape != first.pixels.shape:
+            sizes = [f"{f.name} is {f.pixels.shape[1]}×{f.pixels.shape[0]}" for f in (first, other)]
+            raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give exposures of one size")
     deep = same_depth([frame.pixels for frame in frames])
     levels = _levels(deep, [frame.alpha for frame in frames])
     order = exposure_order(levels, [frame.shot for frame in frames])
@@ -136,14 +140,10 @@ def same_depth(pictures: Sequence[Array]) -> list[Array]:
 # ---- Order and exposure ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class ExposureOrder:
-    """The order of a bracket's exposures, from dark to bright.
+class ExposureOrder(NamedTuple):
+    """The order of a bracket's exposures: the position of each among those given, darkest first, and its EV.
 
-    Attributes:
-        positions: index of each exposure, darkest first, among those given.
-        relative_ev: exposure of each in EV above the darkest, in the same order; None where EXIF does not say.
-        by: the criterion: EXIF, or brightness where EXIF is missing or contradicted by brightness.
+    EVs are above the darkest, and None where EXIF does not say. ``by`` is the criterion.
     """
 
     positions: tuple[int, ...]
@@ -152,19 +152,16 @@ class ExposureOrder:
 
 
 def exposure_order(brightnesses: Sequence[float], shots: Sequence[ShotInfo]) -> ExposureOrder:
-    """Order exposures by EXIF where brightness does not contradict it, otherwise by brightness.
-
-    Args:
-        brightnesses: mean value of each exposure, in [0, 1].
-        shots: EXIF of each exposure.
-    """
+    """Order exposures, of these mean values in [0, 1], by EXIF unless brightness contradicts it, else by brightness."""
     by_brightness = tuple(darkest_first(brightnesses))
     evs = relative_exposures(shots)
     if evs is None:
         return ExposureOrder(by_brightness, by="brightness, EXIF missing")
     by_exif = sorted(range(len(evs)), key=lambda i: (evs[i], brightnesses[i]))
-    if _contradicted(by_exif, evs, brightnesses):
-        return ExposureOrder(by_brightness, by="brightness, EXIF contradicted")
+    for dark, bright in itertools.pairwise(by_exif):
+        rise, same = brightnesses[bright] - brightnesses[dark], evs[bright] - evs[dark] < SAME_EXPOSURE
+        if rise < -_TOLERATED_DROP or (same and rise > _DIFFERENT_BRIGHTNESS):
+            return ExposureOrder(by_brightness, by="brightness, EXIF contradicted")
     return ExposureOrder(tuple(by_exif), tuple(evs[i] - evs[by_exif[0]] for i in by_exif))
 
 
@@ -207,16 +204,6 @@ def darkest_first(brightnesses: Sequence[float]) -> list[int]:
 def base_exposure(brightnesses: Sequence[float]) -> int:
     """Index of the base exposure: the one whose mean brightness is nearest to middle grey."""
     return min(range(len(brightnesses)), key=lambda i: abs(brightnesses[i] - MIDDLE_GREY))
-
-
-def _contradicted(order: Sequence[int], evs: Sequence[float], brightnesses: Sequence[float]) -> bool:
-    for darker, brighter in itertools.pairwise(order):
-        rise = brightnesses[brighter] - brightnesses[darker]
-        if rise < -_TOLERATED_DROP:
-            return True
-        if evs[brighter] - evs[darker] < SAME_EXPOSURE and rise > _DIFFERENT_BRIGHTNESS:
-            return True
-    return False
 
 
 def _levels(pictures: Sequence[Array], alphas: Sequence[Array | None]) -> list[float]:
@@ -265,14 +252,6 @@ def _on_one_canvas(frames: Sequence[Frame]) -> Sequence[Frame]:
         metadata = replace(frame.metadata, place=(left, top, *known[0][2:]))
         placed.append(replace(frame, pixels=pixels, alpha=alpha, metadata=metadata))
     return placed
-
-
-def _check_sizes(frames: Sequence[Frame]) -> None:
-    first = frames[0]
-    for other in frames[1:]:
-        if other.pixels.shape != first.pixels.shape:
-            sizes = [f"{f.name} is {f.pixels.shape[1]}×{f.pixels.shape[0]}" for f in (first, other)]
-            raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give exposures of one size")
 
 
 def _order_notes(by: OrderedBy, count: int) -> list[str]:

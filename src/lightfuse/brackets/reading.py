@@ -17,7 +17,6 @@ from lightfuse.errors import PictureError
 from lightfuse.images import (
     RAW_SUFFIXES,
     Picture,
-    RawSettings,
     ShotInfo,
     UnreadableError,
     probe_picture,
@@ -74,24 +73,19 @@ def read_frames(
 def _read_all(
     inputs: Sequence[PathLike], max_pixels: int, white_level: float | None, meanwhile: Callable[[], None]
 ) -> list[Picture]:
-    raw = _raw_settings(inputs)
-    read = partial(read_picture, raw=raw, max_pixels=max_pixels, white_level=white_level, transparent=True)
+    balance = None
+    if raws := [path for path in inputs if _is_raw(path)]:  # All get the white balance of the middle exposure, by EXIF.
+        evs = relative_exposures([probe_picture(path).shot for path in raws])
+        order = sorted(range(len(raws)), key=lambda i: evs[i]) if evs else range(len(raws))
+        balance = raw_white_balance(raws[order[len(raws) // 2]])
+    limited = partial(read_picture, max_pixels=max_pixels, white_level=white_level)
+    read = partial(limited, white_balance=balance, transparent=True)
     if not all(os.path.isfile(path) for path in inputs):
         return [read(path) for path in inputs]
     with ThreadPoolExecutor(min(len(inputs), usable_cores())) as pool:
         pictures = pool.map(read, inputs)
         meanwhile()
         return list(pictures)
-
-
-def _raw_settings(inputs: Sequence[PathLike]) -> RawSettings | None:
-    """One setting for all raw files of a bracket: the white balance of the middle exposure, by EXIF."""
-    raws = [path for path in inputs if _is_raw(path)]
-    if not raws:
-        return None
-    evs = relative_exposures([probe_picture(path).shot for path in raws])
-    order = sorted(range(len(raws)), key=lambda i: evs[i]) if evs else range(len(raws))
-    return RawSettings(raw_white_balance(raws[order[len(raws) // 2]]))
 
 
 def _is_raw(path: PathLike) -> bool:

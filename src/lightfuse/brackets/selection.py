@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.images.pixels import to_depth
 from lightfuse.metrics.mef_ssim import SMALLEST_SIDE, MefSsim
 
 Array = NDArray[Any]
@@ -137,15 +138,10 @@ class _Search:
             for place in range(len(selection))
             for step in (-1, 1)
         ]
-        if len(selection) == 3:
-            moved.append((selection[0], selection[2]))
-        else:
-            moved.append((selection[0], sum(selection) // 2, selection[1]))
-        return [candidate for candidate in moved if self._is_valid(candidate)]
-
-    def _is_valid(self, positions: Selection) -> bool:
-        inside = positions[0] >= 0 and positions[-1] < self._count
-        return inside and all(a < b for a, b in itertools.pairwise(positions))
+        first, *middle, last = selection
+        moved.append((first, last) if middle else (first, (first + last) // 2, last))
+        valid = (c for c in moved if c[0] >= 0 and c[-1] < self._count)
+        return [candidate for candidate in valid if all(a < b for a, b in itertools.pairwise(candidate))]
 
 
 def _scenes(exposures: Sequence[Array]) -> list[Array]:
@@ -178,10 +174,7 @@ def _thumbnail(picture: Array) -> Array:
 
 def _comparable(picture: Array) -> Array:
     """A picture as uint8, or as float32 in [0, 1] if it is deeper."""
-    if picture.dtype == np.uint8:
-        return picture
-    unit = picture / np.float32(65535) if picture.dtype == np.uint16 else picture
-    return np.clip(unit, 0, 1).astype(np.float32)
+    return picture if picture.dtype == np.uint8 else np.clip(to_depth(picture, 32), 0, 1)
 
 
 def _levels(picture: Array) -> NDArray[np.float32]:

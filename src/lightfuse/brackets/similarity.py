@@ -50,19 +50,38 @@ def find_mismatch(frames: Sequence[Array]) -> tuple[int, float] | None:
     """
     if len(frames) < 2 or min(frames[0].shape[:2]) < _MIN_SIDE:
         return None
-    scores = [_similarity(dark, bright) for dark, bright in itertools.pairwise(map(_reduced, frames))]
+    scores = [similarity(dark, bright) for dark, bright in itertools.pairwise(map(_reduced, frames))]
     low = [(at, score) for at, score in enumerate(scores) if score is not None and score < MIN_SIMILARITY]
     return min(low, key=lambda mismatch: mismatch[1], default=None)
 
 
 def similarity(first: Array, second: Array) -> float | None:
-    """Correlation of the local contrast of two frames (see `find_mismatch`), at the best of small shifts."""
-    return _similarity(_reduced(first), _reduced(second))
+    """Correlation of the local contrast of two frames (see `find_mismatch`), at the best of small shifts.
+
+    None where they cannot be compared. Less where one part of the picture agrees and another does not.
+    """
+    first, second = _reduced(first), _reduced(second)
+    unclipped = _unclipped(first), _unclipped(second)
+    shared = unclipped[0] & unclipped[1]
+    contrasts = _local_contrast(first, shared), _local_contrast(second, shared)
+    found = _correlation(contrasts, shared)
+    if found is None:
+        return None
+    if found < MIN_SIMILARITY:
+        return max(found, _similarity_shifted(first, second, *unclipped))
+    return min(found, _uniformity(first, second, contrasts, shared))
 
 
 def same_view(first: Array, second: Array) -> bool:
     """Whether two frames of about one exposure show the same view, but for what moves in it."""
-    return _same_view(_reduced(first), _reduced(second))
+    first, second = _reduced(first), _reduced(second)
+    if first.shape != second.shape:
+        return False
+    shared = _unclipped(first) & _unclipped(second)
+    found = _correlation((_local_contrast(first, shared), _local_contrast(second, shared)), shared)
+    if found is None:  # Nearly flat, such as a sky: equal where its tones are.
+        return bool(np.abs(first - second).mean() < _SAME_TONES)
+    return found > _SAME_VIEW
 
 
 def same_scene(first: Array, second: Array) -> bool:
@@ -70,7 +89,7 @@ def same_scene(first: Array, second: Array) -> bool:
     small = _reduced(first), _reduced(second)
     if small[0].shape != small[1].shape:
         return False
-    return _same_view(*small) or _similarity_shifted(*small, *map(_unclipped, small)) > _SAME_SCENE
+    return same_view(*small) or _similarity_shifted(*small, *map(_unclipped, small)) > _SAME_SCENE
 
 
 def overlap(first: Array, second: Array) -> bool:
@@ -106,32 +125,6 @@ def _reduced(frame: Array) -> Floats:
     small = cv2.resize(sampled, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     unit: Floats = small / np.float32(full_scale(frame.dtype))
     return unit
-
-
-def _same_view(first: Floats, second: Floats) -> bool:
-    if first.shape != second.shape:
-        return False
-    shared = _unclipped(first) & _unclipped(second)
-    found = _correlation((_local_contrast(first, shared), _local_contrast(second, shared)), shared)
-    if found is None:  # Nearly flat, such as a sky: equal where its tones are.
-        return bool(np.abs(first - second).mean() < _SAME_TONES)
-    return found > _SAME_VIEW
-
-
-def _similarity(first: Floats, second: Floats) -> float | None:
-    """Correlation of local contrast where both are unclipped, at the best of small shifts; None if unknown.
-
-    Less where one part of the picture agrees and another does not, see `_uniformity`.
-    """
-    unclipped = _unclipped(first), _unclipped(second)
-    shared = unclipped[0] & unclipped[1]
-    contrasts = _local_contrast(first, shared), _local_contrast(second, shared)
-    found = _correlation(contrasts, shared)
-    if found is None:
-        return None
-    if found < MIN_SIMILARITY:
-        return max(found, _similarity_shifted(first, second, *unclipped))
-    return min(found, _uniformity(first, second, contrasts, shared))
 
 
 def _uniformity(first: Floats, second: Floats, contrasts: tuple[Floats, Floats], shared: NDArray[np.bool_]) -> float:

@@ -16,7 +16,7 @@ from lightfuse.images.metadata import (
     without_metadata,
 )
 from lightfuse.images.options import SUFFIXES, EncodeOptions, format_of
-from lightfuse.images.raw import RAW_SUFFIXES, RawSettings
+from lightfuse.images.raw import RAW_SUFFIXES
 from lightfuse.images.read import INPUT_SUFFIXES, probe_picture, raw_white_balance, read_pages, read_picture
 from lightfuse.images.shot import ShotInfo
 from lightfuse.images.write import check_output, encode_picture, write_picture
@@ -30,7 +30,6 @@ __all__ = [
     "Header",
     "Metadata",
     "Picture",
-    "RawSettings",
     "ShotInfo",
     "UnreadableError",
     "check_output",

@@ -74,17 +74,12 @@ class FusingCoding:
         self._from_light = np.stack(inverse, axis=1).astype(np.float32)  # By the square root of the light.
         self._inverse = np.linalg.inv(self._matrix)
         self._is_matrix = True
-        self._is_matrix = is_grey(icc) or self._predicts_light()
+        if not is_grey(icc):  # Is the profile no more than a matrix and curves? Else Little CMS converts, slowly.
+            probe = np.random.default_rng(0).random((1, 500, 3), dtype=np.float32)
+            true = transform(probe, icc, rgb_profile(gamma=1.0))
+            self._is_matrix = bool(np.abs(self._light(probe) - true).max() < _SAME_LIGHT)
         self.is_coarse = bool(linear_to_srgb(curves[1][_STEPS // 255 :][:1])[0] > _COARSE)
-        self._set_limits()
-
-    def _predicts_light(self) -> bool:
-        """Whether the profile is no more than a matrix and curves: else Little CMS converts every pixel, slowly."""
-        probe = np.random.default_rng(0).random((1, 500, 3), dtype=np.float32)
-        return bool(np.abs(self._light(probe) - transform(probe, self.icc, rgb_profile(gamma=1.0))).max() < _SAME_LIGHT)
-
-    def _set_limits(self) -> None:
-        """Find how far the profile's primaries and secondaries lie from grey, and how bright they are."""
+        # How far the profile's primaries and secondaries lie from grey, and how bright they are.
         corners = np.array([[[r, g, b] for r in (0, 1) for g in (0, 1) for b in (0, 1)][1:-1]], np.float32)
         coded = _signed_srgb(corners @ self._matrix.T)
         brightest = coded.max(axis=2)

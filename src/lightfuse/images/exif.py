@@ -229,7 +229,11 @@ def upright_exif(exif: bytes) -> tuple[bytes, int]:
             struct.pack_into(found.order + _INTEGER_FORMAT[entry.type], upright, entry.offset, 1)
     if found.main.next:
         struct.pack_into(found.order + "I", upright, found.main.next_at, 0)
-        del upright[_thumbnail_tail(found, exif) :]
+        with suppress(IfdError):
+            thumbnail = found.firsts(found.read(found.main.next))
+            start, length = thumbnail.get(_THUMBNAIL_OFFSET, 0), thumbnail.get(_THUMBNAIL_LENGTH, 0)
+            if length and start >= _end(found, found.main) and not exif[start + length :].strip(b"\0"):
+                del upright[start:]
     return bytes(upright), orientation
 
 
@@ -237,18 +241,6 @@ def _open_block(exif: bytes) -> Directories:
     if exif[2:4] in (b"+\0", b"\0+"):
         raise IfdError("an EXIF block is no BigTIFF")
     return Directories(exif)
-
-
-def _thumbnail_tail(found: Directories, block: bytes) -> int:
-    """Return the offset from which the block holds nothing but the thumbnail's bytes, or the block's length."""
-    try:
-        thumbnail = found.firsts(found.read(found.main.next))
-    except IfdError:
-        return len(block)
-    start, length = thumbnail.get(_THUMBNAIL_OFFSET), thumbnail.get(_THUMBNAIL_LENGTH)
-    if not start or not length or start < _end(found, found.main) or block[start + length :].strip(b"\0"):
-        return len(block)
-    return start
 
 
 def _end(found: Directories, directory: Directory, depth: int = 1) -> int:

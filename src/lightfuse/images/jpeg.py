@@ -175,8 +175,13 @@ def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
     pad it; EXIF and XMP still too large, and IPTC too large, cannot be held by a JPEG and are left out.
     """
     segments = bytearray()
-    exif = _fitting_exif(metadata.exif)
-    if exif:
+    exif = metadata.exif
+    if exif and len(PREFIX) + len(exif) > _MAX_PAYLOAD:
+        try:
+            exif = without_maker_note(exif)
+        except IfdError:
+            exif = None
+    if exif and len(PREFIX) + len(exif) <= _MAX_PAYLOAD:
         segments += segment(_APP1, PREFIX + exif)
     xmp = metadata.xmp
     if xmp and len(XMP_PREFIX) + len(xmp) > _MAX_PAYLOAD:
@@ -203,17 +208,6 @@ def after_segments(jpeg: bytes, markers: Collection[int], at: int = len(_SOI)) -
     while jpeg[at] == 0xFF and jpeg[at + 1] in markers:
         at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
     return at
-
-
-def _fitting_exif(exif: bytes | None) -> bytes | None:
-    room = _MAX_PAYLOAD - len(PREFIX)
-    if exif is None or len(exif) <= room:
-        return exif
-    try:
-        smaller = without_maker_note(exif)
-    except IfdError:
-        return None
-    return smaller if smaller is not None and len(smaller) <= room else None
 
 
 def segment(marker: int, payload: bytes) -> bytes:

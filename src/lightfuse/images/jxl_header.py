@@ -89,7 +89,10 @@ def read_header(codestream: bytes) -> JxlHeader:
         if bits.take(1):
             _size(bits)
         if bits.take(1):
-            _skip_preview(bits)
+            by_8 = ((16, 0), (32, 0), (1, 5), (33, 9)) if bits.take(1) else ((1, 6), (65, 8), (321, 10), (1345, 12))
+            bits.u32(*by_8)
+            if not bits.take(3):
+                bits.u32(*by_8)
         if bits.take(1):
             return JxlHeader(width, height, animated=True)
     depth_at = bits.at
@@ -118,13 +121,6 @@ def _size(bits: _Bits) -> tuple[int, int]:
         return side(), height
     across, down = _RATIOS[ratio - 1]
     return height * across // down, height
-
-
-def _skip_preview(bits: _Bits) -> None:
-    side = ((16, 0), (32, 0), (1, 5), (33, 9)) if bits.take(1) else ((1, 6), (65, 8), (321, 10), (1345, 12))
-    bits.u32(*side)
-    if not bits.take(3):
-        bits.u32(*side)
 
 
 def _depth(bits: _Bits) -> tuple[int, bool]:
@@ -166,7 +162,9 @@ def with_colour(codestream: bytes, icc: bytes | None, depth: int) -> bytes:
     if bits.take(3) != _REST:
         raise OutputError(_NOT_UNDERSTOOD)
     end, bits.at = bits.at, 0
-    fields = [(bits.take(header.depth_at), header.depth_at), _depth_field(depth)]
+    # Floats of 32 bits, 8 of them the exponent, or integers of 8 or more.
+    depth_field = (1 | 7 << 3, 7) if depth == 32 else (0, 3) if depth == 8 else (0b110 | depth - 1 << 3, 9)
+    fields = [(bits.take(header.depth_at), header.depth_at), depth_field]
     bits.at = header.depth_end
     length = header.colour_at - header.depth_end
     fields.append((bits.take(length), length))
@@ -206,13 +204,6 @@ def _with_fields(codestream: bytes, end: int, fields: list[tuple[int, int]]) -> 
         count += width
     frame_at = len(SIGNATURE) + (end + 7) // 8
     return b"".join([SIGNATURE, value.to_bytes((count + 7) // 8, "little"), memoryview(codestream)[frame_at:]])
-
-
-def _depth_field(depth: int) -> tuple[int, int]:
-    """Return the bit depth field: floats of 32 bits, 8 of them the exponent, or integers of 8 or more."""
-    if depth == 32:
-        return 1 | 7 << 3, 7
-    return (0, 3) if depth == 8 else (0b110 | depth - 1 << 3, 9)
 
 
 def _icc_bits(icc: bytes) -> list[tuple[int, int]]:
@@ -265,11 +256,7 @@ def _varint(value: int) -> bytes:
 
 
 def _u64(value: int) -> tuple[int, int]:
-    """Return a U64 field of a value from 1 to 2⁶⁰ − 1."""
-    if value <= 16:
-        return 1 | value - 1 << 2, 6
-    if value <= 272:
-        return 2 | value - 17 << 2, 10
+    """Return a U64 field of a value above 272, as lengths of profiles are."""
     field, count = 3 | (value & 0xFFF) << 2, 14
     value >>= 12
     while value:

@@ -9,7 +9,6 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from io import SEEK_END, BytesIO
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
@@ -55,17 +54,8 @@ _DAMAGED = "is damaged or truncated; copy it again"
 _LIBRAW_MESSAGE = re.compile(rb"[^\n]*: (?:Unexpected end of file|data corrupted at \d+)\n")
 _stderr = threading.Lock()
 
-
-@dataclass(frozen=True, slots=True)
-class RawSettings:
-    """How raw files are developed; give all frames of a bracket the same.
-
-    Attributes:
-        white_balance: the gains of red, green, blue and second green, as `raw_white_balance` tells the base
-            exposure's; None is the file's own, so that frames shot with automatic white balance would differ.
-    """
-
-    white_balance: tuple[float, float, float, float] | None = None
+Gains = tuple[float, float, float, float]
+"""White balance: what red, green, blue and second green are multiplied by."""
 
 
 def starts_like_raw(head: bytes) -> bool:
@@ -209,7 +199,7 @@ def _directory_is_truncated(block: Directories, directory: Directory, size: int,
     return len(offsets) < across * down or (values.get(_COMPRESSION) == 1 and 8 * sum(counts) < bits)
 
 
-def develop(stream: BinaryIO, settings: RawSettings, max_pixels: int) -> NDArray[np.uint16]:
+def develop(stream: BinaryIO, gains: Gains | None, max_pixels: int) -> NDArray[np.uint16]:
     """Develop a raw file to upright sRGB, H×W×3 uint16.
 
     Nothing is decided from the picture itself: no automatic brightness, no white level from its brightest pixel.
@@ -224,7 +214,7 @@ def develop(stream: BinaryIO, settings: RawSettings, max_pixels: int) -> NDArray
         check_complete(stream)
         _unpack(raw)
         pixels: NDArray[np.uint16] = raw.postprocess(
-            user_wb=list(settings.white_balance or white_balance(raw)),
+            user_wb=list(gains or own_white_balance(raw)),
             output_color=rawpy.ColorSpace.sRGB,
             gamma=_SRGB_CURVE,
             output_bps=16,
@@ -290,7 +280,7 @@ def opened_raw(stream: BinaryIO) -> Iterator[Any]:
         raise UnreadableError(_DAMAGED) from None
 
 
-def white_balance(raw: Any) -> tuple[float, float, float, float]:
+def own_white_balance(raw: Any) -> Gains:
     """Return the camera's white balance of an open raw file, daylight's where the camera wrote none."""
     gains = list(raw.camera_whitebalance)
     if min(gains[:3]) <= 0:

@@ -25,14 +25,14 @@ from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.png import decode_png, scan_png
 from lightfuse.images.raw import (
     RAW_SUFFIXES,
-    RawSettings,
+    Gains,
     check_size,
     develop,
     opened_raw,
+    own_white_balance,
     scan_raw,
     starts_like_raw,
     tiff_is_raw,
-    white_balance,
 )
 from lightfuse.images.tiff import SEVERAL_PAGES, count_pages, decode_tiff, scan_tiff
 from lightfuse.images.webp import decode_webp, scan_webp
@@ -81,7 +81,7 @@ _DECODERS: dict[Format, Callable[[bytes, Container], NDArray[Any]]] = {
 def read_picture(
     source: Source,
     *,
-    raw: RawSettings | None = None,
+    white_balance: Gains | None = None,
     max_pixels: int = 500_000_000,
     white_level: float | None = None,
     transparent: bool = False,
@@ -94,7 +94,8 @@ def read_picture(
 
     Args:
         source: a path, ``"-"`` for standard input, or a file's bytes.
-        raw: how raw files are developed: give all frames of a bracket the same, with the base exposure's white balance.
+        white_balance: of raw files: give all frames of a bracket the base exposure's, as `raw_white_balance` tells it;
+            None is the file's own, so that frames shot with automatic white balance would differ.
         max_pixels: a picture whose header claims more is refused before memory is taken for it.
         white_level: the value that is white where it is not the largest of its type (4095 of 12 bits stored in 16).
         transparent: accept partly transparent pictures, and return their alpha.
@@ -107,7 +108,7 @@ def read_picture(
         container = _scan(stream, source)
         check_size(container.width, container.height, max_pixels)
         if container.format == "RAW":
-            developed = develop(stream, raw or RawSettings(), max_pixels)
+            developed = develop(stream, white_balance, max_pixels)
             return Picture(developed, container.metadata, source_name(source), container.notes)
         decoded, container = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
         return _picture(decoded, container, source_name(source), white_level, transparent=transparent)
@@ -167,7 +168,7 @@ def probe_picture(source: Source) -> Header:
     return Header(upright.width, upright.height, container.format, container.bit_depth, shot)
 
 
-def raw_white_balance(source: Source) -> tuple[float, float, float, float]:
+def raw_white_balance(source: Source) -> Gains:
     """Return the camera's white balance of a raw file, daylight's where the camera wrote none.
 
     Args:
@@ -177,7 +178,7 @@ def raw_white_balance(source: Source) -> tuple[float, float, float, float]:
         PictureError: the file cannot be read, is not a raw file, or the extra is not installed.
     """
     with _opened(source) as stream, opened_raw(stream) as raw:
-        return white_balance(raw)
+        return own_white_balance(raw)
 
 
 def source_name(source: Source) -> str:
@@ -199,29 +200,22 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
         elif source == "-":
             yield _whole(sys.stdin.buffer)
         else:
-            _check_file(source)
+            mode = os.stat(source).st_mode
+            if stat.S_ISDIR(mode):
+                raise UnreadableError("is a folder; give a picture file")
+            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+                raise UnreadableError("is a device; give a picture file")
             with open(source, "rb") as file:
                 yield file if file.seekable() else _whole(file)
     except UnreadableError as error:
         raise PictureError(f"{source_name(source)} {error}") from None
     except MemoryError:
         raise PictureError(f"{source_name(source)} needs more memory than there is") from None
-    except OSError as error:
-        raise PictureError(f"{source_name(source)} cannot be read: {error.strerror or error}") from None
-
-
-def _check_file(path: str | os.PathLike[str]) -> None:
-    name = source_name(path)
-    try:
-        mode = os.stat(path).st_mode
     except FileNotFoundError:
-        raise PictureError(f"{name} does not exist; check the path") from None
-    except ValueError as error:
-        raise PictureError(f"{name} cannot be read: {error}") from None
-    if stat.S_ISDIR(mode):
-        raise PictureError(f"{name} is a folder; give a picture file")
-    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        raise PictureError(f"{name} is a device; give a picture file")
+        raise PictureError(f"{source_name(source)} does not exist; check the path") from None
+    except (OSError, ValueError) as error:  # The latter: a path with a null character.
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{source_name(source)} cannot be read: {reason}") from None
 
 
 def _whole(pipe: BinaryIO) -> BinaryIO:

@@ -71,10 +71,12 @@ def scan_tiff(stream: BinaryIO) -> Container:
         except IfdError:
             exif = None
             notes += ("its EXIF could not be read and was left out",)
-        budget = MetadataBudget()
-        icc, xmp, plain, photoshop = (
-            _raw(stream, page, code, budget) for code in (_ICC_TAG, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG)
-        )
+        budget, blocks = MetadataBudget(), dict[int, bytes]()
+        for tag in filter(None, map(page.tags.get, (_ICC_TAG, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG))):
+            stream.seek(tag.valueoffset)
+            budget.spend(tag.valuebytecount)
+            blocks[tag.code] = stream.read(tag.valuebytecount)
+        icc, xmp, plain, photoshop = (blocks.get(code, b"") for code in (_ICC_TAG, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG))
         iptc = plain if plain.startswith(IPTC_START) else iptc_of_resources(photoshop)
         tag = page.tags.get(_ORIENTATION_TAG)
         orientation = int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
@@ -185,16 +187,6 @@ def _has_second(tiff: Any) -> bool:
     return True
 
 
-def _raw(stream: BinaryIO, page: "TiffPage", code: int, budget: MetadataBudget) -> bytes:
-    """Return a tag's value as it stands in the file, empty where there is none."""
-    tag = page.tags.get(code)
-    if tag is None:
-        return b""
-    stream.seek(tag.valueoffset)
-    budget.spend(tag.valuebytecount)
-    return stream.read(tag.valuebytecount)
-
-
 def _check_kind(page: "TiffPage") -> None:
     photometric = int(page.photometric)
     if photometric in _REFUSED:
@@ -226,11 +218,6 @@ def _check_extent(page: "TiffPage", file_size: int) -> None:
         raise UnreadableError
     if page.is_tiled and page.tilewidth * page.tilelength > max(_MAX_TILE, 4 * page.imagewidth * page.imagelength):
         raise UnreadableError("is damaged: its tiles are far larger than the picture")
-    _check_chunks(page)
-
-
-def _check_chunks(page: "TiffPage") -> None:
-    """Raise where a strip or tile may unpack to more than its share of the picture."""
     compression = int(page.compression)
     if compression not in (*_BOUNDED_COMPRESSIONS, *_JPEG_COMPRESSIONS):
         name = getattr(page.compression, "name", str(compression))
