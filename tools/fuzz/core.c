@@ -1,8 +1,8 @@
-/* Fuzzes lightfuse.h under AddressSanitizer and UndefinedBehaviorSanitizer: see core.py, which builds and runs this.
+/* Fuzzes lightfuse.h and align.h under AddressSanitizer and UndefinedBehaviorSanitizer: see core.py, which builds and runs this.
  *
- * An input chooses a model and its weights, the type, size, strides and addresses of two pictures, and how rows are shared out.
- * The pictures are fused in one go and again in pieces, whose results must be the same bits. Every block of memory is as long
- * as it has to be and no byte longer.
+ * An input chooses a model and its weights, or a homography, the type, size, strides and addresses of two pictures, and how rows
+ * are shared out. The pictures are fused, or one is warped and its border filled from the other, in one go and again in pieces,
+ * whose results must be the same bits. Every block of memory is as long as it has to be and no byte longer.
  */
 #include <math.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align.h"
 #include "lightfuse.h"
 
 #define REQUIRE(condition)                                                                                            \
@@ -59,11 +60,9 @@ static size_t pixel_bytes(lf_type type) { return type == LF_U8 ? 3 : type == LF_
 static size_t row_length(const lf_picture *p) { return (size_t)p->width * pixel_bytes(p->type); }
 static uint8_t *row_of(const lf_picture *p, int y) { return (uint8_t *)p->pixels + y * p->row_bytes; }
 
-/* A picture at any address, its rows any number of bytes apart, upwards or downwards. Floats lie at multiples of 4 bytes:
- * that is promised of them, as of any float. */
-static lf_picture picture(input *in, int width, int height, lf_type type) {
+/* A picture at multiples of `unit` bytes, its rows any number of these apart, upwards or downwards. */
+static lf_picture picture(input *in, int width, int height, lf_type type, size_t unit) {
     lf_picture p = {NULL, 0, width, height, type};
-    const size_t unit = type == LF_F32 ? 4 : 1;
     const size_t offset = unit * (size_t)choose(in, 0, 15), row = row_length(&p) + unit * (size_t)choose(in, 0, 40);
     const int downwards = next_byte(in) & 1;
     uint8_t *memory = block(offset + (size_t)(height - 1) * row + row_length(&p));
@@ -244,39 +243,67 @@ static void fuse_context(const lf_context_model *m, const lf_picture *under, con
     lf_fixed_combine_rows(m, fixed, under, over, &grid, out, first, last, scratch);
 }
 
+/* ---- Warping and filling the border -------------------------------------------------------------------------------- */
+
+/* As wild as any that alignment accepts, and wilder: up to half a picture, and all of it beside the frame. */
+static lf_matrix homography(input *in, int width, int height) {
+    double p[LF_PARAMETERS];
+    const double times = (double)choose(in, 0, 4) / 2;
+    for (int i = 0; i < LF_PARAMETERS; i++) p[i] = times * lf_plausible[i] * ((double)next_byte(in) / 127.5 - 1);
+    return lf_in_pixels(lf_from_parameters(p), lf_unit_of(width, height));
+}
+
+static void warp_and_fill(const lf_matrix *warp, const lf_picture *frame, const lf_picture *base, const lf_picture *out) {
+    FOR_PIECES(first, last, out->height) lf_warp_rows(frame, warp, out, 3, first, last);
+    lf_fill fill;
+    lf_fill_begin(&fill, warp, 3, base->width, base->height, base->type,
+                  block(lf_fill_bytes(base->width, base->height, base->type)));
+    for (int pass = 0; pass < LF_FILL_PASSES; pass++)
+        FOR_PIECES(first, last, base->height) lf_fill_rows(&fill, (lf_fill_pass)pass, out, base, first, last);
+}
+
 /* ---- One input ------------------------------------------------------------------------------------------------------ */
+
+/* What an input does; the kinds between are models of the shapes of `small` and `base`, and of any. */
+enum { PAPER = 0, WARP = 4 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
     input in = {data, data + length};
     block_count = 0;
     random_state = 2463534242u ^ (next_byte(&in) << 8 | next_byte(&in));
-    const int kind = choose(&in, 0, 3), pieces = choose(&in, 1, 7), in_place = choose(&in, 0, 3);
-    const lf_type type = (lf_type)choose(&in, 0, 2);
+    const int sixteenth = choose(&in, 0, 15), kind = sixteenth == 15 ? WARP : sixteenth % WARP, pieces = choose(&in, 1, 7), in_place = choose(&in, 0, 3);
+    const lf_type any = (lf_type)choose(&in, 0, 2);
+    /* A border's tone curves of more than 8 bits take a thousand times as long as a fusion: rarely, whatever inputs are kept. */
+    uint32_t hash = 0;
+    for (size_t i = 0; i < length; i++) hash = (hash ^ data[i]) * 16777619u;
+    const lf_type type = kind == WARP && hash >> 24 ? LF_U8 : any;
     weight_size = (float)choose(&in, 1, 16) / 8.0f;
     /* Most faults show in the smallest pictures; some are wider than what is spread out at once, some larger than a tile. */
     const int shape = choose(&in, 0, 15);
     const int width = shape == 0 ? LF_COLUMNS - 8 + choose(&in, 0, LF_COLUMNS + 16) : choose(&in, 1, shape < 3 ? 40 : 12);
     const int height = choose(&in, 1, shape == 0 ? 2 : shape < 3 ? 24 : 6);
-    const lf_picture under = picture(&in, width, height, type), over = picture(&in, width, height, type);
-    lf_picture whole = picture(&in, width, height, type), out = picture(&in, width, height, type);
+    /* Floats lie at multiples of 4 bytes: that is promised of them, as of any float; 16 bits where a frame is warped. */
+    const size_t unit = type == LF_F32 ? 4 : type == LF_U16 && kind == WARP ? 2 : 1;
+    const lf_picture under = picture(&in, width, height, type, unit), over = picture(&in, width, height, type, unit);
+    lf_picture whole = picture(&in, width, height, type, unit), out = picture(&in, width, height, type, unit);
     lf_paper paper = {0};
     lf_context_model context = {0};
-    if (kind == 0)
-        paper = paper_model(&in);
-    else
-        context = context_model(&in, kind);
+    lf_matrix warp = lf_identity;
+    if (kind == PAPER) paper = paper_model(&in);
+    else if (kind == WARP) warp = homography(&in, width, height);
+    else context = context_model(&in, kind);
     fill(&under, &in, 0);
     fill(&over, &in, 7);
-    if (in_place == 1) out = under;
-    if (in_place == 2) out = over;
+    if (in_place == 1 && kind != WARP) out = under;
+    if (in_place == 2 && kind != WARP) out = over;
 
     for (int twice = 0; twice < 2; twice++) {
+        const lf_picture *const to = twice ? &out : &whole;
         piece_rows = twice ? pieces : 0;
-        if (kind == 0)
-            fuse_paper(&paper, &under, &over, twice ? &out : &whole);
-        else
-            fuse_context(&context, &under, &over, twice ? &out : &whole);
-        if (!twice && kind) check_luma(&under, &over, &whole);
+        if (kind == PAPER) fuse_paper(&paper, &under, &over, to);
+        else if (kind == WARP) warp_and_fill(&warp, &under, &over, to);
+        else fuse_context(&context, &under, &over, to);
+        if (!twice && kind != PAPER && kind != WARP) check_luma(&under, &over, &whole);
     }
     check_same(&whole, &out);
     check_result(&whole);

@@ -58,7 +58,7 @@ LF_ALIGN void lf_fill_begin(lf_fill *fill, const lf_matrix *warp, int channels, 
     fill->sums = lf_take(&arena, row * (size_t)(fill->rows + 1)); /* one row more is read, times 0 */
     fill->blurred = lf_take(&arena, row * (size_t)fill->rows);
     fill->line = lf_take(&arena, row);
-    for (size_t i = 0; i < lf_fill_bytes(width, height, type); i++) ((unsigned char *)memory)[i] = 0;
+    __builtin_memset(memory, 0, lf_fill_bytes(width, height, type));
 }
 
 LF_ALIGN float lf_clamped(float t, float most) { return t < 0 ? 0 : t > most ? most : t; }
