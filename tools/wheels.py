@@ -33,6 +33,7 @@ set(CMAKE_CXX_COMPILER "{folder}/c++")
 set(CMAKE_CXX_FLAGS_INIT "-include stdio.h")
 set(CMAKE_AR "{folder}/ar")
 set(CMAKE_RANLIB "{folder}/ranlib")
+set(ARMV81 -mcpu=generic+v8_1a)
 """
 # By the name of Debian's release: the packages that its Python for arm64 is made of.
 _PYTHONS = {

@@ -23,6 +23,7 @@ ZIG = (sys.executable, "-m", "ziglang", "cc")
 WASI = ("node", "--no-warnings", str(Path(__file__).with_name("run_wasi.mjs")))
 TARGETS = {
     "aarch64": (("-target", "aarch64-linux-musl"), ("qemu-aarch64",)),
+    "armv8.1": (("-target", "aarch64-linux-musl", "-mcpu=cortex_a76"), ("qemu-aarch64",)),
     "armv7": (("-target", "arm-linux-musleabihf", "-mcpu=cortex_a7"), ("qemu-arm",)),
     "riscv64": (("-target", "riscv64-linux-musl"), ("qemu-riscv64",)),
     "wasm32": (("-target", "wasm32-wasi", "-msimd128"), WASI),

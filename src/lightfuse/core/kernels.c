@@ -1,4 +1,4 @@
-/* One instruction set's build of lightfuse.h; LF_NAME (baseline, avx2, avx512) comes from the build. */
+/* One instruction set's build of lightfuse.h; LF_NAME (baseline, avx2, avx512, armv81) comes from the build. */
 #include "kernels.h"
 
 #define LF_PASTE(a, b) a##b

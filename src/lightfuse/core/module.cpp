@@ -18,6 +18,8 @@
 
 #if defined(LIGHTFUSE_X86)
 #include <cpuid.h>
+#elif defined(LIGHTFUSE_ARM)
+#include <sys/auxv.h>
 #endif
 
 extern "C" {
@@ -26,6 +28,8 @@ extern const lf_align_kernels lf_align_baseline;
 #if defined(LIGHTFUSE_X86)
 extern const lf_kernels lf_kernels_avx2, lf_kernels_avx512;
 extern const lf_align_kernels lf_align_avx2;
+#elif defined(LIGHTFUSE_ARM)
+extern const lf_kernels lf_kernels_armv81;
 #endif
 }
 
@@ -55,6 +59,9 @@ std::vector<const lf_kernels *> available() {
 #if defined(LIGHTFUSE_X86)
     if (has_avx512()) found.push_back(&lf_kernels_avx512);
     if (has_avx2()) found.push_back(&lf_kernels_avx2);
+#elif defined(LIGHTFUSE_ARM)
+    const unsigned long rounding_multiply_add = 1ul << 12; // HWCAP_ASIMDRDM, which old headers do not name
+    if (getauxval(AT_HWCAP) & rounding_multiply_add) found.push_back(&lf_kernels_armv81);
 #endif
     found.push_back(&lf_kernels_baseline);
     return found;

@@ -16,6 +16,22 @@ LF_INLINE lf_word lf_spread_weight(const lf_weight *p) {
 #endif
 }
 
+/* `outs` weights in a row, from which lf_mul_row takes one, a constant number; and sum + product. Where one instruction does
+ * both it saturates, which no sum of a layer ever does: lf_fits bounds the partial ones, too. */
+#if defined(__aarch64__)
+typedef int16x8_t lf_weight_row;
+LF_INLINE lf_weight_row lf_load_weight_row(const lf_weight *p) { return vld1q_s16(p); } /* reads on within lf_fixed */
+LF_INLINE lf_word lf_add_product(lf_word sum, lf_word x, lf_weight_row w, const int j) {
+#if defined(__ARM_FEATURE_QRDMX)
+#define LF_LANE(j) case j: return vqrdmlahq_laneq_s16(sum, x, w, j);
+#else
+#define LF_LANE(j) case j: return sum + vqrdmulhq_laneq_s16(x, w, j);
+#endif
+    switch (j) { LF_LANE(0) LF_LANE(1) LF_LANE(2) LF_LANE(3) LF_LANE(4) LF_LANE(5) LF_LANE(6) default: LF_LANE(7) }
+#undef LF_LANE
+}
+#endif
+
 #define LF_EACH LF_UNROLL for (int k = 0; k < LF_PAIR; k++) /* vector of a pair */
 #define LF_EACH_VECTOR LF_UNROLL for (int k = 0; k < LF_VECTORS; k++) /* of a tile */
 
@@ -28,8 +44,8 @@ typedef struct {
 } lf_fixed_row;
 
 /* Output channels o .. o+outs-1 (outs a constant where speed matters) of layer l, for the vectors of pixels from number `pair`
- * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or where there is
- * none from the biases. Products of all vectors come before their sums: processors share them out to their units better. */
+ * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or in the middle layer
+ * from the biases. Products of all vectors come before their sums: processors share them out to their units better. */
 LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, lf_word_plane *out,
                               const int n_out, const int o, const int outs, const int16_t *upper, const int16_t *step,
                               lf_word part, const int relu, int pair) {
@@ -39,13 +55,22 @@ LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plan
     for (int j = 0; j < outs; j++)
         LF_EACH {
             const int at = (o + j) * LF_WORD_COLUMNS + (pair + k) * LF_WORDS;
-            if (upper)
+            if (l != 1)
                 sum[j][k] = lf_load_words(upper + at) + lf_mul(lf_load_words(step + at), part);
             else
                 sum[j][k] = lf_spread_weight(b + j);
         }
     LF_UNROLL_INPUTS
-    for (int i = 0; i < n_in; i++)
+    for (int i = 0; i < n_in; i++) {
+#if defined(__aarch64__)
+        const lf_weight_row row = lf_load_weight_row(w + i * n_out);
+        LF_UNROLL
+        for (int j = 0; j < outs; j++)
+            LF_EACH {
+                sum[j][k] = lf_add_product(sum[j][k], in[i][pair + k], row, j);
+                LF_IN_ORDER(sum[j][k]);
+            }
+#else
         LF_UNROLL
         for (int j = 0; j < outs; j++) {
             const lf_word weight = lf_spread_weight(w + i * n_out + j);
@@ -59,6 +84,8 @@ LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plan
                 LF_IN_ORDER(sum[j][k]);
             }
         }
+#endif
+    }
     LF_UNROLL
     for (int j = 0; j < outs; j++)
         LF_EACH out[o + j][pair + k] = relu ? lf_max_words(sum[j][k], (lf_word){0}) : sum[j][k];
@@ -178,7 +205,7 @@ LF_INLINE void lf_fixed_layers(const lf_fixed *f, const lf_shape shape, const lf
                                const int16_t *step, lf_word part, int pair, lf_word_plane *answers, const int known) {
     lf_word_plane hidden[2][LF_MAX_WIDTH];
     lf_fixed_layer(f, 0, x, 6, hidden[0], shape.first, upper, step, part, 1, pair, known);
-    lf_fixed_layer(f, 1, hidden[0], shape.first, hidden[1], shape.second, NULL, NULL, part, 1, pair, known);
+    lf_fixed_layer(f, 1, hidden[0], shape.first, hidden[1], shape.second, upper, step, part, 1, pair, known);
     upper += shape.first * LF_WORD_COLUMNS;
     step += shape.first * LF_WORD_COLUMNS;
     lf_fixed_layer(f, 2, hidden[1], shape.second, answers, LF_ANSWERS, upper, step, part, 0, pair, known);
