@@ -1,5 +1,5 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "09a241d1c7b54bac", files:
+self.LIGHTFUSE = { version: "2b49d109de388d83", files:
 ["./", "engine/align.js", "engine/core.js", "engine/index.js", "engine/lightfuse-scalar.wasm",
 "engine/lightfuse-simd.wasm", "engine/warp.js", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js",
 "page/exif.js", "page/frames.js", "page/grouping.js", "page/helper.js", "page/looks.js", "page/main.js",
