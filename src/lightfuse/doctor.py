@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightfuse.errors import LightFuseError
+from lightfuse.models import shipped_models
 from lightfuse.system import usable_cores
 
 _PACKAGES = ("numpy", "imagecodecs", "tifffile", "opencv-python-headless", "safetensors", "typer", "rich")
@@ -76,13 +77,17 @@ def diagnose() -> Diagnosis:
         sets = tuple(core.instruction_sets())
     except ImportError as error:
         problem = str(error)
+    if sets:
+        tests = [SelfTest(model, isa, *_deviation(model, isa)) for model in shipped_models() for isa in sets]
+    else:
+        tests = [SelfTest("every model", "none", float("inf"), f"the compiled core cannot be loaded: {problem}")]
     return Diagnosis(
         versions={name: version or "missing" for name, version in versions.items()},
         system=_system(),
         instruction_sets=sets,
         threads=usable_cores(),
         extras=_extras(),
-        self_tests=_self_tests(sets, f"the compiled core cannot be loaded: {problem}"),
+        self_tests=tuple(tests),
     )
 
 
@@ -130,14 +135,6 @@ def _extras() -> tuple[Extra, ...]:
         if named and extra and extra[1] != _DEVELOPMENT_EXTRA:
             packages.setdefault(extra[1], {})[named[1]] = _version(named[1])
     return tuple(Extra(name, found, f"pip install 'lightfuse[{name}]'") for name, found in sorted(packages.items()))
-
-
-def _self_tests(sets: tuple[str, ...], problem: str) -> tuple[SelfTest, ...]:
-    from lightfuse.models import shipped_models
-
-    if not sets:
-        return (SelfTest("every model", "none", float("inf"), problem),)
-    return tuple(SelfTest(model, isa, *_deviation(model, isa)) for model in shipped_models() for isa in sets)
 
 
 def _deviation(model: str, isa: str) -> tuple[float, str, str]:

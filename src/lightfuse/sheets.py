@@ -127,6 +127,8 @@ def comparison_sheet(
 
 def _lines(words: Sequence[str], between: str, width: int, colour: tuple[int, int, int], letter: float) -> Pixels:
     """Words wrapped to the width; a word wider than that is cut off."""
+    import cv2
+
     lines: list[str] = []
     for word in map(drawable, filter(None, words)):
         longer = f"{lines[-1]}{between}{word}" if lines else word
@@ -134,16 +136,13 @@ def _lines(words: Sequence[str], between: str, width: int, colour: tuple[int, in
             lines[-1] = longer
         else:
             lines.append(word)
-    return stack([_line(line, width, colour, letter) for line in lines]) if lines else np.empty((0, 1, 3), np.uint8)
-
-
-def _line(text: str, width: int, colour: tuple[int, int, int], letter: float) -> Pixels:
-    import cv2
-
-    across, above, below = _extent(text, letter)
-    line = np.full((round(_LINE_SPACING * (above + below)), min(across + 2, width), 3), _BACKGROUND, np.uint8)
-    cv2.putText(line, text, (0, above + 2), cv2.FONT_HERSHEY_SIMPLEX, letter, colour, _stroke(letter), cv2.LINE_AA)
-    return line
+    drawn: list[Pixels] = []
+    for text in lines:
+        across, above, below = _extent(text, letter)
+        line = np.full((round(_LINE_SPACING * (above + below)), min(across + 2, width), 3), _BACKGROUND, np.uint8)
+        cv2.putText(line, text, (0, above + 2), cv2.FONT_HERSHEY_SIMPLEX, letter, colour, _stroke(letter), cv2.LINE_AA)
+        drawn.append(line)
+    return stack(drawn) if drawn else np.empty((0, 1, 3), np.uint8)
 
 
 def _extent(text: str, letter: float) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ import pytest
 
 from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.hdr import Radiance, check_hdr_output, encode_gain_map_jpeg, write_hdr
+from lightfuse.images import EncodeOptions
 
 FUSED = np.zeros((30, 50, 3), np.uint8)
 
@@ -120,8 +121,8 @@ def fused(radiance):
 
 
 def test_suffix_selects_the_format(tmp_path, radiance, fused):
-    write_hdr(tmp_path / "a.JPG", fused, Radiance(radiance, (0.0, 1.0)), quality=80)
-    assert (tmp_path / "a.JPG").read_bytes() == encode_gain_map_jpeg(fused, radiance, quality=80)
+    write_hdr(tmp_path / "a.JPG", fused, Radiance(radiance, (0.0, 1.0)), options=EncodeOptions(quality=80))
+    assert (tmp_path / "a.JPG").read_bytes() == encode_gain_map_jpeg(fused, radiance, options=EncodeOptions(quality=80))
     write_hdr(tmp_path / "a.hdr", fused, radiance)
     write_radiance(tmp_path / "b.hdr", radiance)
     assert (tmp_path / "a.hdr").read_bytes() == (tmp_path / "b.hdr").read_bytes()

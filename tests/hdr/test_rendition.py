@@ -25,7 +25,8 @@ def scene():
 @pytest.fixture(scope="module")
 def expected(scene):
     """The rendition that libultrahdr shows of the gain-map JPEG: cd/m², Rec. 2020."""
-    shown = imagecodecs.ultrahdr_decode(encode_gain_map_jpeg(*scene, quality=100))[..., :3].astype(np.float64)
+    jpeg = encode_gain_map_jpeg(*scene, options=EncodeOptions(quality=100))
+    shown = imagecodecs.ultrahdr_decode(jpeg)[..., :3].astype(np.float64)
     return np.maximum(shown, 0) @ REC_709_TO_2020.T * WHITE_NITS
 
 
@@ -74,7 +75,7 @@ def test_ffmpeg_reads_the_avif_as_hdr(tmp_path, scene):
 def test_jpeg_xl_is_rec_2100_pq(tmp_path, scene, expected):
     pytest.importorskip("pyjpegxl", reason="needs the extra: jxl")
     path = tmp_path / "hdr.jxl"
-    write_hdr(path, *scene, Metadata(exif=exif_block()), quality=98)
+    write_hdr(path, *scene, Metadata(exif=exif_block()), EncodeOptions(quality=98))
     assert b"Exif" in path.read_bytes()
     if shutil.which("djxl") is None:
         pytest.skip("djxl is not installed")

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -73,11 +74,16 @@ class Manifest:
         Raises:
             OutputError: it cannot be written.
         """
+        part = self.path.with_name(f"{STAGING_PREFIX}manifest.part")
+        records = [{k: v for k, v in record.items() if k != "staging"} for record in self._records.values()]
         try:
             self._out.mkdir(parents=True, exist_ok=True)
-            self._rewrite()
+            part.write_bytes(b"".join(map(_line, records)))
+            part.replace(self.path)
         except OSError as error:
             raise cannot_write(self.path, error) from None
+        finally:
+            part.unlink(missing_ok=True)
 
     def add(
         self,
@@ -131,17 +137,11 @@ class Manifest:
             for file, size, time in described:
                 place = self._out / file
                 staged = Path(os.path.realpath(place)).parent / folder / place.name
-                if folder.startswith(STAGING_PREFIX) and _is_like(staged, size, time):
+                found = None
+                with suppress(OSError, ValueError):
+                    found = _size_and_time(staged)
+                if folder.startswith(STAGING_PREFIX) and found == (size, time):
                     yield place, staged, record.get("overwrite") is True
-
-    def _rewrite(self) -> None:
-        part = self.path.with_name(f"{STAGING_PREFIX}manifest.part")
-        records = [{k: v for k, v in record.items() if k != "staging"} for record in self._records.values()]
-        try:
-            part.write_bytes(b"".join(map(_line, records)))
-            part.replace(self.path)
-        finally:
-            part.unlink(missing_ok=True)
 
     def _described(self, output: Path, place: Path | None = None) -> dict[str, Any]:
         size, time = _size_and_time(place or output)
@@ -182,15 +182,9 @@ def _read(path: Path) -> Iterator[Record]:
             record = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if _is_record(record):
+        extra = record.get("extra_outputs", []) if isinstance(record, dict) else None
+        if isinstance(extra, list) and all(isinstance(e, dict) and _is_name(e.get("output")) for e in (record, *extra)):
             yield record
-
-
-def _is_record(record: Any) -> bool:
-    if not isinstance(record, dict) or not _is_name(record.get("output")):
-        return False
-    extra = record.get("extra_outputs", [])
-    return isinstance(extra, list) and all(isinstance(e, dict) and _is_name(e.get("output")) for e in extra)
 
 
 def _is_name(name: Any) -> bool:
@@ -206,13 +200,6 @@ def _is_name(name: Any) -> bool:
 
 def _line(record: Record) -> bytes:
     return json.dumps(record).encode("ascii") + b"\n"  # Names that are not valid Unicode survive as escapes.
-
-
-def _is_like(path: Path, size: Any, time: Any) -> bool:
-    try:
-        return _size_and_time(path) == (size, time)
-    except (OSError, ValueError):
-        return False
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

@@ -177,14 +177,12 @@ def _check_names(jobs: Sequence[BracketJob]) -> None:
     for owner, path in [(job, path) for job in jobs for path in job.files]:
         if os.path.realpath(path) in inputs:
             raise OutputError(f"{display_name(path)} is one of the exposures; give another --name or -o")
-        other = taken.setdefault(_as_compared_by_disk(path), owner)
+        name = str(path)
+        if sys.platform in ("darwin", "win32"):  # Whose file systems ignore case and Unicode normalisation.
+            name = unicodedata.normalize("NFC", name).casefold()
+        other = taken.setdefault(name, owner)
         if other is not owner:
             raise OutputError(
                 f"two brackets would be written to {display_name(path)}, that of {display_name(other.inputs[0])} "
                 f"and that of {display_name(owner.inputs[0])}; give another --name, such as '{{first}}_fused'"
             )
-
-
-def _as_compared_by_disk(path: Path) -> str:
-    """A name as file systems compare it: those of macOS and Windows ignore case and Unicode normalisation."""
-    return unicodedata.normalize("NFC", str(path)).casefold() if sys.platform in ("darwin", "win32") else str(path)

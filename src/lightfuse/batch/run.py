@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,22 +85,19 @@ def run_batch(
         threads = running.threads or max(1, usable_cores() // max_concurrent)
     with open_executor(running.executor, max_concurrent) as executor:
         manifest.open()
-        _run_to_end(Coordinator(jobs, settings, threads, manifest, executor, report, running.overwrite, sets))
-
-
-def _run_to_end(coordinator: "Coordinator") -> None:
-    # On another thread: an interrupt is raised between any two instructions of the main thread.
-    thread = threading.Thread(target=coordinator.run, name="lightfuse-batch")
-    try:
-        thread.start()
-        while not coordinator.ended.wait(_INTERRUPT_POLL):
-            pass
-    finally:
-        coordinator.stop.set()
-        if thread.ident is not None:
-            thread.join()
-    if coordinator.error is not None:
-        raise coordinator.error
+        coordinator = Coordinator(jobs, settings, threads, manifest, executor, report, running.overwrite, sets)
+        # On another thread: an interrupt is raised between any two instructions of the main thread.
+        thread = threading.Thread(target=coordinator.run, name="lightfuse-batch")
+        try:
+            thread.start()
+            while not coordinator.ended.wait(_INTERRUPT_POLL):
+                pass
+        finally:
+            coordinator.stop.set()
+            if thread.ident is not None:
+                thread.join()
+        if coordinator.error is not None:
+            raise coordinator.error
 
 
 class Coordinator:
@@ -142,7 +140,9 @@ class Coordinator:
                 self._submit_next()
         except Exception as error:  # Raised again by the waiting thread.
             self._fail(error)
-            self._wait_for_rest()
+            with suppress(LightFuseError):  # The executor is gone.
+                while wait(self._in_progress, _EXECUTOR_POLL).not_done:
+                    self._executor.slots()
         finally:
             for _, _, staged in self._in_progress.values():
                 discard(staged)
@@ -165,19 +165,9 @@ class Coordinator:
     def _settings_of(self, job: BracketJob) -> BatchSettings:
         return self._in_sets.get(job.output, self._settings)
 
-    def _wait_for_rest(self) -> None:
-        """Wait for brackets in progress, unless the executor is gone."""
-        while wait(self._in_progress, _EXECUTOR_POLL).not_done:
-            try:
-                self._executor.slots()
-            except LightFuseError:
-                return
-
     def _submit_next(self) -> None:
         slots = self._executor.slots()
-        while len(self._in_progress) < slots and not self.stop.is_set():
-            if not self._jobs:
-                return
+        while self._jobs and len(self._in_progress) < slots and not self.stop.is_set():
             self._submit(self._jobs.pop(0))
 
     def _submit(self, job: BracketJob) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -63,7 +64,12 @@ def candidate_sets(
 
 
 def _runs(brackets: Sequence[GroupedBracket]) -> Iterator[list[int]]:
-    shots = [[shot.info if shot.info.taken else _probed(shot.path) for shot in b.shots] for b in brackets]
+    shots: list[list[ShotInfo]] = []
+    for bracket in brackets:
+        shots.append([shot.info for shot in bracket.shots])
+        for at, shot in enumerate(bracket.shots):
+            with suppress(LightFuseError):
+                shots[-1][at] = shot.info if shot.info.taken else probe_picture(shot.path).shot
     run: list[int] = []
     interval: float | None = None
     for position, bracket in enumerate(brackets):
@@ -81,13 +87,6 @@ def _runs(brackets: Sequence[GroupedBracket]) -> Iterator[list[int]]:
         interval = gap
         run.append(position)
     yield run
-
-
-def _probed(path: Path) -> ShotInfo:
-    try:
-        return probe_picture(path).shot
-    except LightFuseError:
-        return ShotInfo()
 
 
 def _gap(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> float | None:
@@ -205,17 +204,14 @@ def _common_tone(brackets: Sequence[list[Array]], fuser: Fuser, *, still: bool, 
         fuse_selection(selection, bracket, fuse)
     if not found[0]:
         return None
-    contexts = tuple(_mean(step, still) for step in zip(*found, strict=True))
-    return Tone(count, selection, contexts, tone_key(fuser.weights))
-
-
-def _mean(contexts: Sequence[Context], still: bool) -> Context:
-    grids = [context.grid for context in contexts if context.grid is not None]
-    return Context(
-        float(np.mean([context.strength for context in contexts])),
-        np.mean([context.summary for context in contexts], axis=0).astype(np.float32),
-        np.mean(grids, axis=0).astype(np.float32) if still and len({grid.shape for grid in grids}) == 1 else None,
-    )
+    contexts = []
+    for step in zip(*found, strict=True):  # Of one pair in every bracket.
+        grids = [context.grid for context in step if context.grid is not None]
+        same = still and len({grid.shape for grid in grids}) == 1
+        strength = float(np.mean([context.strength for context in step]))
+        summary = np.mean([context.summary for context in step], axis=0).astype(np.float32)
+        contexts.append(Context(strength, summary, np.mean(grids, axis=0).astype(np.float32) if same else None))
+    return Tone(count, selection, tuple(contexts), tone_key(fuser.weights))
 
 
 def _spread(items: Sequence[Item], count: int) -> list[Item]:

@@ -116,7 +116,10 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
         return
     with file:
-        if not _lock(file) or not _is_at(file, path):
+        held = False
+        with suppress(OSError):  # Another process may just have removed it.
+            held = _lock(file) and os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+        if not held:
             raise OutputError(
                 f"another batch is writing to {display_name(folder)}; wait for it to end, or give another -o"
             )
@@ -146,14 +149,6 @@ def _lock(file: IO[bytes]) -> bool:
     except OSError:  # A file system without locks.
         return True
     return True
-
-
-def _is_at(file: IO[bytes], path: Path) -> bool:
-    """Whether an open file still stands at a path; another process may just have removed it."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except OSError:
-        return False
 
 
 def _real(path: Path) -> Path:

@@ -100,19 +100,14 @@ class _Worker:
         except (EOFError, OSError):
             self._connection.close()
             self._process.join()
-            raise WorkerDiedError(_how_it_ended(self._process.exitcode)) from None
+            code = self._process.exitcode
+            known = {-number: f"was ended by {number.name}" for number in signal.Signals}
+            raise WorkerDiedError(known.get(code, f"ended with exit code {code}")) from None
         return answer
 
     def end(self) -> None:
         self._connection.close()
         self._process.join()
-
-
-def _how_it_ended(code: int | None) -> str:
-    if code is not None and code < 0:
-        with suppress(ValueError):
-            return f"was ended by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"
 
 
 def _read_only(path: Path) -> None:

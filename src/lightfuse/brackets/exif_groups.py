@@ -218,8 +218,14 @@ def split_by_exposure(evs: Sequence[float]) -> list[range]:
     period = _period(evs)
     if period:
         return [range(start, min(start + period, count)) for start in range(0, count, period)]
-    greedy = _split_at_repeats(evs)
-    if len(greedy) == 1 or _have_same_exposures(evs, greedy):
+    starts = [0]
+    for i in range(1, count):
+        if any(_is_same(evs[j], evs[i]) for j in range(starts[-1], i)):
+            starts.append(i)
+    greedy = [range(a, b) for a, b in pairwise([*starts, count])]
+    first, *others = (sorted(evs[i] for i in group) for group in greedy)
+    alike = all(len(other) == len(first) and all(map(_is_same, first, other)) for other in others)
+    if not others or (alike and len(first) >= 2):
         return greedy
     unrepeated = [0] + [here for before, here in pairwise(range(count)) if not _is_same(evs[before], evs[here])]
     if len(unrepeated) == count:
@@ -255,20 +261,6 @@ def _continues(evs: Sequence[float], start: int, period: int) -> bool:
     conclusive = len(here) == period or start > period  # One bracket and a part of another prove no drift.
     allowed = _MAX_DRIFT * (max(before) - min(before)) if conclusive else SAME_EV
     return abs(drift) <= allowed and all(_is_same(h - drift, b) for h, b in zip(here, before, strict=False))
-
-
-def _split_at_repeats(evs: Sequence[float]) -> list[range]:
-    starts = [0]
-    for i in range(1, len(evs)):
-        if any(_is_same(evs[j], evs[i]) for j in range(starts[-1], i)):
-            starts.append(i)
-    return [range(a, b) for a, b in pairwise([*starts, len(evs)])]
-
-
-def _have_same_exposures(evs: Sequence[float], groups: Sequence[range]) -> bool:
-    """Whether all groups hold the same exposures, two or more, in any order."""
-    first, *others = (sorted(evs[i] for i in group) for group in groups)
-    return len(first) >= 2 and all(len(other) == len(first) and all(map(_is_same, first, other)) for other in others)
 
 
 def _is_same(a: float, b: float) -> bool:

@@ -10,7 +10,7 @@ from lightfuse.brackets.exif_groups import ExifGroups, Shot, group_by_exif
 from lightfuse.brackets.files import LeftOut, Listing, list_exposures
 from lightfuse.brackets.joining import find_runs, join_runs
 from lightfuse.errors import DataError, PictureError
-from lightfuse.images import ShotInfo, probe_picture
+from lightfuse.images import probe_picture
 from lightfuse.system import display_name
 
 METHODS = ("auto", "exif", "count", "pattern", "folder")
@@ -152,7 +152,9 @@ def _group_by_shots(top: Path, folders: Mapping[Path, Sequence[Path]], settings:
                 each[0][0].path: (f"{len(each)} brackets of one scene were joined",) for each in runs if each[1:]
             }
         else:
-            notes += [_hint(*pair) for pair in find_runs(groups.groups, settings.max_gap)]
+            for pair in find_runs(groups.groups, settings.max_gap):
+                first, second = (display_name(group[0].path.name) for group in pair)
+                notes.append(f"the brackets of {first} and {second} show one scene; --join makes them one")
     without_exif: dict[Path, Sequence[Path]] = {}
     if settings.by == "auto":
         single = {place for place, paths in series.items() if _is_one_bracket(found[place], len(paths), place == top)}
@@ -176,11 +178,6 @@ def _group_by_shots(top: Path, folders: Mapping[Path, Sequence[Path]], settings:
     return Grouping("exif", tuple(brackets), tuple(left_out), tuple(notes))
 
 
-def _hint(before: Sequence[Shot], after: Sequence[Shot]) -> str:
-    first, second = (display_name(group[0].path.name) for group in (before, after))
-    return f"the brackets of {first} and {second} show one scene; --join makes them one"
-
-
 def _join_dcf_folders(folders: Mapping[Path, Sequence[Path]], shots: Mapping[Path, Shot]) -> dict[Path, list[Path]]:
     """Pictures by folder, those of sibling DCF folders (100CANON, 101CANON) together under the first of them.
 
@@ -198,23 +195,17 @@ def _join_dcf_folders(folders: Mapping[Path, Sequence[Path]], shots: Mapping[Pat
 
 def _read_shots(paths: Sequence[Path]) -> tuple[dict[Path, Shot], list[LeftOut]]:
     """Read the headers of many files, several at a time because most of the time is spent waiting for the disk."""
+
+    def read(path: Path) -> Shot | LeftOut:
+        try:
+            return Shot(path, probe_picture(path).shot)
+        except PictureError as error:
+            reason = str(error).removeprefix(display_name(path)).lstrip()
+            return LeftOut(path, f"it {reason}", unreadable=True)
+
     with ThreadPoolExecutor(_READERS) as pool:
-        infos = list(pool.map(_shot_info, paths))
-    shots, unreadable = {}, []
-    for path, info in zip(paths, infos, strict=True):
-        if isinstance(info, ShotInfo):
-            shots[path] = Shot(path, info)
-        else:
-            unreadable.append(LeftOut(path, info, unreadable=True))
-    return shots, unreadable
-
-
-def _shot_info(path: Path) -> ShotInfo | str:
-    """The EXIF of a picture, or why it cannot be read."""
-    try:
-        return probe_picture(path).shot
-    except PictureError as error:
-        return f"it {str(error).removeprefix(display_name(path)).lstrip()}"
+        found = list(pool.map(read, paths))
+    return {f.path: f for f in found if isinstance(f, Shot)}, [f for f in found if isinstance(f, LeftOut)]
 
 
 def _is_one_bracket(found: ExifGroups, count: int, is_top: bool) -> bool:
@@ -267,9 +258,10 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     Raises:
         DataError: it names no scene, names it twice, or is not a regular expression.
     """
-    is_template = "{scene}" in pattern
+    parts = re.split(r"\{(\w+)\}", pattern)
+    template = "".join(_FIELDS.get(part, _ANY_TEXT) if i % 2 else re.escape(part) for i, part in enumerate(parts))
     try:
-        compiled = re.compile(_from_template(pattern) if is_template else pattern)
+        compiled = re.compile(template if "{scene}" in pattern else pattern)
     except re.error as error:
         raise DataError(f"the pattern {pattern!r} is not a regular expression: {error}") from None
     if _SCENE not in compiled.groupindex:
@@ -278,11 +270,6 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
             "give a template with {scene}, such as '{scene}_{ev}', or a regular expression with (?P<scene>...)"
         )
     return compiled
-
-
-def _from_template(template: str) -> str:
-    parts = re.split(r"\{(\w+)\}", template)
-    return "".join(_FIELDS.get(part, _ANY_TEXT) if i % 2 else re.escape(part) for i, part in enumerate(parts))
 
 
 def _group_by_name(folder: Path, paths: Iterable[Path], pattern: re.Pattern[str]) -> Grouping:

@@ -23,16 +23,16 @@ def turned_alike(pictures: Sequence[Picture], tags: Sequence[int]) -> list[Pictu
     """
     common = Counter(tags).most_common(1)[0][0]
     model = pictures[tags.index(common)].pixels
-    return [p if own == common else _turned(p, own, common, model) for p, own in zip(pictures, tags, strict=True)]
-
-
-def _turned(picture: Picture, own: int, common: int, model: Array) -> Picture:
-    as_stored = turn_upright(picture.pixels, _INVERSE.get(own, own))
-    other = np.ascontiguousarray(turn_upright(as_stored, common))
-    if _likeness(model, other) <= _likeness(model, picture.pixels):
-        return picture
-    note = f"its orientation tag ({own}) is not that of the other frames and was not followed"
-    return replace(picture, pixels=other, notes=(*picture.notes, note))
+    turned = list(pictures)
+    for at, (picture, own) in enumerate(zip(pictures, tags, strict=True)):
+        if own == common:
+            continue
+        as_stored = turn_upright(picture.pixels, _INVERSE.get(own, own))
+        other = np.ascontiguousarray(turn_upright(as_stored, common))
+        if _likeness(model, other) > _likeness(model, picture.pixels):
+            note = f"its orientation tag ({own}) is not that of the other frames and was not followed"
+            turned[at] = replace(picture, pixels=other, notes=(*picture.notes, note))
+    return turned
 
 
 def _likeness(first: Array, second: Array) -> float:

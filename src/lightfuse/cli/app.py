@@ -37,12 +37,20 @@ def main() -> NoReturn:
         except OSError as error:
             _discard_output(error)
         sys.exit(DONE)
-    run_and_exit("lightfuse", _run)
+    run_and_exit("lightfuse", lambda: run(sys.argv[1:]))
 
 
-def _run() -> None:
-    _check_names(sys.argv[1:])
-    application(sys.argv[1:])()
+def run(arguments: list[str]) -> None:
+    """Run the command that the arguments name.
+
+    Raises LightFuseError if a file such as -2EV.jpg is given where it would be taken for options.
+    """
+    for argument in itertools.takewhile(lambda argument: argument != "--", arguments):
+        if argument.startswith("-") and argument != "-" and os.path.lexists(argument):
+            raise LightFuseError(
+                f"{argument!r} would be taken for options; give pictures whose names begin with '-' last, after --"
+            )
+    application(arguments)()
 
 
 def run_and_exit(program: str, work: Callable[[], None]) -> NoReturn:
@@ -104,15 +112,6 @@ def _discard_output(error: OSError) -> None:
         sys.exit(DONE)
     _say(f"standard output cannot be written: {error.strerror}")
     sys.exit(BAD_INPUT)
-
-
-def _check_names(arguments: list[str]) -> None:
-    """Raise LightFuseError if a file such as -2EV.jpg is given where it would be taken for options."""
-    for argument in itertools.takewhile(lambda argument: argument != "--", arguments):
-        if argument.startswith("-") and argument != "-" and os.path.lexists(argument):
-            raise LightFuseError(
-                f"{argument!r} would be taken for options; give pictures whose names begin with '-' last, after --"
-            )
 
 
 def _say(sentence: str, program: str = "lightfuse") -> None:

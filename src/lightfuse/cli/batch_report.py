@@ -124,9 +124,10 @@ class BatchReport:
         seconds = time.monotonic() - self._start
         unbegun = len(self._plan.jobs) - self._done
         unread = sum(left.unreadable for left in self._left_out)
+        more = f" and {len(self._failed) - _NAMED} more" if len(self._failed) > _NAMED else ""
         parts = {
             f"{_many(self._done - len(self._failed), 'bracket')} fused": True,
-            f"{len(self._failed)} failed ({_some(self._failed)})": self._failed,
+            f"{len(self._failed)} failed ({', '.join(self._failed[:_NAMED])}{more})": self._failed,
             f"{_many(unread, 'picture')} unreadable": unread,
             f"{len(self._plan.unchanged)} done before": self._plan.unchanged,
             f"{len(self._plan.existing)} skipped": self._plan.existing,
@@ -172,8 +173,3 @@ def _sentence(left: LeftOut) -> str:
 
 def _many(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -51,21 +51,6 @@ def _page(measured: "list[Measurement]", setup: "Setup") -> str:
     from lightfuse.cli.printing import aligned
 
     threads = "1 thread" if setup.threads == 1 else f"{setup.threads} threads"
-    lines = [
-        f"LightFuse {__version__}, {setup.width}×{setup.height} ({setup.width * setup.height / 1e6:.4g} megapixels), "
-        f"{threads}, {core.instruction_sets()[0]}",
-        "",
-        *aligned(_rows(measured), right=True),
-        "",
-        "Each method ran alone in a fresh process, on synthetic pictures already in memory (8: uint8, 16: uint16).",
-        "First call: what a program pays that fuses one picture, new memory and code included. Later calls: the",
-        "median, into a result kept from call to call where the method can. Memory: the most its process ever held,",
-        "Python and libraries included; pictures: what two pictures and the result alone take up.",
-    ]
-    return "\n".join(lines)
-
-
-def _rows(measured: "list[Measurement]") -> list[list[str]]:
     averages = {one.bits: one.seconds for one in measured if one.method == "cv2.addWeighted"}
     rows = [["method", "bits", "first call", "later calls", "megapixels/s", "× average", "memory", "pictures"]]
     for one in measured:
@@ -73,7 +58,18 @@ def _rows(measured: "list[Measurement]") -> list[list[str]]:
         peak = "unknown" if one.peak_bytes is None else f"{one.peak_bytes / 1e6:.0f} MB"
         ratio = f"{one.seconds / averages[one.bits]:.3g}"
         rows.append([one.method, str(one.bits), *times, ratio, peak, f"{one.pictures_bytes / 1e6:.0f} MB"])
-    return rows
+    lines = [
+        f"LightFuse {__version__}, {setup.width}×{setup.height} ({setup.width * setup.height / 1e6:.4g} megapixels), "
+        f"{threads}, {core.instruction_sets()[0]}",
+        "",
+        *aligned(rows, right=True),
+        "",
+        "Each method ran alone in a fresh process, on synthetic pictures already in memory (8: uint8, 16: uint16).",
+        "First call: what a program pays that fuses one picture, new memory and code included. Later calls: the",
+        "median, into a result kept from call to call where the method can. Memory: the most its process ever held,",
+        "Python and libraries included; pictures: what two pictures and the result alone take up.",
+    ]
+    return "\n".join(lines)
 
 
 def _time(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,7 +77,9 @@ def evaluate(
     protocol = evaluation.PAPER_PROTOCOL if paper_protocol else evaluation.Protocol(resized)
     baselines = evaluation.baseline_methods()
     fusers = {name: Fuser(name, threads) for name in model or shipped_models()}
-    fusers |= {name: Fuser(path, threads) for name, path in _columns(weights or [], {*fusers, *baselines}).items()}
+    given = list(dict.fromkeys(weights or []))
+    stems = Counter([*(path.stem for path in given), *fusers, *baselines])  # A file is called by its stem where it can.
+    fusers |= {path.stem if stems[path.stem] == 1 else str(path): Fuser(path, threads) for path in given}
     measured = evaluation.model_methods(fusers, whole_bracket=whole_bracket)
     sheets = ContactSheets(sheet, overwrite=overwrite) if sheet is not None else None
     test = BlindTest(blind, overwrite=overwrite) if blind is not None else None
@@ -102,12 +103,6 @@ def evaluate(
         _show_records(table)
     elif not quiet:
         show(report.rstrip("\n"))
-
-
-def _columns(paths: Sequence[Path], taken: Collection[str]) -> dict[str, Path]:
-    """What the table calls each weights file: its stem where that is unambiguous, else its path."""
-    stems = Counter([path.stem for path in dict.fromkeys(paths)] + list(taken))
-    return {path.stem if stems[path.stem] == 1 else str(path): path for path in paths}
 
 
 def _show_records(table: "ScoreTable") -> None:

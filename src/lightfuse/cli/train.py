@@ -12,7 +12,6 @@ from lightfuse.cli import options
 
 if TYPE_CHECKING:
     from lightfuse.training.loop import Progress
-    from lightfuse.training.objective import Validation
 
 _WORDS_HELP = "More data sets; settings to change, such as steps=4000."
 
@@ -58,7 +57,9 @@ class _Reporter:
             return
         line = f"step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  {self._time_left(progress)}"
         if measured is not None:
-            line += f"  validation {_words(measured)}, score {measured.score:.2f} (best {progress.best:.2f})"
+            forms = ("{:.2f} dB", measured.psnr), ("SSIM {:.4f}", measured.ssim), ("MEF-SSIM {:.4f}", measured.mef_ssim)
+            words = ", ".join(form.format(value) for form, value in forms if value is not None)
+            line += f"  validation {words}, score {measured.score:.2f} (best {progress.best:.2f})"
         print(line.ljust(78), end="\n" if measured else "\r", file=sys.stderr, flush=True)
 
     def _time_left(self, progress: "Progress") -> str:
@@ -68,8 +69,3 @@ class _Reporter:
             return "measuring speed"
         seconds = (now - self._start[0]) / max(1, progress.step - self._start[1]) * (progress.steps - progress.step)
         return f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02} left"
-
-
-def _words(measured: "Validation") -> str:
-    parts = ("{:.2f} dB", measured.psnr), ("SSIM {:.4f}", measured.ssim), ("MEF-SSIM {:.4f}", measured.mef_ssim)
-    return ", ".join(form.format(value) for form, value in parts if value is not None)

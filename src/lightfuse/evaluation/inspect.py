@@ -124,7 +124,11 @@ def adjustment_maps(answer: Tensor, strength: Tensor) -> list[Panel]:
 def draw_sheet(title: str, panels: Sequence[Panel]) -> Pixels:
     """All panels under a title, in rows of up to four."""
     columns = min(4, max(2, math.ceil(math.sqrt(len(panels)))))
-    cells = [Cell(draw_panel(panel), _caption(panel), panel.labels) for panel in panels]
+    cells = []
+    for panel in panels:
+        known = panel.values[np.isfinite(panel.values)]
+        told = f", {known.min():.3g} to {known.max():.3g}" if panel.values.ndim == 2 and known.size else ""
+        cells.append(Cell(draw_panel(panel), panel.title + told, panel.labels))
     return framed(stack([heading(title, columns * _CELL), *rows_of(cells, columns, _CELL)], gap=16))
 
 
@@ -148,13 +152,6 @@ def _colours(values: Values, limits: tuple[float, float] | None) -> Pixels:
         strength = np.abs(known) / (float(np.abs(known).max()) or 1.0)
         colours = _WHITE + strength * (np.where(known < 0, _BLUE, _RED) - np.array(_WHITE))
     return np.where(there, np.rint(colours), _NOT_A_VALUE).astype(np.uint8)
-
-
-def _caption(panel: Panel) -> str:
-    known = panel.values[np.isfinite(panel.values)]
-    if panel.values.ndim == 3 or not known.size:
-        return panel.title
-    return f"{panel.title}, {known.min():.3g} to {known.max():.3g}"
 
 
 def _layer(weights: Weights, name: str) -> Panel:

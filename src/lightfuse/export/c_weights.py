@@ -69,16 +69,11 @@ class _Arrays:
     def _declare(self, name: str, tensor: Floats) -> str:
         if name not in self._names:
             self._names[name] = array = f"{self._prefix}_{c_name(name)}"
-            texts = list(map(_literal, tensor.ravel()))
+            texts = [f"{value:.9g}" for value in tensor.ravel()]  # From which every float32 is read back as it was.
+            texts = [f"{text if set(text) & set('.e') else text + '.0'}f" for text in texts]
             lines = [f"    {', '.join(texts[at : at + 8])}," for at in range(0, len(texts), 8)]
             self.declared += [f"static const float {array}[{len(texts)}] = {{", *lines, "};"]
         return self._names[name]
-
-
-def _literal(value: np.float32) -> str:
-    """Nine digits, from which every float32 is read back as it was."""
-    text = f"{value:.9g}"
-    return f"{text if set(text) & set('.e') else text + '.0'}f"
 
 
 def _context_struct(config: ContextConfig, arrays: _Arrays) -> list[str]:

@@ -1,7 +1,6 @@
 """Write HDR files by their suffix, under a temporary name, then moved."""
 
 import os
-from dataclasses import replace
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -45,7 +44,6 @@ def write_hdr(
     metadata: Metadata | None = None,
     options: EncodeOptions | None = None,
     *,
-    quality: int | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write what the suffix asks for: a picture for HDR screens, or the radiance alone.
@@ -61,7 +59,7 @@ def write_hdr(
         path: ending in one of `HDR_SUFFIXES`.
         fused: the fused picture, RGB, H×W×3, uint8, uint16 or float32 in [0, 1].
         metadata: of the base exposure; its profile is that of ``fused`` and tells the radiance's primaries.
-        options, quality: of pictures for HDR screens, see `encode_gain_map_jpeg`.
+        options: of pictures for HDR screens, see `encode_gain_map_jpeg`.
         radiance: H×W×3 float32, ≥ 0, linear, as `merge_radiance` gives it.
         overwrite: whether an existing file is replaced.
 
@@ -73,16 +71,15 @@ def write_hdr(
     suffix = _suffix(path)
     linear = radiance.pixels if isinstance(radiance, Radiance) else radiance
     metadata, options = metadata or Metadata(), options or EncodeOptions()
-    how = options if quality is None else replace(options, quality=quality)
     parts: Parts
     if suffix in (".exr", ".hdr"):
         parts = [(_encode_exr if suffix == ".exr" else _encode_hdr)(linear)]
     elif suffix in RADIANCE_SUFFIXES:
         parts = (encode_linear_dng if suffix == ".dng" else encode_linear_tiff)(linear, metadata)
     elif suffix in GAIN_MAP_SUFFIXES:
-        parts = [encode_gain_map_jpeg(fused, linear, metadata, options=how)]
+        parts = [encode_gain_map_jpeg(fused, linear, metadata, options=options)]
     else:
-        parts = (encode_hdr_avif if suffix == ".avif" else encode_hdr_jpeg_xl)(fused, linear, metadata, how)
+        parts = (encode_hdr_avif if suffix == ".avif" else encode_hdr_jpeg_xl)(fused, linear, metadata, options)
     write_atomically(path, parts, overwrite=overwrite)
 
 

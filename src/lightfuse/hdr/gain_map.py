@@ -83,16 +83,11 @@ def _small_luminances(fused: Array, radiance: Floats) -> tuple[Floats, Floats]:
     for top in range(0, height, _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         for plane, band in zip(small, (look_up(fused[rows], table), radiance[rows]), strict=True):
-            whole = _padded(cv2.transform(np.ascontiguousarray(band), weights))
+            plain = cv2.transform(np.ascontiguousarray(band), weights)
+            whole = np.pad(plain, [(0, -side % _SHRINK) for side in plain.shape], mode="edge")
             target = plane[top // _SHRINK : (top + _ROWS_AT_ONCE) // _SHRINK]
             target[...] = cv2.resize(whole, (size[0], whole.shape[0] // _SHRINK), interpolation=cv2.INTER_AREA)
     return small[0], small[1]
-
-
-def _padded(plane: Floats) -> Floats:
-    """The plane with its last row and column repeated up to a multiple of `_SHRINK`."""
-    below, right = -plane.shape[0] % _SHRINK, -plane.shape[1] % _SHRINK
-    return np.pad(plane, ((0, below), (0, right)), mode="edge") if below or right else plane
 
 
 def _fade_in(stops: Floats) -> Floats:

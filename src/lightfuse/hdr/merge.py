@@ -76,7 +76,7 @@ def merge_radiance(
             not finite; or none are given and two neighbours in exposure have no tones in common.
     """
     _check(frames, relative_ev)
-    brightness = [_mean(frame) for frame in frames]
+    brightness = [float(frame[::4, ::4].mean(dtype=np.float64)) / full_scale(frame.dtype) for frame in frames]
     order = sorted(range(len(frames)), key=lambda i: brightness[i] if relative_ev is None else relative_ev[i])
     neighbours = list(pairwise(order))
     mappings = [_intensity_mapping(frames[dark], frames[bright]) for dark, bright in neighbours]
@@ -104,40 +104,26 @@ def _check(frames: Sequence[Array], relative_ev: Sequence[float] | None) -> None
         raise PictureError(f"{len(frames)} frames need as many exposures in stops, all of them finite numbers")
 
 
-def _mean(frame: Array) -> float:
-    return float(frame[::4, ::4].mean(dtype=np.float64)) / full_scale(frame.dtype)
-
-
 def _merge(frames: Sequence[Array], stops: Sequence[float], response: Floats) -> Floats:
     """The linear picture of frames from dark to bright, band by band."""
-    merged: Floats = np.empty(frames[0].shape, np.float32)
-    weights = _clipping_weights(frames[0].dtype)
-    for top in range(0, merged.shape[0], _ROWS_AT_ONCE):
-        rows = slice(top, top + _ROWS_AT_ONCE)
-        bands = [np.ascontiguousarray(frame[rows]) for frame in frames]
-        merged[rows] = _merge_band(bands, [2.0**stop for stop in stops], response, weights)
-    return merged
-
-
-def _merge_band(bands: Sequence[Array], exposures: Sequence[float], response: Floats, weights: Floats) -> Floats:
     import cv2
 
-    merged = look_up(bands[0], response * np.float32(1 / exposures[0]))
-    total = np.full(merged.shape[:2], exposures[0], np.float32)
-    for band, exposure in zip(bands[1:], exposures[1:], strict=True):
-        first, second, third = cv2.split(band)
-        weight = look_up(cv2.max(first, cv2.max(second, third)), weights)
-        share = weight * (np.float32(exposure) / (total + np.float32(exposure)))
-        linear = look_up(band, response * np.float32(1 / exposure))
-        merged += share[..., None] * (linear - merged)
-        total += weight * np.float32(exposure)
+    exposures = [2.0**stop for stop in stops]
+    place = np.clip((_CLIPPED - np.linspace(0, 1, table_size(frames[0].dtype))) / (_CLIPPED - _FULL), 0, 1)
+    weights = np.asarray(place * place * (3 - 2 * place), np.float32)  # Of each value of a frame's largest channel.
+    merged: Floats = np.empty(frames[0].shape, np.float32)
+    for top in range(0, merged.shape[0], _ROWS_AT_ONCE):
+        first, *brighter = (np.ascontiguousarray(frame[top : top + _ROWS_AT_ONCE]) for frame in frames)
+        light = look_up(first, response * np.float32(1 / exposures[0]))
+        total = np.full(light.shape[:2], exposures[0], np.float32)
+        for band, exposure in zip(brighter, exposures[1:], strict=True):
+            red, green, blue = cv2.split(band)
+            weight = look_up(cv2.max(red, cv2.max(green, blue)), weights)
+            share = weight * (np.float32(exposure) / (total + np.float32(exposure)))
+            light += share[..., None] * (look_up(band, response * np.float32(1 / exposure)) - light)
+            total += weight * np.float32(exposure)
+        merged[top : top + _ROWS_AT_ONCE] = light
     return merged
-
-
-def _clipping_weights(dtype: np.dtype[Any]) -> Floats:
-    """The weight of each value of a frame's largest channel: 1, falling smoothly to 0 where it clips."""
-    place = np.clip((_CLIPPED - np.linspace(0, 1, table_size(dtype))) / (_CLIPPED - _FULL), 0, 1)
-    return np.asarray(place * place * (3 - 2 * place), np.float32)
 
 
 @dataclass(frozen=True)

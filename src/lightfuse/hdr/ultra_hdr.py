@@ -51,7 +51,6 @@ def encode_gain_map_jpeg(
     fused: Array,
     radiance: Floats,
     metadata: Metadata | None = None,
-    quality: int | None = None,
     options: EncodeOptions | None = None,
     *,
     max_stops: float = MAX_STOPS,
@@ -62,7 +61,7 @@ def encode_gain_map_jpeg(
         fused: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], sRGB-encoded; written with 8 bits.
         radiance: the merged exposures of the same frames, linear, H×W×3 float32.
         metadata: of the base exposure. EXIF and ICC profile are kept; so is XMP that can be parsed and fits a segment.
-        quality, options: of the base picture, see `encode_picture`.
+        options: of the base picture, see `encode_picture`.
         max_stops: the largest gain, 1 and above.
 
     Raises:
@@ -72,7 +71,7 @@ def encode_gain_map_jpeg(
     appended = _encode_gain_map(gain_map(fused, radiance, max_stops))
     given = metadata or Metadata()
     described = Metadata(icc=given.icc, exif=given.exif, xmp=_base_xmp(given.xmp, len(appended)))
-    return _join(encode_picture(fused, ".jpg", described, options, quality=quality), appended)
+    return _join(encode_picture(fused, ".jpg", described, options), appended)
 
 
 def _encode_gain_map(gain: GainMap) -> bytes:

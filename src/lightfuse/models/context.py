@@ -76,7 +76,13 @@ class CombiningNet(nn.Module):
         self.config = config
         pairs = enumerate(itertools.pairwise((6, *config.hidden, len(OUTPUTS))))
         self.layers = nn.ModuleList(nn.Conv2d(a, b, kernel_size=1, bias=i == 1) for i, (a, b) in pairs)
-        self._start_as_exposure_fusion()
+        # Start as exposure fusion: the first hidden channel is the luma of over; where it is bright, under is selected.
+        first, middle, last = (layer.weight.detach() for layer in self.layers)  # type: ignore[operator]
+        last.mul_(0.3)
+        last[0, 0] = 3.0
+        first[0] = torch.tensor([0, 0, 0, *LUMA_WEIGHTS])[:, None, None] * 2
+        middle[0] = 0
+        middle[0, 0] = 1
 
     def forward(self, under: Tensor, over: Tensor, context: Tensor, strength: Tensor) -> Tensor:
         """Fuse N×3×H×W pictures in [0, 1] to one of the same kind, by N×C×H×W context and strength as in `compose`."""
@@ -90,15 +96,6 @@ class CombiningNet(nn.Module):
         x = torch.relu(first(torch.cat([under, over], dim=1)) + into_first)
         answered: Tensor = last(torch.relu(middle(x))) + into_last
         return answered
-
-    def _start_as_exposure_fusion(self) -> None:
-        """Initialise: the first hidden channel is the luma of over; where that is bright, under is selected."""
-        first, middle, last = (layer.weight.detach() for layer in self.layers)  # type: ignore[operator]
-        last.mul_(0.3)
-        last[0, 0] = 3.0
-        first[0] = torch.tensor([0, 0, 0, *LUMA_WEIGHTS])[:, None, None] * 2
-        middle[0] = 0
-        middle[0, 0] = 1
 
 
 def compose(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> Tensor:

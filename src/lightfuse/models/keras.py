@@ -36,7 +36,11 @@ def read_keras(path: Path) -> Weights:
     except (KeyError, ValueError, TypeError) as error:  # A tensor is missing or of another shape.
         reason = " ".join(str(error.args[0]).split())
         raise WeightsError(f"{str(path)!r} is not of the paper's network: {reason}") from None
-    weights = Weights(_model_of(tensors, path), tensors, notes={"origin": f"imported from Keras file {path.name}"})
+    hidden = (tensors["combining.layers.0.bias"].size, tensors["combining.layers.1.bias"].size)
+    model = next((name for name, config in KNOWN_MODELS.items() if config == PaperConfig(hidden)), None)
+    if model is None:
+        raise WeightsError(f"{str(path)!r} has hidden layers {hidden}; the paper's networks have 32, 32 or 256, 64")
+    weights = Weights(model, tensors, notes={"origin": f"imported from Keras file {path.name}"})
     check_shapes(weights, str(path))
     return weights
 
@@ -56,11 +60,3 @@ def _translate(file: Any) -> dict[str, NDArray[np.float32]]:
     tensors["filtering.mix.weight"] = read(f"{_SEPARABLE}/pointwise_kernel:0").transpose(3, 2, 0, 1)
     tensors["filtering.mix.bias"] = read(f"{_SEPARABLE}/bias:0")
     return tensors
-
-
-def _model_of(tensors: dict[str, NDArray[np.float32]], path: Path) -> str:
-    hidden = (tensors["combining.layers.0.bias"].size, tensors["combining.layers.1.bias"].size)
-    for model, config in KNOWN_MODELS.items():
-        if config == PaperConfig(hidden):
-            return model
-    raise WeightsError(f"{str(path)!r} has hidden layers {hidden}; the paper's networks have 32, 32 or 256, 64")

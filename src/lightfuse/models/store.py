@@ -82,22 +82,18 @@ def read_weights(path: Path) -> Weights:
         raise WeightsError(f"{str(path)!r} holds numbers that are not float32; train or export it again") from None
     if header is None:
         raise WeightsError(f"{str(path)!r} does not say which model it belongs to; was it written by LightFuse?")
-    weights = _parse(header, tensors, path)
-    check_shapes(weights, str(path))
-    return weights
-
-
-def _parse(header: str, tensors: dict[str, NDArray[np.float32]], path: Path) -> Weights:
     try:
         fields = json.loads(header)
         # Older files have no configuration, but the name of a known model.
         model = str(fields["model"])
         config = config_from_json(dict(fields["config"])) if "config" in fields else config_of(model)
-        return Weights(model, tensors, dict(fields.get("notes", {})), config)
+        weights = Weights(model, tensors, dict(fields.get("notes", {})), config)
     except WeightsError as error:
         raise WeightsError(f"{str(path)!r} cannot be used: {error}") from None
     except (ValueError, KeyError, TypeError, RecursionError):  # The last: JSON nested too deeply.
         raise WeightsError(f"{str(path)!r} has a damaged header; export or train it again") from None
+    check_shapes(weights, str(path))
+    return weights
 
 
 def check_shapes(weights: Weights, name: str) -> None:

@@ -1,6 +1,6 @@
 """Augmentation of training samples: white balance, exposure, noise, JPEG compression, borders."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from lightfuse.training.settings import TrainSettings
 
 Floats = NDArray[np.float32]
-Mask = Callable[[Floats, Floats], NDArray[np.bool_]]
-"""From rows and columns, as fractions of the picture's sides, to where the scene is shown."""
 
 _GAMMA = 2.2  # one EV is a factor of 2 in light, of 2 ** (1 / 2.2) in pixel values
 _BALANCE_SPREAD = 0.08  # of the logarithms of red and blue
@@ -45,9 +43,16 @@ def augmented(
     if random.random() < settings.exposure_gap / (3 if labelled else 1):
         _widen_gap(thumb, planes, random, _BRIGHTEST_LABELLED if labelled else _BRIGHTEST)
     if settings.dim and random.random() < settings.dim:
-        _dim(thumb, planes, float(random.uniform(0, _DIMMEST)))
+        # The reference is darkened half as much, so that night scenes stay dark.
+        gain = np.float32(2 ** (-float(random.uniform(0, _DIMMEST)) / _GAMMA))
+        thumb *= gain
+        planes[:6] *= gain
+        planes[6:9] *= np.sqrt(gain)
     if random.random() < settings.noise:
-        _add_noise(planes[:3], random)
+        under = planes[:3]  # Sensor noise is strongest in black.
+        spread = np.float32(random.uniform(*_NOISE_LEVELS) / 255)
+        noise = random.standard_normal(under.shape, np.float32) * spread * (1 - np.float32(0.7) * under)
+        under[:] = np.round(np.clip(under + noise, 0, 1) * 255) / 255
     if settings.jpeg and random.random() < settings.jpeg:
         _compress(planes[:6], int(random.integers(*_QUALITIES)))
     return thumb, planes
@@ -78,21 +83,6 @@ def _widen_gap(thumb: Floats, planes: Floats, random: np.random.Generator, brigh
             np.minimum(over * gain, 1, out=over)
 
 
-def _dim(thumb: Floats, planes: Floats, stops: float) -> None:
-    """Darken both exposures, and the reference by half as much, so that night scenes stay dark."""
-    gain = np.float32(2 ** (-stops / _GAMMA))
-    thumb *= gain
-    planes[:6] *= gain
-    planes[6:9] *= np.sqrt(gain)
-
-
-def _add_noise(under: Floats, random: np.random.Generator) -> None:
-    """Add sensor noise, strongest in black, and round to 8 bits."""
-    spread = np.float32(random.uniform(*_NOISE_LEVELS) / 255)
-    noise = random.standard_normal(under.shape, np.float32) * spread * (1 - np.float32(0.7) * under)
-    under[:] = np.round(np.clip(under + noise, 0, 1) * 255) / 255
-
-
 def _compress(exposures: Floats, quality: int) -> None:
     """Compress each exposure as JPEG and decode it again; the reference is not changed."""
     import imagecodecs
@@ -116,10 +106,18 @@ def with_border(
     pixels = (np.arange(planes.shape[1]) + 0.5) / planes.shape[1]
     rows, columns = (start + extent * pixels for start, extent in places)
     cells = [(np.arange(side) + 0.5) / side for side in thumb.shape[1:]]
-    mask = _bars(random) if kind < 0.8 else _disc(thumb.shape[2] / thumb.shape[1], random)
+    aspect, edge, upright, radius = thumb.shape[2] / thumb.shape[1], 0.0, False, 0.0
+    if bars := kind < 0.8:  # Two of them, above and below or on both sides.
+        edge, upright = random.uniform(0.05, 0.3), random.random() < 0.5
+    else:  # A round picture, such as that of an eyepiece.
+        radius = 0.55 * random.uniform(0.2, 1)
     level = _border_level(random)
-    for picture, (y, x) in ((thumb, cells), (planes, (rows, columns))):
-        shown = mask(y[:, None], x[None, :]).astype(np.float32)
+    for picture, sides in ((thumb, cells), (planes, (rows, columns))):
+        y, x = np.meshgrid(*sides, indexing="ij")
+        inside = (
+            np.abs((x if upright else y) - 0.5) < 0.5 - edge if bars else np.hypot(y - 0.5, (x - 0.5) * aspect) < radius
+        )
+        shown = inside.astype(np.float32)
         for part, black in zip(np.split(picture, len(picture) // 3), (*level, level[1], 0), strict=False):
             part *= shown
             part += (1 - shown) * np.float32(black)
@@ -157,15 +155,3 @@ def _border_level(random: np.random.Generator) -> tuple[float, float]:
         return float(random.uniform(0, _NIGHT_SKY[0])), float(random.uniform(*_NIGHT_SKY))
     level = random.uniform(0, _BLACKEST_SCAN) * (kind < (1 + _NIGHTS) / 2)
     return float(level / 3), float(level)
-
-
-def _bars(random: np.random.Generator) -> Mask:
-    """Two bars, above and below or on both sides."""
-    edge, upright = random.uniform(0.05, 0.3), random.random() < 0.5
-    return lambda y, x: np.abs((x + 0 * y if upright else y + 0 * x) - 0.5) < 0.5 - edge
-
-
-def _disc(aspect: float, random: np.random.Generator) -> Mask:
-    """A round picture, such as that of an eyepiece."""
-    radius = 0.55 * random.uniform(0.2, 1)
-    return lambda y, x: np.hypot(y - 0.5, (x - 0.5) * aspect) < radius

@@ -174,7 +174,8 @@ def with_highlights(reference: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
     References fused from a whole bracket keep highlights nearly white, where a window should show its view.
     """
     grey = luma_of(reference)
-    toned = grey + mask * (_grey_of(wanted) - grey)
+    wanted_grey = ((wanted + 16) / 116).clamp(min=0) ** (3 / 2.2)  # The inverse of `_lightness`.
+    toned = grey + mask * (wanted_grey - grey)
     lift = ((toned + _STABILITY) / (grey + _STABILITY)).clamp(max=2)
     return (toned + lift * (reference - grey)).clamp(0, 1)
 
@@ -200,11 +201,6 @@ def _held_by_under(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
     return mask * ((in_under - 12) / 5).clamp(0, 1) * ((92 - in_under) / 5).clamp(0, 1), in_under
 
 
-def _grey_of(lightness: Tensor) -> Tensor:
-    """Luma in [0, 1] of L*, the inverse of `_lightness`."""
-    return ((lightness + 16) / 116).clamp(min=0) ** (3 / 2.2)
-
-
 def _lightness(grey: Tensor) -> Tensor:
     """L* of CIELAB, about, of luma in [0, 1]: the sRGB curve as a power of 2.2."""
     return 116 * (grey + 1e-3) ** (2.2 / 3) - 16
@@ -216,20 +212,14 @@ def better_exposed(under: Tensor, over: Tensor, *, clipped_last: bool) -> Tensor
     With ``clipped_last``, an exposure that is not clipped is preferred, because clipping a channel changes the hue.
     """
     distances = [(luma_of(exposure) - 0.5).abs() for exposure in (under, over)]
-    if clipped_last:
-        distances = [d + _clipped(exposure) for d, exposure in zip(distances, (under, over), strict=True)]
+    for distance, exposure in zip(distances, (under, over) if clipped_last else (), strict=clipped_last):
+        largest = exposure.amax(dim=1, keepdim=True)
+        distance += ((largest > _WHITE) | (largest < _BLACK)).to(exposure.dtype)
     return torch.where(distances[0] < distances[1], under, over)
 
 
 def _size(colours: Tensor) -> Tensor:
     return (colours.square().sum(dim=1) + _NO_CHROMA).sqrt()
-
-
-def _clipped(exposure: Tensor) -> Tensor:
-    """1 where a channel is at white or all are at black, else 0: N×1×H×W."""
-    white = exposure.amax(dim=1, keepdim=True) > _WHITE
-    black = exposure.amax(dim=1, keepdim=True) < _BLACK
-    return (white | black).to(exposure.dtype)
 
 
 def unknown(under: Tensor, over: Tensor) -> Tensor:

@@ -104,7 +104,10 @@ class RunFolder:
             yield lambda *_: None
             return
         table = self.path / "log.csv"
-        kept = [list(_COLUMNS), *(_rows_until(table, step) if step else [])]
+        kept = [list(_COLUMNS)]
+        if step and table.exists():  # A full disk may have torn its last row.
+            rows = (row for row in csv.reader(table.read_text("utf-8").splitlines()) if len(row) == len(_COLUMNS))
+            kept += [row for row in rows if row[0].isdigit() and int(row[0]) <= step]
         write_atomically(table, ["".join(",".join(row) + "\n" for row in kept).encode()], overwrite=True)
         try:
             with (
@@ -112,12 +115,12 @@ class RunFolder:
                 table.open("a", newline="", encoding="utf-8") as file,
                 closing(SummaryWriter(str(self.path / "tensorboard"), purge_step=step)) as tensorboard,
             ):
-                rows = csv.writer(file, lineterminator="\n")
+                writer = csv.writer(file, lineterminator="\n")
 
                 def log(step: int, losses: Mapping[str, Tensor], rate: float, measured: Validation | None) -> None:
                     parts = {f"losses/{name}": loss.item() for name, loss in losses.items()}
                     values = (sum(parts.values()), rate, *(getattr(measured, name, None) for name in MEASURES))
-                    rows.writerow([step, *("" if value is None else f"{value:.6g}" for value in values)])
+                    writer.writerow([step, *("" if value is None else f"{value:.6g}" for value in values)])
                     file.flush()
                     for name, value in {**dict(zip(_COLUMNS[1:], values, strict=True)), **parts}.items():
                         if value is not None:
@@ -137,11 +140,3 @@ def _quiet_threads() -> Iterator[None]:
         yield
     finally:
         threading.excepthook = shown
-
-
-def _rows_until(table: Path, step: int) -> list[list[str]]:
-    if not table.exists():
-        return []
-    with table.open(newline="", encoding="utf-8") as file:
-        whole = (row for row in csv.reader(file) if len(row) == len(_COLUMNS))  # A full disk may have torn the last.
-        return [row for row in whole if row[0].isdigit() and int(row[0]) <= step]
