@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lightfuse.batch import MANIFEST_NAME
+from lightfuse.batch.manifest import MANIFEST_NAME
 from lightfuse.images import write_picture
 from tools.synthetic import sample_bracket
 

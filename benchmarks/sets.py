@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from lightfuse.batch import MANIFEST_NAME
+from lightfuse.batch.manifest import MANIFEST_NAME
 from lightfuse.brackets.bracket import brightness, darkest_first
 from lightfuse.brackets.files import find_brackets
 from lightfuse.images import read_picture

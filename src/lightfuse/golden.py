@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 from zipfile import BadZipFile
 
@@ -60,13 +59,11 @@ With an entry ``"exact"``, results have to be a case's exact ones where it has s
 # 16-bit results may differ by what float results may (1e-4 of 65535 levels), and by rounding.
 _FLOAT_ARITHMETIC: Tolerance = {"float32": 1e-4, "uint8": 1, "uint16": 7}
 
-TOLERANCES: Mapping[str, Tolerance] = MappingProxyType(
-    {
-        **dict.fromkeys(("onnx", "litert", "ncnn"), _FLOAT_ARITHMETIC),
-        **{target: {**_FLOAT_ARITHMETIC, "exact": 0} for target in ("core", "c", "wasm")},
-        "torch": {"float32": 2e-6, "uint8": 1, "uint16": 1},  # float32 against the float64 of the expected results
-    }
-)
+TOLERANCES: Mapping[str, Tolerance] = {
+    **dict.fromkeys(("onnx", "litert", "ncnn"), _FLOAT_ARITHMETIC),
+    **{target: {**_FLOAT_ARITHMETIC, "exact": 0} for target in ("core", "c", "wasm")},
+    "torch": {"float32": 2e-6, "uint8": 1, "uint16": 1},  # float32 against the float64 of the expected results
+}
 """The tolerance of each target by its name; a new target adds a row."""
 
 

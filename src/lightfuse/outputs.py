@@ -82,7 +82,7 @@ def check_outputs(output: PathLike, options: FuseOptions) -> None:
             raise OutputError("--compare names its sheet after the output, which is a pipe; give a file with -o")
         check_output(compare_path(output), overwrite=options.overwrite)
     if options.hdr is not None:
-        from lightfuse.hdr import check_hdr_output
+        from lightfuse.hdr.files import check_hdr_output
 
         check_hdr_output(options.hdr, overwrite=options.overwrite)
     paths = [os.path.realpath(path) for path in (output, *options.extra_outputs(output))]
@@ -177,7 +177,8 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
 
 
 def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options: FuseOptions) -> str:
-    from lightfuse.hdr import merge_radiance, write_hdr
+    from lightfuse.hdr.files import write_hdr
+    from lightfuse.hdr.merge import merge_radiance
 
     bracket = fused.bracket
     radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)

@@ -7,7 +7,10 @@ import signal
 import pytest
 from builders.photographs import write_brackets
 
-from lightfuse.batch import BatchSettings, Manifest, RunSettings, plan_jobs, run_batch
+from lightfuse.batch.manifest import Manifest
+from lightfuse.batch.plan import plan_jobs
+from lightfuse.batch.run import RunSettings, run_batch
+from lightfuse.batch.work import BatchSettings
 from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError
 from lightfuse.models import load_weights

@@ -3,7 +3,8 @@
 import pytest
 from builders.photographs import write_plain
 
-from lightfuse.batch import BracketJob, executors
+from lightfuse.batch import executors
+from lightfuse.batch.plan import BracketJob
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lightfuse.batch import MANIFEST_NAME, Manifest, results_below
+from lightfuse.batch.manifest import MANIFEST_NAME, Manifest, results_below
 from lightfuse.errors import OutputError
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lightfuse.batch import BracketJob, Manifest, NameSettings, plan_batch, plan_jobs
+from lightfuse.batch.manifest import Manifest
+from lightfuse.batch.plan import BracketJob, NameSettings, plan_batch, plan_jobs
 from lightfuse.brackets.exif_groups import Shot
 from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.errors import MissingExtraError, OutputError

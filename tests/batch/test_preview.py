@@ -5,7 +5,8 @@ import pytest
 from builders.photographs import write_brackets, write_plain, write_shot
 from PIL import Image
 
-from lightfuse.batch import preview, write_preview
+from lightfuse.batch import preview
+from lightfuse.batch.preview import write_preview
 from lightfuse.brackets.grouping import GroupSettings, group_folder
 from lightfuse.errors import OutputError
 from lightfuse.images import read_picture

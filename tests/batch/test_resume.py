@@ -10,8 +10,8 @@ import time
 import pytest
 from builders.photographs import write_brackets, write_plain
 
-from lightfuse.batch import MANIFEST_NAME, Manifest, lock_output, results_below, resume
-from lightfuse.batch.staging import publish, stage
+from lightfuse.batch.manifest import MANIFEST_NAME, Manifest, results_below
+from lightfuse.batch.staging import lock_output, publish, resume, stage
 from lightfuse.errors import OutputError
 
 MODULE = [sys.executable, "-m", "lightfuse", "batch"]

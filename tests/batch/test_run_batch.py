@@ -10,10 +10,12 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 import pytest
 from builders.photographs import write_brackets
 
-from lightfuse.batch import MANIFEST_NAME, BatchSettings, BracketJob, Manifest, RunSettings, plan_jobs, run, run_batch
+from lightfuse.batch import run
 from lightfuse.batch.executors import BatchExecutor
-from lightfuse.batch.run import Coordinator
-from lightfuse.batch.work import JobResult
+from lightfuse.batch.manifest import MANIFEST_NAME, Manifest
+from lightfuse.batch.plan import BracketJob, plan_jobs
+from lightfuse.batch.run import Coordinator, RunSettings, run_batch
+from lightfuse.batch.work import BatchSettings, JobResult
 from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError, OutputError
 from lightfuse.models import load_weights

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders.photographs import boxes, exposed, write_shot
 
-from lightfuse.batch import MANIFEST_NAME
+from lightfuse.batch.manifest import MANIFEST_NAME
 from lightfuse.images import read_picture
 
 EVS = (0, -2, 2)

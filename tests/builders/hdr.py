@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lightfuse.hdr import merge_radiance
+from lightfuse.hdr.merge import merge_radiance
 from tools.synthetic import Camera, Scene, tone_mapped
 
 

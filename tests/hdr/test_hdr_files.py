@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from lightfuse.errors import MissingExtraError, OutputError
-from lightfuse.hdr import Radiance, check_hdr_output, encode_gain_map_jpeg, write_hdr
+from lightfuse.hdr.files import check_hdr_output, write_hdr
+from lightfuse.hdr.merge import Radiance
+from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions
 
 FUSED = np.zeros((30, 50, 3), np.uint8)

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from builders.pictures import adobe_rgb, exif_block
 
-from lightfuse.hdr import write_hdr
+from lightfuse.hdr.files import write_hdr
 from lightfuse.images import Metadata
 from lightfuse.images.colour import rgb_profile, transform
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lightfuse.errors import PictureError
-from lightfuse.hdr import merge_radiance
+from lightfuse.hdr.merge import merge_radiance
 from tools.synthetic import Camera, Scene
 
 EVS = (-3.0, 0.0, 3.0)

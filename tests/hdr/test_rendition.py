@@ -10,8 +10,9 @@ from builders.hdr import picture_and_radiance
 from builders.pictures import adobe_rgb, exif_block
 
 from lightfuse.errors import MissingExtraError, PictureError
-from lightfuse.hdr import check_hdr_output, encode_gain_map_jpeg, write_hdr
+from lightfuse.hdr.files import check_hdr_output, write_hdr
 from lightfuse.hdr.rendition import WHITE_NITS, pq
+from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata, encode_picture, read_picture
 
 REC_709_TO_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])  # BT.2087-0

@@ -12,7 +12,8 @@ from PIL import Image, ImageCms
 
 from lightfuse.colorspace import LUMINANCE_WEIGHTS, srgb_to_linear
 from lightfuse.errors import PictureError
-from lightfuse.hdr import encode_gain_map_jpeg, gain_map
+from lightfuse.hdr.gain_map import gain_map
+from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import Metadata, encode_picture, read_picture
 
 LUMINANCE = np.array(LUMINANCE_WEIGHTS)

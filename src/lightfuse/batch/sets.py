@@ -17,7 +17,7 @@ from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import Frame, in_one_profile, make_bracket, relative_exposures
 from lightfuse.brackets.exif_groups import SAME_EV
 from lightfuse.brackets.grouping import GroupedBracket
-from lightfuse.brackets.reading import frame_of, read_frames
+from lightfuse.brackets.reading import read_frames
 from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_for_all
 from lightfuse.brackets.similarity import overlap, same_view
 from lightfuse.errors import LightFuseError
@@ -128,7 +128,7 @@ def small_frames(inputs: Sequence[Path], max_pixels: int, white_level: float | N
     if len(inputs) > 1:
         frames, _ = read_frames(inputs, max_pixels=max_pixels, white_level=white_level)
     else:
-        frames = [frame_of(read_picture(inputs[0], max_pixels=max_pixels, white_level=white_level))]
+        frames = [read_picture(inputs[0], max_pixels=max_pixels, white_level=white_level)]
     return [replace(f, pixels=np.ascontiguousarray(shrink(f.pixels, _SIDE, _SIDE)), alpha=None) for f in frames]
 
 

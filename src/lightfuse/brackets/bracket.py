@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightfuse.brackets.masks import opaque_masks
 from lightfuse.colorspace import PIXEL_TYPES, full_scale
 from lightfuse.errors import PictureError
-from lightfuse.images import Metadata, ShotInfo, UnreadableError, convert_profile, is_grey
+from lightfuse.images import Picture, ShotInfo, UnreadableError, convert_profile, is_grey
 from lightfuse.images.pixels import to_depth
 
 Array = NDArray[Any]
@@ -27,25 +27,8 @@ _TOLERATED_DROP = 2 * _LEVEL  # Brightness by which a longer exposure may be dar
 _DIFFERENT_BRIGHTNESS = 5 * _LEVEL  # Two frames this far apart cannot have had the same exposure.
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One exposure of a bracket.
-
-    Attributes:
-        pixels: RGB, H×W×3, uint8, uint16 or float32 in [0, 1].
-        name: the file name, or what else identifies the frame in messages.
-        metadata: EXIF, ICC profile and the like, as read.
-        shot: shutter time, aperture, ISO and so on, from EXIF.
-        alpha: H×W, of the pixels' dtype, 0 where transparent; None where all is opaque.
-        grey: the file holds one channel; the three are equal.
-    """
-
-    pixels: Array
-    name: str
-    metadata: Metadata = field(default_factory=Metadata)
-    shot: ShotInfo = field(default_factory=ShotInfo)
-    alpha: Array | None = None
-    grey: bool = False
+Frame = Picture
+"""One exposure of a bracket."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from lightfuse.images import (
     raw_white_balance,
     read_pages,
     read_picture,
-    shot_info,
 )
 from lightfuse.images.pixels import split
 from lightfuse.images.raw import opened_raw
@@ -63,11 +62,10 @@ def read_frames(
     pictures = pages or _read_all(inputs, max_pixels, white_level, meanwhile)
     if pages is None and all(map(os.path.isfile, inputs)) and all(picture.alpha is None for picture in pictures):
         pictures = turned_alike(pictures, [probe_picture(path).shot.orientation for path in inputs])
-    frames = [frame_of(picture) for picture in pictures]
     if pages is not None:  # The EXIF is the file's: it does not tell exposures apart.
-        frames = [replace(frame, shot=ShotInfo()) for frame in frames]
+        pictures = [replace(page, shot=ShotInfo()) for page in pages]
     notes = [f"{picture.name}: {note}" for picture in pictures for note in picture.notes]
-    return frames, notes if white_level is not None else notes + _white_notes(inputs, pictures)
+    return pictures, notes if white_level is not None else notes + _white_notes(inputs, pictures)
 
 
 def _read_all(
@@ -106,12 +104,6 @@ def _white_notes(inputs: Sequence[PathLike], pictures: Sequence[Picture]) -> lis
     ]
 
 
-def frame_of(picture: Picture) -> Frame:
-    """The exposure that a picture is."""
-    shot = shot_info(picture.metadata)
-    return Frame(picture.pixels, picture.name, picture.metadata, shot, picture.alpha, picture.grey)
-
-
 def frame_from(source: Any, number: int) -> Frame:
     """The frame that a path, an array or a PIL picture is; `number` names those that have no name.
 
@@ -119,7 +111,7 @@ def frame_from(source: Any, number: int) -> Frame:
         PictureError: it cannot be read, or is none of these.
     """
     if isinstance(source, str | os.PathLike):
-        return frame_of(read_picture(source))
+        return read_picture(source)
     if isinstance(source, np.ndarray):
         pixels: Array = source
     elif hasattr(source, "convert") and hasattr(source, "mode"):  # A PIL picture, without importing PIL.

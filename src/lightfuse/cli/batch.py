@@ -58,35 +58,39 @@ def batch(
 
     Example: lightfuse batch holiday -o fused --dry-run
     """
-    from lightfuse import batch as room
+    from lightfuse.batch.manifest import Manifest, results_below
+    from lightfuse.batch.plan import NameSettings, plan_batch, plan_jobs
+    from lightfuse.batch.preview import write_preview
+    from lightfuse.batch.run import RunSettings, run_batch
+    from lightfuse.batch.sets import candidate_sets
+    from lightfuse.batch.staging import lock_output, resume
+    from lightfuse.batch.work import BatchSettings
     from lightfuse.brackets.grouping import GroupSettings, group_folder
     from lightfuse.cli.batch_report import BatchReport, check_brackets, print_plan
     from lightfuse.models import load_weights
 
     quiet, json = chosen["quiet"], chosen["json"]
     hdr_suffix = None if hdr is None else f".{hdr}"
-    names = room.NameSettings(name, "." + format_.lstrip("."), compare, hdr_suffix)
-    results = room.results_below(folder) | room.results_below(output)
+    names = NameSettings(name, "." + format_.lstrip("."), compare, hdr_suffix)
+    results = results_below(folder) | results_below(output)
     grouping = group_folder(folder, GroupSettings(by, count, pattern, gap, raw, join), without=output, results=results)
-    planned = room.plan_jobs(grouping.brackets, output, names)
+    planned = plan_jobs(grouping.brackets, output, names)
     if preview is not None:
-        room.write_preview(preview, grouping, folder, output, overwrite=overwrite)
+        write_preview(preview, grouping, folder, output, overwrite=overwrite)
     if dry_run or preview is not None:
         print_plan(grouping, planned, folder, quiet=quiet, as_json=json)
         return
     check_brackets(grouping, folder)
     loaded = load_weights(options.chosen_model(chosen["model"], chosen["weights"]))
-    settings = room.BatchSettings(loaded, options.fuse_options(chosen, compare=compare), hdr_suffix)
-    with room.lock_output(output):
-        manifest = room.Manifest(output, folder)
-        room.resume(manifest, [job.output for job in planned])
-        sets = room.candidate_sets(grouping.brackets, planned, False if chosen["like"] else match)
-        plan = room.plan_batch(
-            planned, manifest, settings.digest, sets, overwrite=overwrite, skip_existing=skip_existing
-        )
+    settings = BatchSettings(loaded, options.fuse_options(chosen, compare=compare), hdr_suffix)
+    with lock_output(output):
+        manifest = Manifest(output, folder)
+        resume(manifest, [job.output for job in planned])
+        sets = candidate_sets(grouping.brackets, planned, False if chosen["like"] else match)
+        plan = plan_batch(planned, manifest, settings.digest, sets, overwrite=overwrite, skip_existing=skip_existing)
         with BatchReport(grouping, plan, output, quiet=quiet, as_json=json) as report:
-            running = room.RunSettings(jobs, threads, executor, overwrite)
-            room.run_batch(plan.jobs, settings, manifest, report, running, sets)
+            running = RunSettings(jobs, threads, executor, overwrite)
+            run_batch(plan.jobs, settings, manifest, report, running, sets)
     report.print_summary()
     if report.is_imperfect:
         raise typer.Exit(SOME_FAILED)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightfuse.batch import BracketJob, Outcome, Plan
+from lightfuse.batch.plan import BracketJob, Plan
+from lightfuse.batch.run import Outcome
 from lightfuse.brackets.files import LeftOut
 from lightfuse.brackets.grouping import Grouping
 from lightfuse.cli.printing import show

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,26 +35,24 @@ def _far_from_one(score: float) -> float:
 
 
 _low, _high = operator.neg, operator.pos
-MEASURES: Mapping[str, Callable[[float], float]] = MappingProxyType(
-    {
-        "PSNR": _low,
-        "SSIM": _low,
-        "PSNR fitted": _low,
-        "ΔE": _high,
-        "hue°": _high,
-        "chroma": _far_from_one,
-        "hue° to inputs": _high,
-        "chroma to inputs": _far_from_one,
-        "MEF-SSIM": _low,
-        "MEF-SSIM to bracket": _low,
-        "luma above inputs": _high,
-        "highlight spread": _low,
-        "highlight L*": _high,
-        "highlight contrast": _far_from_one,
-        "clipped though held %": _high,
-        "border change": _high,
-    }
-)
+MEASURES: Mapping[str, Callable[[float], float]] = {
+    "PSNR": _low,
+    "SSIM": _low,
+    "PSNR fitted": _low,
+    "ΔE": _high,
+    "hue°": _high,
+    "chroma": _far_from_one,
+    "hue° to inputs": _high,
+    "chroma to inputs": _far_from_one,
+    "MEF-SSIM": _low,
+    "MEF-SSIM to bracket": _low,
+    "luma above inputs": _high,
+    "highlight spread": _low,
+    "highlight L*": _high,
+    "highlight contrast": _far_from_one,
+    "clipped though held %": _high,
+    "border change": _high,
+}
 """Every measure, in the order of the table's columns, with how bad a score of it is: the larger the worse."""
 
 

@@ -135,23 +135,25 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture.
+    """One picture, as a file, a page of one or an array holds it; a frame of a bracket.
 
     Attributes:
-        pixels: H×W×3 RGB, uint8, uint16 or float32 in [0, 1], C-contiguous, upright.
-        metadata: the file's metadata, true for these pixels.
-        name: what messages call the picture.
-        notes: what a person may want to know of how it was read, each a clause ("its EXIF is corrupt and left out").
+        pixels: H×W×3 RGB, uint8, uint16 or float32 in [0, 1], upright; C-contiguous where it was read.
+        name: what messages call the picture: the file's name, or what else identifies it.
+        metadata: the file's EXIF, ICC profile and so on, true for these pixels.
+        shot: shutter time, aperture, ISO and so on, from EXIF.
         alpha: H×W, of the pixels' dtype, 0 where transparent (the colours there mean nothing); None: all is opaque.
         grey: the file holds one channel; the three are equal.
+        notes: what a person may want to know of how it was read, each a clause ("its EXIF is corrupt and left out").
     """
 
     pixels: NDArray[Any]
-    metadata: Metadata
     name: str
-    notes: tuple[str, ...] = ()
+    metadata: Metadata = field(default_factory=Metadata)
+    shot: ShotInfo = field(default_factory=ShotInfo)
     alpha: NDArray[Any] | None = None
     grey: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class MetadataBudget:

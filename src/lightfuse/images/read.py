@@ -109,7 +109,8 @@ def read_picture(
         check_size(container.width, container.height, max_pixels)
         if container.format == "RAW":
             developed = develop(stream, white_balance, max_pixels)
-            return Picture(developed, container.metadata, source_name(source), container.notes)
+            shot = shot_info(container.metadata)
+            return Picture(developed, source_name(source), container.metadata, shot, notes=container.notes)
         decoded, container = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
         return _picture(decoded, container, source_name(source), white_level, transparent=transparent)
 
@@ -153,7 +154,7 @@ def _picture(
     turned = turn_upright(pixels, container.orientation)
     if alpha is not None:
         alpha = turn_upright(np.ascontiguousarray(alpha), container.orientation)
-    return Picture(turned, metadata, name, notes, alpha, grey)
+    return Picture(turned, name, metadata, shot_info(metadata), alpha, grey, notes)
 
 
 def probe_picture(source: Source) -> Header:

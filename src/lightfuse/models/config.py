@@ -5,7 +5,6 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from lightfuse.errors import WeightsError
@@ -16,7 +15,7 @@ OUTPUTS = ("mixing weight", "luma gain", "luma offset", "chroma gain", "chroma m
 """What a context model's CombiningNet says of each pixel."""
 
 # Fields of files whose architecture had variations; only these are left. Without the field, a file has another value.
-_FORMER_FIELDS: Mapping[str, Any] = MappingProxyType({"outputs": len(OUTPUTS), "ratio": True, "bounded": True})
+_FORMER_FIELDS: Mapping[str, Any] = {"outputs": len(OUTPUTS), "ratio": True, "bounded": True}
 
 
 def _is_width(width: int) -> bool:
@@ -81,14 +80,12 @@ class ContextConfig:
 Config = PaperConfig | ContextConfig
 Shape = tuple[int, ...]
 
-KNOWN_MODELS: Mapping[str, Config] = MappingProxyType(
-    {
-        "paper": PaperConfig((32, 32)),
-        "paper-wide": PaperConfig((256, 64)),
-        "small": ContextConfig(channels=12, shared=True, hidden=(8, 6)),
-        "base": ContextConfig(channels=20, shared=False, hidden=(8, 8)),
-    }
-)
+KNOWN_MODELS: Mapping[str, Config] = {
+    "paper": PaperConfig((32, 32)),
+    "paper-wide": PaperConfig((256, 64)),
+    "small": ContextConfig(channels=12, shared=True, hidden=(8, 6)),
+    "base": ContextConfig(channels=20, shared=False, hidden=(8, 8)),
+}
 """The configurations of the models that have a name."""
 
 _FAMILIES: Mapping[str, type[Config]] = {kind.family: kind for kind in (PaperConfig, ContextConfig)}

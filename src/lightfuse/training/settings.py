@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from lightfuse.errors import DataError, WeightsError
@@ -113,54 +112,50 @@ class TrainSettings:
         return json.dumps(dataclasses.asdict(self), indent=1)
 
 
-CONTEXT_SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {
-        "steps": 20000,
-        "batch": 2,
-        "batch_unlabelled": 3,
-        "patch": 128,
-        "learning_rate": 3e-3,
-        "learning_rate_floor": 1e-5,
-        "gradient_clip": 1.0,
-        "average": 0.998,
-        "near_pairs": 0.45,
-        "zoom": 0.75,
-        "shrink": 0.75,
-        "shrink_labelled": 0.75,
-        "white_balance": 0.3,
-        "exposure_gap": 0.3,
-        "noise": 0.4,
-        "jpeg": 0.15,
-        "mse": 1.0,
-        "ssim": 0.75,
-        "tone": 4.0,
-        "chroma": 1.5,
-        "soft": 0.8,
-        "mef_ssim": 9.0,
-        "mef_ssim_labelled": 0.5,
-        "mef_ssim_unknown": 0.3,
-        "hue": 1.5,
-        "saturation": 1.5,
-        "out_of_range": 2.0,
-        "validate_every": 1000,
-    }
-)
+CONTEXT_SETTINGS: Mapping[str, Any] = {
+    "steps": 20000,
+    "batch": 2,
+    "batch_unlabelled": 3,
+    "patch": 128,
+    "learning_rate": 3e-3,
+    "learning_rate_floor": 1e-5,
+    "gradient_clip": 1.0,
+    "average": 0.998,
+    "near_pairs": 0.45,
+    "zoom": 0.75,
+    "shrink": 0.75,
+    "shrink_labelled": 0.75,
+    "white_balance": 0.3,
+    "exposure_gap": 0.3,
+    "noise": 0.4,
+    "jpeg": 0.15,
+    "mse": 1.0,
+    "ssim": 0.75,
+    "tone": 4.0,
+    "chroma": 1.5,
+    "soft": 0.8,
+    "mef_ssim": 9.0,
+    "mef_ssim_labelled": 0.5,
+    "mef_ssim_unknown": 0.3,
+    "hue": 1.5,
+    "saturation": 1.5,
+    "out_of_range": 2.0,
+    "validate_every": 1000,
+}
 """Defaults of the context models that differ from those of `TrainSettings`."""
 
-MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "paper": {"steps": 6000, "learning_rate": 3e-3, "validate_every": 300},
-        "small": {"steps": 24000},
-        "base": {
-            "steps": 16000,
-            "learning_rate": 4e-3,
-            "mef_ssim": 15.0,
-            "mef_ssim_labelled": 1.0,
-            "saturation": 2.0,
-            "tone": 6.0,
-        },
-    }
-)
+MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {"steps": 6000, "learning_rate": 3e-3, "validate_every": 300},
+    "small": {"steps": 24000},
+    "base": {
+        "steps": 16000,
+        "learning_rate": 4e-3,
+        "mef_ssim": 15.0,
+        "mef_ssim_labelled": 1.0,
+        "saturation": 2.0,
+        "tone": 6.0,
+    },
+}
 """Defaults of each model that differ from its family's. The shipped context models had a second run with other settings
 (examples/train-weights.sh)."""
 
