@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from lightfuse.errors import LightFuseError, OutputError
-from lightfuse.export.c_weights import weights_header
+from lightfuse.export.c import weights_header
 from lightfuse.models import load_weights
 from lightfuse.web.files import LIST_NAME, STATIC, listed_files
 

@@ -5,7 +5,7 @@ import pytest
 from builders.photographs import boxes, exposed
 from PIL import Image
 
-from lightfuse.brackets.orientation import turned_alike
+from lightfuse.brackets.reading import turned_alike
 from lightfuse.images import Picture, read_picture
 from lightfuse.images.pixels import turn_upright
 

@@ -10,8 +10,7 @@ from builders.hdr import picture_and_radiance
 from builders.pictures import adobe_rgb, exif_block
 
 from lightfuse.errors import MissingExtraError, PictureError
-from lightfuse.hdr.files import check_hdr_output, write_hdr
-from lightfuse.hdr.rendition import WHITE_NITS, pq
+from lightfuse.hdr.files import WHITE_NITS, check_hdr_output, pq, write_hdr
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata, encode_picture, read_picture
 

@@ -16,9 +16,8 @@ from lightfuse.errors import DataError
 from lightfuse.images import write_picture
 from lightfuse.models import KNOWN_MODELS, build, read_weights, save_weights, to_weights
 from lightfuse.training.context import ContextObjective
-from lightfuse.training.distributed import SINGLE_PROCESS, ProcessGroup
 from lightfuse.training.loop import AveragedModel, prefetched, train
-from lightfuse.training.objective import combined
+from lightfuse.training.objective import SINGLE_PROCESS, ProcessGroup, combined
 from lightfuse.training.prepare import PrepareSettings, load_dataset, load_datasets, open_scene, prepare
 from lightfuse.training.sampling import ContextSampler, choose_pair, interpolation
 from lightfuse.training.settings import choose_settings

@@ -11,9 +11,9 @@ from lightfuse.errors import DataError
 from lightfuse.images import write_picture
 from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.models import read_weights
-from lightfuse.training.distributed import SINGLE_PROCESS
 from lightfuse.training.loop import learning_rate, train
 from lightfuse.training.losses import ReferenceLosses, ssim
+from lightfuse.training.objective import SINGLE_PROCESS
 from lightfuse.training.paper import PaperObjective, choose_pair
 from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare
 from lightfuse.training.settings import TrainSettings, choose_settings

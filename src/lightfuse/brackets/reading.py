@@ -1,6 +1,7 @@
 """Frames from what a person gives: files, the pages of a TIFF, arrays, PIL pictures; and files read small."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lightfuse.brackets.bracket import Array, Frame, relative_exposures
-from lightfuse.brackets.orientation import turned_alike
+from lightfuse.brackets.similarity import similarity
 from lightfuse.colorspace import check_picture
 from lightfuse.errors import PictureError
 from lightfuse.images import (
@@ -24,7 +25,7 @@ from lightfuse.images import (
     read_pages,
     read_picture,
 )
-from lightfuse.images.pixels import split
+from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.raw import opened_raw
 from lightfuse.system import usable_cores
 
@@ -154,3 +155,33 @@ def read_small(path: Path, side: int) -> Array:
             return np.asarray(raw.postprocess(half_size=True, use_camera_wb=True, no_auto_bright=True))
     reduced = None if flag is None or header.format != "JPEG" else cv2.imdecode(np.fromfile(path, np.uint8), flag)
     return read_picture(path, transparent=True).pixels if reduced is None else np.ascontiguousarray(reduced[..., ::-1])
+
+
+# ---- Orientation -----------------------------------------------------------------------------------------------------
+
+_INVERSE = {6: 8, 8: 6}  # Of an orientation; the others undo themselves.
+
+
+def turned_alike(pictures: Sequence[Picture], tags: Sequence[int]) -> list[Picture]:
+    """Pictures whose orientation tags differ from most, turned as those are where they then show the same scene.
+
+    Args:
+        pictures: each turned upright by its own tag.
+        tags: the EXIF orientations that their files told, 1 to 8.
+    """
+    common = Counter(tags).most_common(1)[0][0]
+    model = pictures[tags.index(common)].pixels
+    turned = list(pictures)
+    for at, (picture, own) in enumerate(zip(pictures, tags, strict=True)):
+        if own == common:
+            continue
+        as_stored = turn_upright(picture.pixels, _INVERSE.get(own, own))
+        other = np.ascontiguousarray(turn_upright(as_stored, common))
+        if _likeness(model, other) > _likeness(model, picture.pixels):
+            note = f"its orientation tag ({own}) is not that of the other frames and was not followed"
+            turned[at] = replace(picture, pixels=other, notes=(*picture.notes, note))
+    return turned
+
+
+def _likeness(first: Array, second: Array) -> float:
+    return (similarity(first, second) or 0.0) if first.shape == second.shape else -1.0

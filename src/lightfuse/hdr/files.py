@@ -1,6 +1,9 @@
 """Write HDR files by their suffix, under a temporary name, then moved."""
 
+import math
 import os
+import struct
+from dataclasses import replace
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -8,12 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from lightfuse.errors import MissingExtraError, missing_extra
-from lightfuse.hdr.linear import encode_linear_dng, encode_linear_tiff
+from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, gain_map
 from lightfuse.hdr.merge import Array, Floats, Radiance
-from lightfuse.hdr.rendition import encode_hdr_avif, encode_hdr_jpeg_xl
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
-from lightfuse.images.metadata import Parts
+from lightfuse.images.colour import REC_2020, linear_profile, rgb_profile, transform
+from lightfuse.images.exif import ASCII, BYTE, Tree, Value
+from lightfuse.images.heif import encode_avif
+from lightfuse.images.jxl import encode_hdr_jxl
+from lightfuse.images.metadata import Parts, with_size
+from lightfuse.images.pixels import to_depth
+from lightfuse.images.tiff import encode_tiff, shorts
 from lightfuse.system import cannot_write, check_writable, write_atomically
 
 GAIN_MAP_SUFFIXES = (".jpg", ".jpeg")
@@ -106,3 +114,134 @@ def _suffix(path: str | os.PathLike[str]) -> str:
     if suffix not in known:
         raise cannot_write(path, f"give a name that ends in {', '.join(known[:-1])} or {known[-1]}")
     return suffix
+
+
+# ---- Radiance alone: linear float TIFF and DNG -----------------------------------------------------------------------
+
+_D65 = 21  # EXIF's light source.
+_RATIONAL, _SRATIONAL = 5, 10
+_LINEAR_RAW = 34892
+_XYZ_TO_REC_2020 = (
+    1.716651, -0.355671, -0.253366,
+    -0.666684, 1.616481, 0.015769,
+    0.017640, -0.042771, 0.942103,
+)  # fmt: skip
+
+
+def encode_linear_tiff(radiance: Floats, metadata: Metadata) -> Parts:
+    """Encode merged light, H×W×3 in the primaries of the metadata's profile, as a float TIFF: linear Rec. 2020."""
+    light = _in_rec_2020(radiance, metadata.icc)
+    height, width, _ = light.shape
+    tagged = with_size(Metadata(linear_profile(REC_2020), metadata.exif, metadata.xmp, metadata.iptc), width, height)
+    return encode_tiff(light, tagged, EncodeOptions(bit_depth=32))
+
+
+def encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
+    """Encode merged light as a DNG of three linear samples a pixel (DNG 1.4: LinearRaw), half floats.
+
+    The brightest value is white, as developers clip there; ``BaselineExposure`` tells them by how many stops to
+    brighten the picture so that its mid-tones come out as the base exposure's. Half floats keep 11 bits in every tone.
+    """
+    light = _in_rec_2020(radiance, metadata.icc)
+    height, width, _ = light.shape
+    white = max(1.0, float(light.max()))
+    tags: Tree = {
+        254: Value(4, 1, struct.pack("<I", 0)),  # The main picture.
+        262: shorts(_LINEAR_RAW),
+        339: shorts(3, 3, 3),  # Floats.
+        50706: Value(BYTE, 4, bytes((1, 4, 0, 0))),  # DNG version, and the least that a reader must know:
+        50707: Value(BYTE, 4, bytes((1, 1, 0, 0))),
+        50708: Value(ASCII, 21, b"LightFuse linear DNG\0"),  # The camera model that the colours belong to.
+        50714: shorts(0, 0, 0),  # Black and white level.
+        50717: shorts(1, 1, 1),
+        50721: _fractions(_SRATIONAL, _XYZ_TO_REC_2020),
+        50728: _fractions(_RATIONAL, (1, 1, 1)),  # White as it was shot.
+        50730: _fractions(_SRATIONAL, (math.log2(white),)),  # Baseline exposure.
+        50778: shorts(_D65),  # The light that the matrix holds for.
+    }
+    light *= np.float32(1 / white)
+    tagged = with_size(Metadata(None, metadata.exif, metadata.xmp, metadata.iptc), width, height)
+    return encode_tiff(light.astype(np.float16).view(np.uint16), tagged, EncodeOptions(), tags)
+
+
+def _in_rec_2020(radiance: Floats, icc: bytes | None) -> Floats:
+    """Light in another profile's primaries as a new array in Rec. 2020's; what they cannot hold is clipped at 0."""
+    import cv2
+
+    unit = np.eye(3, dtype=np.float32)[None]
+    matrix = transform(unit, icc or rgb_profile(), linear_profile(REC_2020))[0]  # Row by row: red, green, blue.
+    light: Floats = cv2.transform(radiance, np.ascontiguousarray(matrix.T))
+    return np.maximum(light, 0, out=light)
+
+
+def _fractions(kind: int, values: tuple[float, ...]) -> Value:
+    numbers = [number for value in values for number in (round(value * 1_000_000), 1_000_000)]
+    return Value(kind, len(values), struct.pack(f"<{len(numbers)}{'i' if kind == _SRATIONAL else 'I'}", *numbers))
+
+
+# ---- For HDR screens: AVIF and JPEG XL -------------------------------------------------------------------------------
+
+WHITE_NITS = 203.0
+"""cd/m² of the fused picture's white: the level of diffuse white in HDR pictures (ITU-R BT.2408-7, 2.1)."""
+
+_PQ, _BT2020_MATRIX = 16, 9  # Numbers of ITU-T H.273.
+_PQ_PEAK = 10_000.0  # cd/m²
+# SMPTE ST 2084:2014, 5.2
+_M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
+_C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+_ROWS_AT_ONCE = 64
+
+
+def encode_hdr_avif(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
+    """Encode the HDR rendition as an AVIF: Rec. 2020 primaries, PQ (nclx 9/16/9), 10 bits, or 12 if asked for.
+
+    Args:
+        fused, radiance: see `gain_map`; ``fused`` in the profile of ``metadata``.
+        metadata: of the base exposure; EXIF and XMP are kept.
+        options: the quality, and a bit depth of 12.
+
+    Raises:
+        PictureError: the two differ in size.
+    """
+    light = _rendition(fused, radiance, metadata.icc, linear_profile(REC_2020))
+    coded = np.empty(light.shape, np.uint16)
+    for top in range(0, light.shape[0], _ROWS_AT_ONCE):
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        coded[rows] = np.rint(pq(light[rows] * np.float32(WHITE_NITS)) * np.float32(65535))
+    depth = replace(options, bit_depth=12 if options.bit_depth == 12 else 10, lossless=False, compression="auto")
+    return encode_avif(coded, replace(metadata, icc=None), depth, (REC_2020, _PQ, _BT2020_MATRIX))
+
+
+def encode_hdr_jpeg_xl(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
+    """Encode the HDR rendition as a JPEG XL shown as Rec. 2100 PQ; arguments as of `encode_hdr_avif`.
+
+    Raises:
+        PictureError: the two differ in size.
+        MissingExtraError: the extra `jxl` is not installed.
+    """
+    light = _rendition(fused, radiance, metadata.icc, rgb_profile(gamma=1.0))
+    nits = WHITE_NITS * max(1.0, float(light.max()))
+    light *= np.float32(WHITE_NITS / nits)
+    return encode_hdr_jxl(light, nits, metadata, options.quality)
+
+
+def pq(nits: Floats) -> Floats:
+    """Luminance in cd/m², 0 to 10,000, in the perceptual quantizer's code, 0 to 1 (SMPTE ST 2084:2014, 5.2)."""
+    power = np.clip(nits / np.float32(_PQ_PEAK), 0, 1) ** np.float32(_M1)
+    coded: Floats = ((_C1 + _C2 * power) / (1 + _C3 * power)) ** np.float32(_M2)
+    return coded
+
+
+def _rendition(fused: Array, radiance: Floats, icc: bytes | None, profile: bytes) -> Floats:
+    """The fused picture in linear light with the gain of its gain map, white at 1: H×W×3 in a linear profile."""
+    import cv2
+
+    found = gain_map(fused, radiance, MAX_STOPS)
+    height, width, _ = fused.shape
+    light = np.asarray(transform(np.ascontiguousarray(to_depth(fused, 32)), icc or rgb_profile(), profile), np.float32)
+    stops = cv2.resize(found.levels, (width, height), interpolation=cv2.INTER_LINEAR)
+    gains = np.exp2(np.linspace(0, found.max_stops, 256)).astype(np.float32)
+    light += np.float32(OFFSET)
+    light *= gains[stops][..., None]
+    light -= np.float32(OFFSET)
+    return light

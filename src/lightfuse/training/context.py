@@ -10,7 +10,6 @@ from lightfuse.errors import DataError
 from lightfuse.metrics.mef_ssim import SMALLEST_SIDE
 from lightfuse.models import ContextConfig, ContextModel
 from lightfuse.models.context import compose, luma_bounds, proposed_luma
-from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.losses import (
     ReferenceLosses,
     better_exposed,
@@ -24,7 +23,7 @@ from lightfuse.training.losses import (
     unknown,
     with_highlights,
 )
-from lightfuse.training.objective import Validation, WholePair, combined, measure
+from lightfuse.training.objective import ProcessGroup, Validation, WholePair, combined, measure
 from lightfuse.training.prepare import Dataset
 from lightfuse.training.sampling import ContextSampler
 from lightfuse.training.settings import TrainSettings

@@ -14,8 +14,7 @@ import torch
 from lightfuse.errors import DataError, WeightsError
 from lightfuse.models import Model, PaperConfig, build, load
 from lightfuse.training.context import ContextObjective
-from lightfuse.training.distributed import join_process_group
-from lightfuse.training.objective import Objective, Validation
+from lightfuse.training.objective import Objective, Validation, join_process_group
 from lightfuse.training.paper import PaperObjective
 from lightfuse.training.prepare import load_datasets
 from lightfuse.training.run_folder import Checkpoint, RunFolder

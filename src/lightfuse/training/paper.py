@@ -12,9 +12,8 @@ from torch import Tensor
 
 from lightfuse.errors import DataError
 from lightfuse.models import PaperModel
-from lightfuse.training.distributed import ProcessGroup
 from lightfuse.training.losses import ReferenceLosses
-from lightfuse.training.objective import Validation, WholePair, measure
+from lightfuse.training.objective import ProcessGroup, Validation, WholePair, measure
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
 

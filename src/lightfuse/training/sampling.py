@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lightfuse.models import ContextConfig
 from lightfuse.models.context import WINDOW
 from lightfuse.training.augmentation import augmented, with_border
-from lightfuse.training.distributed import ProcessGroup
+from lightfuse.training.objective import ProcessGroup
 from lightfuse.training.prepare import Dataset, Scene, open_scene
 from lightfuse.training.settings import TrainSettings
 
