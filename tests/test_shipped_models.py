@@ -6,7 +6,9 @@ import pytest
 
 from lightfuse.evaluation.baselines import mertens
 from lightfuse.fuser import Fuser
-from lightfuse.metrics import chroma_ratio_to_inputs, hue_error_to_inputs, mef_ssim, psnr
+from lightfuse.metrics.colour import chroma_ratio_to_inputs, hue_error_to_inputs
+from lightfuse.metrics.mef_ssim import mef_ssim
+from lightfuse.metrics.psnr_ssim import psnr
 from lightfuse.models import load_weights, shipped_models
 from lightfuse.models.config import ContextConfig, cost
 from tools.synthetic import sample_pair

@@ -81,9 +81,7 @@ def available_methods(models: Iterable[str]) -> list[Method]:
 
 
 def measure_all(
-    methods: Sequence[Method],
-    setup: Setup,
-    progress: Callable[[str], None] = lambda name: None,
+    methods: Sequence[Method], setup: Setup, progress: Callable[[str], None] = lambda name: None
 ) -> list[Measurement]:
     """Measure methods one after the other.
 

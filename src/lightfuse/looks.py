@@ -58,22 +58,7 @@ def apply_look(picture: Array, look: Look, strength: float = 1.0, *, threads: in
         raise PictureError(f"the picture {problem}")
     if look == "natural" or strength == 0:
         return picture
-    return _by_bands(picture, _band_filter(picture.dtype, look, strength), threads or usable_cores())
-
-
-def _band_filter(dtype: np.dtype[Any], look: Look, strength: float) -> BandFilter:
-    """The function that applies the look to a band of rows and writes it to another."""
-    if look == "bright":
-        lift = _LIFT * strength
-        return partial(_brighten, gains=_gains(np.linspace(0, 1, 256, dtype=np.float32), lift), lift=lift)
-    vividness = (_VIVIDNESS * strength * _hue_weights(np.arange(360 * _HUE_STEPS) / _HUE_STEPS)).astype(np.float32)
-    if dtype == np.uint8:
-        table, unit = _byte_table(vividness)
-        return partial(_saturate_bytes, table=table, unit=unit)
-    return partial(_saturate, vividness=vividness)
-
-
-def _by_bands(picture: Array, apply: BandFilter, threads: int) -> Array:
+    apply, threads = _band_filter(picture.dtype, look, strength), threads or usable_cores()
     result = np.empty_like(picture, order="C")
     height, width, _ = picture.shape
     rows = max(1, _PIXELS_AT_ONCE // width)
@@ -84,6 +69,26 @@ def _by_bands(picture: Array, apply: BandFilter, threads: int) -> Array:
     with ThreadPoolExecutor(threads) as pool:  # No thread starts before there is work for it.
         list((map if threads == 1 or height <= rows else pool.map)(apply_from, range(0, height, rows)))
     return result
+
+
+def _band_filter(dtype: np.dtype[Any], look: Look, strength: float) -> BandFilter:
+    """The function that applies the look to a band of rows and writes it to another."""
+    if look == "bright":
+        lift = _LIFT * strength
+        return partial(_brighten, gains=_gains(np.linspace(0, 1, 256, dtype=np.float32), lift), lift=lift)
+    degrees = np.arange(360 * _HUE_STEPS) / _HUE_STEPS
+    weights = np.ones_like(degrees)  # The weight p of the effect for each hue, smooth and periodic.
+    for centre, width, least in _PROTECTED_HUES:
+        away = np.abs((degrees - centre + 180) % 360 - 180) / width
+        weights -= (1 - least) * np.where(away < 1, np.cos(np.pi / 2 * np.minimum(away, 1)) ** 2, 0)
+    vividness = (_VIVIDNESS * strength * weights).astype(np.float32)
+    if dtype == np.uint8:  # A table of q − 1 by saturation (rows) and hue (columns), 256 steps each, as bytes.
+        hues = np.arange(256) * (360 / 256) * _HUE_STEPS
+        saturations = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
+        table = _saturation_gain(saturations, vividness[hues.astype(np.intp)][None]).ravel() - 1
+        unit = float(table.max()) / 255
+        return partial(_saturate_bytes, table=np.round(table / unit).astype(np.uint8), unit=unit)
+    return partial(_saturate, vividness=vividness)
 
 
 def _brighten(band: Array, result: Array, gains: Floats, lift: float) -> None:
@@ -132,28 +137,10 @@ def _saturate_bytes(band: Array, result: Array, table: Bytes, unit: float) -> No
     _join([cv2.subtract(plane, by) for plane, by in zip(planes, less, strict=True)], result)
 
 
-def _byte_table(vividness: Floats) -> tuple[Bytes, float]:
-    """The table of q − 1 by saturation (rows) and hue (columns), 256 steps each, flattened, as bytes; and its unit."""
-    hues = np.arange(256) * (360 / 256) * _HUE_STEPS
-    saturations = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
-    table = _saturation_gain(saturations, vividness[hues.astype(np.intp)][None]).ravel() - 1
-    unit = float(table.max()) / 255
-    return np.round(table / unit).astype(np.uint8), unit
-
-
 def _saturation_gain(saturation: Floats, vividness: Floats) -> Floats:
     """The factor q, for a saturation in [0, 1] and the vividness of the hue."""
     gain: Floats = 1 + vividness * (1 - saturation) * saturation / (saturation + np.float32(_GREY_SATURATION))
     return gain
-
-
-def _hue_weights(hues: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The weight p of the effect for each hue (degrees), smooth and periodic."""
-    left = np.ones_like(hues)
-    for centre, width, least in _PROTECTED_HUES:
-        away = np.abs((hues - centre + 180) % 360 - 180) / width
-        left -= (1 - least) * np.where(away < 1, np.cos(np.pi / 2 * np.minimum(away, 1)) ** 2, 0)
-    return left
 
 
 def _planes(band: Array) -> Sequence[Array]:

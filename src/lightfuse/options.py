@@ -47,7 +47,7 @@ class FuseOptions:
 
     # Extra outputs.
     compare: bool = False  # A sheet of the exposures and the result, as NAME-compare.jpg.
-    hdr: PathLike | None = None  # An HDR picture: see `lightfuse.hdr.write_hdr`.
+    hdr: PathLike | None = None  # An HDR picture: see `lightfuse.hdr.files.write_hdr`.
     stack: PathLike | None = None  # A folder for the frames as fused: aligned, deghosted, 16-bit TIFF.
     debug: PathLike | None = None  # A folder for the motion masks.
 

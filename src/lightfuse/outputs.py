@@ -13,20 +13,11 @@ from lightfuse.brackets.bracket import Bracket
 from lightfuse.brackets.selection import Selection
 from lightfuse.errors import OutputError
 from lightfuse.fuser import Tone
-from lightfuse.images import (
-    EncodeOptions,
-    FusingCoding,
-    Metadata,
-    check_output,
-    format_of,
-    is_grey,
-    with_software,
-    without_metadata,
-    write_picture,
-)
+from lightfuse.images import EncodeOptions, FusingCoding, Metadata, format_of, is_grey, with_software, without_metadata
 from lightfuse.images.metadata import Format
 from lightfuse.images.options import HOLD_ALPHA, HOLD_GREY, BitDepth, bits_of
 from lightfuse.images.pixels import to_grey
+from lightfuse.images.write import check_output, write_picture
 from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
 from lightfuse.system import display_name, make_folder
 

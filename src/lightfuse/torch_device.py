@@ -25,7 +25,12 @@ class TorchModel:
     """
 
     def __init__(self, weights: Weights, device: str) -> None:
-        self._device = _find_device(device)
+        try:
+            self._device = torch.device(device)
+            torch.zeros(1, device=self._device).cpu()
+        except (RuntimeError, AssertionError) as error:  # The latter where torch was built without that kind of device.
+            reason = str(error).split("\n")[0].rstrip(".")
+            raise LightFuseError(f"there is no device {device!r} that torch can use here: {reason}") from None
         self._module = from_weights(weights).to(self._device)
 
     def fuse(self, first: Array, second: Array, out: Array) -> None:
@@ -57,16 +62,6 @@ class TorchModel:
         if contiguous.dtype == np.uint16:
             return torch.from_numpy(contiguous.view(np.int16)).to(self._device).int() & 0xFFFF
         return torch.from_numpy(contiguous).to(self._device)
-
-
-def _find_device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError) as error:  # The latter where torch was built without that kind of device.
-        reason = str(error).split("\n")[0].rstrip(".")
-        raise LightFuseError(f"there is no device {name!r} that torch can use here: {reason}") from None
-    return device
 
 
 def _is_brighter(first: Tensor, second: Tensor) -> bool:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.fuser import Fuser
-from lightfuse.metrics import mef_ssim
+from lightfuse.metrics.mef_ssim import mef_ssim
 from tools.synthetic import sample_bracket
 
 Array = NDArray[np.uint8]

@@ -14,7 +14,9 @@ from lightfuse.brackets.files import find_brackets
 from lightfuse.evaluation.baselines import average, mertens
 from lightfuse.fuser import Fuser
 from lightfuse.images import probe_picture, read_picture
-from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
+from lightfuse.metrics.mef_ssim import mef_ssim
+from lightfuse.metrics.pictures import to_eight_bits
+from lightfuse.metrics.psnr_ssim import psnr, ssim
 
 WIDTH, HEIGHT = 80, 56
 

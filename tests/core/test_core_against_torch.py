@@ -8,9 +8,8 @@ import torch
 
 from lightfuse import core
 from lightfuse.fuser import Fuser
-from lightfuse.models import PaperModel, build, to_weights
 from lightfuse.models.config import config_of, vary
-from lightfuse.models.networks import from_weights
+from lightfuse.models.networks import PaperModel, build, from_weights, to_weights
 
 SIZES = [(1, 1), (1, 37), (37, 1), (7, 9), (32, 32), (33, 65), (64, 31), (129, 200), (20, 600), (300, 310)]
 MODELS = ["paper", "paper-wide", "small", "base"]

@@ -6,7 +6,7 @@ import pytest
 from skimage.color import rgb2lab
 
 from lightfuse.errors import PictureError
-from lightfuse.metrics import (
+from lightfuse.metrics.colour import (
     chroma_ratio,
     chroma_ratio_to_inputs,
     delta_e_2000,

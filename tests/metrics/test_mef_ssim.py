@@ -7,7 +7,7 @@ import pytest
 
 from lightfuse.errors import PictureError
 from lightfuse.evaluation.baselines import average, mertens
-from lightfuse.metrics import mef_ssim
+from lightfuse.metrics.mef_ssim import mef_ssim
 
 SIDE = 11
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from lightfuse.errors import PictureError
-from lightfuse.metrics import to_eight_bits
-from lightfuse.metrics.pictures import as_unit
+from lightfuse.metrics.pictures import as_unit, to_eight_bits
 
 
 def picture_of(value: float, dtype: type) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lightfuse.errors import PictureError
-from lightfuse.metrics import psnr, psnr_after_gain_and_gamma, ssim
+from lightfuse.metrics.psnr_ssim import psnr, psnr_after_gain_and_gamma, ssim
 
 
 def noisy_pair(shape: tuple[int, int] = (37, 52)) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from lightfuse.errors import PictureError
-from lightfuse.metrics import border_change, clipped_though_held, highlight_separation, luma_above_inputs, rgb_to_lab
-from lightfuse.metrics.tone import held_highlights, with_black_border
+from lightfuse.metrics.colour import rgb_to_lab
+from lightfuse.metrics.tone import (
+    border_change,
+    clipped_though_held,
+    held_highlights,
+    highlight_separation,
+    luma_above_inputs,
+    with_black_border,
+)
 
 
 def grey(level: int, height: int = 20, width: int = 30) -> np.ndarray:

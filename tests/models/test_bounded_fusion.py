@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from lightfuse.colorspace import LUMA_WEIGHTS
-from lightfuse.models import load
 from lightfuse.models.context import SMALLEST_SCENE, fill_empty, into_gamut, luma_bounds, scene_weights
+from lightfuse.models.networks import load
 from tools.synthetic import sample_pair
 
 LEVEL = 1 / 255

@@ -8,18 +8,10 @@ import torch
 from torch.nn import functional
 
 from lightfuse.colorspace import LUMA_WEIGHTS
-from lightfuse.models import (
-    KNOWN_MODELS,
-    ContextConfig,
-    ContextModel,
-    build,
-    from_weights,
-    load,
-    save_weights,
-    to_weights,
-)
+from lightfuse.models import KNOWN_MODELS, ContextConfig, save_weights
 from lightfuse.models.config import parameter_shapes
 from lightfuse.models.context import WINDOW
+from lightfuse.models.networks import ContextModel, build, from_weights, load, to_weights
 
 TINY = ContextConfig(thumbnail_cells=400, channels=4, levels=2, hidden=(3, 2))
 VARIATIONS = [

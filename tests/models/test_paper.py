@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightfuse.models import build, from_weights
+from lightfuse.models.networks import build, from_weights
 from lightfuse.models.paper import CombiningNet, FilteringNet, normalise
 
 REFERENCE = Path(os.environ.get("LIGHTFUSE_REFERENCE", "reference-not-given"))

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from lightfuse.errors import DataError
 from lightfuse.images import write_picture
-from lightfuse.models import KNOWN_MODELS, build, read_weights, save_weights, to_weights
+from lightfuse.models import KNOWN_MODELS, read_weights, save_weights
+from lightfuse.models.networks import build, to_weights
 from lightfuse.training.context import ContextObjective
 from lightfuse.training.loop import AveragedModel, prefetched, train
 from lightfuse.training.objective import SINGLE_PROCESS, ProcessGroup, combined

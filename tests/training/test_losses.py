@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightfuse.metrics import mef_ssim
+from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.training.losses import (
     better_exposed,

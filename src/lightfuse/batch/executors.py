@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from lightfuse.batch.plan import BracketJob
 from lightfuse.batch.workers import WorkerPool
-from lightfuse.errors import LightFuseError, MissingExtraError, PictureError
+from lightfuse.errors import LightFuseError, PictureError, missing_extra
 from lightfuse.images import probe_picture
 from lightfuse.system import usable_cores
 
@@ -60,12 +60,8 @@ def open_executor(address: str | None, max_concurrent: int | None) -> Iterator[B
     host, colon, port = address.removeprefix(_DASK_SCHEME).rpartition(":")
     if not address.startswith(_DASK_SCHEME) or not host or not colon or not port.isdecimal():
         raise LightFuseError(f"{address!r} is not an executor; give dask://HOST:PORT, or none for this machine's cores")
-    try:
+    with missing_extra("fusing on a dask cluster", "dask", "distributed", "dask"):
         distributed = import_module("distributed")
-    except ModuleNotFoundError as error:
-        if error.name not in ("distributed", "dask"):
-            raise
-        raise MissingExtraError("fusing on a dask cluster", "dask") from None
     try:
         client = distributed.Client(f"tcp://{host}:{port}", timeout=_CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError):
@@ -91,20 +87,14 @@ def choose_concurrency(jobs: Sequence[BracketJob]) -> int:
     one bracket do; the one more has work ready while another waits for the disk.
     """
     wanted = min(usable_cores() + 1, len(jobs))
-    probed = jobs[:: max(1, len(jobs) // _BRACKETS_PROBED)]
-    available, largest = _available_memory(), max(map(_memory_for, probed), default=0)
+    available, largest = _available_memory(), 0  # Bytes needed to fuse a bracket, estimated from its first picture.
+    for job in jobs[:: max(1, len(jobs) // _BRACKETS_PROBED)]:
+        with suppress(PictureError):
+            header = probe_picture(job.inputs[0])
+            picture = header.width * header.height * 3 * max(1, header.bit_depth // 8)
+            largest = max(largest, picture * (len(job.inputs) + 1) * _COPIES)
     affordable = int(_MEMORY_FRACTION * available / largest) if available is not None and largest else wanted
     return max(1, min(wanted, affordable))
-
-
-def _memory_for(job: BracketJob) -> int:
-    """Bytes needed to fuse a bracket, estimated from its first picture; 0 where that cannot be read."""
-    try:
-        header = probe_picture(job.inputs[0])
-    except PictureError:
-        return 0
-    picture = header.width * header.height * 3 * max(1, header.bit_depth // 8)
-    return picture * (len(job.inputs) + 1) * _COPIES
 
 
 def _available_memory() -> int | None:

@@ -84,8 +84,20 @@ def make_bracket(frames: Sequence[Frame]) -> Bracket:
     order = exposure_order(levels, [frame.shot for frame in frames])
     ordered = tuple(replace(frames[i], pixels=deep[i]) for i in order.positions)
     rising = [levels[i] for i in order.positions]
-    notes = (*_camera_notes(ordered), *_order_notes(order.by, len(frames)), *_duplicate_notes(ordered, rising))
-    return Bracket(ordered, order.positions, base_exposure(rising), order.relative_ev, notes)
+    notes = []
+    cameras = {(f.shot.make, f.shot.model, f.shot.serial): f.name for f in ordered if f.shot.model}
+    if len(cameras) > 1:
+        ((_, model, _), a), ((_, second, _), b), *_ = cameras.items()
+        described = f"{a} with {model}, {b} with {second}" if model != second else f"{a} and {b} with two of {model}"
+        notes.append(f"the exposures come from different cameras: {described}")
+    if order.by == "brightness, EXIF contradicted":
+        notes.append("EXIF and brightness disagree about the exposures; they were put in order by brightness")
+    elif order.by == "brightness, EXIF missing" and len(frames) > 2:  # Of two, the darker is under by definition.
+        notes.append("EXIF does not say how every exposure was made; they were put in order by brightness")
+    for (one, low), (copy, high) in itertools.pairwise(zip(ordered, rising, strict=True)):
+        if low == high and np.array_equal(one.pixels, copy.pixels):  # Compared only where means agree: it is slow.
+            notes.append(f"{one.name} and {copy.name} are the same picture")
+    return Bracket(ordered, order.positions, base_exposure(rising), order.relative_ev, tuple(notes))
 
 
 def in_one_profile(bracket: Bracket) -> Bracket:
@@ -235,28 +247,3 @@ def _on_one_canvas(frames: Sequence[Frame]) -> Sequence[Frame]:
         metadata = replace(frame.metadata, place=(left, top, *known[0][2:]))
         placed.append(replace(frame, pixels=pixels, alpha=alpha, metadata=metadata))
     return placed
-
-
-def _order_notes(by: OrderedBy, count: int) -> list[str]:
-    if by == "brightness, EXIF contradicted":
-        return ["EXIF and brightness disagree about the exposures; they were put in order by brightness"]
-    if by == "brightness, EXIF missing" and count > 2:  # Of two, the darker is under by definition.
-        return ["EXIF does not say how every exposure was made; they were put in order by brightness"]
-    return []
-
-
-def _duplicate_notes(frames: Sequence[Frame], levels: Sequence[float]) -> list[str]:
-    """A note for each pair of neighbours with the same pixels, such as a copy under another name."""
-    pairs = zip(itertools.pairwise(frames), itertools.pairwise(levels), strict=True)
-    equal = [pair for pair, (low, high) in pairs if low == high]  # Whole pictures are compared only where means agree.
-    return [f"{a.name} and {b.name} are the same picture" for a, b in equal if np.array_equal(a.pixels, b.pixels)]
-
-
-def _camera_notes(frames: Sequence[Frame]) -> list[str]:
-    cameras = {(f.shot.make, f.shot.model, f.shot.serial): f.name for f in frames if f.shot.model}
-    if len(cameras) < 2:
-        return []
-    (_, first, _), (_, second, _) = list(cameras)[:2]
-    a, b = list(cameras.values())[:2]
-    described = f"{a} with {first}, {b} with {second}" if first != second else f"{a} and {b} with two of {first}"
-    return [f"the exposures come from different cameras: {described}"]

@@ -136,7 +136,12 @@ def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:
         kept = tuple(shot for i, shot in enumerate(shots) if i not in again)
         ev_range = max(steps[i] for i in group) - min(steps[i] for i in group)
         if ev_range < _MIN_EV_RANGE or _is_metered_anew(kept):
-            found.left_out += [LeftOut(shot.path, _reason_for_no_bracket(shots)) for shot in shots]
+            reason = "it has the exposure of the pictures around it, or the camera metered each anew: no bracket"
+            if all(shot.info.flash for shot in shots):
+                reason = "its flash fired, and there is no bracket of exposures with flash"
+            elif len(shots) == 1:
+                reason = "there is no second exposure of its scene"
+            found.left_out += [LeftOut(shot.path, reason) for shot in shots]
             continue
         found.groups.append(kept)
         found.left_out += [
@@ -146,29 +151,21 @@ def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:
 
 
 def _keep_nearest(shots: Sequence[Shot], repeats: Mapping[int, int]) -> dict[int, int]:
-    """Of shots with one exposure, keep the one nearest in time to the rest of the bracket.
+    """Of shots with one exposure (see `repeated_exposures`), keep the one nearest in time to the rest of the bracket.
 
-    Args:
-        shots: of a bracket.
-        repeats: indices of shots that repeat an exposure, each with the index of the first that has it.
-
-    Returns:
-        Indices of the shots to leave out, each with the index of the one that is kept.
+    Returns the indices of the shots to leave out, each with the index of the one that is kept.
     """
     left_out: dict[int, int] = {}
     for first in dict.fromkeys(repeats.values()):
         same = [first, *(i for i, one in repeats.items() if one == first)]
-        others = [shot for i, shot in enumerate(shots) if i not in same]
-        kept = min(same, key=lambda i: min((_distance(shots[i], other) for other in others), default=0.0))
+        distances = dict.fromkeys(same, 0.0)  # In seconds; 0 where a time is missing.
+        times = [shot.info.taken for i, shot in enumerate(shots) if i not in same]
+        for i, taken in [(i, shots[i].info.taken) for i in same]:
+            apart = (abs((taken - other).total_seconds()) if taken and other else 0.0 for other in times)
+            distances[i] = min(apart, default=0.0)
+        kept = min(same, key=distances.__getitem__)
         left_out |= {i: kept for i in same if i != kept}
     return dict(sorted(left_out.items()))
-
-
-def _distance(a: Shot, b: Shot) -> float:
-    """Seconds between two shots; 0 where a time is missing."""
-    if a.info.taken is None or b.info.taken is None:
-        return 0.0
-    return abs((a.info.taken - b.info.taken).total_seconds())
 
 
 def _exposure_steps(cluster: Sequence[Shot]) -> list[float]:
@@ -189,14 +186,6 @@ def _is_metered_anew(shots: Sequence[Shot]) -> bool:
     automatic = all(shot.info.exposure_mode == AUTOMATIC for shot in shots)
     biases = {shot.info.exposure_bias or 0.0 for shot in shots}
     return automatic and len(biases) == 1 and any(gap_between(a, b) > _BURST_GAP for a, b in pairwise(shots))
-
-
-def _reason_for_no_bracket(shots: Sequence[Shot]) -> str:
-    if all(shot.info.flash for shot in shots):
-        return "its flash fired, and there is no bracket of exposures with flash"
-    if len(shots) == 1:
-        return "there is no second exposure of its scene"
-    return "it has the exposure of the pictures around it, or the camera metered each anew: no bracket"
 
 
 # ---- Division by exposure --------------------------------------------------------------------------------------------

@@ -21,9 +21,8 @@ _EDITED = re.compile(  # "-HDR", "-Edit-2", "-Enhanced-NR", "_fused", "-edited" 
     re.I,
 )
 _COPY_OF = re.compile(r"^(copy of|kopie von|copie de|copia d[ie]|cópia de) ", re.I)
-_SEPARATOR = re.compile(
-    r"[-_ (~.]"
-)  # After the name of the original: "IMG_1 (1)", "IMG_1 - Copy", "IMG_1-DxO_DeepPRIME"
+# After the name of the original: "IMG_1 (1)", "IMG_1 - Copy", "IMG_1-DxO_DeepPRIME"
+_SEPARATOR = re.compile(r"[-_ (~.]")
 _EDITED_BY_PHONE = re.compile(r"^IMG_E(?=\d{4}$)", re.I)
 _NEEDS_EXTRA = frozenset({".heic", ".heif", ".hif"})  # Readable with an extra only; a JPEG of the same shot wins.
 
@@ -137,8 +136,11 @@ def list_exposures(
             else:
                 listing.left_out.append(LeftOut(path, reason))
     exposures, duplicates = _one_file_a_shot(exposures, raw)
-    originals, derived = _without_derived(exposures)
-    listing.left_out += duplicates + derived
+    stems = {(path.parent, _comparable(path.stem)): path for path in exposures}
+    derived = {path: original for path in exposures if (original := _original_of(path, stems)) is not None}
+    listing.left_out += duplicates
+    listing.left_out += [LeftOut(path, f"it is derived from {display_name(one.name)}") for path, one in derived.items()]
+    originals = [path for path in exposures if path not in derived]
     for path in sorted(originals, key=lambda path: natural_key(str(path.parent))):
         listing.folders.setdefault(path.parent, []).append(path)
     return listing
@@ -226,14 +228,6 @@ def _preference(path: Path, raw: bool) -> tuple[bool, bool, int]:
     except PictureError:
         depth = 0
     return raw, suffix in _NEEDS_EXTRA, -depth
-
-
-def _without_derived(paths: list[Path]) -> tuple[list[Path], list[LeftOut]]:
-    """Leave out pictures derived from another in the same folder, as their names say: edited versions and copies."""
-    stems = {(path.parent, _comparable(path.stem)): path for path in paths}
-    originals = {path: original for path in paths if (original := _original_of(path, stems)) is not None}
-    derived = [LeftOut(path, f"it is derived from {display_name(one.name)}") for path, one in originals.items()]
-    return [path for path in paths if path not in originals], derived
 
 
 def _original_of(path: Path, stems: dict[tuple[Path, str], Path]) -> Path | None:

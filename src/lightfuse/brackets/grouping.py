@@ -153,8 +153,8 @@ def _group_by_shots(top: Path, folders: Mapping[Path, Sequence[Path]], settings:
             }
         else:
             for pair in find_runs(groups.groups, settings.max_gap):
-                first, second = (display_name(group[0].path.name) for group in pair)
-                notes.append(f"the brackets of {first} and {second} show one scene; --join makes them one")
+                names = " and ".join(display_name(group[0].path.name) for group in pair)
+                notes.append(f"the brackets of {names} show one scene; --join makes them one")
     without_exif: dict[Path, Sequence[Path]] = {}
     if settings.by == "auto":
         single = {place for place, paths in series.items() if _is_one_bracket(found[place], len(paths), place == top)}

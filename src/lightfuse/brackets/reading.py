@@ -15,18 +15,10 @@ from lightfuse.brackets.bracket import Array, Frame, relative_exposures
 from lightfuse.brackets.similarity import similarity
 from lightfuse.colorspace import check_picture
 from lightfuse.errors import PictureError
-from lightfuse.images import (
-    RAW_SUFFIXES,
-    Picture,
-    ShotInfo,
-    UnreadableError,
-    probe_picture,
-    raw_white_balance,
-    read_pages,
-    read_picture,
-)
+from lightfuse.images import RAW_SUFFIXES, Picture, ShotInfo, UnreadableError
 from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.raw import opened_raw
+from lightfuse.images.read import probe_picture, raw_white_balance, read_pages, read_picture
 from lightfuse.system import usable_cores
 
 PathLike = str | os.PathLike[str]

@@ -26,9 +26,7 @@ _MIN_SIDE = 48
 _SIGMA = 4.0  # of the blur that separates local contrast from brightness
 _CLIPPED = (0.015, 0.97)  # values outside are too dark or too bright to compare
 _MIN_SHARED = 0.05  # share of pixels that both frames must show unclipped
-_SAME_SCENE = (
-    0.3  # correlation at the best shift: of tiles 0.14 at most, of hand-held frames of one exposure 0.4 or more
-)
+_SAME_SCENE = 0.3  # correlation at the best shift: of tiles 0.14 at most, of hand-held frames 0.4 or more
 _SAME_VIEW, _SAME_TONES = 0.6, 0.02  # correlation, or mean difference where there is no contrast
 _POINTS, _MATCHED = 1500, 20  # salient points sought, and matched ones that prove an overlap
 _PLACE, _MIN_PLACES, _MIN_PLACE_SHARED = 16, 16, 0.6  # side of a square in pixels, number, and share that is unclipped

@@ -223,7 +223,17 @@ def fuse_options(request: Request, output: str) -> FuseOptions:
     if look not in LOOKS:
         raise LightFuseError(f"--look={look} is none of {', '.join(LOOKS)}")
     wrap = request.options.get("wrap", "none").lower() in _WRAPPED
-    encode = _with_depth(request, output, _compressed(request, output))
+    encode = _compressed(request, output)
+    if "depth" in request.options:
+        value, suffix = request.options["depth"].lower(), Path(output).suffix
+        if value not in _DEPTHS:
+            raise LightFuseError(f"--depth={value} is none of {', '.join(_DEPTHS)}")
+        deep = replace(encode, bit_depth=cast(BitDepth, _DEPTHS[value]))
+        try:
+            check_options(deep, format_of(suffix))
+            encode = deep
+        except OutputError:
+            request.notes.append(f"--depth={value} has no effect: {suffix} files do not have it")
     return FuseOptions(align="off", encode=encode, overwrite=True, look=look, wrap=wrap)
 
 
@@ -242,18 +252,3 @@ def _compressed(request: Request, output: str) -> EncodeOptions:
         return EncodeOptions(quality=min(100, max(1, round(float(number)))))
     request.notes.append(f"--compression={value} has no effect on {target} files")
     return EncodeOptions()
-
-
-def _with_depth(request: Request, output: str, encode: EncodeOptions) -> EncodeOptions:
-    if "depth" not in request.options:
-        return encode
-    value = request.options["depth"].lower()
-    if value not in _DEPTHS:
-        raise LightFuseError(f"--depth={value} is none of {', '.join(_DEPTHS)}")
-    try:
-        deep = replace(encode, bit_depth=cast(BitDepth, _DEPTHS[value]))
-        check_options(deep, format_of(Path(output).suffix))
-    except OutputError:
-        request.notes.append(f"--depth={value} has no effect: {Path(output).suffix} files do not have it")
-        return encode
-    return deep

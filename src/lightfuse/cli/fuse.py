@@ -16,8 +16,7 @@ _HDR_HELP = "For HDR screens: Ultra HDR (.jpg), .avif, .jxl; the merged light: .
 @options.takes(options.MODEL, options.FUSING, options.FILES, options.REPORTING)
 def fuse(
     pictures: Annotated[
-        list[str],
-        typer.Argument(metavar="FRAME FRAME...", help="The exposures, in any order; - reads one from stdin."),
+        list[str], typer.Argument(metavar="FRAME FRAME...", help="The exposures, in any order; - reads one from stdin.")
     ],
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="OUT", help="File to write, its format by suffix; - is stdout.")

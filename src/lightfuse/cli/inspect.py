@@ -12,8 +12,7 @@ def inspect(
     model: Annotated[str, typer.Argument(metavar="MODEL|WEIGHTS", help="A shipped model's name or a weights file.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the pictures go.")],
     pair: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[UNDER OVER]", help="Two exposures of one scene, in either order."),
+        list[Path] | None, typer.Argument(metavar="[UNDER OVER]", help="Two exposures of one scene, in either order.")
     ] = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,

@@ -55,17 +55,16 @@ class _Reporter:
         terminal, measured = sys.stderr.isatty(), progress.validation
         if self._quiet or not (terminal or measured):
             return
-        line = f"step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  {self._time_left(progress)}"
+        left, now = "measuring speed", time.monotonic()
+        if self._start is None:
+            self._start = (now, progress.step)
+        else:
+            a_step = (now - self._start[0]) / max(1, progress.step - self._start[1])
+            seconds = a_step * (progress.steps - progress.step)
+            left = f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02} left"
+        line = f"step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  {left}"
         if measured is not None:
             forms = ("{:.2f} dB", measured.psnr), ("SSIM {:.4f}", measured.ssim), ("MEF-SSIM {:.4f}", measured.mef_ssim)
             words = ", ".join(form.format(value) for form, value in forms if value is not None)
             line += f"  validation {words}, score {measured.score:.2f} (best {progress.best:.2f})"
         print(line.ljust(78), end="\n" if measured else "\r", file=sys.stderr, flush=True)
-
-    def _time_left(self, progress: "Progress") -> str:
-        now = time.monotonic()
-        if self._start is None:
-            self._start = (now, progress.step)
-            return "measuring speed"
-        seconds = (now - self._start[0]) / max(1, progress.step - self._start[1]) * (progress.steps - progress.step)
-        return f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02} left"

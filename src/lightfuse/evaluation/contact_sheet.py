@@ -60,7 +60,12 @@ class ContactSheets:
 def sheet(scene: Scene, results: Mapping[str, Result]) -> Pixels:
     """A scene's contact sheet: inputs and reference, then results with their figures, each above its error map."""
     inputs = _inputs(scene, _CELL)
-    methods = [_with_error(name, result, scene) for name, result in results.items()]
+    methods = []
+    for name, result in results.items():
+        picture = _small(result.picture, _CELL)
+        if scene.reference is not None:  # Errors of the pictures as shown: after shrinking, which averages noise.
+            picture = stack([picture, error_map(picture, _small(scene.reference, _CELL))], gap=6)
+        methods.append(Cell(picture, name, tuple(figure(*score) for score in result.scores.items())))
     width = max(_NARROWEST_COLUMN, inputs[0].picture.shape[1])
     fewest_rows = max(1, math.ceil(len(methods) / _MOST_COLUMNS))
     columns = max(len(inputs), math.ceil(len(methods) / fewest_rows))
@@ -97,14 +102,6 @@ def figure(measure: str, score: float) -> str:
 def _inputs(scene: Scene, side: int) -> list[Cell]:
     pictures = {"under": scene.under, "over": scene.over, "reference": scene.reference}
     return [Cell(_small(picture, side), name) for name, picture in pictures.items() if picture is not None]
-
-
-def _with_error(name: str, result: Result, scene: Scene) -> Cell:
-    """The result above its error map, which is that of the pictures as shown: after shrinking, which averages noise."""
-    picture = _small(result.picture, _CELL)
-    if scene.reference is not None:
-        picture = stack([picture, error_map(picture, _small(scene.reference, _CELL))], gap=6)
-    return Cell(picture, name, tuple(figure(*score) for score in result.scores.items()))
 
 
 def _small(picture: Picture, side: int) -> Pixels:

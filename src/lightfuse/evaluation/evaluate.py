@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse import metrics
 from lightfuse.brackets.bracket import brightness, darkest_first
 from lightfuse.brackets.files import BracketFolder, find_brackets
 from lightfuse.brackets.selection import fuse_selection, select_exposures
@@ -20,7 +19,11 @@ from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, me
 from lightfuse.evaluation.tables import ScoreTable, markdown_table
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
+from lightfuse.metrics.colour import chroma_ratio, chroma_ratio_to_inputs, hue_error, hue_error_to_inputs, mean_delta_e
+from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.pictures import Floats, Picture, as_unit, to_eight_bits
+from lightfuse.metrics.psnr_ssim import psnr, psnr_after_gain_and_gamma, ssim
+from lightfuse.metrics.tone import border_change, clipped_though_held, highlight_separation, luma_above_inputs
 from lightfuse.sheets import shrink
 
 BORDER_LONG_SIDE = 360
@@ -166,25 +169,25 @@ def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
     picture = _rounded(method(scene), protocol)
     under, over, reference, scores = scene.under, scene.over, scene.reference, dict[str, float]()
     if reference is not None:
-        scores["PSNR"] = metrics.psnr(picture, reference)
-        scores["SSIM"] = metrics.ssim(picture, reference)
-        scores["PSNR fitted"] = metrics.psnr_after_gain_and_gamma(picture, reference)
-        scores["ΔE"] = metrics.mean_delta_e(picture, reference)
-        scores["hue°"] = metrics.hue_error(picture, reference)
-        scores["chroma"] = metrics.chroma_ratio(picture, reference)
-    scores["hue° to inputs"] = metrics.hue_error_to_inputs(picture, under, over)
-    scores["chroma to inputs"] = metrics.chroma_ratio_to_inputs(picture, under, over)
-    scores["MEF-SSIM"] = metrics.mef_ssim(picture, [under, over])
+        scores["PSNR"] = psnr(picture, reference)
+        scores["SSIM"] = ssim(picture, reference)
+        scores["PSNR fitted"] = psnr_after_gain_and_gamma(picture, reference)
+        scores["ΔE"] = mean_delta_e(picture, reference)
+        scores["hue°"] = hue_error(picture, reference)
+        scores["chroma"] = chroma_ratio(picture, reference)
+    scores["hue° to inputs"] = hue_error_to_inputs(picture, under, over)
+    scores["chroma to inputs"] = chroma_ratio_to_inputs(picture, under, over)
+    scores["MEF-SSIM"] = mef_ssim(picture, [under, over])
     if protocol.whole_bracket and len(scene.exposures) > 2:
-        scores["MEF-SSIM to bracket"] = metrics.mef_ssim(picture, scene.exposures)
-    scores["luma above inputs"] = metrics.luma_above_inputs(picture, under, over)
-    highlights = metrics.highlight_separation(picture, under, over)
+        scores["MEF-SSIM to bracket"] = mef_ssim(picture, scene.exposures)
+    scores["luma above inputs"] = luma_above_inputs(picture, under, over)
+    highlights = highlight_separation(picture, under, over)
     scores["highlight spread"] = highlights.spread
     scores["highlight L*"] = highlights.mean
     scores["highlight contrast"] = highlights.local_contrast
-    scores["clipped though held %"] = metrics.clipped_though_held(picture, scene.exposures)
+    scores["clipped though held %"] = clipped_though_held(picture, scene.exposures)
     small = [shrink(exposure, BORDER_LONG_SIDE, BORDER_LONG_SIDE) for exposure in method.inputs(scene)]
-    scores["border change"] = metrics.border_change(lambda some: _rounded(method.fuse(some), protocol), small)
+    scores["border change"] = border_change(lambda some: _rounded(method.fuse(some), protocol), small)
     return Result(picture, scores)
 
 

@@ -7,7 +7,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.models import Config, ContextConfig, PaperConfig, Weights, check_shapes, config_of
+from lightfuse.models import ContextConfig, PaperConfig, Weights, check_shapes, config_of
 from lightfuse.models.config import OUTPUTS, cost
 
 _INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
@@ -139,6 +139,11 @@ def _template(name: str) -> str:
 def readme(weights: Weights) -> str:
     """What the files are, how to call and compile them, and what this model costs."""
     found, paper = cost(weights.config), isinstance(weights.config, PaperConfig)
+    memory = ["What `lf_fuse_rows_bytes` says."]
+    if known := [name for name in MEMORY_KB if config_of(name) == weights.config]:
+        memory = ["| picture | megapixels | 8 bit | 16 bit |", "|---|---|---|---|"]
+        for (width, height), (eight, sixteen) in zip(SIZES, MEMORY_KB[known[0]], strict=True):
+            memory.append(f"| {width}×{height} | {width * height / 1e6:.1f} | {eight:,} kB | {sixteen:,} kB |")
     return _TEXT.format(
         model=" ".join(weights.model.split()),
         passes="twice" if paper else "three times",
@@ -149,20 +154,8 @@ def readme(weights: Weights) -> str:
         code=", ".join(f"{name} about {size} kB" for name, size in CODE_KB["paper" if paper else "context"].items()),
         products=found.multiply_adds,
         thumbnail="" if paper else ", and those on the thumbnail, whose size does not grow with the picture",
-        memory=_memory_table(weights.config),
+        memory="\n".join(memory),
     )
-
-
-def _memory_table(config: Config) -> str:
-    """A Markdown table of working memory for pictures of several sizes, where the model has a shipped one's shape."""
-    known = [name for name in MEMORY_KB if config_of(name) == config]
-    if not known:
-        return "What `lf_fuse_rows_bytes` says."
-    rows = [
-        f"| {width}×{height} | {width * height / 1e6:.1f} | {eight:,} kB | {sixteen:,} kB |"
-        for (width, height), (eight, sixteen) in zip(SIZES, MEMORY_KB[known[0]], strict=True)
-    ]
-    return "\n".join(["| picture | megapixels | 8 bit | 16 bit |", "|---|---|---|---|", *rows])
 
 
 # ---- Weights ---------------------------------------------------------------------------------------------------------

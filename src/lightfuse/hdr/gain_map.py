@@ -65,7 +65,14 @@ def gain_map(fused: Array, radiance: Floats, max_stops: float = MAX_STOPS) -> Ga
     stops = log_true - np.log2(shown + np.float32(1e-6))
     middle = stops[(shown > _MIDDLE[0]) & (shown < _MIDDLE[1])]
     level = np.median(middle if middle.size else stops)
-    gain = _roll_off(_fade_in(stops - level) * _highlight_weight(log_true - level), max_stops)
+    above = stops - level
+    onset = np.clip(above / np.float32(_ONSET), 0, 1)  # It and the weight of highlights fade in smoothly.
+    bright = np.clip((log_true - level - np.float32(_BRIGHT[0])) / np.float32(_BRIGHT[1] - _BRIGHT[0]), 0, 1)
+    gain = np.maximum(above, 0) * onset * onset * (3 - 2 * onset) * (bright * bright * (3 - 2 * bright))
+    # The gain itself up to `_ROLL_OFF` below the largest, then approaching that exponentially, with no kink.
+    knee = np.float32(max_stops - _ROLL_OFF)
+    beyond = np.maximum(gain - knee, 0) / np.float32(_ROLL_OFF)
+    gain = np.minimum(gain, knee) - np.float32(_ROLL_OFF) * np.expm1(-beyond)
     largest = max(_MIN_RANGE, float(gain.max()))
     levels = np.rint(gain * np.float32(255 / largest)).astype(np.uint8)
     return GainMap(levels, largest)
@@ -88,25 +95,3 @@ def _small_luminances(fused: Array, radiance: Floats) -> tuple[Floats, Floats]:
             target = plane[top // _SHRINK : (top + _ROWS_AT_ONCE) // _SHRINK]
             target[...] = cv2.resize(whole, (size[0], whole.shape[0] // _SHRINK), interpolation=cv2.INTER_AREA)
     return small[0], small[1]
-
-
-def _fade_in(stops: Floats) -> Floats:
-    """0 below 0, the stops themselves from `_ONSET` on, and smooth between."""
-    place = np.clip(stops / np.float32(_ONSET), 0, 1)
-    faded: Floats = np.maximum(stops, 0) * place * place * (3 - 2 * place)
-    return faded
-
-
-def _highlight_weight(stops: Floats) -> Floats:
-    """A weight, 0 to 1, for luminance in stops relative to the picture's white: 1 for highlights, smoothstep below."""
-    place = np.clip((stops - np.float32(_BRIGHT[0])) / np.float32(_BRIGHT[1] - _BRIGHT[0]), 0, 1)
-    weight: Floats = place * place * (3 - 2 * place)
-    return weight
-
-
-def _roll_off(gain: Floats, largest: float) -> Floats:
-    """The gain itself up to `_ROLL_OFF` below the largest, then approaching that exponentially, with no kink."""
-    knee = np.float32(largest - _ROLL_OFF)
-    beyond = np.maximum(gain - knee, 0) / np.float32(_ROLL_OFF)
-    compressed: Floats = np.minimum(gain, knee) - np.float32(_ROLL_OFF) * np.expm1(-beyond)
-    return compressed

@@ -199,11 +199,7 @@ def _response(mappings: Sequence[_Mapping | None], stops: Sequence[float], dtype
     """The camera's response: linear light for each value of a picture of ``dtype``, rising from 0.
 
     At the middle value it equals sRGB, so that white is about 1.0, or above where the camera compresses highlights.
-
-    Args:
-        mappings: of pairs of exposures; None where a pair says nothing.
-        stops: between the two of each pair.
-        dtype: the table has `table_size` entries.
+    Of each pair of exposures, ``mappings`` has what it says, perhaps nothing, ``stops`` how far apart they are.
     """
     departure = _departure(mappings, stops)
     values = np.linspace(0, 1, table_size(dtype))

@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 
-from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, GainMap, gain_map
+from lightfuse.hdr.gain_map import OFFSET, gain_map
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.images import EncodeOptions, Metadata, encode_picture
 from lightfuse.images.jpeg import XMP_PREFIX, after_segments, segment
@@ -52,8 +52,6 @@ def encode_gain_map_jpeg(
     radiance: Floats,
     metadata: Metadata | None = None,
     options: EncodeOptions | None = None,
-    *,
-    max_stops: float = MAX_STOPS,
 ) -> bytes:
     """Encode a fused picture with the gain map of its radiance (see `gain_map`).
 
@@ -62,32 +60,20 @@ def encode_gain_map_jpeg(
         radiance: the merged exposures of the same frames, linear, H×W×3 float32.
         metadata: of the base exposure. EXIF and ICC profile are kept; so is XMP that can be parsed and fits a segment.
         options: of the base picture, see `encode_picture`.
-        max_stops: the largest gain, 1 and above.
 
     Raises:
         PictureError: picture and radiance differ in size.
         OutputError: see `encode_picture`.
     """
-    appended = _encode_gain_map(gain_map(fused, radiance, max_stops))
-    given = metadata or Metadata()
-    described = Metadata(icc=given.icc, exif=given.exif, xmp=_base_xmp(given.xmp, len(appended)))
-    return _join(encode_picture(fused, ".jpg", described, options), appended)
-
-
-def _encode_gain_map(gain: GainMap) -> bytes:
     import imagecodecs
 
+    gain, given = gain_map(fused, radiance), metadata or Metadata()
     jpeg = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(gain.levels), level=_GAIN_QUALITY))
     described = segment(_APP1, XMP_PREFIX + _gain_map_xmp(gain.max_stops, OFFSET))
-    described += segment(_APP2, _iso_21496(gain.max_stops, OFFSET))
-    return _insert(jpeg, described)
-
-
-def _join(base: bytes, appended: bytes) -> bytes:
-    """The base picture with the index of both in it, and the gain map behind it."""
-    announced = _insert(base, segment(_APP2, _ISO_NAME + _ISO_VERSIONS))
-    header = struct.calcsize(">BBH")
-    at = after_segments(announced, _APPLICATION)
+    appended = _insert(jpeg, described + segment(_APP2, _iso_21496(gain.max_stops, OFFSET)))
+    kept = Metadata(icc=given.icc, exif=given.exif, xmp=_base_xmp(given.xmp, len(appended)))
+    announced = _insert(encode_picture(fused, ".jpg", kept, options), segment(_APP2, _ISO_NAME + _ISO_VERSIONS))
+    header, at = struct.calcsize(">BBH"), after_segments(announced, _APPLICATION)
     index = _mpf_index(len(announced) + header + _MPF_SIZE, len(appended), at + header)
     return _insert(announced, segment(_APP2, index)) + appended
 
@@ -98,11 +84,9 @@ def _insert(jpeg: bytes, segments: bytes) -> bytes:
 
 
 def _mpf_index(first_size: int, second_size: int, place: int) -> bytes:
-    """The multi-picture segment's payload for a file of two pictures, one behind the other.
+    """The multi-picture segment's payload, which begins at a place in the file, for two pictures of so many bytes.
 
-    Args:
-        first_size, second_size: the pictures' bytes, the first's with this segment in it.
-        place: where in the file the payload begins; offsets count from the byte after its name.
+    The first's are with this segment in it; offsets count from the byte after the payload's name.
     """
     fields = [
         struct.pack(">HHI4s", _VERSION_TAG, _UNDEFINED, 4, b"0100"),

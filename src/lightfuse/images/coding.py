@@ -135,7 +135,8 @@ class FusingCoding:
     def decode(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Return pixels of the fusing coding in the profile: same shape and dtype; undoes `encode`."""
         converted = np.empty_like(pixels)
-        levels, to_light = _in_type(self._from_light, pixels.dtype), _for_type(_light_of_srgb(), pixels.dtype)
+        light_of_srgb = srgb_to_linear(np.arange(_STEPS) / (_STEPS - 1)).astype(np.float32)
+        levels, to_light = _in_type(self._from_light, pixels.dtype), _for_type(light_of_srgb, pixels.dtype)
 
         def convert(rows: slice) -> None:
             light = look_up(pixels[rows], to_light)
@@ -217,11 +218,6 @@ def _by_root(light: Floats) -> NDArray[np.uint16]:
     """The entries of `_srgb_by_root` for light; that of 0 below."""
     roots = np.sqrt(np.clip(light, 0, _MOST_LIGHT))
     return (roots * np.float32((_STEPS - 1) / _MOST_LIGHT**0.5)).astype(np.uint16)
-
-
-@cache
-def _light_of_srgb() -> Floats:
-    return srgb_to_linear(np.arange(_STEPS) / (_STEPS - 1)).astype(np.float32)
 
 
 def _for_type(table: Floats, dtype: np.dtype[Any]) -> Floats:

@@ -1,6 +1,7 @@
 """AVIF and HEIC files (ISO/IEC 23008-12; AV1 Image File Format): headers and metadata in and out, pixels coded."""
 
 import struct
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO, Literal
 
@@ -66,21 +67,14 @@ def scan_heif(stream: BinaryIO, kind: Literal["AVIF", "HEIC"]) -> Container:
         notes += (GAIN_MAP_NOTE,)
     crop = items.property(b"clap")
     if crop is not None and kind == "HEIC":
-        width, height = _cropped(crop, width, height)
+        with suppress(struct.error, ZeroDivisionError):  # A clean aperture begins with two fractions.
+            across, by, down, divisor = struct.unpack_from(">IIII", crop)
+            width, height = min(width, across // by), min(height, down // divisor)
     elif crop is not None:
         notes += ("it asks to be cropped, which was not done",)
     blocks = Metadata(icc=_profile(items), exif=exif, xmp=xmp)
     header = Container.of(kind, (width, height), _bit_depth(items), blocks, notes, orientation=_orientation(items))
     return header.turned() if kind == "HEIC" else header
-
-
-def _cropped(crop: bytes, width: int, height: int) -> tuple[int, int]:
-    """Return the size that a clean aperture leaves: two fractions at its beginning."""
-    try:
-        across, by, down, divisor = struct.unpack_from(">IIII", crop)
-        return min(width, across // by), min(height, down // divisor)
-    except (struct.error, ZeroDivisionError):
-        return width, height
 
 
 def _profile(items: Items) -> bytes | None:
@@ -95,14 +89,12 @@ def _profile(items: Items) -> bytes | None:
 
 
 def _bit_depth(items: Items) -> int:
-    depth = items.property(b"pixi")
-    if depth is not None and len(depth) >= 6:
-        return depth[5]
-    av1 = items.property(b"av1C")
-    if av1 is not None and len(av1) >= 4:
+    pixi, av1, hevc = (items.property(kind) or b"" for kind in (b"pixi", b"av1C", b"hvcC"))
+    if len(pixi) >= 6:
+        return pixi[5]
+    if len(av1) >= 4:
         return (12 if av1[2] & 0x20 else 10) if av1[2] & 0x40 else 8
-    hevc = items.property(b"hvcC")
-    return 8 + (hevc[17] & 7) if hevc is not None and len(hevc) >= 18 else 8
+    return 8 + (hevc[17] & 7) if len(hevc) >= 18 else 8
 
 
 def _orientation(items: Items) -> int:
@@ -208,14 +200,9 @@ def _with_metadata(avif: bytes, metadata: Metadata) -> bytes:
 
 
 def _meta(items: Items, added: Added, icc: bytes | None, shift: int, at: int) -> bytes:
-    """Return the contents of a `meta` box of one picture and added items.
+    """Return the contents of a `meta` box of one picture, its profile, and added items that describe it.
 
-    Args:
-        items: of the file as it was.
-        added: the items that are to describe the picture.
-        icc: the profile that the picture gets.
-        shift: by how much the picture's bytes move.
-        at: where the bytes of the added items begin.
+    ``shift`` is by how much the picture's bytes move, ``at`` where those of the added items begin.
     """
     primary = items.primary
     # Of each item its number, kind, content type, and where its bytes stand.

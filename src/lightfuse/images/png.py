@@ -98,7 +98,13 @@ def _collect(kind: bytes, body: bytes, found: dict[str, bytes], budget: Metadata
     field, packed, data = _named(kind, body)
     if field is None or field in found:
         return
-    unpacked = _inflate(data, budget) if packed else data
+    unpacked: bytes | None = data
+    if packed:
+        stream = zlib.decompressobj()
+        with suppress(zlib.error):
+            unpacked = stream.decompress(data, budget.remaining + 1)
+            budget.spend(len(unpacked), items=0)
+        unpacked = unpacked if stream.eof else None
     if unpacked and kind in (b"tEXt", b"zTXt"):
         unpacked = _raw_profile(unpacked, field)
     if unpacked:
@@ -130,17 +136,6 @@ def _raw_profile(text: bytes, field: str) -> bytes | None:
     if field == "raw exif":
         return data.removeprefix(PREFIX) if data.startswith((PREFIX, b"II*\0", b"MM\0*")) else None
     return data
-
-
-def _inflate(data: bytes, budget: MetadataBudget) -> bytes | None:
-    """Decompress zlib data within the budget; None where it is broken."""
-    stream = zlib.decompressobj()
-    try:
-        inflated = stream.decompress(data, budget.remaining + 1)
-    except zlib.error:
-        return None
-    budget.spend(len(inflated), items=0)
-    return inflated if stream.eof else None
 
 
 def decode_png(data: bytes, _: Container) -> NDArray[Any]:

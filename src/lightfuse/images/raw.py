@@ -161,20 +161,14 @@ def check_complete(stream: BinaryIO) -> None:
         except IfdError:
             return
         main = block.firsts(block.main)
-        missing = _panasonic_is_truncated(main, size) or any(
-            _directory_is_truncated(block, directory, size, dng=_DNG_VERSION in main) for directory in found
-        )
+        missing = any(_directory_is_truncated(block, directory, size, dng=_DNG_VERSION in main) for directory in found)
+        if _PANASONIC_OFFSET in main:
+            pixels = main.get(_PANASONIC_WIDTH, 0) * main.get(_PANASONIC_HEIGHT, 0)
+            # Up to format 7 at least 16 bytes hold 14 pixels; later ones are compressed, hardly to less than 4 bits.
+            least = pixels * 16 // 14 if main.get(_PANASONIC_FORMAT, 0) <= 7 else pixels // 2
+            missing = missing or main[_PANASONIC_OFFSET] + least > size
     if missing:
         raise UnreadableError
-
-
-def _panasonic_is_truncated(values: dict[int, int], size: int) -> bool:
-    if _PANASONIC_OFFSET not in values:
-        return False
-    pixels = values.get(_PANASONIC_WIDTH, 0) * values.get(_PANASONIC_HEIGHT, 0)
-    # Up to format 7 at least 16 bytes hold 14 pixels; later ones are compressed, hardly to less than 4 bits a pixel.
-    least = pixels * 16 // 14 if values.get(_PANASONIC_FORMAT, 0) <= 7 else pixels // 2
-    return values[_PANASONIC_OFFSET] + least > size
 
 
 def _directory_is_truncated(block: Directories, directory: Directory, size: int, *, dng: bool) -> bool:
@@ -214,7 +208,7 @@ def develop(stream: BinaryIO, gains: Gains | None, max_pixels: int) -> NDArray[n
         check_complete(stream)
         _unpack(raw)
         pixels: NDArray[np.uint16] = raw.postprocess(
-            user_wb=list(gains or own_white_balance(raw)),
+            user_wb=list(gains or white_balance(raw)),
             output_color=rawpy.ColorSpace.sRGB,
             gamma=_SRGB_CURVE,
             output_bps=16,
@@ -280,7 +274,7 @@ def opened_raw(stream: BinaryIO) -> Iterator[Any]:
         raise UnreadableError(_DAMAGED) from None
 
 
-def own_white_balance(raw: Any) -> Gains:
+def white_balance(raw: Any) -> Gains:
     """Return the camera's white balance of an open raw file, daylight's where the camera wrote none."""
     gains = list(raw.camera_whitebalance)
     if min(gains[:3]) <= 0:

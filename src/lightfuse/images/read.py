@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import PictureError
+from lightfuse.images import raw
 from lightfuse.images.colour import adobe_rgb_profile, is_grey
 from lightfuse.images.exif import is_adobe_rgb
 from lightfuse.images.heif import decode_avif, decode_heic, scan_heif
@@ -23,17 +24,6 @@ from lightfuse.images.jxl import decode_jxl, scan_jxl
 from lightfuse.images.metadata import Container, Format, Header, Picture, UnreadableError, shot_info
 from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.png import decode_png, scan_png
-from lightfuse.images.raw import (
-    RAW_SUFFIXES,
-    Gains,
-    check_size,
-    develop,
-    opened_raw,
-    own_white_balance,
-    scan_raw,
-    starts_like_raw,
-    tiff_is_raw,
-)
 from lightfuse.images.tiff import SEVERAL_PAGES, count_pages, decode_tiff, scan_tiff
 from lightfuse.images.webp import decode_webp, scan_webp
 from lightfuse.system import display_name
@@ -41,7 +31,7 @@ from lightfuse.system import display_name
 Source = str | os.PathLike[str] | bytes
 """Where a picture's bytes come from: a path, ``"-"`` for standard input, or bytes in memory."""
 
-INPUT_SUFFIXES = RAW_SUFFIXES | {
+INPUT_SUFFIXES = raw.RAW_SUFFIXES | {
     ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".heic", ".heif", ".hif",
 }  # fmt: skip
 _SNIFF_BYTES = 32
@@ -70,7 +60,7 @@ for _name in ("imagecodecs", "tifffile"):
 
 
 _SCANNERS: dict[Format, Callable[[BinaryIO], Container]] = {
-    "JPEG": scan_jpeg, "PNG": scan_png, "TIFF": scan_tiff, "WebP": scan_webp, "JPEG XL": scan_jxl, "RAW": scan_raw,
+    "JPEG": scan_jpeg, "PNG": scan_png, "TIFF": scan_tiff, "WebP": scan_webp, "JPEG XL": scan_jxl, "RAW": raw.scan_raw,
     "AVIF": partial(scan_heif, kind="AVIF"), "HEIC": partial(scan_heif, kind="HEIC"),
 }  # fmt: skip
 _DECODERS: dict[Format, Callable[[bytes, Container], NDArray[Any]]] = {
@@ -81,7 +71,7 @@ _DECODERS: dict[Format, Callable[[bytes, Container], NDArray[Any]]] = {
 def read_picture(
     source: Source,
     *,
-    white_balance: Gains | None = None,
+    white_balance: raw.Gains | None = None,
     max_pixels: int = 500_000_000,
     white_level: float | None = None,
     transparent: bool = False,
@@ -106,9 +96,9 @@ def read_picture(
     """
     with _opened(source) as stream:
         container = _scan(stream, source)
-        check_size(container.width, container.height, max_pixels)
+        raw.check_size(container.width, container.height, max_pixels)
         if container.format == "RAW":
-            developed = develop(stream, white_balance, max_pixels)
+            developed = raw.develop(stream, white_balance, max_pixels)
             shot = shot_info(container.metadata)
             return Picture(developed, source_name(source), container.metadata, shot, notes=container.notes)
         decoded, container = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
@@ -131,7 +121,7 @@ def read_pages(
         count = _guarded("its pages cannot be read", lambda: count_pages(stream)) if is_tiff else 1
         if count < 2:
             return None
-        check_size(container.width, container.height * count, max_pixels)
+        raw.check_size(container.width, container.height * count, max_pixels)
         pages = _guarded("its pixels cannot be decoded", lambda: decode_tiff(stream, every_page=True))
         notes = tuple(note for note in container.notes if note != SEVERAL_PAGES)
         container, name = replace(container, notes=notes), source_name(source)
@@ -169,7 +159,7 @@ def probe_picture(source: Source) -> Header:
     return Header(upright.width, upright.height, container.format, container.bit_depth, shot)
 
 
-def raw_white_balance(source: Source) -> Gains:
+def raw_white_balance(source: Source) -> raw.Gains:
     """Return the camera's white balance of a raw file, daylight's where the camera wrote none.
 
     Args:
@@ -178,8 +168,8 @@ def raw_white_balance(source: Source) -> Gains:
     Raises:
         PictureError: the file cannot be read, is not a raw file, or the extra is not installed.
     """
-    with _opened(source) as stream, opened_raw(stream) as raw:
-        return own_white_balance(raw)
+    with _opened(source) as stream, raw.opened_raw(stream) as opened:
+        return raw.white_balance(opened)
 
 
 def source_name(source: Source) -> str:
@@ -237,7 +227,7 @@ def sniff_format(head: bytes) -> Format:
             return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
-    if starts_like_raw(head):
+    if raw.starts_like_raw(head):
         return "RAW"
     if head[4:8] == b"ftyp":
         brands = {head[at : at + 4] for at in (8, *range(16, len(head), 4))}
@@ -254,8 +244,8 @@ def sniff_format(head: bytes) -> Format:
 
 def _scan(stream: BinaryIO, source: Source) -> Container:
     kind = sniff_format(stream.read(_SNIFF_BYTES))
-    raw_name = not isinstance(source, bytes) and os.path.splitext(os.fspath(source))[1].lower() in RAW_SUFFIXES
-    if kind == "TIFF" and (raw_name or tiff_is_raw(stream)):
+    raw_name = not isinstance(source, bytes) and os.path.splitext(os.fspath(source))[1].lower() in raw.RAW_SUFFIXES
+    if kind == "TIFF" and (raw_name or raw.tiff_is_raw(stream)):
         kind = "RAW"
     container = _guarded("its header cannot be read", lambda: _SCANNERS[kind](stream))
     metadata = container.metadata

@@ -66,10 +66,11 @@ def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
         found |= {e.tag: block.value(e) for e in entries}
     mode, flash = _number(found, _MODE, 0, 2), _number(found, _FLASH, 0, 0xFFFF)
     shutter, aperture = _number(found, _SHUTTER_APEX, -20, 20), _number(found, _APERTURE_APEX, -2, 20)
+    iso, *longer = (_above_zero(found, tag, _MOST_SENSITIVE) for tag in (_ISO, *_ISO_LONG))
     return ShotInfo(
         exposure_time=_of_apex(_above_zero(found, _EXPOSURE_TIME, _LONGEST), shutter, -1),
         f_number=_of_apex(_above_zero(found, _F_NUMBER, _WIDEST), aperture or None, 0.5),
-        iso=_iso(found),
+        iso=next((value for value in longer if value), iso) if iso in (None, _ISO_FULL) else iso,
         exposure_bias=_number(found, _BIAS, -_MOST_BIASED, _MOST_BIASED),
         taken=_taken(found),
         make=_text(found, _MAKE),
@@ -87,14 +88,6 @@ def _of_apex(value: float | None, apex: float | None, exponent: float) -> float 
     Lenses without contacts are written as f/0, and as an APEX value of 0, which would be f/1: that says nothing.
     """
     return value if value is not None or apex is None else float(2.0 ** (apex * exponent))
-
-
-def _iso(found: dict[int, Value]) -> float | None:
-    iso = _above_zero(found, _ISO, _MOST_SENSITIVE)
-    if iso is not None and iso != _ISO_FULL:
-        return iso
-    longer = (_above_zero(found, tag, _MOST_SENSITIVE) for tag in _ISO_LONG)
-    return next((value for value in longer if value is not None), iso)
 
 
 def _taken(found: dict[int, Value]) -> datetime | None:

@@ -119,6 +119,9 @@ def _halve(plane: Plane) -> Plane:
 
 def _strips(planes: list[Plane]) -> Iterator[_Strip]:
     """Cut a scale into strips whose intermediates stay in the cache."""
+    import cv2
+
+    peak = float(cv2.getGaussianKernel(WINDOW, WINDOW_SIGMA).max()) ** 2  # Weight of the centre of the window.
     patch_rows = planes[0].shape[0] - WINDOW + 1
     for top in range(0, patch_rows, _PATCH_ROWS_AT_ONCE):
         rows = slice(top, min(top + _PATCH_ROWS_AT_ONCE, patch_rows) + WINDOW - 1)
@@ -127,7 +130,7 @@ def _strips(planes: list[Plane]) -> Iterator[_Strip]:
         variance = _variance_of_sum(factors, _covariances(sources, gaussian_mean))
         # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
         # magnify, from counting as structure.
-        variance = np.minimum(variance, _gaussian_peak() * highest_contrast**2)
+        variance = np.minimum(variance, peak * highest_contrast**2)
         yield _Strip(rows, sources, [gaussian_mean(source) for source in sources], factors, variance)
 
 
@@ -203,10 +206,3 @@ def _box_mean(plane: Plane) -> Plane:
     margin = WINDOW // 2
     means: Plane = cv2.boxFilter(plane, -1, (WINDOW, WINDOW))
     return means[margin:-margin, margin:-margin]
-
-
-def _gaussian_peak() -> float:
-    """Weight of the centre of the normalised Gaussian window."""
-    import cv2
-
-    return float(cv2.getGaussianKernel(WINDOW, WINDOW_SIGMA).max()) ** 2

@@ -55,17 +55,16 @@ def ssim(result: Picture, reference: Picture) -> float:
     first, second = as_unit_pair(result, reference)
     if min(first.shape[:2]) < WINDOW:
         raise PictureError(f"SSIM needs pictures of at least {WINDOW}×{WINDOW} pixels.")
-    channels = [_ssim_of_plane(first[..., c].astype(np.float64), second[..., c].astype(np.float64)) for c in range(3)]
-    return float(np.mean(channels))
-
-
-def _ssim_of_plane(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    mean_x, mean_y = gaussian_mean(x), gaussian_mean(y)
-    variances = gaussian_mean(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = gaussian_mean(x * y) - mean_x * mean_y
-    brightness = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
-    contrast_and_structure = (2 * covariance + _C2) / (variances + _C2)
-    return float(np.mean(brightness * contrast_and_structure))
+    scores = []
+    for channel in range(3):
+        x, y = (picture[..., channel].astype(np.float64) for picture in (first, second))
+        mean_x, mean_y = gaussian_mean(x), gaussian_mean(y)
+        variances = gaussian_mean(x * x + y * y) - mean_x**2 - mean_y**2
+        covariance = gaussian_mean(x * y) - mean_x * mean_y
+        brightness = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
+        contrast_and_structure = (2 * covariance + _C2) / (variances + _C2)
+        scores.append(float(np.mean(brightness * contrast_and_structure)))
+    return float(np.mean(scores))
 
 
 def gaussian_mean(plane: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.errors import MissingExtraError, WeightsError
+from lightfuse.errors import WeightsError, missing_extra
 from lightfuse.models.config import KNOWN_MODELS, PaperConfig
 from lightfuse.models.store import Weights, check_shapes
 
@@ -22,10 +22,8 @@ def read_keras(path: Path) -> Weights:
     Raises WeightsError where it is missing, is not HDF5, or does not hold the paper's network, and MissingExtraError
     without h5py.
     """
-    try:
+    with missing_extra("reading Keras weights", "keras", "h5py"):
         import h5py
-    except ImportError:
-        raise MissingExtraError("reading Keras weights", "keras") from None
     if not path.is_file():
         raise WeightsError(f"{str(path)!r} is not a file; give the authors' .h5 weights")
     try:

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from lightfuse.errors import DataError
 from lightfuse.metrics.mef_ssim import SMALLEST_SIDE
-from lightfuse.models import ContextConfig, ContextModel
+from lightfuse.models import ContextConfig
 from lightfuse.models.context import compose, luma_bounds, proposed_luma
+from lightfuse.models.networks import ContextModel
 from lightfuse.training.losses import (
     ReferenceLosses,
     better_exposed,
@@ -82,18 +83,14 @@ class ContextObjective:
         n = batch.labelled
         losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
         if n:
-            parts = self._labelled_losses(batch.crops[:n], fused[:n])
+            under, over, reference = batch.crops[:n, :9].chunk(3, dim=1)
+            parts = self._against(reference, fused[:n])
+            if self._settings.mef_ssim_labelled:
+                parts["mef_ssim"] = self._settings.mef_ssim_labelled * self._detail(under, over, fused[:n])
             losses |= {f"labelled_{name}": part.mean() for name, part in parts.items()}
         if n < len(fused):
             parts = self._unlabelled_losses(batch.crops[n:], fused[n:], batch.thumbnails[n:], batch.soft[n:])
             losses |= {f"unlabelled_{name}": part.mean() for name, part in parts.items()}
-        return losses
-
-    def _labelled_losses(self, crops: Tensor, fused: Tensor) -> dict[str, Tensor]:
-        under, over, reference = crops[:, :9].chunk(3, dim=1)
-        losses = self._against(reference, fused)
-        if self._settings.mef_ssim_labelled:
-            losses["mef_ssim"] = self._settings.mef_ssim_labelled * self._detail(under, over, fused)
         return losses
 
     def _unlabelled_losses(self, crops: Tensor, fused: Tensor, thumbnails: Tensor, soft: Tensor) -> dict[str, Tensor]:

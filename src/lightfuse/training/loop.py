@@ -12,7 +12,8 @@ from typing import TypeVar
 import torch
 
 from lightfuse.errors import DataError, WeightsError
-from lightfuse.models import Model, PaperConfig, build, load
+from lightfuse.models import PaperConfig
+from lightfuse.models.networks import Model, build, load
 from lightfuse.training.context import ContextObjective
 from lightfuse.training.objective import Objective, Validation, join_process_group
 from lightfuse.training.paper import PaperObjective

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lightfuse.metrics import mef_ssim, psnr, ssim, to_eight_bits
-from lightfuse.metrics.mef_ssim import SMALLEST_SIDE
+from lightfuse.metrics.mef_ssim import SMALLEST_SIDE, mef_ssim
+from lightfuse.metrics.pictures import to_eight_bits
+from lightfuse.metrics.psnr_ssim import psnr, ssim
 from lightfuse.models.networks import Model
 from lightfuse.sheets import shrink
 from lightfuse.training.prepare import Dataset, Scene, open_scene

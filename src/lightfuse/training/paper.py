@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lightfuse.errors import DataError
-from lightfuse.models import PaperModel
+from lightfuse.models.networks import PaperModel
 from lightfuse.training.losses import ReferenceLosses
 from lightfuse.training.objective import ProcessGroup, Validation, WholePair, measure
-from lightfuse.training.prepare import Dataset, Scene, open_scene
+from lightfuse.training.prepare import Dataset, open_scene
 from lightfuse.training.settings import TrainSettings
 
 
@@ -67,19 +67,15 @@ class PaperObjective:
         index = int(random.integers(len(self._scenes)))
         scene, pictures = self._scenes[index], self._pictures[index]
         under, over = choose_pair(len(scene.exposures), self._settings.near_pairs, random)
-        y, x = self._place(scene, random)
+        corner = scene.patches[int(random.integers(len(scene.patches)))]
+        reach = self._settings.patch // 2 if self._settings.jitter else 0
+        moved = corner + random.integers(-reach, reach + 1, size=2)
+        y, x = np.clip(moved, 0, np.subtract((scene.height, scene.width), self._settings.patch)).tolist()
         window = np.s_[y : y + self._settings.patch, x : x + self._settings.patch]
         cuts = [normalised(pictures[i][window], scene.lows[i], scene.highs[i]) for i in (under, over)]
         pair = np.concatenate(cuts, axis=2)
         reference = pictures[-1][window].astype(np.float32) / np.float32(255)
         return self._augment(2 * pair - 1, reference, random)
-
-    def _place(self, scene: Scene, random: np.random.Generator) -> tuple[int, int]:
-        corner = scene.patches[int(random.integers(len(scene.patches)))]
-        reach = self._settings.patch // 2 if self._settings.jitter else 0
-        moved = corner + random.integers(-reach, reach + 1, size=2)
-        y, x = np.clip(moved, 0, np.subtract((scene.height, scene.width), self._settings.patch)).tolist()
-        return y, x
 
     def _augment(
         self, pair: NDArray[np.float32], reference: NDArray[np.float32], random: np.random.Generator

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from lightfuse.errors import DataError
-from lightfuse.models import Model, save_weights, to_weights
+from lightfuse.models import save_weights
+from lightfuse.models.networks import Model, to_weights
 from lightfuse.system import cannot_write, make_folder, remove_parts, write_atomically
 from lightfuse.training.objective import MEASURES, Validation
 from lightfuse.training.settings import TrainSettings, choose_settings

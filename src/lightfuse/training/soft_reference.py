@@ -35,7 +35,11 @@ def soft_reference(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     grey = luma(fused)
     # Move the mean halfway to that of references by a gamma curve, and lower the contrast.
     mean = _MEAN + _KEPT * (float(grey.mean()) - _MEAN_OF_MERTENS)
-    curved = grey ** np.float32(_gamma_for(grey, mean))
+    low, high = _GAMMAS
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float(np.mean(grey**middle)) > mean else (low, middle)
+    curved = grey ** np.float32((low + high) / 2)
     toned = np.asarray(np.clip(mean + _CONTRAST * (curved - mean), 0, 1), np.float32)
     return _with_luma(fused, grey, toned, _CHROMA_GAIN)
 
@@ -89,15 +93,3 @@ def best_colours(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         total += weight
     colours *= _COLOUR_SCALE / total[..., None]
     return np.round(np.clip(colours, 0, 1) * 255).astype(np.uint8)
-
-
-def _gamma_for(grey: Floats, mean: float) -> float:
-    """Find the exponent within `_GAMMAS` that gives a picture this mean, by bisection."""
-    low, high = _GAMMAS
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if float(np.mean(grey**middle)) > mean:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
