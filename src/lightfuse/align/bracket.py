@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse import core
+from lightfuse.align.surround import find_scene
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.system import usable_cores
 
@@ -117,13 +118,17 @@ def _packed(frame: Array) -> Array:
 
 def _register(frames: Sequence[Array], base: int, mode: Mode) -> list[_Registration]:
     """Register every frame to the base, through the exposures between them."""
+    scene = find_scene(frames, _SMALLEST_SIDE)
+    place = np.array([[1, 0, scene.left], [0, 1, scene.top], [0, 0, 1.0]])
+    back = np.array([[1, 0, -scene.left], [0, 1, -scene.top], [0, 0, 1.0]])
     order = sorted(range(len(frames)), key=lambda i: float(frames[i][::8, ::8, 1].mean()))
     at = order.index(base)
     found = {base: _Registration(np.eye(3), 0.0, Score(1.0, 1.0))}
     for side in (order[at + 1 :], order[:at][::-1]):
-        answers = core.align_frames(frames[base], [frames[i] for i in side], mode == "always")
+        answers = core.align_frames(scene.frames[base], [scene.frames[i] for i in side], mode == "always")
         for index, (warp, move, before, after, reason) in zip(side, answers, strict=True):
-            found[index] = _Registration(np.reshape(warp, (3, 3)), move, Score(before, after), _REASONS[reason])
+            whole = place @ np.reshape(warp, (3, 3)) @ back
+            found[index] = _Registration(whole, move, Score(before, after), _REASONS[reason])
     return [found[i] for i in range(len(frames))]
 
 
