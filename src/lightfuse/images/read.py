@@ -2,10 +2,11 @@
 
 import logging
 import os
+import select
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -35,6 +36,7 @@ INPUT_SUFFIXES = raw.RAW_SUFFIXES | {
     ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".heic", ".heif", ".hif",
 }  # fmt: skip
 _SNIFF_BYTES = 32
+_SECONDS_FOR_WRITER = 10.0  # How long a named pipe may wait for the program that writes to it
 _STARTS: dict[Format, tuple[bytes, ...]] = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -196,7 +198,7 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
                 raise UnreadableError("is a folder; give a picture file")
             if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
                 raise UnreadableError("is a device; give a picture file")
-            with open(source, "rb") as file:
+            with open(_opened_pipe(source) if stat.S_ISFIFO(mode) else source, "rb") as file:
                 yield file if file.seekable() else _whole(file)
     except UnreadableError as error:
         raise PictureError(f"{source_name(source)} {error}") from None
@@ -207,6 +209,21 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:  # The latter: a path with a null character.
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{source_name(source)} cannot be read: {reason}") from None
+
+
+def _opened_pipe(path: str | os.PathLike[str]) -> int:
+    """Open a named pipe without waiting for ever for a program that writes to it; return its descriptor."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not select.select([descriptor], [], [], _SECONDS_FOR_WRITER)[0]:
+            with suppress(BlockingIOError):  # A program is there, but has written nothing so far.
+                if not os.read(descriptor, 1):
+                    raise UnreadableError("is a pipe that no program writes to; give a picture file")
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _whole(pipe: BinaryIO) -> BinaryIO:
