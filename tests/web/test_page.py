@@ -7,6 +7,7 @@ import threading
 from io import BytesIO
 from zipfile import ZipFile
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,11 +15,14 @@ from PIL.TiffImagePlugin import IFDRational
 
 from lightfuse.align import align_bracket
 from lightfuse.brackets.selection import fuse_selection, select_exposures
+from lightfuse.deghost import deghost
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
+from lightfuse.hdr.gain_map import gain_map
+from lightfuse.hdr.merge import merge_radiance
 from lightfuse.looks import apply_look
 from lightfuse.web.server import PageServer
-from tools.synthetic import HandShake, sample_bracket, sample_pair
+from tools.synthetic import Camera, HandShake, Scene, moving_object, sample_bracket, sample_pair
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -220,6 +224,50 @@ def test_saved_files_are_what_is_shown_upright_and_keep_exif(page):
         assert difference.mean() < (2 if form == "JPEG" else 1e-9)
 
 
+def test_an_ultra_hdr_jpeg_has_the_gain_of_the_command_line(page):
+    under, over = sample_pair(*SIZE)
+    drop(page, [("a.png", png(under, exposed(1 / 250, 0))), ("b.png", png(over, exposed(1 / 15, 1)))])
+    wait_until_shown(page)
+    for look in ("natural", "vivid"):
+        press(page, f"#looks [value={look}]")
+        name, content = saved(page, "#save-hdr")
+        assert name == "b_fused.jpg"
+        shown = pixels(page, "after")
+        picture = Image.open(BytesIO(content))
+        assert picture.getexif().get_ifd(0x8769)[0x8827] == 100
+        plain = Image.open(BytesIO(saved(page, "#save-jpeg")[1]))
+        assert np.array_equal(np.asarray(picture.convert("RGB")), np.asarray(plain))
+        gain = gain_map(shown, merge_radiance([under, over], [0.0, np.log2(250 / 15)]).pixels)
+        fields = gain_map_fields(content)
+        assert float(fields["GainMapMax"]) == pytest.approx(gain.max_stops, abs=0.01)
+        (length,) = re.findall(rb'Item:Length="(\d+)"', content)
+        levels = np.asarray(Image.open(BytesIO(content[-int(length) :])).convert("L")).astype(int)
+        assert np.abs(levels - gain.levels).mean() < 2
+        assert levels.max() > 200
+        decoded = imagecodecs.ultrahdr_decode(content)[..., :3].astype(np.float32)
+        assert np.log2(decoded.max()) == pytest.approx(gain.max_stops, abs=0.5)
+
+
+def gain_map_fields(content):
+    """Of the second picture's XMP."""
+    packet = content[content.rindex(b"<x:xmpmeta") : content.rindex(b"</x:xmpmeta>")]
+    return dict(re.findall(r'hdrgm:(\w+)="([^"]*)"', packet.decode()))
+
+
+def test_an_ultra_hdr_jpeg_without_exif_estimates_the_exposures_or_says_that_it_cannot(page):
+    under, over = sample_pair(*SIZE)
+    open_pair(page, under, over)
+    shown = pixels(page, "after")
+    _, content = saved(page, "#save-hdr")
+    gain = gain_map(shown, merge_radiance([under, over]).pixels)
+    assert float(gain_map_fields(content)["GainMapMax"]) == pytest.approx(gain.max_stops, abs=0.01)
+    open_pair(page, np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8))
+    page.click("#save-hdr")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "no tones in common" in page.inner_text("#problem")
+    page.wait_for_selector("body:not(.busy)")
+
+
 def test_what_cannot_be_fused_is_told_and_what_was_open_stays(page):
     good, short = png(np.zeros((9, 9, 3), np.uint8)), png(np.zeros((8, 9, 3), np.uint8))
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
@@ -260,6 +308,37 @@ def test_hand_held_exposures_are_laid_on_each_other_unless_that_is_switched_off(
     assert np.abs(pixels(page, "after") - fuser(under, over).astype(int)).max() <= 1
     assert np.abs(aligned - fuser(laid, over)).max() <= 1
     np.testing.assert_array_equal(laid, align_bracket([under, over], 1).frames[0])
+
+
+def test_ghosts_are_removed_where_the_command_removes_them(page):
+    room = Scene(0).render(360, 240)
+    lights = [moving_object(room, progress)[0] for progress in (0.1, 0.8)]
+    under, over = (Camera().photograph(light, ev, seed=ev + 2) for light, ev in zip(lights, (-2, 2), strict=True))
+    fuser, wanted = Fuser("base", 1), deghost(under, over)
+    open_pair(page, under, over)
+    ghosted = pixels(page, "after")
+    press(page, "#deghost [value=auto]")
+    share = float(re.search(r"Ghosts removed in ([\d.]+) %", page.inner_text("#status"))[1])
+    assert share == pytest.approx(100 * wanted.share, rel=0.1)
+    assert share > 1
+    difference = np.abs(pixels(page, "after").astype(int) - fuser(wanted.under, wanted.over))
+    assert (difference.max(-1) > 8).mean() < 0.005
+    assert (np.abs(pixels(page, "after").astype(int) - ghosted).max(-1) > 8).mean() > 0.005
+    assert difference[wanted.mask == 0].max() <= 1
+    saved(page, "#save-hdr")
+    press(page, "#deghost [value=off]")
+    assert np.array_equal(pixels(page, "after"), ghosted)
+
+
+def test_a_still_pair_has_no_ghosts_to_remove(page):
+    under, over = sample_pair(*SIZE)
+    open_pair(page, under, over)
+    fused = pixels(page, "after")
+    press(page, "#deghost [value=auto]")
+    assert "Nothing that moved was found." in page.inner_text("#status")
+    assert np.array_equal(pixels(page, "after"), fused)
+    open_pair(page, np.zeros_like(under), np.full_like(over, 255))
+    assert "share too few tones to look for ghosts" in page.inner_text("#status")
 
 
 def test_of_a_longer_bracket_those_are_fused_that_the_command_would_take_and_others_can_be_chosen(page):
@@ -315,6 +394,7 @@ def open_brackets(page):
 
 def exposed(seconds, second):
     exif = Image.Exif()
+    exif[0x010F] = "A camera"
     time = IFDRational(round(seconds * 1e6), 1_000_000)
     taken = f"2026:06:21 12:{second // 60:02}:{second % 60:02}"
     exif.get_ifd(0x8769).update({0x829A: time, 0x8827: 100, 0x829D: IFDRational(8), 0x9003: taken, 0xA402: 2})

@@ -1,4 +1,4 @@
-"""The page's reading of EXIF, order, grouping and exposure selection in Node: all are Python's."""
+"""The page's reading of EXIF, order, grouping, selection, deghosting and gain maps in Node: all are Python's."""
 
 import json
 import random
@@ -15,11 +15,14 @@ from PIL.TiffImagePlugin import IFDRational
 from lightfuse.brackets.bracket import exposure_order
 from lightfuse.brackets.exif_groups import Shot, group_by_exif
 from lightfuse.brackets.selection import select_exposures
+from lightfuse.deghost import deghost_bracket
 from lightfuse.fuser import Fuser
+from lightfuse.hdr.gain_map import gain_map
+from lightfuse.hdr.merge import merge_radiance
 from lightfuse.images import ShotInfo, probe_picture
 from lightfuse.metrics.mef_ssim import MefSsim
 from lightfuse.web.files import STATIC
-from tools.synthetic import sample_bracket
+from tools.synthetic import Camera, Scene, moving_object, sample_bracket
 
 HERE = Path(__file__).parent
 SIZE = (96, 64)
@@ -33,6 +36,8 @@ SHOTS = [
     [(0.205, ShotInfo(exposure_time=1 / 60)), (0.2, ShotInfo(exposure_time=1 / 30))],
     [(0.5, ShotInfo()), (0.4, ShotInfo())],
 ]
+MOVING_SIZE = (302, 201)
+MOVING = [(-2.0, 2.0), (-3.0, 0.0, 3.0)]
 NOON = datetime(2026, 6, 21, 12)
 PATTERNS = [[0, -2, 2], [-2, 0, 2], [0, -1], [-3, -1.5, 0, 1.5, 3], [0, 0, -2, 2], [0], [-0.3, 0, 0.3]]
 pytestmark = needs_node
@@ -98,29 +103,56 @@ def write_photographs(folder):
     return paths
 
 
+def lit_brackets():
+    """Exposures, and what EXIF says of them."""
+    evs = [-3.0, 0.0, 3.0]
+    pictures = sample_bracket(*MOVING_SIZE, evs).pictures
+    return [(pictures, evs), (pictures, None), (pictures[::2], [-3.0, 3.0])]
+
+
+def as_job(folder, name, pictures, **given):
+    """The pictures written for Node."""
+    paths = [folder / f"{name}-{i}.rgba" for i in range(len(pictures))]
+    for path, picture in zip(paths, pictures, strict=True):
+        path.write_bytes(rgba(picture).tobytes())
+    height, width = pictures[0].shape[:2]
+    return {"paths": list(map(str, paths)), "width": width, "height": height, **given}
+
+
+def moving_bracket(evs):
+    """A ball rolls through a room from one exposure to the next."""
+    room = Scene(1).render(*MOVING_SIZE)
+    lights = [moving_object(room, 0.1 + 0.3 * i)[0] for i in range(len(evs))]
+    return [Camera().photograph(light, ev, seed=i) for i, (light, ev) in enumerate(zip(lights, evs, strict=True))]
+
+
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory):
     """The brackets' pictures, the photographs with EXIF, and the page's answer."""
     folder = tmp_path_factory.mktemp("page")
     brackets = [sample_bracket(*SIZE, evs, seed=i).pictures for i, evs in enumerate(BRACKETS)]
-    jobs = []
-    for number, pictures in enumerate(brackets):
-        paths = [folder / f"{number}-{i}.rgba" for i in range(len(pictures))]
-        for path, picture in zip(paths, pictures, strict=True):
-            path.write_bytes(rgba(picture).tobytes())
-        jobs.append({"paths": list(map(str, paths)), "width": SIZE[0], "height": SIZE[1]})
+    jobs = [as_job(folder, number, pictures) for number, pictures in enumerate(brackets)]
     files = write_photographs(folder)
+    moving = [as_job(folder, f"moving{i}", moving_bracket(evs)) for i, evs in enumerate(MOVING)]
+    fuser = Fuser("base", 1)
+    lit = [as_job(folder, f"lit{i}", [fuser(p[0], p[-1]), *p], evs=evs) for i, (p, evs) in enumerate(lit_brackets())]
     given = {
         "brackets": jobs,
         "orders": [[{"brightness": level, "shot": as_json(shot)} for level, shot in frames] for frames in SHOTS],
         "series": [[{"name": one.path.name, "shot": as_json(one.info)} for one in shots] for shots in SERIES],
         "files": list(map(str, files)),
+        "moving": moving,
+        "lit": lit,
     }
     job = folder / "job.json"
     job.write_text(json.dumps(given))
     ended = run_node(HERE / "page_in_node.mjs", STATIC, job)
     assert ended.returncode == 0, ended.stderr
-    return brackets, files, json.loads(ended.stdout)
+    answer = json.loads(ended.stdout)
+    answer["deghosted"] = [
+        [np.fromfile(path, np.uint8).reshape(*MOVING_SIZE[::-1], 4)[..., :3] for path in job["paths"]] for job in moving
+    ]
+    return brackets, files, answer
 
 
 def test_mef_ssim_is_that_of_python(answered):
@@ -163,3 +195,27 @@ def test_exif_is_read_as_by_python(answered):
         wanted = as_json(info) if info.exposure_time else {}
         assert shot == pytest.approx(wanted, rel=1e-12) if path.stem == "none" else shot == wanted
     assert told["shots"][0]["bias"] == pytest.approx(-5 / 3)
+
+
+def test_ghosts_are_removed_as_by_python(answered):
+    for evs, frames, share in zip(MOVING, answered[2]["deghosted"], answered[2]["shares"], strict=True):
+        given = moving_bracket(evs)
+        wanted = deghost_bracket(given)
+        assert share == pytest.approx(max(float(mask.mean()) / 255 for mask in wanted.masks), abs=2e-3)
+        for frame, want, before in zip(frames, wanted.frames, given, strict=True):
+            still = np.maximum.reduce(wanted.masks) == 0
+            # Noise is not filtered, and holes are not filled.
+            assert (np.abs(frame.astype(int) - want)[~still] > 24).mean() < 0.1
+            assert (frame != before)[still].mean() < 2e-3
+            assert (want is before) == np.array_equal(frame, before)
+        assert sum(not np.array_equal(*pair) for pair in zip(frames, given, strict=True)) == len(evs) - 1
+
+
+def test_gain_maps_are_those_of_python(answered):
+    for (pictures, evs), told in zip(lit_brackets(), answered[2]["gains"], strict=True):
+        wanted = gain_map(Fuser("base", 1)(pictures[0], pictures[-1]), merge_radiance(pictures, evs).pixels)
+        assert told["stops"] == pytest.approx(wanted.max_stops, abs=0.005)
+        assert (told["height"], told["width"]) == wanted.levels.shape
+        levels = np.reshape(told["data"], wanted.levels.shape)
+        assert np.abs(levels - wanted.levels.astype(int)).max() <= 2
+        assert levels.max() == 255

@@ -1,7 +1,8 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "2b49d109de388d83", files:
+self.LIGHTFUSE = { version: "692cdf0c259d6285", files:
 ["./", "engine/align.js", "engine/core.js", "engine/index.js", "engine/lightfuse-scalar.wasm",
 "engine/lightfuse-simd.wasm", "engine/warp.js", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js",
-"page/exif.js", "page/frames.js", "page/grouping.js", "page/helper.js", "page/looks.js", "page/main.js",
-"page/output.js", "page/pool.js", "page/selection.js", "page/viewer.js", "page/worker.js", "sample/over.jpg",
-"sample/under.jpg", "style.css"] };
+"page/exif.js", "page/frames.js", "page/gain-map.js", "page/ghosts.js", "page/grouping.js", "page/helper.js",
+"page/intensity.js", "page/light.js", "page/looks.js", "page/main.js", "page/motion.js", "page/output.js",
+"page/planes.js", "page/pool.js", "page/selection.js", "page/tones.js", "page/ultra-hdr.js", "page/viewer.js",
+"page/worker.js", "sample/over.jpg", "sample/under.jpg", "style.css"] };

@@ -1,7 +1,9 @@
 /** The bracket that is open: its frames, where each lies against the base, and which of them to fuse. */
 import { Registration, SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
 import { fillBorder, inSmaller, movedRows } from "../engine/warp.js";
-import { baseExposure, pixelsOf, reduced } from "./frames.js";
+import { baseExposure, pixelsOf, reduced, relativeExposures } from "./frames.js";
+import { deghosted } from "./ghosts.js";
+import { lightOf } from "./light.js";
 import { THUMBNAIL_PIXELS, fuseSelection, selectExposures } from "./selection.js";
 
 const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
@@ -25,29 +27,54 @@ export class Bracket {
   /**
    * Fuse frames.
    * @param {number[]} [chosen] positions, dark to bright; without it those are selected that record most of the scene
-   * @param {boolean} align whether hand-held frames are aligned to the base
+   * @param {{align: boolean, deghost: boolean}} how whether hand-held frames are aligned to the base, and whether what
+   *   moved is taken from one frame
    * @param {import("./pool.js").WorkerPool} pool
    * @param {(progress: string) => void} tell
    * @returns the fused `picture` (RGBA) and a `name` for its file; the `selection`, and the darkest and brightest of it
-   *   as they were fused; how the frames moved; and how many `milliseconds` each part took
+   *   as they were fused; how the frames moved; what is known of `ghosts` (share, reason), if any were looked
+   *   for; and how many `milliseconds` each part took
    */
-  async fuse(chosen, align, pool, tell) {
+  async fuse(chosen, how, pool, tell) {
     const { width, height } = this;
+    const { align, deghost } = how;
     const clock = new Clock();
     if (align) this.#places ??= await this.#found(pool, tell);
     clock.lap("align");
     const selection = chosen ?? (await this.#select(align, pool));
     clock.lap("select");
-    const pictures = [];
-    for (const position of selection) pictures.push(await this.#pixels(position, align, pool));
+    let pictures = await this.#pictures(selection, align, pool);
     clock.lap("align");
+    let ghosts;
+    if (deghost) {
+      tell("Removing ghosts…");
+      ghosts = deghosted(pictures, width, height);
+      pictures = ghosts.frames;
+    }
+    clock.lap("deghost");
     tell("Fusing…");
     const data = await fuseSelection(pictures, (under, over) => pool.fuse([under, over], width, height));
     clock.lap("fuse");
     const [dark, bright] = [pictures[0], pictures.at(-1)].map((pixels) => ({ data: pixels, width, height }));
     const moves = align ? selection.map((position) => this.#movement(position)) : [];
     const name = `${this.frames[selection.at(-1)].name.replace(/\.[^.]*$/, "")}_fused`;
-    return { picture: { data, width, height }, name, dark, bright, selection, moves, milliseconds: clock.milliseconds };
+    const { milliseconds } = clock;
+    const told = ghosts && { share: ghosts.share, reason: ghosts.reason };
+    return { picture: { data, width, height }, name, dark, bright, selection, moves, ghosts: told, milliseconds };
+  }
+
+  /** The light of the frames that are fused: see `lightOf`. */
+  async light(selection, { align, deghost }, pool) {
+    const aligned = await this.#pictures(selection, align, pool);
+    const pictures = deghost ? deghosted(aligned, this.width, this.height).frames : aligned;
+    const evs = relativeExposures(selection.map((position) => this.frames[position].shot));
+    return lightOf(pictures, this.width, this.height, evs);
+  }
+
+  async #pictures(selection, aligned, pool) {
+    const pictures = [];
+    for (const position of selection) pictures.push(await this.#pixels(position, aligned, pool));
+    return pictures;
   }
 
   /** How far a frame is moved in pixels (0: not at all), and why it stays where that is worth saying. */

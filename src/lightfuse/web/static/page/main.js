@@ -111,7 +111,7 @@ function fuseAnew(positions) {
 
 async function fuse() {
   const positions = chosen[bracketNumber()];
-  const given = { chosen: positions, align: checked("align") === "auto", mostShown: MOST_SHOWN };
+  const given = { chosen: positions, how: howNow(), mostShown: MOST_SHOWN };
   result = await ask("fuse", given, say);
   selection = result.selection;
   markChosen(positions !== undefined);
@@ -124,6 +124,10 @@ function showBefore() {
   const isDark = checked("against") === "dark";
   viewer.showBefore(isDark ? result.darkBitmap : result.brightBitmap);
   at("before-tag").textContent = isDark ? "Dark" : "Bright";
+}
+
+function howNow() {
+  return { align: checked("align") === "auto", deghost: checked("deghost") === "auto" };
 }
 
 function lookNow() {
@@ -168,16 +172,16 @@ function undoLook() {
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
-function save(type, suffix) {
+function save(suffix, type, task = "save") {
   run("Writing the file…", async () => {
-    const { blob } = await ask("save", { look: lookNow(), type });
+    const { blob } = await ask(task, { look: lookNow(), type });
     download(blob, `${result.name}.${suffix}`);
   });
 }
 
 function saveAll() {
   run("Fusing all brackets…", async () => {
-    const given = { chosen, align: checked("align") === "auto", look: lookNow(), type: "image/jpeg", suffix: "jpg" };
+    const given = { chosen, how: howNow(), look: lookNow(), type: "image/jpeg", suffix: "jpg" };
     const { blob, count, problems } = await ask("saveAll", given, say);
     if (count > 0) download(blob, "lightfuse.zip");
     if (problems.length > 0) complain(`Not fused: ${problems.join(" ")}`);
@@ -205,13 +209,14 @@ at("brackets").addEventListener("change", () => {
   run("Reading photographs…", async () => show(await ask("show", { number: bracketNumber() })));
 });
 at("automatic").addEventListener("click", () => fuseAnew(undefined));
-at("align").addEventListener("change", () => run("Fusing…", fuse));
+for (const id of ["align", "deghost"]) at(id).addEventListener("change", () => run("Fusing…", fuse));
 at("against").addEventListener("change", showBefore);
 at("looks").addEventListener("input", changeLook);
 at("looks").addEventListener("change", rememberLook);
 at("undo").addEventListener("click", undoLook);
-at("save-jpeg").addEventListener("click", () => save("image/jpeg", "jpg"));
-at("save-png").addEventListener("click", () => save("image/png", "png"));
+at("save-jpeg").addEventListener("click", () => save("jpg", "image/jpeg"));
+at("save-png").addEventListener("click", () => save("png", "image/png"));
+at("save-hdr").addEventListener("click", () => save("jpg", "image/jpeg", "saveUltraHdr"));
 at("save-all").addEventListener("click", saveAll);
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "z") undoLook();
@@ -295,10 +300,12 @@ function line(kind, text) {
 
 const NEARLY_EQUAL = 0.03;
 
-function summaryOf({ moves, milliseconds }) {
+function summaryOf({ moves, ghosts, milliseconds }) {
   const [dark, bright] = [frames[selection[0]], frames[selection.at(-1)]];
   const sentences = [`${dark.width} × ${dark.height} pixels, fused in ${seconds(milliseconds.fuse)}.`];
   if (moves.length > 0) sentences.push(alignmentOf(moves, milliseconds.align));
+  if (ghosts?.share > 0) sentences.push(`Ghosts removed in ${(100 * ghosts.share).toFixed(1)} % of the picture.`);
+  else if (ghosts) sentences.push(ghosts.reason || "Nothing that moved was found.");
   if (bright.brightness - dark.brightness < NEARLY_EQUAL) {
     sentences.push("The exposures are almost equally bright, so there is little to gain.");
   }

@@ -1,8 +1,9 @@
 /** Files of the fused pictures: JPEG and PNG with EXIF, written by strips, and a ZIP archive of several. */
 import { exifForResult } from "./exif.js";
 import { strips } from "./frames.js";
+import { fields, joined, segment } from "./ultra-hdr.js";
 
-const JPEG_QUALITY = 0.95;
+const [JPEG_QUALITY, GAIN_MAP_QUALITY] = [0.95, 0.9];
 const MOST_EXIF_IN_JPEG = 0xffff - 2 - 6;
 
 /**
@@ -35,12 +36,25 @@ export function drawn({ data, width, height }, finish = () => {}, shrink = 1) {
  */
 export async function fileOf(picture, finish, type, exif) {
   const block = exif && exifForResult(exif, picture.width, picture.height);
-  if (type === "image/png") return pngOf(picture, finish, block);
-  const jpeg = await drawn(picture, finish).convertToBlob({ type, quality: JPEG_QUALITY });
-  if (!block || block.length > MOST_EXIF_IN_JPEG) return jpeg;
-  const length = block.length + 8;
-  const head = Uint8Array.of(0xff, 0xe1, length >> 8, length & 0xff, 0x45, 0x78, 0x69, 0x66, 0, 0);
-  return new Blob([jpeg.slice(0, 2), head, block, jpeg.slice(2)], { type });
+  return type === "image/png" ? pngOf(picture, finish, block) : jpegOf(picture, finish, block);
+}
+
+/** @param {Uint8Array} [exif] as it belongs to this picture */
+async function jpegOf(picture, finish, exif, quality = JPEG_QUALITY) {
+  const type = "image/jpeg";
+  const jpeg = await drawn(picture, finish).convertToBlob({ type, quality });
+  if (!exif || exif.length > MOST_EXIF_IN_JPEG) return jpeg;
+  return new Blob([jpeg.slice(0, 2), segment(0xe1, "Exif\0\0", exif), jpeg.slice(2)], { type });
+}
+
+/**
+ * An Ultra HDR JPEG: the picture as `fileOf` writes it, and its gain map.
+ * @param {{data: Uint8ClampedArray, width: number, height: number, stops: number}} gain see `gainMap`
+ */
+export async function ultraHdrOf(picture, finish, gain, exif) {
+  const block = exif && exifForResult(exif, picture.width, picture.height);
+  const map = jpegOf(gain, undefined, undefined, GAIN_MAP_QUALITY);
+  return joined(await jpegOf(picture, finish, block), await map, gain.stops);
 }
 
 /* ---- PNG (ISO 15948), RGB at 8 bits a channel -------------------------------------------------------------------- */
@@ -130,13 +144,4 @@ export async function zipOf(files) {
   if (offset + size > MOST_BYTES) throw new RangeError("the archive is too large");
   const end = fields([END], 0, 0, files.length, files.length, [size], [offset], 0);
   return new Blob([...contents, ...directory, end], { type: "application/zip" });
-}
-
-/** Little-endian numbers of 16 bits, and of 32 bits those in brackets. */
-function fields(...values) {
-  const bytes = values.flatMap((value) => {
-    const [number, count] = Array.isArray(value) ? [value[0], 4] : [value, 2];
-    return Array.from({ length: count }, (_, i) => (number >>> (8 * i)) & 0xff);
-  });
-  return Uint8Array.from(bytes);
 }

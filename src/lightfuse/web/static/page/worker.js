@@ -1,9 +1,10 @@
 /** The worker behind the page: groups and reads photographs, fuses them, writes files. The page only shows. */
 import { Bracket } from "./bracket.js";
 import { FrameError, headerOf, inWords, readFrames } from "./frames.js";
+import { gainMap } from "./gain-map.js";
 import { grouped } from "./grouping.js";
 import { lookOf } from "./looks.js";
-import { drawn, fileOf, zipOf } from "./output.js";
+import { drawn, fileOf, ultraHdrOf, zipOf } from "./output.js";
 import { WorkerPool } from "./pool.js";
 
 const pool = WorkerPool.load();
@@ -12,10 +13,14 @@ pool.catch(() => {}); // Told when it is wanted.
 /** The brackets that were opened together, each as its photographs' headers, and the one of them that is shown. */
 let brackets;
 let bracket;
-/** The fused picture without a look. */
+/** The fused picture without a look, and how it was made. */
 let picture;
+let made;
 
-const tasks = { open, show, fuse, look, save, saveAll };
+const NO_COMMON_TONES =
+  "Two neighbouring exposures have no tones in common, and EXIF does not tell how far they are apart: use JPEG or PNG.";
+
+const tasks = { open, show, fuse, look, save, saveUltraHdr, saveAll };
 let queue = Promise.resolve();
 
 self.onmessage = ({ data }) => {
@@ -67,9 +72,9 @@ async function show({ number, headers = brackets[number] }) {
 }
 
 /** Answers with the darkest and the brightest frame as they were fused, for comparing, and with what was done. */
-async function fuse({ chosen, align, mostShown }, tell) {
-  const { dark, bright, picture: fused, ...done } = await bracket.fuse(chosen, align, await pool, tell);
-  picture = fused;
+async function fuse({ chosen, how, mostShown }, tell) {
+  const { dark, bright, picture: fused, ...done } = await bracket.fuse(chosen, how, await pool, tell);
+  [picture, made] = [fused, { selection: done.selection, how }];
   const shrink = shrinkFor(mostShown);
   const [darkBitmap, brightBitmap] = [dark, bright].map((one) => drawn(one, undefined, shrink).transferToImageBitmap());
   return { darkBitmap, brightBitmap, ...done };
@@ -88,15 +93,23 @@ async function save({ look: wanted, type }) {
   return { blob: await fileOf(picture, lookOf(wanted), type, bracket.exif) };
 }
 
+/** The same with the light of the exposures, merged, in a gain map. */
+async function saveUltraHdr({ look: wanted }) {
+  const light = await bracket.light(made.selection, made.how, await pool);
+  if (!light) throw new FrameError(NO_COMMON_TONES);
+  const gain = gainMap(picture, lookOf(wanted), light);
+  return { blob: await ultraHdrOf(picture, lookOf(wanted), gain, bracket.exif) };
+}
+
 /** Fuse all brackets; answers with an archive, and with what is wrong with those that are not in it. */
-async function saveAll({ chosen, align, look: wanted, type, suffix }, tell) {
+async function saveAll({ chosen, how, look: wanted, type, suffix }, tell) {
   const [files, problems] = [[], []];
   for (const [number, headers] of brackets.entries()) {
     const step = `Bracket ${number + 1} of ${brackets.length}`;
     tell(`${step}…`);
     try {
       const one = new Bracket(await readFrames(headers));
-      const done = await one.fuse(chosen[number], align, await pool, (progress) => tell(`${step}: ${progress}`));
+      const done = await one.fuse(chosen[number], how, await pool, (progress) => tell(`${step}: ${progress}`));
       const taken = files.some(({ name }) => name === `${done.name}.${suffix}`);
       const name = `${done.name}${taken ? `_${number + 1}` : ""}.${suffix}`;
       files.push({ name, blob: await fileOf(done.picture, lookOf(wanted), type, one.exif) });
