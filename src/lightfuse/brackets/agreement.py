@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import SAME_EXPOSURE, Bracket, base_exposure, brightness
 from lightfuse.colorspace import full_scale, srgb_to_linear
-from lightfuse.images.pixels import to_depth
+from lightfuse.images.pixels import look_up, table_size, to_depth
 
 Array = NDArray[Any]
 
@@ -86,16 +86,31 @@ def white_balanced(bracket: Bracket) -> Bracket:
 def _channel_gains(picture: Array, base: Array) -> NDArray[np.float32] | None:
     """What the linear channels are to be multiplied by to have the base's balance; None where they have it already."""
     step = max(1, max(base.shape[:2]) // 512)
-    shared = [srgb_to_linear(to_depth(frame[::step, ::step], 32)) for frame in (picture, base)]
-    usable = np.logical_and.reduce([(v.min(axis=2) > 0.02) & (v.max(axis=2) < 0.75) for v in shared])
-    ratios = [np.log2(v[usable]) for v in shared]
+    shared = [_stops(frame[::step, ::step]) for frame in (picture, base)]
+    usable = np.isfinite(sum(stops[..., channel] for stops in shared for channel in range(3)))
+    ratios = [stops[usable] for stops in shared]
     ratios = [r[:, ::2] - r[:, 1:2] for r in ratios]  # Red and blue against green, in EV.
     greyish = np.abs(ratios[1]).max(axis=1, initial=0) < _GREYISH
     if greyish.sum() < _LEAST_GREY * usable.size:
         return None
     differences = ratios[1][greyish] - ratios[0][greyish]
-    shift = np.median(differences, axis=0)
-    spread = np.median(np.abs(differences - shift), axis=0)
+    shift = _medians(differences)
+    spread = _medians(np.abs(differences - shift))
     if not _SHIFT + spread.max() < np.abs(shift).max() < _LARGEST_SHIFT:
         return None
     return np.array([2 ** shift[0], 1, 2 ** shift[1]], np.float32)
+
+
+def _stops(picture: Array) -> NDArray[np.float32]:
+    """Logarithms of linear light to the base 2, NaN where it is too dark or too bright to be compared."""
+    is_float = picture.dtype.kind == "f"
+    values = picture if is_float else np.arange(table_size(picture.dtype), dtype=picture.dtype)
+    light = srgb_to_linear(to_depth(values, 32))
+    stops = np.where((light > 0.02) & (light < 0.75), np.log2(np.maximum(light, 0.02)), np.float32(np.nan))
+    return stops if is_float else look_up(picture, stops)
+
+
+def _medians(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The median of each column; np.median would import masked arrays first, which takes longer."""
+    middle = [(len(values) - 1) // 2, len(values) // 2]
+    return np.asarray(np.partition(values, middle, axis=0)[middle].mean(axis=0))

@@ -22,6 +22,7 @@ from lightfuse.deghost.mapping import (
     IntensityMap,
     estimate_maps,
     lookup,
+    median_stops,
     reduced,
     reduction_factor,
 )
@@ -207,7 +208,7 @@ def _moving_regions(under: Floats, over: Floats, maps: Sequence[IntensityMap], m
     if min(under.shape[:2]) < _SMALLEST:
         return []
     high = disagreement(under, over, maps)
-    seeds = seeds_of(high, over, float(np.median([mapping.stops for mapping in maps])))
+    seeds = seeds_of(high, over, median_stops(maps))
     if not seeds.any():
         return []
     low, near = np.zeros_like(high), reach_of(seeds)

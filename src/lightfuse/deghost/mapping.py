@@ -7,6 +7,7 @@ objects, a minority, cannot bend it.
 """
 
 import math
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -135,6 +136,11 @@ def maps_from_bins(rows: Bytes, columns: Bytes, pool: Executor | None = None) ->
     return maps if len(maps) == len(found) else None
 
 
+def median_stops(maps: Sequence[IntensityMap]) -> float:
+    """How many stops over was exposed longer, by the middle one of three channels."""
+    return sorted(mapping.stops for mapping in maps)[len(maps) // 2]
+
+
 def lookup(table: Doubles, values: Floats) -> Floats:
     """``table`` (an array of a mapping, on its grid) interpolated at ``values`` (any shape, in [0, 1])."""
     fine = np.interp(np.arange(_TABLE) / (_TABLE - 1), ROOTS, table).astype(np.float32)
@@ -151,7 +157,7 @@ def _map_of(comparagram: Doubles) -> IntensityMap | None:
     light = srgb_to_linear(np.maximum(GRID, BLACK))
     stops = np.log2(np.maximum(srgb_to_linear(median), 1e-6) / light)
     scatter = np.log2(np.maximum(srgb_to_linear(three_quarters), 1e-6) / np.maximum(srgb_to_linear(quarter), 1e-6))
-    weights = np.where(usable, np.minimum(counts, np.median(counts[usable]) * 4) / (scatter**2 + 0.05**2), 0.0)
+    weights = np.where(usable, np.minimum(counts, np.quantile(counts[usable], 0.5) * 4) / (scatter**2 + 0.05**2), 0.0)
     curve = _smooth(stops, weights / weights.max())
     over = np.maximum.accumulate(np.clip(linear_to_srgb(srgb_to_linear(GRID) * np.exp2(curve)), 0, 1))
     black = float(_quantile(comparagram[GRID <= BLACK].sum(0, keepdims=True), 0.5)[0])

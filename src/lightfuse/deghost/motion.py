@@ -23,6 +23,7 @@ from lightfuse.deghost.mapping import (
     IntensityMap,
     lookup,
     maps_from_bins,
+    median_stops,
 )
 
 Mask = NDArray[np.uint8]
@@ -46,6 +47,7 @@ _RAISED, _RAISED_SHARE = 12 / 255, 0.9
 _UNCERTAIN = 0.8  # of what is certain
 _FEW = 5  # pixels; the search itself demands one more, in one place
 _BAND, _HALO = 256, 16  # rows; multiples of four: the smaller scales of a band are those of the picture
+_STRIP = 32  # rows of cells that are reduced at once
 _VALUES = np.arange(256) / 255
 _ROOTS_OF_BYTES = np.round(np.sqrt(_VALUES) * 255).astype(np.uint8)
 
@@ -339,8 +341,11 @@ def _in_bytes(frame: Array, factor: int) -> Bytes:
     if factor > 1:
         rows, columns = frame.shape[0] // factor, frame.shape[1] // factor
         middle = frame[factor // 2 : rows * factor : factor, : columns * factor]
-        means = cv2.blur(middle, (factor, 1), anchor=(0, 0))  # Every factor-th of them: faster than INTER_AREA.
-        frame = np.asarray(cv2.resize(means, (columns, rows), interpolation=cv2.INTER_NEAREST))
+        frame = np.empty((rows, columns, 3), frame.dtype)
+        for row in range(0, rows, _STRIP):  # New memory for all rows at once would cost more than the means.
+            means = cv2.blur(middle[row : row + _STRIP], (factor, 1), anchor=(0, 0))
+            size = columns, means.shape[0]  # Every factor-th of the means: faster than INTER_AREA.
+            frame[row : row + _STRIP] = cv2.resize(means, size, interpolation=cv2.INTER_NEAREST)
     if frame.dtype == np.uint8:
         return frame
     return np.asarray(cv2.convertScaleAbs(frame, alpha=255 / full_scale(frame.dtype)))
@@ -382,7 +387,7 @@ def _table(values: Doubles) -> Bytes:
 
 def _uncertain_pixels(found: Bytes, over: Bytes, maps: Sequence[IntensityMap]) -> int:
     """The number of pixels that disagree by nearly as much as is certain."""
-    stops = float(np.median([mapping.stops for mapping in maps]))
+    stops = median_stops(maps)
     candidates = np.flatnonzero(found > int(255 * _UNCERTAIN * certain_threshold(np.zeros(1, np.float32), stops)[0]))
     by = found.ravel()[candidates] / np.float32(255)
     brightest = over.reshape(-1, 3)[candidates].mean(-1) / np.float32(255) + by
