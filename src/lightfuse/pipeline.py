@@ -155,7 +155,7 @@ def fuse_bracket(
         # What other programs have warped, they have aligned.
         bracket = bracket.with_pixels(fill_transparent(bracket.pixels, opaque_masks(alphas, bracket.pixels[0].shape)))
     else:
-        bracket = _align(white_balanced(bracket), fuser, options)
+        bracket = _align(white_balanced(bracket), fuser, options, in_place=not keep_frames)
     bracket = _check_scene(bracket, options)
     bracket = bracket if options.wrap else averaged(bracket)
     tone, tone_notes = _given_tone(bracket, fuser, options)
@@ -202,7 +202,7 @@ def import_steps(options: FuseOptions) -> None:
     """Import what these options will need; done while files are read, it saves a tenth of a process's time."""
     efforts = {"lightfuse.align": options.align, "lightfuse.deghost": options.deghost}
     steps = [step for step, effort in efforts.items() if effort != "off"]
-    for module in [*steps, "cv2", *(["numpy.ma"] if steps else [])]:  # numpy.ma: loaded by medians.
+    for module in [*steps, "cv2"]:
         import_module(module)
 
 
@@ -252,7 +252,7 @@ def _fuse_wrapped(fuser: Fuser, under: Array, over: Array, given: Context | None
     return np.ascontiguousarray(fused[:, width // 2 : width // 2 + width]), context
 
 
-def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Bracket:
+def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions, *, in_place: bool) -> Bracket:
     if options.align == "off":
         return bracket
     from lightfuse.align import align_bracket
@@ -264,6 +264,7 @@ def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Bracket:
         border=options.border,
         threads=fuser.threads,
         names=[frame.name for frame in bracket.frames],
+        in_place=in_place,
     )
     notable = options.align == "always" or any(aligned.moves)
     return bracket.with_pixels(aligned.frames, *(aligned.notes if notable else ()))

@@ -123,3 +123,22 @@ def test_warp_by_the_identity_changes_nothing_and_threads_change_nothing(shaken,
     np.testing.assert_array_equal(warped(frame, np.eye(3), whole), frame)
     moved = SHAKE.matrix(WIDTH, HEIGHT)
     np.testing.assert_array_equal(warped(frame, moved, whole), warped(frame, moved, whole, threads=3))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("shift", [(0, 0), (0, 90), (0, -90), (12, 700), (5, -1100)])
+def test_warp_in_place_gives_the_same_frame(shaken, dtype, shift) -> None:
+    top = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    frame, whole = (shaken.pictures[0] / 255 * top).astype(dtype), (slice(0, HEIGHT), slice(0, WIDTH))
+    for turn in (SHAKE.matrix(WIDTH, HEIGHT), np.linalg.inv(SHAKE.matrix(WIDTH, HEIGHT)), np.diag([-1, -1, 1.0])):
+        warp = np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1.0]]) @ turn
+        expected, over = warped(frame, warp, whole), frame.copy()
+        assert warped(over, warp, whole, threads=2, in_place=True) is over
+        np.testing.assert_array_equal(over, expected)
+
+
+def test_read_only_frame_is_not_warped_in_place(shaken) -> None:
+    frame = shaken.pictures[0].copy()
+    frame.flags.writeable = False
+    shown = warped(frame, SHAKE.matrix(WIDTH, HEIGHT), (slice(0, HEIGHT), slice(0, WIDTH)), in_place=True)
+    assert not np.shares_memory(shown, frame)

@@ -77,6 +77,7 @@ def align_bracket(
     border: Border = "fill",
     threads: int | None = None,
     names: Sequence[str] | None = None,
+    in_place: bool = False,
 ) -> AlignedBracket:
     """Align every frame of a hand-held bracket to the base exposure.
 
@@ -89,6 +90,7 @@ def align_bracket(
             to the part that every one shows ("crop").
         threads: how many share the warping; None takes all usable cores.
         names: what to call the frames in notes and errors; numbered from 1 by default.
+        in_place: frames that are moved may be overwritten, which saves the memory of one.
 
     Raises:
         PictureError: fewer than two frames, or frames of another shape or dtype, of different sizes or dtypes, or with
@@ -107,7 +109,7 @@ def align_bracket(
         unknown = (Score(0.0, 0.0),) * len(frames)
         return _unchanged(frames, unknown, f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned")
     registered = _register([_packed(frame) for frame in frames], base, mode)
-    return _warp_frames(frames, base, registered, border, called, threads or usable_cores())
+    return _warp_frames(frames, base, registered, border, called, threads or usable_cores(), in_place=in_place)
 
 
 def _packed(frame: Array) -> Array:
@@ -139,6 +141,8 @@ def _warp_frames(
     border: Border,
     names: Sequence[str],
     threads: int,
+    *,
+    in_place: bool,
 ) -> AlignedBracket:
     """Warp the frames whose registration was accepted, and fill or crop the borders."""
     height, width = frames[base].shape[:2]
@@ -149,7 +153,7 @@ def _warp_frames(
     for frame, found, name in zip(frames, registered, names, strict=True):
         if found.move:
             notes.append(f"{name} was moved by {found.move:.1f} px")
-            shown = warped(_packed(frame), found.warp, window, threads)
+            shown = warped(_packed(frame), found.warp, window, threads, in_place=in_place and window == whole)
             if border == "fill":
                 core.fill_border(shown, _packed(frames[base]), found.warp.ravel().tolist())
         else:
@@ -167,15 +171,17 @@ def _warp_frames(
     )
 
 
-def warped(frame: Array, warp: Matrix, window: Window, threads: int = 1) -> Array:
+def warped(frame: Array, warp: Matrix, window: Window, threads: int = 1, *, in_place: bool = False) -> Array:
     """The part ``window`` (rows, columns) of the base's image plane as ``frame`` shows it: same dtype, H×W×3.
 
     Cubic interpolation, mirrored at the frame's edges. Its overshoot never leaves the range of the dtype, which is
-    [0, 1] for float32. The rows of ``frame`` are interleaved RGB without gaps.
+    [0, 1] for float32. The rows of ``frame`` are interleaved RGB without gaps. With ``in_place``, which takes the whole
+    plane, it is written over ``frame`` if that is writeable.
     """
     rows, columns = window
     corner = np.array([[1, 0, columns.start], [0, 1, rows.start], [0, 0, 1.0]])
-    shown = np.empty((rows.stop - rows.start, columns.stop - columns.start, 3), frame.dtype)
+    size = rows.stop - rows.start, columns.stop - columns.start
+    shown = frame if in_place and frame.flags.writeable else np.empty((*size, 3), frame.dtype)
     core.warp(frame, (warp @ corner).ravel().tolist(), shown, threads)
     return shown
 

@@ -28,6 +28,7 @@ def warp(frame: Picture, warp: Sequence[float], out: Picture, threads: int) -> N
     """Resample a frame in the base's geometry, by cubic interpolation mirrored at the frame's edges.
 
     ``warp``: the homography from pixels of ``out``, of the frame's dtype and any size, to the frame's, row by row.
+    ``out`` may be the frame itself.
     """
 
 def fill_border(shown: Picture, base: Picture, warp: Sequence[float]) -> None:

@@ -22,5 +22,6 @@ extern const lf_align_kernels LF_TABLE(LF_NAME);
 const lf_align_kernels LF_TABLE(LF_NAME) = {.bytes = lf_chain_bytes,
                                             .frames = align_frames,
                                             .warp_rows = lf_warp_rows,
+                                            .first_row = lf_first_row,
                                             .fill_bytes = lf_fill_bytes,
                                             .fill_border = fill_border};

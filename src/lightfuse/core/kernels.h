@@ -43,7 +43,7 @@ typedef struct {
 } lf_kernels;
 
 /* align.c, for each instruction set: bytes of scratch for frames of this size; frames of that size, on one side of the base
- * in brightness from the nearest outwards, registered to it; lf_warp_rows; and filling the border of a warped RGB frame, with
+ * in brightness from the nearest outwards, registered to it; lf_warp_rows and lf_first_row; and filling the border of a warped RGB frame, with
  * the bytes of memory that it needs. */
 typedef struct {
     size_t (*bytes)(int width, int height);
@@ -51,6 +51,7 @@ typedef struct {
                    lf_alignment *found);
     void (*warp_rows)(const lf_picture *frame, const lf_matrix *warp, const lf_picture *out, int channels, int from,
                       int to);
+    int (*first_row)(const lf_matrix *warp, int width, int height, int y);
     size_t (*fill_bytes)(int width, int height, lf_type type);
     void (*fill_border)(const lf_picture *shown, const lf_picture *base, const lf_matrix *warp, void *memory);
 } lf_align_kernels;

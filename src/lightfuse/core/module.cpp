@@ -1,5 +1,7 @@
 // Python's door to lightfuse.h: checks nothing that Fuser has checked, releases the GIL, shares rows out to threads.
 #include <algorithm>
+#include <cstring>
+#include <deque>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -119,12 +121,42 @@ lf_matrix matrix_of(const std::vector<double> &numbers) {
     return matrix;
 }
 
-// The base's picture plane, of out's size, as a frame shows it: `warp` maps its pixels to the frame's.
+// Rows wait until no other row is made from those that they are to replace.
+void warp_in_place(const lf_align_kernels &kernels, const lf_picture &frame, const lf_matrix &matrix, size_t row_bytes,
+                   int threads) {
+    const int block = std::min(2 * kBlockRows * threads, frame.height);
+    std::vector<int> first(frame.height + 1, frame.height);  // Read for any of the rows from here on.
+    for (int y = frame.height - 1; y >= 0; y--)
+        first[y] = std::min(first[y + 1], kernels.first_row(&matrix, frame.width, frame.height, y));
+    std::deque<std::unique_ptr<unsigned char[]>> waiting, spare;
+    auto *const pixels = static_cast<unsigned char *>(frame.pixels);
+    for (int from = 0, stored = 0; from < frame.height; from += block) {
+        const int to = std::min(from + block, frame.height);
+        if (spare.empty()) spare.emplace_back(new unsigned char[block * row_bytes]);
+        waiting.push_back(std::move(spare.front()));
+        spare.pop_front();
+        lf_picture rows = frame;
+        rows.row_bytes = static_cast<ptrdiff_t>(row_bytes);
+        rows.pixels = waiting.back().get() - from * rows.row_bytes;
+        share_rows(to - from, kBlockRows, threads,
+                   [&](int top, int end) { kernels.warp_rows(&frame, &matrix, &rows, 3, from + top, from + end); });
+        for (; stored < std::min(to, first[to]); stored++) {
+            std::memcpy(pixels + stored * frame.row_bytes, waiting.front().get() + stored % block * row_bytes, row_bytes);
+            if (stored % block < block - 1) continue;
+            spare.push_back(std::move(waiting.front()));
+            waiting.pop_front();
+        }
+    }
+}
+
+// The base's picture plane, of out's size, as a frame shows it: `warp` maps its pixels to the frame's. Out may be the frame.
 void warp_frame(const Input &frame_array, const std::vector<double> &warp, const Output &out_array, int threads) {
     const lf_align_kernels &kernels = align_kernels();
     const lf_picture frame = picture_of(frame_array), out = picture_of(out_array);
     const lf_matrix matrix = matrix_of(warp);
     const nb::gil_scoped_release release;
+    if (frame.pixels == out.pixels)
+        return warp_in_place(kernels, frame, matrix, frame_array.itemsize() * 3 * frame.width, threads);
     share_rows(out.height, kBlockRows, threads, [&](int from, int to) { kernels.warp_rows(&frame, &matrix, &out, 3, from, to); });
 }
 

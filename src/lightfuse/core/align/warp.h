@@ -172,6 +172,18 @@ static inline __attribute__((always_inline)) void lf_warp_run(const lf_picture *
     }
 }
 
+/* The first row of a frame that lf_warp_rows reads for row y of a plane of the frame's size, or one before it. */
+LF_ALIGN int lf_first_row(const lf_matrix *warp, int width, int height, int y) {
+    double x, start, end;
+    lf_map(warp, 0, y, &x, &start);
+    lf_map(warp, width + LF_WARP_RUN, y, &x, &end);
+    const double top = lf_least(start, end) - 2, bottom = lf_most(start, end) + 3, below = 2 * (height - 1) - bottom;
+    const double near = warp->m[7] * y + warp->m[8], far = near + warp->m[6] * (width + LF_WARP_RUN);
+    /* Between the ends of a row positions are monotonic, unless the plane is seen from both sides. */
+    if (!(near * far > 0) || !(top > -height) || !(below > -height)) return 0;
+    return (int)lf_most(lf_least(top, below), 0); /* what is mirrored at the lower edge lies above it */
+}
+
 /* Rows [from, to) of the base's picture plane as a frame of 3 or 4 channels shows them, into `out` of the frame's type, whose
  * first column and row are the plane's. `warp` maps pixels of the plane to pixels of the frame. */
 LF_ALIGN void lf_warp_rows(const lf_picture *frame, const lf_matrix *warp, const lf_picture *out, int channels, int from,
