@@ -38,15 +38,15 @@ train() {
 hard=(dim=0.3 border=0.35)
 case $model in
     small)
-        first=()
-        second=(steps=12000 dim=0.3 mef_ssim=8 mef_ssim_labelled=0.4)
-        third=(steps=8000 "${hard[@]}" mef_ssim=13 mef_ssim_labelled=0.6 saturation=2.2 highlights=12 hue=4)
+        first=(steps=10000 "${hard[@]}")
+        second=(steps=9000 "${hard[@]}" mef_ssim=8 mef_ssim_labelled=0.4 saturation=1.6 highlights=8 hue=1)
+        third=(steps=9000 "${hard[@]}" mef_ssim=14 mef_ssim_labelled=0.6 saturation=3 highlights=16 hue=6)
         ;;
     base)
         own=("${hard[@]}" ssim=0.9 chroma=2 shrink_labelled=0.25)
         first=(steps=14000 "${hard[@]}")
         second=(steps=20000 "${own[@]}" mef_ssim=42 mef_ssim_labelled=1.3 saturation=2.8 highlights=20 hue=5)
-        third=(steps=4000 "${own[@]}" mef_ssim=56 mef_ssim_labelled=1.5 saturation=3 highlights=26 hue=16)
+        third=(steps=10000 "${own[@]}" mef_ssim=60 mef_ssim_labelled=1.6 saturation=3 highlights=26 hue=26)
         ;;
     *) second=() ;;
 esac
