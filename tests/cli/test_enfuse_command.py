@@ -104,7 +104,7 @@ def test_frames_are_not_aligned(enfuse, folder, pair):
     assert enfuse("-o", folder / "out.png", folder / "under.png", folder / "over.png")[0] == 0
     fused = read_picture(folder / "out.png").pixels
     unaligned = Fuser()(pair[0], moved)
-    assert (fused == unaligned).mean() > 0.8  # The rest may be ghosts.
+    assert (np.abs(fused.astype(int) - unaligned) <= 2).mean() > 0.8  # The rest may be ghosts.
 
 
 def test_one_input_is_passed_on(enfuse, folder, pair16):

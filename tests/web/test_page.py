@@ -248,6 +248,26 @@ def test_an_ultra_hdr_jpeg_has_the_gain_of_the_command_line(page):
         assert np.log2(decoded.max()) == pytest.approx(gain.max_stops, abs=0.5)
 
 
+def test_hdr_screens_show_the_gain_map_beside_the_divider_until_it_is_switched_off(page):
+    open_pair(page, *sample_pair(*SIZE))
+    # This screen is none: what the page asks of it is tested, then the switch shown as on one that is.
+    assert page.evaluate("document.getElementById('hdr-field').hidden !== matchMedia('(dynamic-range: high)').matches")
+    page.evaluate("document.getElementById('hdr-field').hidden = false")
+    page.check("#hdr")
+    page.wait_for_selector("#after-hdr", state="visible")
+    shown = "const hdr = document.getElementById('after-hdr'), after = document.getElementById('after');"
+    assert page.evaluate(f"(() => {{ {shown} return [hdr.naturalWidth, hdr.naturalHeight]; }})()") == list(SIZE)
+    page.fill("#compare", "30")
+    places = f"(() => {{ {shown} return [hdr, after].map((one) => one.style.clipPath); }})()"
+    assert len(set(page.evaluate(places))) == 1
+    content = page.get_attribute("#after-hdr", "src")
+    press(page, "#looks [value=vivid]")
+    page.wait_for_function("(before) => document.getElementById('after-hdr').src !== before", arg=content)
+    page.wait_for_selector("#after-hdr", state="visible")
+    page.uncheck("#hdr")
+    page.wait_for_selector("#after-hdr", state="hidden")
+
+
 def gain_map_fields(content):
     """Of the second picture's XMP."""
     packet = content[content.rindex(b"<x:xmpmeta") : content.rindex(b"</x:xmpmeta>")]

@@ -138,6 +138,7 @@ async function showLook() {
   const { shown } = await ask("look", { look: lookNow(), mostShown: MOST_SHOWN });
   viewer.showAfter(shown);
   shown.close();
+  if (at("hdr").checked) await viewer.showHdr((await ask("saveUltraHdr", { look: lookNow() })).blob);
 }
 
 /** While one look is being made, only the last of the later wishes is remembered. */
@@ -214,6 +215,8 @@ at("against").addEventListener("change", showBefore);
 at("looks").addEventListener("input", changeLook);
 at("looks").addEventListener("change", rememberLook);
 at("undo").addEventListener("click", undoLook);
+at("hdr-field").hidden = !matchMedia("(dynamic-range: high)").matches;
+at("hdr").addEventListener("change", () => run("", showLook));
 at("save-jpeg").addEventListener("click", () => save("jpg", "image/jpeg"));
 at("save-png").addEventListener("click", () => save("png", "image/png"));
 at("save-hdr").addEventListener("click", () => save("jpg", "image/jpeg", "saveUltraHdr"));

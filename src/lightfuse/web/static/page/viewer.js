@@ -10,6 +10,7 @@ export class Viewer {
   #photo = document.getElementById("photo");
   #before = document.getElementById("before");
   #after = document.getElementById("after");
+  #hdr = document.getElementById("after-hdr");
   #divider = document.getElementById("divider");
   #compare = document.getElementById("compare");
   #level = document.getElementById("zoom-level");
@@ -64,6 +65,15 @@ export class Viewer {
 
   showAfter(bitmap) {
     drawOn(this.#after, bitmap);
+    this.#hdr.hidden = true;
+  }
+
+  /** Show an Ultra HDR JPEG of what `showAfter` was given in its place, as bright as the screen can. */
+  async showHdr(blob) {
+    const address = URL.createObjectURL(blob);
+    this.#hdr.src = address;
+    await this.#hdr.decode().finally(() => URL.revokeObjectURL(address));
+    this.#hdr.hidden = false;
   }
 
   fit() {
@@ -125,7 +135,9 @@ export class Viewer {
     const [left, right] = this.#span();
     const at = left + this.#share * (right - left);
     this.#divider.style.transform = `translateX(${at}px)`;
-    this.#after.style.clipPath = `inset(0 0 0 ${Math.max(0, at - this.#x)}px)`;
+    for (const shown of [this.#after, this.#hdr]) {
+      shown.style.clipPath = `inset(0 0 0 ${Math.max(0, at - this.#x)}px)`;
+    }
     const percent = Math.round(100 * this.#share);
     this.#compare.value = percent;
     this.#compare.setAttribute("aria-valuetext", `${percent} % before, ${100 - percent} % fused`);
