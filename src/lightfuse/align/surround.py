@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.colorspace import full_scale
+
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -111,13 +113,11 @@ def _enlarged(small: Floats, step: int, size: tuple[int, int]) -> Floats:
 
 def _faded(frame: Array, visible: Floats, tones: Floats) -> Array:
     faded = np.empty_like(frame, order="C")
-    top = 1.0 if frame.dtype == np.float32 else float(np.iinfo(frame.dtype).max)
-    mixed = (tones + visible * (_unit(frame[..., 1]) - tones)) * top
+    mixed = (tones + visible * (_unit(frame[..., 1]) - tones)) * full_scale(frame.dtype)
     faded[..., 1] = mixed if frame.dtype == np.float32 else np.rint(mixed)
     return faded
 
 
 def _unit(channel: Array) -> Floats:
     """A channel as float32 in [0, 1]."""
-    top = 1 if channel.dtype == np.float32 else np.iinfo(channel.dtype).max
-    return np.divide(channel, np.float32(top), dtype=np.float32)
+    return np.divide(channel, np.float32(full_scale(channel.dtype)), dtype=np.float32)

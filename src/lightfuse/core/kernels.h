@@ -43,8 +43,8 @@ typedef struct {
 } lf_kernels;
 
 /* align.c, for each instruction set: bytes of scratch for frames of this size; frames of that size, on one side of the base
- * in brightness from the nearest outwards, registered to it; lf_warp_rows and lf_first_row; and filling the border of a warped RGB frame, with
- * the bytes of memory that it needs. */
+ * in brightness from the nearest outwards, registered to it; lf_warp_rows and lf_first_row; and filling the border of a warped
+ * RGB frame, with the bytes of memory that it needs. */
 typedef struct {
     size_t (*bytes)(int width, int height);
     void (*frames)(const lf_channel *base, const lf_channel *frames, int count, int always, void *scratch,

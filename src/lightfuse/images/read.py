@@ -198,7 +198,10 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
                 raise UnreadableError("is a folder; give a picture file")
             if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
                 raise UnreadableError("is a device; give a picture file")
-            with open(_opened_pipe(source) if stat.S_ISFIFO(mode) else source, "rb") as file:
+            is_pipe = stat.S_ISFIFO(mode)
+            with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK) if is_pipe else source, "rb") as file:
+                if is_pipe:
+                    _wait_for_writer(file.fileno())
                 yield file if file.seekable() else _whole(file)
     except UnreadableError as error:
         raise PictureError(f"{source_name(source)} {error}") from None
@@ -211,19 +214,13 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
         raise PictureError(f"{source_name(source)} cannot be read: {reason}") from None
 
 
-def _opened_pipe(path: str | os.PathLike[str]) -> int:
-    """Open a named pipe without waiting for ever for a program that writes to it; return its descriptor."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        if not select.select([descriptor], [], [], _SECONDS_FOR_WRITER)[0]:
-            with suppress(BlockingIOError):  # A program is there, but has written nothing so far.
-                if not os.read(descriptor, 1):
-                    raise UnreadableError("is a pipe that no program writes to; give a picture file")
-        os.set_blocking(descriptor, True)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+def _wait_for_writer(pipe: int) -> None:
+    """Wait, not for ever, for a program that writes to a named pipe that is open without blocking; let it block."""
+    if not select.select([pipe], [], [], _SECONDS_FOR_WRITER)[0]:
+        with suppress(BlockingIOError):  # A program is there, but has written nothing so far.
+            if not os.read(pipe, 1):
+                raise UnreadableError("is a pipe that no program writes to; give a picture file")
+    os.set_blocking(pipe, True)
 
 
 def _whole(pipe: BinaryIO) -> BinaryIO:

@@ -16,7 +16,7 @@ LF_INLINE lf_word lf_spread_weight(const lf_weight *p) {
 #endif
 }
 
-/* `outs` weights in a row, from which lf_mul_row takes one, a constant number; and sum + product. Where one instruction does
+/* `outs` weights in a row, of which lf_add_product takes number j, a constant, and adds its product. Where one instruction does
  * both it saturates, which no sum of a layer ever does: lf_fits bounds the partial ones, too. */
 #if defined(__aarch64__)
 typedef int16x8_t lf_weight_row;
@@ -44,8 +44,8 @@ typedef struct {
 } lf_fixed_row;
 
 /* Output channels o .. o+outs-1 (outs a constant where speed matters) of layer l, for the vectors of pixels from number `pair`
- * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or in the middle layer
- * from the biases. Products of all vectors come before their sums: processors share them out to their units better. */
+ * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or in the middle
+ * layer from the biases. Products of all vectors come before their sums: processors share them out to their units better. */
 LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, lf_word_plane *out,
                               const int n_out, const int o, const int outs, const int16_t *upper, const int16_t *step,
                               lf_word part, const int relu, int pair) {
