@@ -7,7 +7,7 @@ const load = (name) => import(pathToFileURL(`${folder}/${name}`));
 const { Fuser } = await load("engine/index.js");
 const { findExif, shotOf } = await load("page/exif.js");
 const { darkToBright } = await load("page/frames.js");
-const { gainMap } = await load("page/gain-map.js");
+const { gainMap, reducedLight } = await load("page/gain-map.js");
 const { deghosted } = await load("page/ghosts.js");
 const { lightOf } = await load("page/light.js");
 const { groupByExif } = await load("page/grouping.js");
@@ -29,7 +29,9 @@ const shares = moving.map(({ paths, width, height }) => {
 });
 const gains = lit.map(({ paths, width, height, evs }) => {
   const [fused, ...frames] = paths.map(read);
-  const gain = gainMap({ data: fused, width, height }, () => {}, lightOf(frames, width, height, evs ?? undefined));
+  const picture = { data: fused, width, height };
+  const light = reducedLight(picture, lightOf(frames, width, height, evs ?? undefined));
+  const gain = gainMap(picture, () => {}, light);
   return { ...gain, data: [...gain.data.filter((_, i) => i % 4 === 0)] };
 });
 const answer = {

@@ -1,7 +1,7 @@
 /** The worker behind the page: groups and reads photographs, fuses them, writes files. The page only shows. */
 import { Bracket } from "./bracket.js";
 import { FrameError, headerOf, inWords, readFrames } from "./frames.js";
-import { gainMap } from "./gain-map.js";
+import { gainMap, reducedLight } from "./gain-map.js";
 import { grouped } from "./grouping.js";
 import { lookOf } from "./looks.js";
 import { drawn, fileOf, ultraHdrOf, zipOf } from "./output.js";
@@ -13,7 +13,7 @@ pool.catch(() => {}); // Told when it is wanted.
 /** The brackets that were opened together, each as its photographs' headers, and the one of them that is shown. */
 let brackets;
 let bracket;
-/** The fused picture without a look, and how it was made. */
+/** The fused picture without a look, and how it was made, with its light once a gain map was asked for. */
 let picture;
 let made;
 
@@ -95,10 +95,15 @@ async function save({ look: wanted, type }) {
 
 /** The same with the light of the exposures, merged, in a gain map. */
 async function saveUltraHdr({ look: wanted }) {
+  made.light ??= await lightOfPicture();
+  const gain = gainMap(picture, lookOf(wanted), made.light);
+  return { blob: await ultraHdrOf(picture, lookOf(wanted), gain, bracket.exif) };
+}
+
+async function lightOfPicture() {
   const light = await bracket.light(made.selection, made.how, await pool);
   if (!light) throw new FrameError(NO_COMMON_TONES);
-  const gain = gainMap(picture, lookOf(wanted), light);
-  return { blob: await ultraHdrOf(picture, lookOf(wanted), gain, bracket.exif) };
+  return reducedLight(picture, light);
 }
 
 /** Fuse all brackets; answers with an archive, and with what is wrong with those that are not in it. */
