@@ -201,8 +201,7 @@ def fuse_bracket(
 def import_steps(options: FuseOptions) -> None:
     """Import what these options will need; done while files are read, it saves a tenth of a process's time."""
     efforts = {"lightfuse.align": options.align, "lightfuse.deghost": options.deghost}
-    steps = [step for step, effort in efforts.items() if effort != "off"]
-    for module in [*steps, "cv2"]:
+    for module in [step for step, effort in efforts.items() if effort != "off"]:
         import_module(module)
 
 

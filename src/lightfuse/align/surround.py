@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +56,8 @@ def find_scene(frames: Sequence[Array], smallest_side: int) -> Scene:
     surround = _surround(empty)
     if not surround.any() or surround.all():
         return Scene(list(frames))
+    import cv2
+
     rows, columns = (np.flatnonzero(~surround.all(axis=axis)) for axis in (1, 0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     whole = slice(rows[0] * step, (rows[-1] + 1) * step), slice(columns[0] * step, (columns[-1] + 1) * step)
@@ -84,6 +85,8 @@ def _surround(empty: Mask) -> Mask:
     edges = np.concatenate([empty[0], empty[-1], empty[:, 0], empty[:, -1]])
     if edges.mean() < _LEAST_SHARE:
         return np.zeros_like(empty)
+    import cv2
+
     padded = cv2.copyMakeBorder(empty.astype(np.uint8), *(_WIDTH,) * 4, cv2.BORDER_REPLICATE)
     wide = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((_WIDTH, _WIDTH), np.uint8))[_WIDTH:-_WIDTH, _WIDTH:-_WIDTH]
     _, parts = cv2.connectedComponents(wide)
@@ -94,6 +97,8 @@ def _surround(empty: Mask) -> Mask:
 
 def _spread(tones: Floats, inside: Floats) -> Floats:
     """The blurred tones inside, continued outside: means by ever smaller Gaussians, each where it sees some."""
+    import cv2
+
     found = np.full_like(tones, float((tones * inside).sum() / max(float(inside.sum()), 1.0)))
     for sigma in (64, 16, 4):
         weight = cv2.GaussianBlur(inside, (0, 0), sigma)
@@ -105,6 +110,8 @@ def _enlarged(small: Floats, step: int, size: tuple[int, int]) -> Floats:
     """A picture of every ``step``-th pixel at its full size."""
     if step == 1:
         return small
+    import cv2
+
     where = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     enlarged: Floats = cv2.warpAffine(small, where, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import SAME_EXPOSURE, Bracket, base_exposure, brightness
 from lightfuse.colorspace import full_scale, srgb_to_linear
-from lightfuse.images.pixels import look_up, table_size, to_depth
+from lightfuse.images.pixels import table_size, to_depth
 
 Array = NDArray[Any]
 
@@ -107,7 +107,7 @@ def _stops(picture: Array) -> NDArray[np.float32]:
     values = picture if is_float else np.arange(table_size(picture.dtype), dtype=picture.dtype)
     light = srgb_to_linear(to_depth(values, 32))
     stops = np.where((light > 0.02) & (light < 0.75), np.log2(np.maximum(light, 0.02)), np.float32(np.nan))
-    return stops if is_float else look_up(picture, stops)
+    return stops if is_float else np.take(stops, picture)
 
 
 def _medians(values: NDArray[np.float32]) -> NDArray[np.float32]:

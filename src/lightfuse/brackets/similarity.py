@@ -1,5 +1,6 @@
 """Whether frames show one scene: the correlation of their local contrast, which other scenes lack."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse import core
 from lightfuse.colorspace import full_scale
 from lightfuse.images.pixels import to_uint8
 
@@ -114,15 +116,18 @@ def overlap(first: Array, second: Array) -> bool:
 
 def _reduced(frame: Array) -> Floats:
     """The frame as float32 in [0, 1], its longer side reduced to `COMPARED_SIDE` pixels."""
-    import cv2
-
-    step = max(1, max(frame.shape[:2]) // (4 * COMPARED_SIDE))
-    sampled = np.ascontiguousarray(frame[::step, ::step])
-    scale = min(1.0, COMPARED_SIDE / max(sampled.shape[:2]))
-    size = tuple(max(1, round(side * scale)) for side in sampled.shape[1::-1])
-    small = cv2.resize(sampled, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    unit: Floats = small / np.float32(full_scale(frame.dtype))
-    return unit
+    longest = max(frame.shape[:2])
+    if frame.dtype == np.float32 and longest <= COMPARED_SIDE:
+        return frame
+    step = max(1, longest // (4 * COMPARED_SIDE))
+    rows, columns = (-(-side // step) for side in frame.shape[:2])
+    scale = min(1.0, COMPARED_SIDE / max(rows, columns))
+    small = np.empty((max(1, round(rows * scale)), max(1, round(columns * scale)), 3), np.float32)
+    core.reduce(np.ascontiguousarray(frame), step, small)
+    if frame.dtype != np.float32:
+        np.rint(small, out=small)
+    small /= np.float32(full_scale(frame.dtype))
+    return small
 
 
 def _uniformity(first: Floats, second: Floats, contrasts: tuple[Floats, Floats], shared: NDArray[np.bool_]) -> float:
@@ -131,15 +136,10 @@ def _uniformity(first: Floats, second: Floats, contrasts: tuple[Floats, Floats],
     Frames of different scenes may share a part, such as a wall. Then tones are in another order, and contrasts unlike
     in many places. In a bracket waves or leaves are unlike, but in order; hand-shake leaves most places like.
     """
-    import cv2
-
     if shared.mean() < _MIN_COMPARED:
         return 1.0
-    weight = cv2.GaussianBlur(shared.astype(np.float32), (0, 0), _SIGMA) + np.float32(1e-6)
-    tones = [
-        (cv2.GaussianBlur(picture.mean(axis=2) * shared, (0, 0), _SIGMA) / weight)[shared][::7]
-        for picture in (first, second)
-    ]
+    weight = _blurred(shared.astype(np.float32)) + np.float32(1e-6)
+    tones = [(_blurred(_mean(picture) * shared) / weight)[shared][::7] for picture in (first, second)]
     places = _by_place(*contrasts, shared)
     if len(places) < _MIN_PLACES or min(np.log2(values + 0.02).std() for values in tones) < _MIN_RANGE:
         return 1.0
@@ -147,16 +147,22 @@ def _uniformity(first: Floats, second: Floats, contrasts: tuple[Floats, Floats],
     return max(order - _TONE_ORDER, float(np.percentile(places, 25)) - _LIKE_PLACES) + MIN_SIMILARITY
 
 
-def _by_place(one: Floats, other: Floats, shared: NDArray[np.bool_]) -> list[float]:
+def _by_place(one: Floats, other: Floats, shared: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Correlations of local contrast in squares that have some."""
-    found, side = [], _PLACE
-    for row, column in itertools.product(*(range(0, length - side + 1, side) for length in one.shape)):
-        place = slice(row, row + side), slice(column, column + side)
-        mask = shared[place]
-        a, b = one[place][mask], other[place][mask]
-        if mask.mean() > _MIN_PLACE_SHARED and min(a.std(), b.std()) > 2 * _MIN_CONTRAST:
-            found.append(float(np.corrcoef(a, b)[0, 1]))
-    return found
+    rows, columns = (length // _PLACE for length in shared.shape)
+
+    def squares(plane: NDArray[Any]) -> NDArray[np.float64]:
+        inside = plane[: rows * _PLACE, : columns * _PLACE].reshape(rows, _PLACE, columns, _PLACE)
+        return inside.swapaxes(1, 2).reshape(rows * columns, _PLACE**2).astype(np.float64)
+
+    mask = squares(shared)
+    kept = mask.mean(axis=1) > _MIN_PLACE_SHARED
+    mask, a, b = (values[kept] for values in (mask, squares(one), squares(other)))
+    count = mask.sum(axis=1)
+    a, b = ((values - ((values * mask).sum(axis=1) / count)[:, None]) * mask for values in (a, b))
+    of_a, of_b = (np.sqrt((values**2).sum(axis=1) / count) for values in (a, b))
+    seen = np.minimum(of_a, of_b) > 2 * _MIN_CONTRAST
+    return np.asarray(((a * b).sum(axis=1) / count)[seen] / (of_a * of_b)[seen])
 
 
 def _correlation(contrasts: tuple[Floats, Floats], shared: NDArray[np.bool_]) -> float | None:
@@ -180,16 +186,38 @@ def _similarity_shifted(first: Floats, second: Floats, *unclipped: NDArray[np.bo
 
 def _unclipped(picture: Floats) -> NDArray[np.bool_]:
     low, high = _CLIPPED
-    inside: NDArray[np.bool_] = (picture.min(axis=2) > low) & (picture.max(axis=2) < high)
+    red, green, blue = np.moveaxis(picture, 2, 0)  # NumPy reduces a short last axis many times slower.
+    least, most = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
+    inside: NDArray[np.bool_] = (least > low) & (most < high)
     return inside
+
+
+def _mean(picture: Floats) -> Floats:
+    red, green, blue = np.moveaxis(picture, 2, 0)
+    mean: Floats = (red + green + blue) / np.float32(3)
+    return mean
 
 
 def _local_contrast(picture: Floats, mask: NDArray[np.bool_]) -> Floats:
     """Local contrast in stops (log luma less its blurred self) within the mask, 0 outside."""
-    import cv2
-
     weight = mask.astype(np.float32)
-    log = np.log2(picture.mean(axis=2) + np.float32(0.02))
-    blurred = cv2.GaussianBlur(log * weight, (0, 0), _SIGMA) / (cv2.GaussianBlur(weight, (0, 0), _SIGMA) + 1e-6)
-    contrast: Floats = ((log - blurred) * weight).astype(np.float32)
-    return contrast
+    log = np.log2(_mean(picture) + np.float32(0.02))
+    mean = _blurred(log * weight) / (_blurred(weight) + np.float32(1e-6))
+    return np.asarray((log - mean) * weight, np.float32)
+
+
+def _blurred(plane: Floats) -> Floats:
+    """A Gaussian blur by matrices: for small pictures as fast as OpenCV's, which takes longer to import."""
+    return np.asarray(_gaussian(plane.shape[0]) @ plane @ _gaussian(plane.shape[1]).T, np.float32)
+
+
+@functools.cache
+def _gaussian(length: int) -> Floats:
+    """The square matrix that blurs so many values, mirrored at their ends."""
+    radius = round(4 * _SIGMA)
+    weights = np.exp(np.arange(-radius, radius + 1) ** 2 / (-2 * _SIGMA**2))
+    mirrored = np.pad(np.arange(length), radius, mode="reflect" if length > 1 else "edge")
+    matrix = np.zeros((length, length), np.float32)
+    for at, weight in enumerate(weights / weights.sum()):
+        matrix[np.arange(length), mirrored[at : at + length]] += np.float32(weight)
+    return matrix

@@ -1,6 +1,8 @@
 """The ``lightfuse`` program: its commands, its exit codes, and how it says that something went wrong."""
 
+import atexit
 import errno
+import gc
 import io
 import itertools
 import os
@@ -57,6 +59,7 @@ def run_and_exit(program: str, work: Callable[[], None]) -> NoReturn:
     """Do a program's work and exit with its code, saying under its name what went wrong."""
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
+    _save_processor_time()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # A name that the encoding cannot hold is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
@@ -76,6 +79,14 @@ def run_and_exit(program: str, work: Callable[[], None]) -> NoReturn:
         _say("interrupted; nothing half-written is left", program)
         sys.exit(INTERRUPTED)
     sys.exit(DONE)
+
+
+def _save_processor_time() -> None:
+    """Leave out, before NumPy is imported, what costs as much as fusing a large picture."""
+    if sys.argv[1:2] != ["train"]:  # No other command multiplies large matrices; idle, OpenBLAS's threads keep polling.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(10_000)  # Importing makes many objects, and hardly any garbage.
+    atexit.register(gc.freeze)  # At the end all is garbage: looking for it takes as long as importing did.
 
 
 def application(words: Sequence[str]) -> "typer.Typer":

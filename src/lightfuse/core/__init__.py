@@ -1,5 +1,14 @@
 """The compiled core: everything that touches every pixel."""
 
-from lightfuse.core._core import ContextModel, PaperModel, align_frames, fill_border, instruction_sets, measure, warp
+from lightfuse.core._core import (
+    ContextModel,
+    PaperModel,
+    align_frames,
+    fill_border,
+    instruction_sets,
+    measure,
+    reduce,
+    warp,
+)
 
-__all__ = ["ContextModel", "PaperModel", "align_frames", "fill_border", "instruction_sets", "measure", "warp"]
+__all__ = ["ContextModel", "PaperModel", "align_frames", "fill_border", "instruction_sets", "measure", "reduce", "warp"]

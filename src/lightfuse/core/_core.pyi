@@ -14,6 +14,12 @@ def instruction_sets() -> list[str]:
 def measure(picture: Picture, threads: int, isa: str = "") -> tuple[float, float, float, bool]:
     """Lowest, highest and mean value of a picture in its own units, and whether all values are finite."""
 
+def reduce(picture: Picture, step: int, out: NDArray[np.float32]) -> None:
+    """Means over equal areas of every step-th pixel of every step-th row, in the picture's own units.
+
+    ``out``: h×w×3, C-contiguous; no more rows and columns than are read of the picture.
+    """
+
 def align_frames(
     base: Picture, frames: Sequence[Picture], always: bool
 ) -> list[tuple[list[float], float, float, float, int]]:

@@ -44,29 +44,33 @@ LF_ALIGN void lf_window_tones(const lf_channel *channel, const uint16_t *table, 
     }
 }
 
-/* The least detail of two images at a place where both have a neighbour to the right and below. */
-LF_ALIGN float lf_least_detail(const float *first, const float *second, int width, size_t at) {
-    const float a = (float)(lf_abs(first[at + 1] - first[at]) + lf_abs(first[at + (size_t)width] - first[at]));
-    const float b = (float)(lf_abs(second[at + 1] - second[at]) + lf_abs(second[at + (size_t)width] - second[at]));
-    return a < b ? a : b;
-}
-
 /* The upper left corner of the window with most detail in both frames, in one part of the picture. */
 LF_ALIGN void lf_salient_window(const lf_channel *const frames[2], uint16_t *const tables[2], int left, int top, int part,
                                 int *x, int *y, lf_arena arena) {
-    const int cells = part / LF_WINDOW_STEP, room = cells - LF_WINDOW_CELLS;
+    const int cells = part / LF_WINDOW_STEP, room = (cells - LF_WINDOW_CELLS) / 2 + 1, side = LF_WINDOW_CELLS - 1;
     const size_t n = (size_t)cells * (size_t)cells;
     float *tones[2] = {lf_take(&arena, n * sizeof(float)), lf_take(&arena, n * sizeof(float))};
+    float *least = lf_take(&arena, n * sizeof *least), *detail = lf_take(&arena, (size_t)room * sizeof *detail), most = -1;
     for (int i = 0; i < 2; i++) lf_window_tones(frames[i], tables[i], left, top, LF_WINDOW_STEP, cells, cells, tones[i]);
-    float most = -1;
-    for (int row = 0; row <= room; row += 2)
-        for (int column = 0; column <= room; column += 2) {
-            float detail = 0;
-            for (int j = 0; j < LF_WINDOW_CELLS - 1; j++)
-                for (int i = 0; i < LF_WINDOW_CELLS - 1; i++)
-                    detail += lf_least_detail(tones[0], tones[1], cells, (size_t)(row + j) * (size_t)cells + (size_t)(column + i));
-            if (detail > most) most = detail, *x = left + column * LF_WINDOW_STEP, *y = top + row * LF_WINDOW_STEP;
+    for (size_t at = 0; at + (size_t)cells < n; at++) { /* the last column's is not used */
+        float found[2];
+        for (int i = 0; i < 2; i++) {
+            const float *t = tones[i] + at;
+            found[i] = __builtin_fabsf(t[1] - t[0]) + __builtin_fabsf(t[cells] - t[0]);
         }
+        least[at] = found[0] < found[1] ? found[0] : found[1];
+    }
+    for (int row = 0; row < room; row++) {
+        for (int column = 0; column < room; column++) detail[column] = 0;
+        for (int j = 0; j < side; j++)
+            for (int i = 0; i < side; i++) {
+                const float *from = least + (size_t)(2 * row + j) * (size_t)cells + i;
+                for (int column = 0; column < room; column++) detail[column] += from[2 * column];
+            }
+        for (int column = 0; column < room; column++)
+            if (detail[column] > most)
+                most = detail[column], *x = left + 2 * column * LF_WINDOW_STEP, *y = top + 2 * row * LF_WINDOW_STEP;
+    }
 }
 
 /* One Gauss-Newton step from the identity. The gradient of each frame is multiplied by the other's: their noise is
