@@ -17,24 +17,28 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 # An editable installation knows the modules that there were: it is made again when files are added, renamed or removed.
 MODULES := $(shell find src/lightfuse -name '*.py' | LC_ALL=C sort)
 
-.PHONY: demo check test format benchmark web lock clean FORCE
+.PHONY: demo check style types quick test format benchmark web lock clean FORCE
 
 demo: $(VENV)/.installed ## Fuse a synthetic pair and show where the pictures are
 	@$(BIN)/lightfuse demo -o demo --overwrite
 
 check: $(VENV)/.installed-dev ## Style, types and the quick tests, in under a minute
-	$(CHECK_STYLE_AND_TYPES)
-	$(PYTEST) -m "not slow"
+	@$(MAKE) --no-print-directory -j2 style types quick
 
 test: $(VENV)/.installed-test ## Style, types and all tests
-	$(CHECK_STYLE_AND_TYPES)
+	@$(MAKE) --no-print-directory -j2 style types
 	$(PYTEST) -rs
 
-define CHECK_STYLE_AND_TYPES
+# Side by side where `check` calls them, as types take one core for as long as a third of the tests.
+style:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+types:
 	$(BIN)/mypy
-endef
+
+quick:
+	$(PYTEST) -m "not slow"
 
 format: $(VENV)/.installed-dev ## Put the code in order
 	$(BIN)/ruff check --fix

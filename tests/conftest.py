@@ -18,14 +18,21 @@ from lightfuse.models import save_weights
 from tools.synthetic import sample_pair
 
 HERE = Path(__file__).parent
-# They run compilers, emulators, a browser, engines, a whole training, or render scenes.
-SLOW_FOLDERS = {HERE / name for name in ("examples", "export", "tools", "web")}
+# They run compilers, emulators, a browser, engines, a cluster, a whole training, or render scenes.
+SLOW = {
+    HERE / name for name in ("examples", "export", "tools", "web", "batch/test_dask.py", "test_fuser_properties.py")
+}
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leaves slow folders and files unread where slow tests are left out: what they import takes seconds."""
+    return True if collection_path in SLOW and config.option.markexpr == "not slow" else None
 
 
 def pytest_collection_modifyitems(items):
-    """Marks the tests of whole folders as slow."""
+    """Marks the tests of whole folders and files as slow."""
     for item in items:
-        if SLOW_FOLDERS.intersection(item.path.parents):
+        if SLOW.intersection((item.path, *item.path.parents)):
             item.add_marker(pytest.mark.slow)
 
 

@@ -3,15 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lightfuse import core
 from lightfuse.fuser import Fuser
 from lightfuse.models import shipped_models
-
-pytestmark = pytest.mark.slow
 
 LUMA = np.array([0.299, 0.587, 0.114])
 FUSERS = {(model, threads): Fuser(model, threads) for model in shipped_models() for threads in (1, 2, 3, 8)}

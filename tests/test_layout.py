@@ -38,6 +38,12 @@ def room(module):
     return module.partition(".")[2].partition(".")[0]
 
 
+@cache
+def trees():
+    """The syntax tree of each module."""
+    return {module: ast.parse(path.read_text("utf-8")) for module, path in MODULES.items()}
+
+
 def imported(module):
     """The modules of lightfuse that a module imports, at its top or in a function, but for types only."""
     path, found = MODULES[module], set()
@@ -55,7 +61,7 @@ def imported(module):
         for child in ast.iter_child_nodes(node):
             visit(child)
 
-    visit(ast.parse(path.read_text("utf-8")))
+    visit(trees()[module])
     return (found & MODULES.keys()) - {module}
 
 
@@ -104,8 +110,7 @@ def test_rooms_stand_at_most_ten_levels_high(imports):
 
 
 def test_every_module_says_what_it_is_for():
-    trees = {module: ast.parse(path.read_text("utf-8")) for module, path in MODULES.items()}
-    assert [module for module, tree in trees.items() if not ast.get_docstring(tree)] == []
+    assert [module for module, tree in trees().items() if not ast.get_docstring(tree)] == []
 
 
 def test_no_file_is_longer_than_a_chapter():

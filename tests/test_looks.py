@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from skimage.color import rgb2lab
 
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.looks import LOOKS, apply_look
+from lightfuse.metrics.colour import rgb_to_lab
 
 CHANGING = [look for look in LOOKS if look != "natural"]
 
@@ -23,7 +23,7 @@ def greys(count=65536):
 
 
 def chroma_and_hue(picture):
-    _, a, b = np.moveaxis(rgb2lab(picture.astype(np.float64)), -1, 0)
+    _, a, b = np.moveaxis(rgb_to_lab(picture.astype(np.float64)), -1, 0)
     return np.hypot(a, b), np.degrees(np.arctan2(b, a))
 
 

@@ -21,10 +21,15 @@ def fuser():
     return Fuser("small")
 
 
+@pytest.fixture(scope="module")
+def brackets():
+    return [sample_bracket(360, 240, (2.0, 5.0), shake=shake) for shake in (SHAKE, None)]
+
+
 @pytest.fixture
-def hand_held(tmp_path):
+def hand_held(tmp_path, brackets):
     """The files of two exposures, the brighter one shaken; and the frames as they were without the shake."""
-    shaken, still = (sample_bracket(360, 240, (2.0, 5.0), shake=shake) for shake in (SHAKE, None))
+    shaken, still = brackets
     for number, (pixels, time) in enumerate(zip(shaken.pictures, (0.01, 0.08), strict=True)):
         exif = Image.Exif()
         exif.get_ifd(0x8769)[0x829A] = time
@@ -82,12 +87,14 @@ def test_every_frame_is_in_the_stack_also_where_not_all_are_fused(tmp_path, fuse
     assert [path.name for path in sorted((tmp_path / "stack").iterdir())] == ["01-0.tif", "02-1.tif", "03-2.tif"]
 
 
+@pytest.mark.slow
 def test_strip_leaves_exif_out_of_the_stack(hand_held, fuser, tmp_path):
     fuse_files(hand_held[0], tmp_path / "out.jpg", fuser, FuseOptions(stack=tmp_path / "stack", strip=True))
     with Image.open(tmp_path / "stack" / "01-IMG_0.tif") as image:
         assert not image.getexif().get_ifd(0x8769)
 
 
+@pytest.mark.slow
 def test_a_stack_that_is_there_is_replaced_only_with_overwrite(hand_held, fuser, tmp_path):
     options = {"stack": tmp_path / "stack", "align": "off", "deghost": "off"}
     fuse_files(hand_held[0], tmp_path / "out.jpg", fuser, FuseOptions(**options))

@@ -40,12 +40,14 @@ def test_budget_of_parameters_and_multiply_adds(model):
 
 
 @pytest.mark.parametrize("model", CONTEXT_MODELS)
+@pytest.mark.slow
 def test_two_equal_pictures_come_back(model, room):
     for picture in room:
         assert psnr(Fuser(model)(picture, picture), picture) >= 35
 
 
 @pytest.mark.parametrize("model", CONTEXT_MODELS)
+@pytest.mark.slow
 def test_a_pair_that_hardly_differs_comes_back(model):
     picture = sample_pair(960, 640, seed=2, noise=False)[1]
     darker = np.rint(picture * 0.97).astype(np.uint8)
@@ -71,6 +73,7 @@ def test_any_shape_keeps_more_than_the_plain_average(model, size):
 
 
 @pytest.mark.parametrize("model", CONTEXT_MODELS)
+@pytest.mark.slow
 def test_night_stays_night(model):
     """Both exposures 4 EV darker: as bright as over allows, and no brighter."""
     under, over = (np.rint(picture * 2 ** (-4 / 2.2)).astype(np.uint8) for picture in sample_pair(960, 640, seed=2))
@@ -80,6 +83,7 @@ def test_night_stays_night(model):
 
 
 @pytest.mark.parametrize("model", CONTEXT_MODELS)
+@pytest.mark.slow
 def test_detail_and_colour_stand_beside_mertens(model, room):
     fused, baseline = Fuser(model)(*room), mertens(room)
     assert mef_ssim(fused, room) > mef_ssim(baseline, room) - 0.01

@@ -30,6 +30,7 @@ def grey(values):
 
 
 @pytest.mark.parametrize("evs", [(-1, 1), (-3, 3), (-4, -2, 0, 2, 4)])
+@pytest.mark.slow
 def test_aligned_frames_are_returned_without_registration(evs):
     frames = sample_bracket(WIDTH, HEIGHT, evs, seed=3).pictures
     aligned = align_bracket(frames, len(frames) - 1)
@@ -78,6 +79,7 @@ def test_noise_does_not_make_a_movement_look_smaller():
     assert not already_aligned(noisy)
 
 
+@pytest.mark.slow
 def test_frames_with_nothing_in_common_are_registered():
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8) for _ in range(2)]

@@ -18,7 +18,7 @@ from lightfuse.options import FuseOptions
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 # What dask leaves open or does in an old way is not LightFuse's to mend.
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.network]
 
 BRACKETS = 24
 PLAIN = FuseOptions(align="off", deghost="off")

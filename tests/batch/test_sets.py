@@ -104,6 +104,7 @@ def test_one_more_picture_takes_the_tone_of_a_fused_one(tiles, tmp_path, fuse, l
     assert abs(read_picture(alone).pixels.mean() - pictures[4].mean()) > 2
 
 
+@pytest.mark.slow
 def test_like_needs_a_picture_that_tells_a_tone_for_as_many_exposures(tiles, tmp_path, lightfuse_program):
     first, second, third = sorted(tiles.glob("IMG_00*"))
     output = tmp_path / "o.png"

@@ -61,6 +61,7 @@ def test_three_selected_exposures_are_fused_through_the_middle_one() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.slow
 def test_selection_does_not_depend_on_bit_depth(dtype: type, fuser: Fuser) -> None:
     frames = exposures(-4, -2, 0, 2)
     deep = [(f.astype(np.uint16) * 257 if dtype is np.uint16 else f / np.float32(255)) for f in frames]

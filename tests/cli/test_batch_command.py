@@ -171,6 +171,7 @@ def test_quiet_prints_nothing(lightfuse_program, holiday, tmp_path):
     assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_progress_with_rate_and_time_left_is_shown_on_a_terminal_only(holiday, tmp_path):
     ours, theirs = pty.openpty()
     command = [*MODULE, "batch", holiday, "-o", tmp_path / "out", *PLAIN]
@@ -398,6 +399,7 @@ def test_a_disk_that_fills_up_is_told_and_leaves_no_debris(lightfuse_program, ho
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.slow
 def test_a_full_disk_behind_standard_output_ends_it_with_a_sentence(holiday, tmp_path):
     with open("/dev/full", "wb") as full:
         command = [*MODULE, "batch", holiday, "-o", tmp_path / "out", *PLAIN, "--json"]
@@ -409,6 +411,7 @@ def test_a_full_disk_behind_standard_output_ends_it_with_a_sentence(holiday, tmp
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_an_interrupt_leaves_nothing_half_written_and_a_rerun_goes_on(lightfuse_program, tmp_path, monkeypatch, number):
     folder, out, begun = tmp_path / "in", tmp_path / "out", []
     write_brackets(folder, 12, evs=(-2, 2), size=(300, 200))

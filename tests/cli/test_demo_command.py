@@ -10,6 +10,7 @@ from lightfuse.sample import sample_file
 PICTURES = {"under.jpg", "over.jpg", "fused.jpg", "fused-compare.jpg"}
 
 
+@pytest.mark.slow
 def test_the_four_pictures_are_what_they_are_called(lightfuse_program, tmp_path):
     folder = tmp_path / "new" / "demo"
     ended = lightfuse_program("demo", "-o", folder)

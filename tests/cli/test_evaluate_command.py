@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lightfuse.brackets.files import find_brackets
+from lightfuse.evaluation import evaluate
 from lightfuse.evaluation.baselines import average, mertens
 from lightfuse.fuser import Fuser
 from lightfuse.images import probe_picture, read_picture
@@ -19,6 +20,12 @@ from lightfuse.metrics.pictures import to_eight_bits
 from lightfuse.metrics.psnr_ssim import psnr, ssim
 
 WIDTH, HEIGHT = 80, 56
+
+
+@pytest.fixture(autouse=True)
+def no_enfuse(monkeypatch):
+    """As if it were not installed: it is started dozens of times a table, and tested with the other baselines."""
+    monkeypatch.setattr(evaluate, "enfuse_available", lambda: False)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +123,7 @@ def test_json_is_a_record_a_method(lightfuse_program, data):
     assert 0 <= records[3]["MEF-SSIM"] <= 1
 
 
+@pytest.mark.slow
 def test_more_weights_are_more_columns(lightfuse_program, data, tmp_path, random_weights):
     """Files of one name, as every training run leaves one, are told apart by their paths; so is a shipped model's."""
     runs = []
@@ -133,6 +141,7 @@ def test_more_weights_are_more_columns(lightfuse_program, data, tmp_path, random
     assert len(set(scores.values())) == 3
 
 
+@pytest.mark.slow
 def test_size_resizes_first(lightfuse_program, data, tmp_path):
     ended = lightfuse_program("evaluate", "--data", data, "--size", "64x48", "-o", tmp_path / "table")
     assert ended.code == 0
@@ -189,6 +198,7 @@ def three(data):
     return data
 
 
+@pytest.mark.slow
 def test_mertens_sees_the_whole_bracket_where_there_is_one(lightfuse_program, three, tmp_path):
     assert lightfuse_program("evaluate", "--data", three, "-o", tmp_path / "table", "--whole-bracket").code == 0
     rows = table(tmp_path / "table.csv")
@@ -225,6 +235,7 @@ def test_the_report_ends_with_the_worst_scenes(lightfuse_program, data):
     assert small.startswith("| small | with")
 
 
+@pytest.mark.slow
 def test_a_blind_test_is_written_and_its_answers_counted(lightfuse_program, data, tmp_path):
     """One vote, for the picture of small."""
     test = tmp_path / "blind test"
@@ -246,6 +257,7 @@ def test_answers_without_a_test_and_nothing_to_do_are_refused(refused, data):
     assert "cannot read the key of a blind test" in sentence
 
 
+@pytest.mark.slow
 def test_a_folder_in_use_is_not_filled_with_sheets_unless_asked(refused, lightfuse_program, data):
     folder = data / "with 2"
     assert "is not empty; give --overwrite" in refused(data, "evaluate", "--data", data, "--sheet", folder)

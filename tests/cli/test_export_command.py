@@ -58,6 +58,7 @@ def test_a_missing_extra_is_named(refused, monkeypatch, tmp_path, to, module, ex
     assert sentence.endswith(f"needs an extra: pip install 'lightfuse[{extra}]'")
 
 
+@pytest.mark.slow
 def test_onnx_is_written_without_advice_to_its_maker(lightfuse_program, tmp_path, caplog):
     pytest.importorskip("onnx")
     ended = lightfuse_program("export", "small", "--format", "onnx", "-o", tmp_path, "--quiet")

@@ -128,6 +128,7 @@ def test_strange_file_names_work(lightfuse_program, folder, monkeypatch, name):
     assert Path(f"{name} out.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_text_works_and_prints(folder):
     name = os.fsencode(folder) + b"/caf\xe9.png"
     try:
@@ -143,6 +144,7 @@ def test_a_name_that_is_no_text_works_and_prints(folder):
     assert os.fsencode(json.loads(ended.stdout)["output"]) == out
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode_is_served(folder):
     ended = run(
         "fuse",
@@ -169,6 +171,7 @@ def test_a_picture_comes_from_and_goes_to_a_pipe(folder, pair):
 
 
 @pytest.mark.parametrize(("name", "start"), [("jpg", b"\xff\xd8"), (".tif", b"II*")])
+@pytest.mark.slow
 def test_the_format_on_a_pipe_can_be_chosen(folder, name, start):
     ended = run("fuse", folder / "under.jpg", folder / "over.jpg", "-o", "-", "--format", name, "--quiet")
     assert (ended.returncode, ended.stderr) == (0, b"")
@@ -185,6 +188,7 @@ def test_an_empty_pipe_is_refused(folder, contents):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("output", ["-", "out.png"])
+@pytest.mark.slow
 def test_a_full_disk_behind_standard_output_is_told(folder, output):
     with open("/dev/full", "wb") as full:
         ended = run(
@@ -197,6 +201,7 @@ def test_a_full_disk_behind_standard_output_is_told(folder, output):
     assert b"Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_who_left_is_no_trouble(folder):
     reading, writing = os.pipe()
     os.close(reading)
@@ -214,6 +219,7 @@ def test_a_reader_who_left_is_no_trouble(folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a named pipe")
 @pytest.mark.parametrize(("number", "place"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+@pytest.mark.slow
 def test_an_interrupt_while_waiting_for_a_picture_ends_the_wait(folder, contents, number, place):
     pipe = folder / "pipe.png"
     os.mkfifo(pipe)

@@ -169,6 +169,7 @@ def test_an_address_that_is_not_ours_is_told(tmp_path, refused):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_it_says_where_it_is_serves_and_ends_when_told(number):
     program = [sys.executable, "-m", "lightfuse", "serve", "--port", "0"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:

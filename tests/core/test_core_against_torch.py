@@ -12,7 +12,7 @@ from lightfuse.models.config import config_of, vary
 from lightfuse.models.networks import PaperModel, build, from_weights, to_weights
 
 SIZES = [(1, 1), (1, 37), (37, 1), (7, 9), (32, 32), (33, 65), (64, 31), (129, 200), (20, 600), (300, 310)]
-MODELS = ["paper", "paper-wide", "small", "base"]
+MODELS = ["paper", pytest.param("paper-wide", marks=pytest.mark.slow), "small", "base"]
 TOPS = {"uint8": 255, "uint16": 65535, "float32": 1}
 # In levels of the type; of 16 bits, the float tolerance.
 TOLERANCES = {"uint8": 1, "uint16": 1e-4 * 65535, "float32": 1e-4}

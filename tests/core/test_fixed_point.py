@@ -13,8 +13,8 @@ from lightfuse.models import load_weights
 from lightfuse.models.config import config_of, vary
 from lightfuse.models.networks import build as build_network
 from lightfuse.models.networks import from_weights, to_weights
+from lightfuse.sample import sample_pair
 from tools.make_golden import fused_by_torch
-from tools.synthetic import sample_pair
 
 MODELS = ("small", "base")
 RANDOM = np.random.default_rng(5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lightfuse.fuser import Fuser
-from tools.synthetic import sample_pair
+from lightfuse.sample import sample_pair
 
 MODELS = ("small", "base")
 INSIDE = sample_pair(240, 160)

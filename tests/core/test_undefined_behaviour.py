@@ -30,6 +30,7 @@ int main(void) {
 
 
 @pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+@pytest.mark.slow
 def test_thumbnail_of_sixteen_bits_needs_two_byte_alignment_only(tmp_path):
     (tmp_path / "a.c").write_text(PROGRAM)
     options = ["-std=c11", "-O1", "-w", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{CORE}"]

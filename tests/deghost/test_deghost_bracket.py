@@ -51,6 +51,7 @@ def test_three_frames_show_one_moment_of_a_moving_object(places, level, evs):
     assert max(first, last) < 0.15
 
 
+@pytest.mark.slow
 def test_five_frames_follow_the_middle_one():
     places, evs = ((90, 170), (130, 168), (165, 168), (200, 168), (240, 165)), (-2, -1, 0, 1, 2)
     frames, masks = frames_with(places, 0.5, evs)

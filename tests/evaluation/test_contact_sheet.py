@@ -49,6 +49,7 @@ def test_without_a_reference_there_is_neither_it_nor_an_error_map() -> None:
     assert drawn.shape[0] < sheet(make_scene(), results("ours")).shape[0]
 
 
+@pytest.mark.slow
 def test_large_pictures_are_shrunk_before_their_error_is_computed() -> None:
     size = {"height": 500, "width": 1000}
     drawn = sheet(make_scene(**size), results("ours", **size))

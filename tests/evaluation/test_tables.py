@@ -3,7 +3,6 @@ import io
 import math
 
 import pytest
-from scipy import stats
 
 from lightfuse.evaluation.tables import ScoreTable
 
@@ -17,7 +16,10 @@ def table() -> ScoreTable:
     return table
 
 
+@pytest.mark.slow
 def test_means_have_students_confidence_interval(table: ScoreTable) -> None:
+    from scipy import stats
+
     mean = table.mean("ours", "PSNR")
     low, high = stats.t.interval(0.95, 2, loc=23, scale=stats.sem([20, 22, 27]))
     assert mean.value == pytest.approx(23)
@@ -26,7 +28,10 @@ def test_means_have_students_confidence_interval(table: ScoreTable) -> None:
 
 
 @pytest.mark.parametrize("scenes", [2, 5, 11, 12, 13, 31, 101])
+@pytest.mark.slow
 def test_the_interval_is_students_for_any_number_of_scenes(scenes: int) -> None:
+    from scipy import stats
+
     table = ScoreTable()
     values = [float(number % 7) for number in range(scenes)]
     for number, value in enumerate(values):

@@ -53,6 +53,7 @@ def samples():
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIC", "JPEG XL"])
+@pytest.mark.slow
 def test_eight_bit_pixels_are_read_as_stored(kind):
     data = {
         "AVIF": lambda: pillow_bytes(photo(), "AVIF", quality=95, subsampling="4:4:4"),

@@ -56,6 +56,7 @@ def test_art_develops_the_files_where_it_is_installed(programs, folder):
     assert tifffile.imread(folder / "under16-fused.tif").dtype == np.uint16
 
 
+@pytest.mark.slow
 def test_a_failure_is_told(programs, folder):
     ended = run(programs, folder / "under.png", folder / "nowhere.png")
     assert ended.returncode == 1

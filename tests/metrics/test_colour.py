@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from skimage.color import rgb2lab
 
 from lightfuse.errors import PictureError
 from lightfuse.metrics.colour import (
@@ -71,7 +70,10 @@ def test_delta_e_matches_published_test_data() -> None:
     np.testing.assert_allclose(delta_e_2000(second, first), expected, atol=6e-5)
 
 
+@pytest.mark.slow
 def test_lab_agrees_with_scikit_image() -> None:
+    from skimage.color import rgb2lab
+
     picture = np.concatenate([colourful(), colourful() * 0.03])
     np.testing.assert_allclose(rgb_to_lab(picture), rgb2lab(picture), atol=0.05)
 

@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lightfuse.errors import PictureError
 from lightfuse.metrics.psnr_ssim import psnr, psnr_after_gain_and_gamma, ssim
@@ -45,13 +44,19 @@ def test_psnr_fitted_is_that_of_the_best_gain_of_flat_patches() -> None:
     assert black == pytest.approx(-10 * math.log10(0.26), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_psnr_agrees_with_scikit_image() -> None:
+    from skimage.metrics import peak_signal_noise_ratio
+
     result, reference = noisy_pair()
     assert psnr(result, reference) == pytest.approx(peak_signal_noise_ratio(reference, result, data_range=1), abs=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(11, 11), (37, 52)])
+@pytest.mark.slow
 def test_ssim_agrees_with_scikit_image(shape: tuple[int, int]) -> None:
+    from skimage.metrics import structural_similarity
+
     result, reference = noisy_pair(shape)
     expected = structural_similarity(
         result,
