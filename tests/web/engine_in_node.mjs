@@ -1,10 +1,11 @@
-/* node engine_in_node.mjs ENGINE JOB: fuses or aligns the pairs that the file JOB lists; prints JSON of the alignments. */
+/* node engine_in_node.mjs ENGINE JOB: fuses or aligns the pairs that the file JOB lists; prints JSON of the alignments.
+ * `fine` pairs are fused without rounding to bytes, to floats. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [engine, job] = process.argv.slice(2);
 const { Core, Fuser, compileCore } = await import(pathToFileURL(engine));
-const { pairs, simd, strips, aligned } = JSON.parse(readFileSync(job));
+const { pairs, simd, strips, aligned, fine } = JSON.parse(readFileSync(job));
 const module = await compileCore({ simd });
 const fuser = new Fuser(module);
 
@@ -15,6 +16,12 @@ for (const { first, second, out, width, height, model } of pairs) {
     const { picture, ...answer } = fuser.align({ data: a, width, height }, { data: b, width, height });
     answers.push(answer);
     writeFileSync(out, picture.data);
+  } else if (fine) {
+    const core = new Core(module);
+    core.begin(model, width, height);
+    core.measure([a, b], 0, core.cellRows);
+    core.filter([a, b]);
+    writeFileSync(out, core.combineFinely(a, b));
   } else {
     writeFileSync(out, strips ? byStrips(a, b, width, height, model) : whole(a, b, width, height, model));
   }

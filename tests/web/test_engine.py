@@ -36,8 +36,9 @@ def run_engine(folder, pairs, models=None, **options):
     job.write_text(json.dumps({"pairs": jobs, **options}))
     ended = run_node(HERE / "engine_in_node.mjs", STATIC / "engine" / "index.js", job)
     assert ended.returncode == 0, ended.stderr
+    values = np.float32 if options.get("fine") else np.uint8
     results = [
-        np.frombuffer(Path(one["out"]).read_bytes(), np.uint8).reshape(*first.shape[:2], 4)
+        np.frombuffer(Path(one["out"]).read_bytes(), values).reshape(*first.shape[:2], 4)
         for one, (first, _) in zip(jobs, pairs, strict=True)
     ]
     return results, json.loads(ended.stdout)
@@ -70,6 +71,20 @@ def test_both_builds_give_the_golden_pictures(tmp_path, simd, strips):
     ]
     assert len(compared) == 2 * len(cases) >= 8
     assert [one for one in compared if not one.passed] == []
+
+
+@needs_node
+@pytest.mark.parametrize("simd", [True, False], ids=["simd", "scalar"])
+def test_what_is_not_rounded_to_bytes_is_nearly_what_floats_give_and_rounds_to_the_bytes(tmp_path, simd):
+    under, over = sample_pair(300, 200)
+    (levels,), _ = run_engine(tmp_path, [(under, over)], simd=simd, fine=True)
+    levels = levels[..., :3]
+    fuser = Fuser("base", 1)
+    assert np.array_equal(np.floor(levels + 0.5), fuser(under, over))
+    wanted = fuser(under.astype(np.float32) / 255, over.astype(np.float32) / 255) * 255
+    assert np.abs(levels - wanted).mean() < 0.03
+    assert np.abs(levels - wanted).max() < 0.5
+    assert len(np.unique(levels)) > 10_000
 
 
 @needs_node

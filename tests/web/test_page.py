@@ -135,7 +135,8 @@ def pixels(page, canvas):
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[..., :3]
 
 
-def saved(page, button):
+def saved(page, format, button="#save"):
+    page.select_option("#format", format)
     with page.expect_download() as download:
         page.click(button)
     return download.value.suggested_filename, download.value.path().read_bytes()
@@ -212,8 +213,8 @@ def test_saved_files_are_what_is_shown_upright_and_keep_exif(page):
     drop(page, [("a.jpg", jpeg(turned, Image.Exif())), ("b.jpg", jpeg(over, camera_exif()))])
     wait_until_shown(page)
     assert "1/250 s · f/8 · ISO 100" in page.inner_text("#strip")
-    for button, form, suffix in (("#save-jpeg", "JPEG", ".jpg"), ("#save-png", "PNG", ".png")):
-        name, content = saved(page, button)
+    for choice, form, suffix in (("jpeg", "JPEG", ".jpg"), ("png", "PNG", ".png")):
+        name, content = saved(page, choice)
         assert name == "b_fused" + suffix
         picture = Image.open(BytesIO(content))
         exif = picture.getexif()
@@ -224,18 +225,44 @@ def test_saved_files_are_what_is_shown_upright_and_keep_exif(page):
         assert difference.mean() < (2 if form == "JPEG" else 1e-9)
 
 
+def rounded(values):
+    """16 bits a channel to 8, as the core rounds: of steps of 1/128, halves up."""
+    assert values.dtype == np.uint16
+    return (np.round(values / 257 * 128).astype(int) + 64) // 128
+
+
+def test_a_png_of_16_bits_is_what_is_shown_before_rounding_and_keeps_exif(page):
+    under, over = (np.kron(picture, np.ones((5, 6, 1), np.uint8)) for picture in sample_pair(*SIZE))
+    drop(page, [("a.png", png(under, exposed(1 / 250, 0))), ("b.png", png(over, exposed(1 / 15, 1)))])
+    wait_until_shown(page)
+    assert under.shape[0] * under.shape[1] > 1_000_000  # more than a strip
+    name, content = saved(page, "png16")
+    assert (name, Image.open(BytesIO(content)).getexif().get_ifd(0x8769)[0x8827]) == ("b_fused.png", 100)
+    fine = imagecodecs.png_decode(content)
+    assert np.array_equal(rounded(fine), pixels(page, "after"))
+    assert len(np.unique(fine)) > 2000
+    # Sixteen bits computed in floats by the command, of the same exposures.
+    wanted = Fuser("base", 1)(*(picture.astype(np.uint16) * 257 for picture in (under, over)))
+    assert np.abs(fine.astype(int) - wanted).mean() < 257 / 8
+    for look in ("bright", "vivid"):
+        press(page, f"#looks [value={look}]")
+        looked = imagecodecs.png_decode(saved(page, "png16")[1])
+        wanted = apply_look(fine.astype(np.float32) / np.float32(65535), look) * 65535
+        assert np.abs(looked - wanted).max() < 257 / 4
+
+
 def test_an_ultra_hdr_jpeg_has_the_gain_of_the_command_line(page):
     under, over = sample_pair(*SIZE)
     drop(page, [("a.png", png(under, exposed(1 / 250, 0))), ("b.png", png(over, exposed(1 / 15, 1)))])
     wait_until_shown(page)
     for look in ("natural", "vivid"):
         press(page, f"#looks [value={look}]")
-        name, content = saved(page, "#save-hdr")
+        name, content = saved(page, "hdr")
         assert name == "b_fused.jpg"
         shown = pixels(page, "after")
         picture = Image.open(BytesIO(content))
         assert picture.getexif().get_ifd(0x8769)[0x8827] == 100
-        plain = Image.open(BytesIO(saved(page, "#save-jpeg")[1]))
+        plain = Image.open(BytesIO(saved(page, "jpeg")[1]))
         assert np.array_equal(np.asarray(picture.convert("RGB")), np.asarray(plain))
         gain = gain_map(shown, merge_radiance([under, over], [0.0, np.log2(250 / 15)]).pixels)
         fields = gain_map_fields(content)
@@ -278,11 +305,12 @@ def test_an_ultra_hdr_jpeg_without_exif_estimates_the_exposures_or_says_that_it_
     under, over = sample_pair(*SIZE)
     open_pair(page, under, over)
     shown = pixels(page, "after")
-    _, content = saved(page, "#save-hdr")
+    _, content = saved(page, "hdr")
     gain = gain_map(shown, merge_radiance([under, over]).pixels)
     assert float(gain_map_fields(content)["GainMapMax"]) == pytest.approx(gain.max_stops, abs=0.01)
     open_pair(page, np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8))
-    page.click("#save-hdr")
+    page.select_option("#format", "hdr")
+    page.click("#save")
     page.wait_for_selector("#problem:not([hidden])")
     assert "no tones in common" in page.inner_text("#problem")
     page.wait_for_selector("body:not(.busy)")
@@ -345,7 +373,7 @@ def test_ghosts_are_removed_where_the_command_removes_them(page):
     assert (difference.max(-1) > 8).mean() < 0.005
     assert (np.abs(pixels(page, "after").astype(int) - ghosted).max(-1) > 8).mean() > 0.005
     assert difference[wanted.mask == 0].max() <= 1
-    saved(page, "#save-hdr")
+    saved(page, "hdr")
     press(page, "#deghost [value=off]")
     assert np.array_equal(pixels(page, "after"), ghosted)
 
@@ -432,7 +460,7 @@ def test_several_brackets_are_sorted_shown_one_by_one_and_saved_in_an_archive(pa
     page.wait_for_function("() => document.querySelector('#strip .name').textContent === 'IMG_10.jpg'")
     page.wait_for_selector("body:not(.busy)")
     second = pixels(page, "after")
-    name, content = saved(page, "#save-all")
+    name, content = saved(page, "jpeg", "#save-all")
     archive = ZipFile(BytesIO(content))
     assert (name, archive.testzip()) == ("lightfuse.zip", None)
     assert archive.namelist() == ["IMG_02_fused.jpg", "IMG_12_fused.jpg"]
@@ -440,6 +468,10 @@ def test_several_brackets_are_sorted_shown_one_by_one_and_saved_in_an_archive(pa
         picture = Image.open(BytesIO(archive.read(entry)))
         assert picture.getexif().get_ifd(0x8769)[0x8827] == 100
         assert np.abs(np.asarray(picture).astype(int) - shown).mean() < 2
+    archive = ZipFile(BytesIO(saved(page, "png16", "#save-all")[1]))
+    assert archive.namelist() == ["IMG_02_fused.png", "IMG_12_fused.png"]
+    for entry, shown in zip(archive.namelist(), (first, second), strict=True):
+        assert np.array_equal(rounded(imagecodecs.png_decode(archive.read(entry))), shown)
     page.wait_for_selector("body:not(.busy)")
 
 
@@ -450,8 +482,8 @@ def test_a_bracket_that_cannot_be_fused_does_not_stop_the_others(page):
     files += [(f"b{i}.jpg", jpeg(one, exposed(8.0**i / 500, 60 + i))) for i, one in enumerate(odd)]
     drop(page, files)
     wait_until_shown(page)
-    _, content = saved(page, "#save-all")
-    assert ZipFile(BytesIO(content)).namelist() == ["a1_fused.jpg"]
+    _, content = saved(page, "png16", "#save-all")
+    assert ZipFile(BytesIO(content)).namelist() == ["a1_fused.png"]
     page.wait_for_selector("body:not(.busy)")
     assert page.inner_text("#problem").startswith("Not fused: b0.jpg is 240 × 160 pixels and b1.jpg 240 × 80")
 

@@ -183,8 +183,10 @@ EXPORT(lfw_filter) void lfw_filter(void) {
     lf_fix_grid(m, &job.fixed, grid.at, cells, cells, job.grid);
 }
 
-/* Fuse the picture's rows [row, row + rows) that lie in the strips; the result replaces the first. */
-EXPORT(lfw_combine) void lfw_combine(int row, int rows) {
+/* Fuse the picture's rows [row, row + rows) that lie in the strips; the result replaces the first: levels, or the low bits of
+ * levels * 2^7. */
+EXPORT(lfw_combine) void lfw_combine(int row, int rows, int low) {
+    lf_store_levels(&job.fixed, low);
     drop_alpha(0, rows);
     drop_alpha(1, rows);
     const lf_picture under = picture_of(0, row), over = picture_of(1, row);

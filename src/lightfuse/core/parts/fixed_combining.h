@@ -104,6 +104,16 @@ LF_INLINE void lf_fixed_layer(const lf_fixed *f, const int l, const lf_word_plan
     for (int o = 0; o < n_out; o++) lf_fixed_block(f, l, in, n_in, out, n_out, o, 1, upper, step, part, relu, pair);
 }
 
+/* A value, levels * 2^7, rounded to levels; in WebAssembly, what lf_store_levels asks for. */
+LF_INLINE lf_word lf_stored_level(const lf_fixed *f, lf_word value) {
+#if defined(__wasm__)
+    return lf_mul(value & f->stored, lf_word_of(f->scale));
+#else
+    (void)f;
+    return lf_mul(value, lf_word_of(256));
+#endif
+}
+
 /* How much of a chroma that reaches `size` (levels * 2^4) there is room for (levels * 2^7), at most all: in Q15. */
 LF_INLINE void lf_kept_chroma(const lf_word_plane room, const lf_word_plane size, lf_word_plane kept) {
     LF_EACH_VECTOR {
@@ -117,7 +127,7 @@ LF_INLINE void lf_kept_chroma(const lf_word_plane room, const lf_word_plane size
 /* A tile's luma (levels * 2^7) + chroma (levels * 2^4) as levels within 0 .. 255 and of the same hue, where it is outside:
  * lf_into_gamut in integers. A pixel with a channel above white is divided by its largest, but its luma not lowered below
  * `lowest`; what is still outside loses chroma. */
-LF_INLINE void lf_fixed_gamut(lf_word_plane luma, const lf_word_plane *chroma, const lf_word_plane most,
+LF_INLINE void lf_fixed_gamut(const lf_fixed *f, lf_word_plane luma, const lf_word_plane *chroma, const lf_word_plane most,
                               const lf_word_plane least, const lf_word_plane lowest, const lf_mask *outside,
                               lf_word rgb[LF_VECTORS][3]) {
     const lf_word white = lf_word_of(LF_WHITE >> 3);
@@ -134,7 +144,7 @@ LF_INLINE void lf_fixed_gamut(lf_word_plane luma, const lf_word_plane *chroma, c
         const lf_word keep = lf_min_words(from_white[k], from_black[k]);
         LF_UNROLL
         for (int c = 0; c < 3; c++) {
-            const lf_word mapped = lf_mul(luma[k] + (lf_mul(chroma[c][k], keep) << 3), lf_word_of(256));
+            const lf_word mapped = lf_stored_level(f, luma[k] + (lf_mul(chroma[c][k], keep) << 3));
             rgb[k][c] = lf_pick_words(outside[k], mapped, rgb[k][c]);
         }
     }
@@ -193,11 +203,11 @@ void lf_fixed_structure(const lf_fixed *f, const lf_word_plane *answers, const l
         const lf_word level = luma[k] >> 3;
         outside[k] = lf_more(lf_add_sat(level, most[k]), lf_word_of(LF_WHITE >> 3)) | lf_more((lf_word){0}, level + least[k]);
         LF_UNROLL
-        for (int c = 0; c < 3; c++) rgb[k][c] = lf_mul(luma[k] + (chroma[c][k] << 3), lf_word_of(256));
+        for (int c = 0; c < 3; c++) rgb[k][c] = lf_stored_level(f, luma[k] + (chroma[c][k] << 3));
     }
     lf_mask any = outside[0];
     LF_EACH_VECTOR any |= outside[k];
-    if (lf_any(any)) lf_fixed_gamut(luma, chroma, most, least, lowest, outside, rgb);
+    if (lf_any(any)) lf_fixed_gamut(f, luma, chroma, most, least, lowest, outside, rgb);
 }
 
 /* CombiningNet's layers on the two vectors of pixels from number `pair` on. */

@@ -101,9 +101,20 @@ LF_CODE lf_fixed_sum lf_fixed_sum_of(const lf_context_model *m, int l, int o, co
                           shift + (a < b ? a : b), shift + (a < b ? b : a)};
 }
 
+/* Let levels be stored, or, where pages want more than 8 bits, the low 7 bits of levels * 2^7, which rounding drops. */
+LF_INLINE void lf_store_levels(lf_fixed *f, int low) {
+#if defined(__wasm__)
+    f->stored = low ? 127 : -1;
+    f->scale = low ? 32767 : 256;
+#else
+    (void)f, (void)low;
+#endif
+}
+
 /* Everything that the pixels of one picture need, from the extremes of its context grid and lf_context_prepare's strength. */
 LF_CODE void lf_fix(const lf_context_model *m, const lf_extremes *extremes, float strength, lf_fixed *f) {
     lf_fixed_input inputs[2][LF_MAX_WIDTH];
+    lf_store_levels(f, 0);
     for (int i = 0; i < 6; i++) inputs[0][i] = (lf_fixed_input){LF_WHITE, LF_WHITE};
     for (int l = 0; l < LF_LAYERS; l++) {
         const int n_out = m->widths[l + 1], last = l == LF_LAYERS - 1;

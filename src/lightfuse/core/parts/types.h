@@ -105,6 +105,10 @@ typedef struct {
     lf_weight weights[LF_LAYERS][LF_MAX_WIDTH * LF_MAX_WIDTH], biases[LF_LAYERS][LF_MAX_WIDTH];
     float grid_scale[LF_MAX_CONTEXT], grid_shift[LF_MAX_CONTEXT];
     int bits[5];
+#if defined(__wasm__)
+    /* What is stored of a value, levels * 2^7: the bits `stored` of it, times `scale` in Q15. See lf_store_levels. */
+    int16_t stored, scale;
+#endif
 } lf_fixed;
 
 #endif

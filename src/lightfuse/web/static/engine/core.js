@@ -149,17 +149,34 @@ export class Core {
    * @param {Uint8ClampedArray} under RGBA
    * @param {Uint8ClampedArray} over RGBA
    * @param {Uint8ClampedArray} out RGBA, opaque afterwards
+   * @param {boolean} [low] give the low 7 bits of levels * 2^7 instead of levels
    */
-  combine(under, over, out, top = 0) {
+  combine(under, over, out, top = 0, low = false) {
     const rowBytes = 4 * this.width;
     const rows = out.length / rowBytes;
     for (let row = 0; row < rows; row += this.stripRows) {
       const end = Math.min(row + this.stripRows, rows);
       this.#load(0, under, row, end);
       this.#load(1, over, row, end);
-      this.calls.lfw_combine(top + row, end - row);
+      this.calls.lfw_combine(top + row, end - row, low);
       out.set(this.bytes(this.calls.lfw_strip(0), (end - row) * rowBytes), row * rowBytes);
     }
+  }
+
+  /**
+   * The same, not rounded to bytes.
+   * @returns {Float32Array} RGBA, levels from 0 to 255 in steps of 1/128
+   */
+  combineFinely(under, over, top = 0) {
+    const [levels, low] = [false, true].map((which) => {
+      const out = new Uint8ClampedArray(under.length);
+      this.combine(under, over, out, top, which);
+      return out;
+    });
+    // The low bits count from the level below: from 64 on, rounding went up from there.
+    return new Float32Array(levels.length).map((_, i) => {
+      return Math.min(Math.max(levels[i] + (low[i] < 64 ? low[i] : low[i] - 128) / 128, 0), 255);
+    });
   }
 
   bytes(at, length) {

@@ -63,12 +63,24 @@ export class Bracket {
     return { picture: { data, width, height }, name, dark, bright, selection, moves, ghosts: told, milliseconds };
   }
 
+  /** Strips of the picture that `fuse` gives, not rounded to bytes: see `WorkerPool.fuseFinely`. */
+  async fuseFinely(selection, how, pool) {
+    const { width, height } = this;
+    const fuse = (under, over) => pool.fuse([under, over], width, height);
+    const pictures = await this.#withoutGhosts(selection, how, pool);
+    return fuseSelection(pictures, fuse, (under, over) => pool.fuseFinely([under, over], width, height));
+  }
+
   /** The light of the frames that are fused: see `lightOf`. */
-  async light(selection, { align, deghost }, pool) {
-    const aligned = await this.#pictures(selection, align, pool);
-    const pictures = deghost ? deghosted(aligned, this.width, this.height).frames : aligned;
+  async light(selection, how, pool) {
+    const pictures = await this.#withoutGhosts(selection, how, pool);
     const evs = relativeExposures(selection.map((position) => this.frames[position].shot));
     return lightOf(pictures, this.width, this.height, evs);
+  }
+
+  async #withoutGhosts(selection, { align, deghost }, pool) {
+    const pictures = await this.#pictures(selection, align, pool);
+    return deghost ? deghosted(pictures, this.width, this.height).frames : pictures;
   }
 
   async #pictures(selection, aligned, pool) {

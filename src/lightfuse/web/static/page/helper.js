@@ -22,6 +22,11 @@ const tasks = {
     core.combine(under, over, under, top);
     return under;
   },
+  combineFinely({ model, width, height, box, context, top, rows }) {
+    core.begin(model, width, height, box);
+    core.setContext(context);
+    return core.combineFinely(...rows, top);
+  },
   move({ width, height, warp, range, first, rows: [data] }) {
     return movedRows(module, { data, first }, width, height, warp, ...range);
   },

@@ -16,20 +16,22 @@ const SATURATION_STEPS = 256;
  * What a look does to pixels, in place.
  * @param {"natural" | "bright" | "vivid"} name
  * @param {number} strength 0 (nothing) to 1 (all of it)
- * @returns {(rgba: Uint8ClampedArray) => void}
+ * @param {number} [steps] to a level, of which there are 255 from black to white
+ * @returns {(rgba: Uint8ClampedArray | Float32Array) => void}
  */
-export function lookOf({ name, strength }) {
-  if (name === "bright" && strength > 0) return brighter(LIFT * strength);
+export function lookOf({ name, strength }, steps = 1) {
+  if (name === "bright" && strength > 0) return brighter(LIFT * strength, steps);
   if (name === "vivid" && strength > 0) return moreVivid(VIVIDNESS * strength);
   return () => {};
 }
 
 /** Every pixel times f(v) / v of its largest value v, with f(v) = v + lift·v·v^¼·(1 − v). */
-function brighter(lift) {
-  const gains = Float32Array.from({ length: 256 }, (_, i) => 1 + lift * (i / 255) ** 0.25 * (1 - i / 255));
+function brighter(lift, steps) {
+  const white = 255 * steps;
+  const gains = Float32Array.from({ length: white + 1 }, (_, i) => 1 + lift * (i / white) ** 0.25 * (1 - i / white));
   return (rgba) => {
     for (let i = 0; i < rgba.length; i += 4) {
-      const gain = gains[Math.max(rgba[i], rgba[i + 1], rgba[i + 2])];
+      const gain = gains[Math.max(rgba[i], rgba[i + 1], rgba[i + 2]) * steps];
       rgba[i] *= gain;
       rgba[i + 1] *= gain;
       rgba[i + 2] *= gain;

@@ -138,7 +138,7 @@ async function showLook() {
   const { shown } = await ask("look", { look: lookNow(), mostShown: MOST_SHOWN });
   viewer.showAfter(shown);
   shown.close();
-  if (at("hdr").checked) await viewer.showHdr((await ask("saveUltraHdr", { look: lookNow() })).blob);
+  if (at("hdr").checked) await viewer.showHdr((await ask("save", { look: lookNow(), format: "hdr" })).blob);
 }
 
 /** While one look is being made, only the last of the later wishes is remembered. */
@@ -173,16 +173,16 @@ function undoLook() {
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
-function save(suffix, type, task = "save") {
+function save() {
   run("Writing the file…", async () => {
-    const { blob } = await ask(task, { look: lookNow(), type });
-    download(blob, `${result.name}.${suffix}`);
+    const { blob, name } = await ask("save", { look: lookNow(), format: at("format").value });
+    download(blob, name);
   });
 }
 
 function saveAll() {
   run("Fusing all brackets…", async () => {
-    const given = { chosen, how: howNow(), look: lookNow(), type: "image/jpeg", suffix: "jpg" };
+    const given = { chosen, how: howNow(), look: lookNow(), format: at("format").value };
     const { blob, count, problems } = await ask("saveAll", given, say);
     if (count > 0) download(blob, "lightfuse.zip");
     if (problems.length > 0) complain(`Not fused: ${problems.join(" ")}`);
@@ -217,9 +217,7 @@ at("looks").addEventListener("change", rememberLook);
 at("undo").addEventListener("click", undoLook);
 at("hdr-field").hidden = !matchMedia("(dynamic-range: high)").matches;
 at("hdr").addEventListener("change", () => run("", showLook));
-at("save-jpeg").addEventListener("click", () => save("jpg", "image/jpeg"));
-at("save-png").addEventListener("click", () => save("png", "image/png"));
-at("save-hdr").addEventListener("click", () => save("jpg", "image/jpeg", "saveUltraHdr"));
+at("save").addEventListener("click", save);
 at("save-all").addEventListener("click", saveAll);
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "z") undoLook();

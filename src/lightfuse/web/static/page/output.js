@@ -36,7 +36,20 @@ export function drawn({ data, width, height }, finish = () => {}, shrink = 1) {
  */
 export async function fileOf(picture, finish, type, exif) {
   const block = exif && exifForResult(exif, picture.width, picture.height);
-  return type === "image/png" ? pngOf(picture, finish, block) : jpegOf(picture, finish, block);
+  return type === "image/png" ? pngOf(picture, copies(picture), finish, 8, block) : jpegOf(picture, finish, block);
+}
+
+function* copies({ data, width, height }) {
+  for (const [top, end] of strips(width, height)) yield data.slice(4 * width * top, 4 * width * end);
+}
+
+/**
+ * A PNG of 16 bits a channel.
+ * @param {AsyncIterable<Float32Array>} fine strips of the picture, RGBA, in levels from 0 to 255
+ * @param {(strip: Float32Array) => void} finish changes them, such as to a look
+ */
+export function png16Of(picture, fine, finish, exif) {
+  return pngOf(picture, fine, finish, 16, exif && exifForResult(exif, picture.width, picture.height));
 }
 
 /** @param {Uint8Array} [exif] as it belongs to this picture */
@@ -57,24 +70,27 @@ export async function ultraHdrOf(picture, finish, gain, exif) {
   return joined(await jpegOf(picture, finish, block), await map, gain.stops);
 }
 
-/* ---- PNG (ISO 15948), RGB at 8 bits a channel -------------------------------------------------------------------- */
+/* ---- PNG (ISO 15948), RGB at 8 or 16 bits a channel, in sRGB ------------------------------------------------------- */
 
-const [RGB, SUB] = [2, 1]; // colour type; the filter that takes from each byte that of the pixel to the left
+const [RGB, SUB, PERCEPTUAL] = [2, 1, 0]; // colour type; a filter: bytes less those of the pixel to the left; intent
 
-async function pngOf(picture, finish, exif) {
-  const { width, height } = picture;
+async function pngOf({ width, height }, source, finish, bits, exif) {
   const header = new DataView(new ArrayBuffer(13));
   header.setUint32(0, width);
   header.setUint32(4, height);
-  header.setUint16(8, (8 << 8) | RGB);
+  header.setUint16(8, (bits << 8) | RGB);
   const deflate = new CompressionStream("deflate");
   const compressed = new Response(deflate.readable).arrayBuffer();
   const writer = deflate.writable.getWriter();
-  for (const rows of scanlines(picture, finish)) await writer.write(rows);
+  for await (const rgba of source) {
+    finish(rgba);
+    await writer.write(scanlines(rgba, width, bits));
+  }
   await writer.close();
   const parts = [
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10),
     ...chunk("IHDR", new Uint8Array(header.buffer)),
+    ...chunk("sRGB", Uint8Array.of(PERCEPTUAL)),
     ...(exif ? chunk("eXIf", exif) : []),
     ...chunk("IDAT", new Uint8Array(await compressed)),
     ...chunk("IEND", new Uint8Array(0)),
@@ -82,20 +98,24 @@ async function pngOf(picture, finish, exif) {
   return new Blob(parts, { type: "image/png" });
 }
 
-/** Filtered rows, each with its filter's number before it, a strip at a time. */
-function* scanlines({ data, width, height }, finish) {
-  for (const [top, end] of strips(width, height)) {
-    const rgba = data.slice(4 * width * top, 4 * width * end);
-    finish(rgba);
-    const rows = new Uint8Array((3 * width + 1) * (end - top));
-    for (let from = 0, to = 0; from < rgba.length; ) {
-      rows[to++] = SUB;
-      for (let x = 0; x < width; x++, from += 4) {
-        for (let c = 0; c < 3; c++) rows[to++] = x > 0 ? rgba[from + c] - rgba[from + c - 4] : rgba[from + c];
+/** Filtered rows of some levels from 0 to 255, each with its filter's number before it. */
+function scanlines(rgba, width, bits) {
+  const step = (3 * bits) / 8; // bytes of a pixel
+  const rows = new Uint8Array((rgba.length / 4 / width) * (step * width + 1));
+  for (let from = 0, to = 0; from < rgba.length; ) {
+    rows[to++] = SUB;
+    const second = to + step;
+    for (const end = from + 4 * width; from < end; from += 4) {
+      for (let c = 0; c < 3; c++) {
+        // A look may go below black by a trifle.
+        const value = bits === 16 ? Math.max(0, Math.round(257 * rgba[from + c])) : rgba[from + c];
+        if (bits === 16) rows[to++] = value >> 8;
+        rows[to++] = value;
       }
     }
-    yield rows;
+    for (let i = to - 1; i >= second; i--) rows[i] -= rows[i - step];
   }
+  return rows;
 }
 
 function chunk(name, content) {

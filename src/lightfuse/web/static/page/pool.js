@@ -29,13 +29,34 @@ export class WorkerPool {
    * @param {Uint8ClampedArray[]} pictures in either order
    * @returns {Promise<Uint8ClampedArray>}
    */
-  async fuse(pictures, width, height, model = "base") {
+  async fuse(pictures, width, height) {
+    return this.#whole("combine", width, height, await this.#begun(pictures, width, height));
+  }
+
+  /**
+   * The same, not rounded to bytes, by strips from the top.
+   * @returns {AsyncGenerator<Float32Array>} RGBA, levels from 0 to 255 in steps of 1/128
+   */
+  async *fuseFinely(pictures, width, height) {
+    const given = await this.#begun(pictures, width, height);
+    const ask = (rows) => rows && this.#helpers[0].ask("combineFinely", given(rows));
+    const all = strips(width, height);
+    for (let i = 0, next = ask(all[0]); next; i++) {
+      const { answer, rows } = await next;
+      this.#spare.push(...rows.map(({ buffer }) => buffer));
+      next = ask(all[i + 1]); // made while this one is used
+      yield answer;
+    }
+  }
+
+  /** Measure and filter; what a helper is then given to fuse the rows [first, end). */
+  async #begun(pictures, width, height) {
     const core = this.#core;
-    const size = { model, width, height };
+    const size = { model: "base", width, height };
     const rowsOf = ([first, end]) => {
       return pictures.map((picture) => this.#copied(picture.subarray(4 * width * first, 4 * width * end)));
     };
-    core.begin(model, width, height);
+    core.begin(size.model, width, height);
     size.box = core.findBox(pictures);
     const cellStrips = strips(width * Math.ceil(height / core.cellRows), core.cellRows);
     const heldBy = (cells) => core.rowsOfCells(...cells);
@@ -43,8 +64,7 @@ export class WorkerPool {
     await this.#share("measure", cellStrips, measure, ([first], rows) => core.setThumbnailRows(first, rows));
     if (core.filter(pictures)) pictures = pictures.toReversed();
     const context = core.context();
-    const combine = (rows) => ({ ...size, context, top: rows[0], rows: rowsOf(rows) });
-    return this.#whole("combine", width, height, combine);
+    return (rows) => ({ ...size, context, top: rows[0], rows: rowsOf(rows) });
   }
 
   /** A function that fuses two small pictures here and now. */

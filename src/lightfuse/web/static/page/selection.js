@@ -12,11 +12,11 @@ const HELD = 0.999; // degree of a pixel that is well exposed beyond doubt
 const MAX_CLIPPED = 5e-4; // fraction of the picture that may be clipped in all selected frames but not in another
 const MARGIN = 3e-3; // A selection must beat the extreme pair by more than the error of a thumbnail's score.
 
-/** The pictures of a selection fused by `fuse`, which joins two and may be asynchronous. */
-export async function fuseSelection(pictures, fuse) {
-  if (pictures.length === 2) return fuse(...pictures);
+/** The pictures of a selection fused by `fuse`, which joins two and may be asynchronous; the last two by `fuseLast`. */
+export async function fuseSelection(pictures, fuse, fuseLast = fuse) {
+  if (pictures.length === 2) return fuseLast(...pictures);
   const [dark, middle, bright] = pictures;
-  return fuse(await fuse(dark, middle), await fuse(middle, bright));
+  return fuseLast(await fuse(dark, middle), await fuse(middle, bright));
 }
 
 /**

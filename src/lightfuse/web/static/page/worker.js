@@ -4,7 +4,7 @@ import { FrameError, headerOf, inWords, readFrames } from "./frames.js";
 import { gainMap, reducedLight } from "./gain-map.js";
 import { grouped } from "./grouping.js";
 import { lookOf } from "./looks.js";
-import { drawn, fileOf, ultraHdrOf, zipOf } from "./output.js";
+import { drawn, fileOf, png16Of, ultraHdrOf, zipOf } from "./output.js";
 import { WorkerPool } from "./pool.js";
 
 const pool = WorkerPool.load();
@@ -13,14 +13,14 @@ pool.catch(() => {}); // Told when it is wanted.
 /** The brackets that were opened together, each as its photographs' headers, and the one of them that is shown. */
 let brackets;
 let bracket;
-/** The fused picture without a look, and how it was made, with its light once a gain map was asked for. */
-let picture;
+/** The fused picture without a look, its name, and how it was made, with its light once a gain map was asked for. */
 let made;
 
-const NO_COMMON_TONES =
-  "Two neighbouring exposures have no tones in common, and EXIF does not tell how far they are apart: use JPEG or PNG.";
+/** The formats of files: how their names end. */
+const SUFFIXES = { jpeg: ".jpg", png: ".png", png16: ".png", hdr: ".jpg" };
+const FINE_STEPS = 128; // to a level, of a picture that is not rounded to bytes
 
-const tasks = { open, show, fuse, look, save, saveUltraHdr, saveAll };
+const tasks = { open, show, fuse, look, save, saveAll };
 let queue = Promise.resolve();
 
 self.onmessage = ({ data }) => {
@@ -73,41 +73,50 @@ async function show({ number, headers = brackets[number] }) {
 
 /** Answers with the darkest and the brightest frame as they were fused, for comparing, and with what was done. */
 async function fuse({ chosen, how, mostShown }, tell) {
-  const { dark, bright, picture: fused, ...done } = await bracket.fuse(chosen, how, await pool, tell);
-  [picture, made] = [fused, { selection: done.selection, how }];
+  const { dark, bright, picture, name, ...done } = await bracket.fuse(chosen, how, await pool, tell);
+  made = { bracket, picture, name, selection: done.selection, how };
   const shrink = shrinkFor(mostShown);
   const [darkBitmap, brightBitmap] = [dark, bright].map((one) => drawn(one, undefined, shrink).transferToImageBitmap());
   return { darkBitmap, brightBitmap, ...done };
 }
 
 async function look({ look: wanted, mostShown }) {
-  return { shown: drawn(picture, lookOf(wanted), shrinkFor(mostShown)).transferToImageBitmap() };
+  return { shown: drawn(made.picture, lookOf(wanted), shrinkFor(mostShown)).transferToImageBitmap() };
 }
 
 /** By how much the picture is reduced so that no more pixels than given are shown. */
 function shrinkFor(mostShown) {
+  const { picture } = made;
   return Math.max(1, Math.ceil(Math.sqrt((picture.width * picture.height) / mostShown)));
 }
 
-async function save({ look: wanted, type }) {
-  return { blob: await fileOf(picture, lookOf(wanted), type, bracket.exif) };
+async function save({ look: wanted, format }) {
+  return { blob: await fileIn(format, wanted, made), name: made.name + SUFFIXES[format] };
 }
 
-/** The same with the light of the exposures, merged, in a gain map. */
-async function saveUltraHdr({ look: wanted }) {
-  made.light ??= await lightOfPicture();
-  const gain = gainMap(picture, lookOf(wanted), made.light);
-  return { blob: await ultraHdrOf(picture, lookOf(wanted), gain, bracket.exif) };
+/** A fused picture with a look as a file; `hdr` has the light of the exposures, merged, in a gain map. */
+async function fileIn(format, wanted, from) {
+  const { bracket: of, picture, selection, how } = from;
+  if (format === "png16") {
+    const fine = await of.fuseFinely(selection, how, await pool);
+    return png16Of(picture, fine, lookOf(wanted, FINE_STEPS), of.exif);
+  }
+  const finish = lookOf(wanted);
+  if (format !== "hdr") return fileOf(picture, finish, `image/${format}`, of.exif);
+  from.light ??= await lightOfPicture(from);
+  return ultraHdrOf(picture, finish, gainMap(picture, finish, from.light), of.exif);
 }
 
-async function lightOfPicture() {
-  const light = await bracket.light(made.selection, made.how, await pool);
-  if (!light) throw new FrameError(NO_COMMON_TONES);
-  return reducedLight(picture, light);
+async function lightOfPicture({ bracket: of, picture, selection, how }) {
+  const light = await of.light(selection, how, await pool);
+  if (light) return reducedLight(picture, light);
+  const { name } = of.frames[selection[0]];
+  const why = "two neighbouring exposures have no tones in common, and EXIF does not tell how far they are apart";
+  throw new FrameError(`From ${name} on, ${why}: use another format.`);
 }
 
 /** Fuse all brackets; answers with an archive, and with what is wrong with those that are not in it. */
-async function saveAll({ chosen, how, look: wanted, type, suffix }, tell) {
+async function saveAll({ chosen, how, look: wanted, format }, tell) {
   const [files, problems] = [[], []];
   for (const [number, headers] of brackets.entries()) {
     const step = `Bracket ${number + 1} of ${brackets.length}`;
@@ -115,9 +124,9 @@ async function saveAll({ chosen, how, look: wanted, type, suffix }, tell) {
     try {
       const one = new Bracket(await readFrames(headers));
       const done = await one.fuse(chosen[number], how, await pool, (progress) => tell(`${step}: ${progress}`));
-      const taken = files.some(({ name }) => name === `${done.name}.${suffix}`);
-      const name = `${done.name}${taken ? `_${number + 1}` : ""}.${suffix}`;
-      files.push({ name, blob: await fileOf(done.picture, lookOf(wanted), type, one.exif) });
+      const taken = files.some(({ name }) => name === done.name + SUFFIXES[format]);
+      const name = `${done.name}${taken ? `_${number + 1}` : ""}${SUFFIXES[format]}`;
+      files.push({ name, blob: await fileIn(format, wanted, { bracket: one, how, ...done }) });
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       problems.push(error.message);
