@@ -7,8 +7,9 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.export import readme
 from lightfuse.models import ContextConfig, PaperConfig, Weights, check_shapes, config_of
-from lightfuse.models.config import OUTPUTS, cost
+from lightfuse.models.config import OUTPUTS
 
 _INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
 
@@ -49,44 +50,6 @@ MEMORY_KB = {
     "base": ((932, 935), (979, 991), (952, 976), (1048, 1084)),
 }
 
-_TEXT = """\
-# LightFuse in C: model {model}
-
-Fuses an under- and an over-exposed picture of one scene. C11 with the vector extensions of GCC and Clang; no library
-but libm, no allocation, no threads, no files: the caller hands rows and memory in.
-
-| file | what it is |
-|---|---|
-| `lightfuse.h` | the whole inference: include it in one C file |
-| `lightfuse_rows.h` | a picture fused row by row, in memory that does not grow with its height |
-| `lightfuse_{name}_weights.h` | the model, `lightfuse_{name}` |
-| `main.c` | an example: fuses two PPM files of 8 or 16 bits |
-| `Makefile` | `make`, then `./lightfuse under.ppm over.ppm fused.ppm`; `make size` counts bytes |
-
-Two ways to call it:
-
-- **Row by row**, for small memory: fill a `lf_rows` with the size and two functions, one that reads a row of a picture
-  and one that takes a row of the result; hand `lf_fuse_rows` as many bytes as `lf_fuse_rows_bytes` says. Every row of
-  both pictures is read {passes}, in order: from a card, a sensor's frame memory, or a decoder that is run anew.
-- **Whole pictures**, for speed and threads: `lightfuse.h` says in its first lines which passes there are; most take
-  any range of rows.
-
-Compilers: add `-ffp-contract=off -fno-math-errno -fno-trapping-math` as the Makefile does; not `-ffast-math`. It
-builds for x86-64, aarch64, armv7 with NEON (`-mcpu=cortex-a7 -mfpu=neon`), riscv64 and wasm32 (`-msimd128`), without
-warnings under `-std=c11 -Wall -Wextra -pedantic`. (The header itself asks `-pedantic` not to remark that C11, unlike
-C23, knows no pointers to arrays that became constant.) Results equal LightFuse's in Python to one level of 8 bits.
-{arithmetic}
-
-## Cost
-
-- Weights: {parameters:,} numbers, {weight_bytes:,} bytes.
-- Code and constants, without the weights, `-Os`: {code}.
-- Multiply-adds per pixel: {products:,}{thumbnail}.
-- Working memory for `lf_fuse_rows`, at most; the rows it reads and writes are counted:
-
-{memory}
-"""
-
 
 def export_c(weights: Weights) -> dict[str, bytes]:
     """The files of a C project that fuses with these weights, by name.
@@ -106,7 +69,7 @@ def export_c(weights: Weights) -> dict[str, bytes]:
         f"lightfuse_{name}_weights.h": weights_header(weights),
         "main.c": _template("main.c").replace("@MODEL@", name),
         "Makefile": _template("Makefile").replace("@NAME@", name),
-        "README.md": readme(weights),
+        "README.md": _readme(weights),
     }
     return {file: text.encode() for file, text in texts.items()}
 
@@ -136,23 +99,22 @@ def _template(name: str) -> str:
     return (resources.files("lightfuse.export") / "c_files" / name).read_text(encoding="utf-8")
 
 
-def readme(weights: Weights) -> str:
+def _readme(weights: Weights) -> str:
     """What the files are, how to call and compile them, and what this model costs."""
-    found, paper = cost(weights.config), isinstance(weights.config, PaperConfig)
+    paper = isinstance(weights.config, PaperConfig)
     memory = ["What `lf_fuse_rows_bytes` says."]
     if known := [name for name in MEMORY_KB if config_of(name) == weights.config]:
         memory = ["| picture | megapixels | 8 bit | 16 bit |", "|---|---|---|---|"]
         for (width, height), (eight, sixteen) in zip(SIZES, MEMORY_KB[known[0]], strict=True):
             memory.append(f"| {width}×{height} | {width * height / 1e6:.1f} | {eight:,} kB | {sixteen:,} kB |")
-    return _TEXT.format(
-        model=" ".join(weights.model.split()),
+    return readme(
+        "c",
+        weights,
         passes="twice" if paper else "three times",
         arithmetic="" if paper else _INTEGERS,
         name=c_name(weights.model),
-        parameters=found.parameters,
-        weight_bytes=4 * found.parameters,
+        weight_bytes=4 * weights.parameters,
         code=", ".join(f"{name} about {size} kB" for name, size in CODE_KB["paper" if paper else "context"].items()),
-        products=found.multiply_adds,
         thumbnail="" if paper else ", and those on the thumbnail, whose size does not grow with the picture",
         memory="\n".join(memory),
     )

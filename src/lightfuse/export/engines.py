@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 
 from lightfuse.errors import LightFuseError, WeightsError, missing_extra
+from lightfuse.export import readme
 from lightfuse.models import ContextConfig, Weights
-from lightfuse.models.config import cost
 
 _OPSET = 18
 
@@ -41,30 +41,9 @@ def export_onnx(weights: Weights) -> dict[str, bytes]:
             )  # fmt: skip
             onnx.checker.check_model(str(path), full_check=True)
             made[name] = path.read_bytes()
-    return {**made, "README.md": _onnx_readme(weights, made).encode()}
-
-
-def _onnx_readme(weights: Weights, files: dict[str, bytes]) -> str:
-    found = cost(weights.config)
-    plain, eight_bits = files
-    return f"""\
-# LightFuse for ONNX: model {weights.model}
-
-Opset {_OPSET}; no operators but ONNX's own. Inputs `first` and `second`, output `fused`: two pictures of one scene and
-size, in either order; height and width are free, from 1×1 up.
-
-| file | pictures | bytes |
-|---|---|---|
-| `{plain}` | float32, 1×3×height×width, RGB in [0, 1] | {len(files[plain]):,} |
-| `{eight_bits}` | uint8, height×width×3, RGB, as decoders give it | {len(files[eight_bits]):,} |
-
-- Weights: {found.parameters:,} numbers. Multiply-adds per pixel: {found.multiply_adds:,}, and those on the thumbnail.
-- Of two pictures of exactly equal brightness, the first is taken as under.
-
-    import numpy as np, onnxruntime
-    session = onnxruntime.InferenceSession("{eight_bits}")
-    fused = session.run(None, {{"first": dark, "second": bright}})[0]
-"""
+    facts = dict(zip(("plain", "eight_bits"), made, strict=True))
+    facts |= {f"{name}_bytes": f"{len(made[file]):,}" for name, file in facts.items()}
+    return {**made, "README.md": readme("onnx", weights, opset=_OPSET, **facts).encode()}
 
 
 def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]:
@@ -86,20 +65,7 @@ def export_litert(weights: Weights, width: int, height: int) -> dict[str, bytes]
         litert_torch.convert(module, pictures).export(str(path))
         content = path.read_bytes()
     name = f"lightfuse-{weights.model}-{width}x{height}.tflite"
-    return {name: content, "README.md": _litert_readme(weights, name, content).encode()}
-
-
-def _litert_readme(weights: Weights, name: str, content: bytes) -> str:
-    found = cost(weights.config)
-    return f"""\
-# LightFuse for LiteRT: model {weights.model}
-
-`{name}` takes two pictures of one scene in either order, float32, 1×height×width×3, RGB in [0, 1], and returns the
-fused picture, the same. The size is fixed: `lightfuse export {weights.model} --format litert --size WxH` makes others.
-
-- File: {len(content):,} bytes; weights: {found.parameters:,} numbers.
-- Multiply-adds per pixel: {found.multiply_adds:,}, and those on the thumbnail.
-"""
+    return {name: content, "README.md": readme("litert", weights, name=name, size=len(content)).encode()}
 
 
 def export_ncnn(weights: Weights, width: int, height: int) -> dict[str, bytes]:
@@ -133,30 +99,5 @@ def export_ncnn(weights: Weights, width: int, height: int) -> dict[str, bytes]:
             raise LightFuseError(f"pnnx could not convert {weights.model!r}: exit code {ended.returncode}")
         parameters, numbers = (path.read_bytes() for path in made)
     name = f"lightfuse-{weights.model}-{width}x{height}"
-    readme = _ncnn_readme(weights, name, len(parameters) + len(numbers))
-    return {f"{name}.param": parameters, f"{name}.bin": numbers, "README.md": readme.encode()}
-
-
-def _ncnn_readme(weights: Weights, name: str, size: int) -> str:
-    found = cost(weights.config)
-    return f"""\
-# LightFuse for ncnn: model {weights.model}
-
-`{name}.param` and `{name}.bin` take two pictures of one scene in either order as `in0` and `in1`, float32,
-3×height×width, RGB in [0, 1], and give the fused picture, the same, as `out0`:
-
-    ncnn::Net net;
-    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = false;
-    net.load_param("{name}.param");
-    net.load_model("{name}.bin");
-    ncnn::Extractor fuse = net.create_extractor();
-    fuse.input("in0", first);
-    fuse.input("in1", second);
-    fuse.extract("out0", fused);
-
-Without the second line some processors calculate in half precision: faster, and off by a level or more of 255. The size
-is fixed: `lightfuse export {weights.model} --format ncnn --size WxH` makes others.
-
-- Files: {size:,} bytes, half of them and more the matrices of the thumbnail; weights: {found.parameters:,} numbers.
-- Multiply-adds per pixel: {found.multiply_adds:,}, and those on the thumbnail.
-"""
+    text = readme("ncnn", weights, name=name, size=len(parameters) + len(numbers))
+    return {f"{name}.param": parameters, f"{name}.bin": numbers, "README.md": text.encode()}
