@@ -12,39 +12,29 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import LightFuseError
-from lightfuse.models import shipped_models
 
 Picture = NDArray[Any]
 Run = Callable[[], object]  # does the whole work once, on pictures it already holds
-Prepare = Callable[[Path, int], Run]
-"""Takes the folder of the pictures and the number of threads, does what is done only once, and gives the work."""
 
 # As many calls as fit into the time, within these bounds: enough for a median, no half hour of Mertens.
 _MOST_RUNS, _MOST_SECONDS = 15, 5.0
 _TILE_WIDTH, _TILE_HEIGHT = 768, 512
 _BITS: tuple[Literal[8], Literal[16]] = (8, 16)
+_AVERAGE, _MERTENS = "cv2.addWeighted", "cv2 Mertens"
 
 
-@dataclass(frozen=True)
-class Method:
-    """One row of the table: its name, the pictures' bits, and how to prepare it on under.npy and over.npy."""
+class Method(NamedTuple):
+    """One row of the table: its name, or a model's, and the pictures' bits."""
 
     name: str
     bits: Literal[8, 16]
-    prepare: Prepare
-
-    @property
-    def key(self) -> str:
-        """A name that is unique."""
-        return f"{self.name}/{self.bits}"
 
 
 @dataclass(frozen=True)
@@ -75,9 +65,8 @@ def available_methods(models: Iterable[str]) -> list[Method]:
 
     OpenCV's Mertens has no 16-bit row: it divides such pictures by 255.
     """
-    average = [Method("cv2.addWeighted", bits, _prepare_average) for bits in _BITS]
-    fusers = [Method(model, bits, partial(_prepare_model, model)) for model in models for bits in _BITS]
-    return [*average, Method("cv2 Mertens", 8, _prepare_mertens), *fusers]
+    average = [Method(_AVERAGE, bits) for bits in _BITS]
+    return [*average, Method(_MERTENS, 8), *(Method(model, bits) for model in models for bits in _BITS)]
 
 
 def measure_all(
@@ -91,7 +80,7 @@ def measure_all(
     measured = []
     with tempfile.TemporaryDirectory(prefix="lightfuse-benchmark-") as folder:
         for method in methods:
-            progress(method.key)
+            progress(f"{method.name}/{method.bits}")
             measured.append(_measure(method, setup, _pictures(Path(folder), setup, method.bits)))
     return measured
 
@@ -111,18 +100,16 @@ def three_by_two(megapixels: float) -> tuple[int, int]:
     return max(1, round(height * 1.5)), height
 
 
-def measure_here(methods: Iterable[Method]) -> None:
+def measure_here() -> None:
     """Measure the method that the command line names in this process, and print a JSON record of what was found."""
-    key, folder, threads = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    method = next(method for method in methods if method.key == key)
-    run = method.prepare(folder, threads)
+    with np.load(sys.argv[2]) as pictures:
+        run = prepared(sys.argv[1], pictures["under"], pictures["over"], int(sys.argv[3]))
     first = _timed(run)
     seconds = [_timed(run)]
     while len(seconds) < _MOST_RUNS and first + sum(seconds) < _MOST_SECONDS:
         seconds.append(_timed(run))
-    median = statistics.median(seconds)
-    found = {"first_seconds": first, "seconds": median, "runs": len(seconds), "peak_bytes": peak_bytes()}
-    print(json.dumps(found))
+    found = {"first_seconds": first, "seconds": statistics.median(seconds), "runs": len(seconds)}
+    print(json.dumps({**found, "peak_bytes": peak_bytes()}))
 
 
 def peak_bytes() -> int | None:
@@ -145,51 +132,37 @@ def _timed(run: Run) -> float:
     return time.perf_counter() - start
 
 
-def _prepare_average(folder: Path, threads: int) -> Run:
+def prepared(method: str, under: Picture, over: Picture, threads: int) -> Run:
+    """Do what a method does only once, and return its work on two pictures."""
+    out = np.empty_like(under)
+    if method not in (_AVERAGE, _MERTENS):
+        from lightfuse.fuser import Fuser
+
+        fuser = Fuser(method, threads)
+        return lambda: fuser(under, over, out)
     import cv2
 
     cv2.setNumThreads(threads)
-    under, over = load_pair(folder)
-    out = np.empty_like(under)
-    return lambda: cv2.addWeighted(under, 0.5, over, 0.5, 0, dst=out)
-
-
-def _prepare_mertens(folder: Path, threads: int) -> Run:
-    import cv2
-
-    cv2.setNumThreads(threads)
-    pair, merge = load_pair(folder), cv2.createMergeMertens()
-    return lambda: cv2.convertScaleAbs(merge.process(pair), alpha=255)
-
-
-def _prepare_model(model: str, folder: Path, threads: int) -> Run:
-    from lightfuse.fuser import Fuser
-
-    fuser, (under, over) = Fuser(model, threads), load_pair(folder)
-    out = np.empty_like(under)
-    return lambda: fuser(under, over, out)
-
-
-def load_pair(folder: Path) -> tuple[Picture, Picture]:
-    """The arrays under.npy and over.npy of a folder."""
-    return np.load(folder / "under.npy"), np.load(folder / "over.npy")
+    if method == _AVERAGE:
+        return lambda: cv2.addWeighted(under, 0.5, over, 0.5, 0, dst=out)
+    merge = cv2.createMergeMertens()
+    return lambda: cv2.convertScaleAbs(merge.process([under, over]), alpha=255)
 
 
 def _pictures(folder: Path, setup: Setup, bits: Literal[8, 16]) -> Path:
-    """A folder with pictures of so many bits, made if need be: no process measured makes its own."""
-    place = folder / f"arrays-{bits}"
-    if not place.exists():
+    """A file of pictures of so many bits, made if need be: no process measured makes its own."""
+    path = folder / f"{bits}.npz"
+    if not path.exists():
+        under, over = synthetic_pair(setup.width, setup.height, bits)
         try:
-            place.mkdir()
-            for name, picture in zip(("under", "over"), synthetic_pair(setup.width, setup.height, bits), strict=True):
-                np.save(place / f"{name}.npy", picture)
+            np.savez(path, under=under, over=over)
         except OSError as error:
-            raise LightFuseError(f"the pictures cannot be put in {str(place)!r}: {error.strerror}") from None
-    return place
+            raise LightFuseError(f"the pictures cannot be put in {str(folder)!r}: {error.strerror}") from None
+    return path
 
 
 def _measure(method: Method, setup: Setup, pictures: Path) -> Measurement:
-    command = [sys.executable, "-m", "lightfuse.benchmark", method.key, str(pictures), str(setup.threads)]
+    command = [sys.executable, "-m", "lightfuse.benchmark", method.name, str(pictures), str(setup.threads)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         killed = "the system ended it, as it does where memory is short"
@@ -209,7 +182,7 @@ def _measure(method: Method, setup: Setup, pictures: Path) -> Measurement:
 
 if __name__ == "__main__":
     try:
-        measure_here(available_methods(shipped_models()))
+        measure_here()
     except LightFuseError as error:
         raise SystemExit(str(error)) from None
     except MemoryError:

@@ -5,19 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from lightfuse.benchmark import Method, Setup, available_methods, measure_all, synthetic_pair, three_by_two
+from lightfuse.benchmark import Method, Setup, available_methods, measure_all, prepared, synthetic_pair, three_by_two
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Pictures as a method is given them, and what they are."""
-    place = tmp_path_factory.mktemp("pictures")
-    pair = synthetic_pair(60, 40, 8)
-    for name, picture in zip(("under", "over"), pair, strict=True):
-        np.save(place / f"{name}.npy", picture)
-    return place, pair
 
 
 @pytest.mark.slow
@@ -63,19 +53,18 @@ def test_a_model_that_is_not_there_is_told(refused, tmp_path):
     assert "'papper' is not a shipped model" in refused(tmp_path, "benchmark", "--model", "papper")
 
 
-def test_each_method_does_what_its_name_says(folder):
-    place, (under, over) = folder
-    results = {method.key: method.prepare(place, 1)() for method in available_methods(["small"]) if method.bits == 8}
-    assert np.array_equal(results["small/8"], Fuser("small")(under, over))
-    assert np.abs(results["cv2.addWeighted/8"] - (under / 2 + over / 2)).max() <= 0.51
-    assert under.mean() < results["cv2 Mertens/8"].mean() < over.mean()
-    assert results["cv2 Mertens/8"].dtype == np.uint8
+def test_each_method_does_what_its_name_says():
+    under, over = synthetic_pair(60, 40, 8)
+    results = {name: prepared(name, under, over, 1)() for name, bits in available_methods(["small"]) if bits == 8}
+    assert np.array_equal(results["small"], Fuser("small")(under, over))
+    assert np.abs(results["cv2.addWeighted"] - (under / 2 + over / 2)).max() <= 0.51
+    assert under.mean() < results["cv2 Mertens"].mean() < over.mean()
+    assert results["cv2 Mertens"].dtype == np.uint8
 
 
 def test_a_method_that_fails_is_named():
-    unknown = Method("nothing", 8, available_methods([])[0].prepare)
     with pytest.raises(LightFuseError, match=r"nothing \(8 bits\) could not be measured"):
-        measure_all([unknown], Setup(30, 20, 1))
+        measure_all([Method("nothing", 8)], Setup(30, 20, 1))
 
 
 @pytest.mark.parametrize(("megapixels", "size"), [(24, (6000, 4000)), (0.001, (39, 26)), (1e-9, (2, 1))])
