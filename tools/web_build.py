@@ -10,20 +10,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from importlib import metadata
 from pathlib import Path
 
 from lightfuse.errors import LightFuseError, OutputError
 from lightfuse.export.c import weights_header
 from lightfuse.models import load_weights
-from lightfuse.web.files import LIST_NAME, STATIC, listed_files
+from lightfuse.web.server import STATIC, page_files
 
 MODELS = ("small", "base")
 """The models the page and the JavaScript package have, in the order of their numbers."""
 
+LIST_NAME = "files.js"
+"""The list by which the page's service worker keeps its files for use offline."""
+
 RECORD = "engine/build.json"
 """Which compiler made the WebAssembly, and a digest of what it was made from."""
 
+_NOT_CACHED = (LIST_NAME, "service-worker.js", RECORD)
 _SCALAR = "engine/lightfuse-scalar.wasm"
 BUILDS = {"engine/lightfuse-simd.wasm": "generic+simd128", _SCALAR: "generic"}
 """The two builds, and the processor features each may use."""
@@ -135,6 +140,18 @@ def write_samples(folder: Path) -> None:
     pictures = sample_pair(*_SAMPLE_SIZE, noise=False)
     for name, picture in zip(("under", "over"), pictures, strict=True):
         (folder / f"{name}.jpg").write_bytes(imagecodecs.jpeg8_encode(picture, level=_SAMPLE_QUALITY, optimize=True))
+
+
+def listed_files(static: Path = STATIC) -> str:
+    """The text of ``files.js``: what to keep for use offline, and a version that changes with any byte of it."""
+    hashed, names = hashlib.sha256(), []
+    for name, path in page_files(static).items():
+        if name not in _NOT_CACHED:
+            names.append(name)
+            hashed.update(f"{name} ".encode() + path.read_bytes())
+    files = textwrap.fill(json.dumps(["./", *names]), 120, break_long_words=False, break_on_hyphens=False)
+    version = hashed.hexdigest()[:16]
+    return f'// Made by tools.web_build.\nself.LIGHTFUSE = {{ version: "{version}", files:\n{files} }};\n'
 
 
 if __name__ == "__main__":

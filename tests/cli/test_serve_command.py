@@ -10,8 +10,7 @@ import threading
 
 import pytest
 
-from lightfuse.web.files import STATIC, page_files
-from lightfuse.web.server import PageServer
+from lightfuse.web.server import STATIC, PageServer, page_files
 
 pytestmark = pytest.mark.network
 

@@ -13,7 +13,7 @@ from lightfuse import core
 from lightfuse.align import align_bracket
 from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
-from lightfuse.web.files import LIST_NAME, STATIC, listed_files
+from lightfuse.web.server import STATIC
 from tools import web_build as build
 from tools.synthetic import HandShake, sample_bracket, sample_pair
 from tools.web_build import MODELS
@@ -146,7 +146,7 @@ def test_making_it_again_gives_the_same_bytes():
 
 
 def test_the_list_for_offline_use_is_of_these_files():
-    assert (STATIC / LIST_NAME).read_text() == listed_files(), MAKE_AGAIN
+    assert (STATIC / build.LIST_NAME).read_text() == build.listed_files(), MAKE_AGAIN
     needed = (
         "index.html",
         "page/worker.js",
@@ -154,7 +154,7 @@ def test_the_list_for_offline_use_is_of_these_files():
         "engine/lightfuse-simd.wasm",
         "sample/over.jpg",
     )
-    assert [name for name in needed if f'"{name}"' not in listed_files()] == []
+    assert [name for name in needed if f'"{name}"' not in build.listed_files()] == []
 
 
 def test_the_sample_pair_is_light():

@@ -21,7 +21,7 @@ from lightfuse.hdr.gain_map import gain_map
 from lightfuse.hdr.merge import merge_radiance
 from lightfuse.images import ShotInfo, probe_picture
 from lightfuse.metrics.mef_ssim import MefSsim
-from lightfuse.web.files import STATIC
+from lightfuse.web.server import STATIC
 from tools.synthetic import Camera, Scene, moving_object, sample_bracket
 
 HERE = Path(__file__).parent
