@@ -76,12 +76,6 @@ def test_importing_the_fusing_path_loads_no_torch_and_no_decoder():
     assert loaded_by("import lightfuse.fuser, lightfuse.pipeline") <= {"numpy"}
 
 
-@pytest.mark.parametrize("options", ["", "align='off', deghost='off'", "align='off'"])
-def test_what_a_bracket_will_need_is_loaded_ahead_and_no_more(options):
-    code = f"from lightfuse.pipeline import FuseOptions, import_steps; import_steps(FuseOptions({options}))"
-    assert loaded_by(code) == {"numpy"}
-
-
 def test_fusing_loads_no_torch():
     code = "import numpy, lightfuse; a = numpy.zeros((9, 9, 3), numpy.uint8); lightfuse.fuse(a, a + 9)"
     assert not loaded_by(code) & {"torch", "PIL", "typer"}

@@ -7,20 +7,20 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.align import align_bracket
 from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import Bracket, in_one_profile, make_bracket
 from lightfuse.brackets.masks import fill_transparent, opaque_masks, union_alpha
 from lightfuse.brackets.reading import frame_from, read_frames
 from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
+from lightfuse.deghost import deghost_bracket
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Context, Fuser, Tone, tone_key
 from lightfuse.images import FusingCoding, UnreadableError, format_of, fusing_coding, read_picture
@@ -76,12 +76,7 @@ def fuse_files(
     _check_inputs(inputs, (output, *options.extra_outputs(output)))
     _check_streams(inputs, output, options)
     check_outputs(output, options)
-    frames, notes = read_frames(
-        inputs,
-        max_pixels=options.max_pixels,
-        white_level=options.white_level,
-        meanwhile=partial(import_steps, options),
-    )
+    frames, notes = read_frames(inputs, max_pixels=options.max_pixels, white_level=options.white_level)
     names = [os.fspath(path) for path in inputs] if len(inputs) > 1 else [frame.name for frame in frames]
     times.append(time.perf_counter())
 
@@ -198,13 +193,6 @@ def fuse_bracket(
     )
 
 
-def import_steps(options: FuseOptions) -> None:
-    """Import what these options will need; done while files are read, it saves a tenth of a process's time."""
-    efforts = {"lightfuse.align": options.align, "lightfuse.deghost": options.deghost}
-    for module in [step for step, effort in efforts.items() if effort != "off"]:
-        import_module(module)
-
-
 def read_tone(path: PathLike) -> Tone:
     """Return the tone of a fused picture, which its metadata tell (EXIF, Software).
 
@@ -254,8 +242,6 @@ def _fuse_wrapped(fuser: Fuser, under: Array, over: Array, given: Context | None
 def _align(bracket: Bracket, fuser: Fuser, options: FuseOptions, *, in_place: bool) -> Bracket:
     if options.align == "off":
         return bracket
-    from lightfuse.align import align_bracket
-
     aligned = align_bracket(
         bracket.pixels,
         bracket.base,
@@ -319,8 +305,6 @@ def _deghost(
     """The frames as one moment shows them, the motion masks, and notes."""
     if effort == "off":
         return frames, [], []
-    from lightfuse.deghost import deghost_bracket
-
     result = deghost_bracket(frames, mode=effort, threads=fuser.threads)
     return result.frames, result.masks, result.notes if result.masks or effort == "always" else []
 

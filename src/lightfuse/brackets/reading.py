@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -28,11 +28,7 @@ _REDUCED = {8: 65, 4: 33, 2: 17}  # OpenCV's flags for a fraction of a JPEG's si
 
 
 def read_frames(
-    inputs: Sequence[PathLike],
-    *,
-    max_pixels: int,
-    white_level: float | None = None,
-    meanwhile: Callable[[], None] = lambda: None,
+    inputs: Sequence[PathLike], *, max_pixels: int, white_level: float | None = None
 ) -> tuple[list[Frame], list[str]]:
     """Read the frames of a bracket, and notes on how they were read; the pages of a TIFF that is the only input.
 
@@ -41,7 +37,6 @@ def read_frames(
     Args:
         inputs: paths; ``"-"`` is standard input.
         max_pixels, white_level: see `read_picture`.
-        meanwhile: called on this thread while files are read.
 
     Raises:
         PictureError: one cannot be read, or there is but one, and that is no TIFF of several pages.
@@ -52,7 +47,7 @@ def read_frames(
             pages = read_pages(inputs[0], max_pixels=max_pixels, white_level=white_level)
         if pages is None:
             raise PictureError("fusing takes two or more exposures of one scene, or a TIFF with several pages; 1 given")
-    pictures = pages or _read_all(inputs, max_pixels, white_level, meanwhile)
+    pictures = pages or _read_all(inputs, max_pixels, white_level)
     if pages is None and all(map(os.path.isfile, inputs)) and all(picture.alpha is None for picture in pictures):
         pictures = turned_alike(pictures, [probe_picture(path).shot.orientation for path in inputs])
     if pages is not None:  # The EXIF is the file's: it does not tell exposures apart.
@@ -61,9 +56,7 @@ def read_frames(
     return pictures, notes if white_level is not None else notes + _white_notes(inputs, pictures)
 
 
-def _read_all(
-    inputs: Sequence[PathLike], max_pixels: int, white_level: float | None, meanwhile: Callable[[], None]
-) -> list[Picture]:
+def _read_all(inputs: Sequence[PathLike], max_pixels: int, white_level: float | None) -> list[Picture]:
     balance = None
     if raws := [path for path in inputs if _is_raw(path)]:  # All get the white balance of the middle exposure, by EXIF.
         evs = relative_exposures([probe_picture(path).shot for path in raws])
@@ -74,9 +67,7 @@ def _read_all(
     if not all(os.path.isfile(path) for path in inputs):
         return [read(path) for path in inputs]
     with ThreadPoolExecutor(min(len(inputs), usable_cores())) as pool:
-        pictures = pool.map(read, inputs)
-        meanwhile()
-        return list(pictures)
+        return list(pool.map(read, inputs))
 
 
 def _is_raw(path: PathLike) -> bool:

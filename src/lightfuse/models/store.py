@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from lightfuse.models.config import Config, config_from_json, config_of, config_
 from lightfuse.system import check_writable, write_atomically
 
 _METADATA_KEY = "lightfuse"
+_SHIPPED = Path(__file__).with_name("weights")
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,7 @@ class Weights:
 
 def shipped_models() -> list[str]:
     """Return the names of the models whose weights are part of the package."""
-    folder = resources.files("lightfuse.models") / "weights"
-    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".safetensors"))
+    return sorted(path.stem for path in _SHIPPED.glob("*.safetensors"))
 
 
 def load_weights(model: str | Path) -> Weights:
@@ -50,8 +49,7 @@ def load_weights(model: str | Path) -> Weights:
     Raises WeightsError where there is no such file, it is damaged, or its tensors do not fit its model.
     """
     if isinstance(model, str) and model in shipped_models():
-        with resources.as_file(resources.files("lightfuse.models") / "weights" / f"{model}.safetensors") as path:
-            return read_weights(path)
+        return read_weights(_SHIPPED / f"{model}.safetensors")
     path = Path(model)
     if not os.path.exists(path):
         names = ", ".join(shipped_models())

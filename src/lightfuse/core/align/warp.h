@@ -26,10 +26,16 @@ typedef float lf_tap_reals __attribute__((vector_size(4 * LF_REACH)));
 typedef int16_t lf_quad_words __attribute__((vector_size(8)));
 typedef int32_t lf_quad_longs __attribute__((vector_size(16)));
 
+#if defined(__AVX2__)
+typedef lf_tap_words lf_tap_weight; /* spread beforehand */
+#else
+typedef int16_t lf_tap_weight;
+#endif
+
 /* Weights of the four pixels around for every part of a pixel, down the rows and along them. */
 typedef struct {
-    int32_t along[LF_STEPS + 1][4];
-    int16_t down[LF_STEPS + 1][4];
+    lf_tap_weight down[LF_STEPS + 1][4];
+    int16_t along[LF_STEPS + 1][4];
     float real[LF_STEPS + 1][4];
 } lf_taps;
 
@@ -59,8 +65,8 @@ LF_ALIGN void lf_make_taps(lf_taps *taps) {
         lf_round_taps(weights, LF_DOWN_BITS, down);
         lf_round_taps(weights, LF_ALONG_BITS, along);
         for (int i = 0; i < 4; i++) {
-            taps->down[step][i] = (int16_t)down[i];
-            taps->along[step][i] = along[i];
+            taps->down[step][i] = (lf_tap_weight){0} + (int16_t)down[i];
+            taps->along[step][i] = (int16_t)along[i];
             taps->real[step][i] = (float)weights[i];
         }
     }
@@ -68,13 +74,14 @@ LF_ALIGN void lf_make_taps(lf_taps *taps) {
 
 /* A position inside [0, size): those outside mirrored at the centres of the first and last pixel. */
 LF_ALIGN int lf_mirrored(int position, int size) {
+    if (position >= 0 && position < size) return position;
     const int period = size > 1 ? 2 * (size - 1) : 1;
     const int folded = ((position % period) + period) % period;
     return folded < period - folded ? folded : period - folded;
 }
 
 /* Sums of four rows of 8-bit values times their weights: they fit 16 bits less a half of their range. */
-static inline void lf_down_u8(const unsigned char *const rows[4], const int16_t *weights, int16_t *out) {
+static inline void lf_down_u8(const unsigned char *const rows[4], const lf_tap_weight *weights, int16_t *out) {
     lf_tap_words sums = {0};
     sums -= (int16_t)(1 << 14);
     for (int i = 0; i < 4; i++) {
@@ -106,14 +113,25 @@ static inline void lf_down_real(const unsigned char *const rows[4], const float 
 }
 
 /* A pixel from the sums of the four around it, not yet kept in range; four numbers are written. */
-static inline void lf_along_u8(const int16_t *sums, const int32_t *weights, int channels, int32_t *out) {
+static inline void lf_along_u8(const int16_t *sums, const int16_t *weights, int channels, int32_t *out) {
     lf_quad_longs total = {0};
     total += (1 << (14 + LF_ALONG_BITS)) + (1 << (LF_DOWN_BITS + LF_ALONG_BITS - 1));
+#if defined(__AVX2__) /* two neighbours at once */
+    const __m128i pairs = channels == 3 ? _mm_setr_epi8(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, -1, -1, -1, -1)
+                                        : _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+    for (int i = 0; i < 4; i += 2) {
+        int32_t both;
+        __builtin_memcpy(&both, weights + i, sizeof both);
+        const __m128i values = _mm_loadu_si128((const __m128i *)(const void *)(sums + i * channels));
+        total += (lf_quad_longs)_mm_madd_epi16(_mm_shuffle_epi8(values, pairs), _mm_set1_epi32(both));
+    }
+#else
     for (int i = 0; i < 4; i++) {
         lf_quad_words values;
         __builtin_memcpy(&values, sums + i * channels, sizeof values);
         total += __builtin_convertvector(values, lf_quad_longs) * weights[i];
     }
+#endif
     __builtin_memcpy(out, &total, sizeof total);
 }
 
