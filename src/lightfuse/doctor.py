@@ -37,13 +37,13 @@ class Extra:
 class SelfTest:
     """One model on one instruction set, compared with the golden pictures.
 
-    ``deviation`` is the worst difference found divided by the tolerance (above 1: failed); ``failure`` says what went
-    wrong, or is empty; ``arithmetic`` says what 8-bit pictures are fused in.
+    ``deviation`` is the worst difference found divided by the tolerance (above 1: failed), None if nothing could be
+    compared; ``failure`` says what went wrong, or is empty; ``arithmetic`` says what 8-bit pictures are fused in.
     """
 
     model: str
     instruction_set: str
-    deviation: float
+    deviation: float | None
     failure: str
     arithmetic: str = ""
 
@@ -80,7 +80,7 @@ def diagnose() -> Diagnosis:
     if sets:
         tests = [SelfTest(model, isa, *_deviation(model, isa)) for model in shipped_models() for isa in sets]
     else:
-        tests = [SelfTest("every model", "none", float("inf"), f"the compiled core cannot be loaded: {problem}")]
+        tests = [SelfTest("every model", "none", None, f"the compiled core cannot be loaded: {problem}")]
     return Diagnosis(
         versions={name: version or "missing" for name, version in versions.items()},
         system=_system(),
@@ -137,7 +137,7 @@ def _extras() -> tuple[Extra, ...]:
     return tuple(Extra(name, found, f"pip install 'lightfuse[{name}]'") for name, found in sorted(packages.items()))
 
 
-def _deviation(model: str, isa: str) -> tuple[float, str, str]:
+def _deviation(model: str, isa: str) -> tuple[float | None, str, str]:
     """The worst difference from the golden pictures, by the tolerance; what went wrong, if anything; the arithmetic."""
     import numpy as np
 
@@ -147,10 +147,10 @@ def _deviation(model: str, isa: str) -> tuple[float, str, str]:
     try:
         golden, fuser = load_golden(), Fuser(model, isa=isa)
         if golden.weights.get(model) != digest(fuser.weights):
-            return float("inf"), "its weights are not those that the golden results were made with", ""
+            return None, "its weights are not those that the golden results were made with", ""
         compared = check("core", model, fuser, golden)
     except (LightFuseError, MemoryError) as error:
-        return float("inf"), str(error) or "there is not enough memory", ""
+        return None, str(error) or "there is not enough memory", ""
     worst = max(compared, key=lambda comparison: comparison.of_tolerance)
     off = f"the result of {worst.case} in {worst.dtype} is off by {worst.worst:.4g}, more than the {worst.allowed:g}"
     failure = "" if all(comparison.passed for comparison in compared) else f"{off} allowed"

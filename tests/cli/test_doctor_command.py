@@ -11,7 +11,7 @@ from lightfuse import doctor
 @pytest.fixture
 def failing(monkeypatch):
     """An installation whose self-test fails."""
-    test = doctor.SelfTest("base", "avx9", float("inf"), "the result is off")
+    test = doctor.SelfTest("base", "avx9", None, "the result is off")
     extra = doctor.Extra("raw", {"rawpy": None}, "pip install 'lightfuse[raw]'")
     diagnosis = doctor.Diagnosis({"numpy": "9.9"}, {"features": "many"}, ("avx9",), 3, (extra,), (test,))
     monkeypatch.setattr(doctor, "diagnose", lambda: diagnosis)

@@ -30,16 +30,11 @@ def doctor(quiet: options.Quiet = False, json: options.Json = False) -> None:
 
 
 def _record(found: "Diagnosis") -> str:
-    import dataclasses
-    import json
-    import math
+    from dataclasses import asdict
+    from json import dumps
 
-    fields = dataclasses.asdict(found) | {"ok": found.ok}
-    for extra, described in zip(found.extras, fields["extras"], strict=True):
-        described["found"] = extra.found
-    for test in fields["self_tests"]:
-        test["deviation"] = test["deviation"] if math.isfinite(test["deviation"]) else None
-    return json.dumps(fields)
+    extras = [asdict(extra) | {"found": extra.found} for extra in found.extras]
+    return dumps(asdict(found) | {"extras": extras, "ok": found.ok})
 
 
 def _page(found: "Diagnosis") -> str:

@@ -57,7 +57,7 @@ def _edited(xmp: bytes, values: dict[str, Callable[[str], bytes | None]], *, dro
     except expat.ExpatError:
         return None
     parts, at = [], 0
-    for start, end, replacement in editor.edits:
+    for start, end, replacement in sorted(editor.edits):
         if start >= at:  # Not inside what was dropped.
             parts += [xmp[at:start], replacement]
             at = end
@@ -71,9 +71,8 @@ class _Editor:
         self.edits: list[Edit] = []
         self._xmp, self._values, self._drop_stale = xmp, values, drop_stale
         self._depth = 0
-        # Of the element being dropped: where it starts, where its start tag ends, and its depth.
-        self._dropped: tuple[int, int, int] | None = None
-        self._valued: tuple[str, int, int] | None = None  # The property being read, where its text starts, its depth.
+        # Of the elements to drop or replace that are open: name, where they start, where their start tag ends, depth.
+        self._open: list[tuple[str, int, int, int]] = []
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -88,14 +87,8 @@ class _Editor:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         at = self.parser.CurrentByteIndex
-        if self._dropped is not None:
-            return
-        if self._stale(name):
-            self._dropped = at, self._tag_end(at), self._depth
-            return
-        if name in self._values:
-            tag_end = self._tag_end(at)
-            self._valued = None if self._is_empty(tag_end) else (name, tag_end, self._depth)
+        if name in self._values or self._stale(name):
+            self._open.append((name, at, self._tag_end(at), self._depth))
         if any(key in self._values or self._stale(key) for key in attributes):
             for key, start, value_at, end in self._attributes(at):
                 if self._stale(key):
@@ -103,21 +96,16 @@ class _Editor:
                 elif key in self._values:
                     self._replace(key, value_at, end - 1)
 
-    def _end(self, name: str) -> None:
-        at = self.parser.CurrentByteIndex
-        if self._dropped is not None and self._dropped[2] == self._depth:
-            start, tag_end, _ = self._dropped
-            self.edits.append((start, tag_end if self._is_empty(tag_end) else self._tag_end(at), b""))
-            self._dropped = None
-        elif self._valued is not None and self._valued[2] == self._depth:
-            _, start, _ = self._valued
-            if start <= at and b"<" not in self._xmp[start:at]:
-                self._replace(name, start, at)
-            self._valued = None
+    def _end(self, _: str) -> None:
+        if self._open and self._open[-1][3] == self._depth:
+            at = self.parser.CurrentByteIndex
+            name, start, text_at, _depth = self._open.pop()
+            is_empty = self._xmp[text_at - 2 : text_at] == b"/>"
+            if self._stale(name):
+                self.edits.append((start, text_at if is_empty else self._tag_end(at), b""))
+            elif not is_empty and self._xmp.find(b"<", text_at, at) < 0:
+                self._replace(name, text_at, at)
         self._depth -= 1
-
-    def _is_empty(self, tag_end: int) -> bool:
-        return self._xmp[tag_end - 2 : tag_end] == b"/>"
 
     def _replace(self, name: str, start: int, end: int) -> None:
         replacement = self._values[name](self._xmp[start:end].decode("utf-8", "replace"))
