@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 import lightfuse
@@ -152,6 +153,24 @@ def test_of_two_depths_in_files_the_wider_is_written(folder, fuser, pair, pair16
     fuse_files([folder / "under.png", folder / "over16.png"], folder / "out.png", fuser)
     expected = fuser(pair[0].astype(np.uint16) * np.uint16(257), pair16[1])
     assert np.array_equal(read_picture(folder / "out.png").pixels, expected)
+
+
+def test_sixteen_bits_of_eight_are_computed_in_sixteen(folder, fuser, pair):
+    options = FuseOptions(encode=EncodeOptions(bit_depth=16))
+    fuse_files([folder / "under.png", folder / "over.png"], folder / "out.png", fuser, options)
+    expected = fuser(*(picture.astype(np.uint16) * np.uint16(257) for picture in pair))
+    assert np.array_equal(read_picture(folder / "out.png").pixels, expected)
+    assert len(np.unique(expected)) > 256
+
+
+def test_alpha_gets_the_depth_of_the_picture(tmp_path, fuser, pair, pair16):
+    opaque = np.full(pair[0].shape[:2], 255, np.uint8)
+    opaque[:8] = 0
+    tifffile.imwrite(tmp_path / "a.tif", np.dstack([pair[0], opaque]), photometric="rgb", extrasamples=["unassalpha"])
+    deep = np.dstack([pair16[1], opaque * np.uint16(257)])
+    tifffile.imwrite(tmp_path / "b.tif", deep, photometric="rgb", extrasamples=["unassalpha"])
+    fuse_files([tmp_path / "a.tif", tmp_path / "b.tif"], tmp_path / "out.tif", fuser)
+    assert set(np.unique(tifffile.imread(tmp_path / "out.tif")[..., 3])) == {0, 65535}
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])

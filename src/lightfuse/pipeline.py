@@ -80,7 +80,8 @@ def fuse_files(
     names = [os.fspath(path) for path in inputs] if len(inputs) > 1 else [frame.name for frame in frames]
     times.append(time.perf_counter())
 
-    bracket = in_one_profile(make_bracket(frames))
+    # Eight bits are widened before anything is computed: deeper files hold more than 256 levels then.
+    bracket = in_one_profile(make_bracket(frames, 8 if options.encode.bit_depth in ("auto", 8) else 16))
     fused = _fuse_named(bracket, fuser, options)
     times.append(time.perf_counter())
 

@@ -80,8 +80,8 @@ def test_command_lines_of_programs_fuse(enfuse, lists, pair, line, suffix, depth
     written = read_picture(lists / f"out{suffix}").pixels
     assert written.dtype == depth
     wrapped = FuseOptions(align="off", wrap=" -w" in f" {line}" or "--wrap" in line)
-    expected = fuse(*pair, options=wrapped).astype(np.int32) * (257 if depth == np.uint16 else 1)
-    difference = np.abs(written.astype(np.int32) - expected)
+    deep = [picture.astype(depth) * depth(257 if depth == np.uint16 else 1) for picture in pair]
+    difference = np.abs(written.astype(np.int32) - fuse(*deep, options=wrapped))
     assert difference.mean() < 4 if suffix == ".jpg" else not difference.any()
 
 

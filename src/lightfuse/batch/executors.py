@@ -13,6 +13,7 @@ from lightfuse.batch.plan import BracketJob
 from lightfuse.batch.workers import WorkerPool
 from lightfuse.errors import LightFuseError, PictureError, missing_extra
 from lightfuse.images import probe_picture
+from lightfuse.images.options import BitDepth
 from lightfuse.system import usable_cores
 
 _DASK_SCHEME = "dask://"
@@ -80,7 +81,7 @@ def _dask_slots(client: Any, max_concurrent: int | None) -> int:
     return max_concurrent or _TASKS_PER_THREAD * max(1, threads)
 
 
-def choose_concurrency(jobs: Sequence[BracketJob]) -> int:
+def choose_concurrency(jobs: Sequence[BracketJob], bit_depth: BitDepth = "auto") -> int:
     """One bracket a core and one more, or fewer where memory does not suffice or there are fewer brackets.
 
     Reading and writing a picture use one core each, so concurrent brackets keep the cores busier than threads within
@@ -91,7 +92,8 @@ def choose_concurrency(jobs: Sequence[BracketJob]) -> int:
     for job in jobs[:: max(1, len(jobs) // _BRACKETS_PROBED)]:
         with suppress(PictureError):
             header = probe_picture(job.inputs[0])
-            picture = header.width * header.height * 3 * max(1, header.bit_depth // 8)
+            bits = max(header.bit_depth, 8 if bit_depth in ("auto", 8) else 16)
+            picture = header.width * header.height * 3 * (bits // 8)
             largest = max(largest, picture * (len(job.inputs) + 1) * _COPIES)
     affordable = int(_MEMORY_FRACTION * available / largest) if available is not None and largest else wanted
     return max(1, min(wanted, affordable))

@@ -81,7 +81,7 @@ def run_batch(
         return
     max_concurrent, threads = running.max_concurrent, running.threads or 1
     if running.executor is None:
-        max_concurrent = max_concurrent or choose_concurrency(jobs)
+        max_concurrent = max_concurrent or choose_concurrency(jobs, settings.options.encode.bit_depth)
         threads = running.threads or max(1, usable_cores() // max_concurrent)
     with open_executor(running.executor, max_concurrent) as executor:
         manifest.open()

@@ -65,8 +65,8 @@ class Bracket:
         return replace(self, frames=frames, notes=(*self.notes, *notes))
 
 
-def make_bracket(frames: Sequence[Frame]) -> Bracket:
-    """Convert frames to one depth (the deepest among them) and order them from dark to bright.
+def make_bracket(frames: Sequence[Frame], least_bits: Literal[8, 16] = 8) -> Bracket:
+    """Convert frames to one depth, the deepest among them or so many bits, and order them from dark to bright.
 
     Raises:
         PictureError: the frames differ in size, or there are fewer than two.
@@ -79,10 +79,11 @@ def make_bracket(frames: Sequence[Frame]) -> Bracket:
         if other.pixels.shape != first.pixels.shape:
             sizes = [f"{f.name} is {f.pixels.shape[1]}×{f.pixels.shape[0]}" for f in (first, other)]
             raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give exposures of one size")
-    deep = same_depth([frame.pixels for frame in frames])
-    levels = _levels(deep, [frame.alpha for frame in frames])
+    deep = same_depth([frame.pixels for frame in frames], least_bits)
+    alphas = [f.alpha if f.alpha is None else same_depth([f.alpha], 8 * deep[0].itemsize)[0] for f in frames]
+    levels = _levels(deep, alphas)
     order = exposure_order(levels, [frame.shot for frame in frames])
-    ordered = tuple(replace(frames[i], pixels=deep[i]) for i in order.positions)
+    ordered = tuple(replace(frames[i], pixels=deep[i], alpha=alphas[i]) for i in order.positions)
     rising = [levels[i] for i in order.positions]
     notes = []
     cameras = {(f.shot.make, f.shot.model, f.shot.serial): f.name for f in ordered if f.shot.model}
@@ -123,12 +124,12 @@ def in_one_profile(bracket: Bracket) -> Bracket:
     return bracket.with_pixels(pixels, f"{', '.join(converted)}: converted to the colour profile of {base.name}")
 
 
-def same_depth(pictures: Sequence[Array]) -> list[Array]:
-    """Convert pictures to the deepest of their dtypes: uint8 to uint16, integers to float32."""
+def same_depth(pictures: Sequence[Array], least_bits: int = 8) -> list[Array]:
+    """Convert pictures to the deepest of their dtypes, or deeper: uint8 to uint16, integers to float32."""
     dtypes = {picture.dtype for picture in pictures}
-    if len(dtypes) == 1 or not dtypes <= set(PIXEL_TYPES):
+    if not dtypes <= set(PIXEL_TYPES):
         return list(pictures)
-    bits = 8 * max(dtype.itemsize for dtype in dtypes)
+    bits = max(least_bits, *(8 * dtype.itemsize for dtype in dtypes))
     return [to_depth(picture, bits) for picture in pictures]
 
 
