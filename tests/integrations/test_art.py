@@ -44,7 +44,7 @@ def test_selected_pictures_are_fused_beside_the_first(programs, folder, contents
         ended = run(programs, *files)
         assert (ended.returncode, ended.stderr) == (0, "")
         fused = read_picture(folder / name).pixels
-        assert np.array_equal(fused, fuse(*files).astype(np.uint16) * 257)
+        assert np.array_equal(fused, fuse(*(read_picture(path).pixels.astype(np.uint16) * 257 for path in files)))
     assert contents(folder).keys() - before == {"under-fused.tif", "under-fused-2.tif"}
 
 
