@@ -9,7 +9,6 @@ import pytest
 
 from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.hdr.files import check_hdr_output, write_hdr
-from lightfuse.hdr.merge import Radiance
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions
 
@@ -53,12 +52,6 @@ def test_openexr_clamps_to_half_float_range(tmp_path):
     write_radiance(tmp_path / "sun.exr", np.full((2, 2, 3), 1e6, np.float32))
     with OpenEXR.File(str(tmp_path / "sun.exr")) as file:
         assert (file.channels()["RGB"].pixels == 65504).all()
-
-
-def test_radiance_object_and_array_are_written_alike(tmp_path, radiance):
-    write_radiance(tmp_path / "a.hdr", Radiance(radiance, (0.0, 2.0)))
-    write_radiance(tmp_path / "b.HDR", radiance)
-    assert (tmp_path / "a.hdr").read_bytes() == (tmp_path / "b.HDR").read_bytes()
 
 
 def test_existing_file_is_replaced_only_with_overwrite(tmp_path, radiance):
@@ -123,7 +116,7 @@ def fused(radiance):
 
 
 def test_suffix_selects_the_format(tmp_path, radiance, fused):
-    write_hdr(tmp_path / "a.JPG", fused, Radiance(radiance, (0.0, 1.0)), options=EncodeOptions(quality=80))
+    write_hdr(tmp_path / "a.JPG", fused, radiance, options=EncodeOptions(quality=80))
     assert (tmp_path / "a.JPG").read_bytes() == encode_gain_map_jpeg(fused, radiance, options=EncodeOptions(quality=80))
     write_hdr(tmp_path / "a.hdr", fused, radiance)
     write_radiance(tmp_path / "b.hdr", radiance)

@@ -54,47 +54,49 @@ def stops_off(merged, truth, dark=0.002, bright=1.0):
 @pytest.mark.parametrize("stops", [None, EVS])
 def test_merge_recovers_scene_radiance(bracket, stops):
     radiance = merge_radiance(bracket.pictures, stops, base=1)
-    assert radiance.pixels.shape == (SIZE[1], SIZE[0], 3)
-    assert radiance.pixels.dtype == np.float32
-    assert radiance.pixels.min() >= 0
-    off = stops_off(radiance.pixels, bracket.light, bright=8.0 * 0.95)
+    assert radiance.shape == (SIZE[1], SIZE[0], 3)
+    assert radiance.dtype == np.float32
+    assert radiance.min() >= 0
+    off = stops_off(radiance, bracket.light, bright=8.0 * 0.95)
     assert abs(np.median(off)) < 0.15
     assert np.percentile(np.abs(off - np.median(off)), 95) < 0.25
 
 
 def test_radiance_is_in_the_unit_of_the_base(bracket):
-    light = [merge_radiance(bracket.pictures, base=base).pixels for base in range(3)]
+    light = [merge_radiance(bracket.pictures, base=base) for base in range(3)]
     ratios = [np.median(np.log2(light[i][light[0] > 0] / light[0][light[0] > 0])) for i in (1, 2)]
     assert ratios == pytest.approx([3.0, 6.0], abs=0.15)
 
 
 def test_exposures_are_estimated_from_pixels_in_any_order(bracket):
     dark, middle, bright = bracket.pictures
-    assert merge_radiance([middle, bright, dark], base=0).relative_ev == pytest.approx([0.0, 3.0, -3.0], abs=0.15)
+    estimated, given = (merge_radiance([middle, bright, dark], evs, base=0) for evs in (None, (0.0, 3.0, -3.0)))
+    lit = given.min(axis=-1) > 1e-3
+    assert np.percentile(np.abs(np.log2(estimated[lit] / given[lit])), 99) < 0.15
 
 
 def test_default_base_is_the_frame_nearest_to_mid_grey(bracket):
     nearest = int(np.argmin([abs(picture.mean() - 127.5) for picture in bracket.pictures]))
-    assert merge_radiance(bracket.pictures).relative_ev.index(0.0) == nearest
+    assert np.array_equal(merge_radiance(bracket.pictures), merge_radiance(bracket.pictures, base=nearest))
 
 
 def test_merge_ignores_the_order_of_frames(bracket):
     dark, middle, bright = bracket.pictures
     straight, mixed = merge_radiance([dark, middle, bright], base=1), merge_radiance([bright, dark, middle], base=2)
-    assert (straight.pixels == mixed.pixels).all()
+    assert (straight == mixed).all()
 
 
 def test_response_of_a_camera_with_an_s_curve_is_recovered(light):
     """Under sRGB the frames of such a camera contradict each other; the recovered curve brings them together."""
     bent = shots_of(light, camera=BentCamera(response="srgb"))
-    off = stops_off(merge_radiance(bent.pictures, EVS, base=1).pixels, bent.light, bright=8.0 * 0.95)
+    off = stops_off(merge_radiance(bent.pictures, EVS, base=1), bent.light, bright=8.0 * 0.95)
     assert np.percentile(np.abs(off - np.median(off)), 90) < 0.1
 
 
 def test_clipped_frames_get_no_weight(bracket):
     """The sky is white in the two brighter frames: its light is what the darkest alone recorded."""
     clipped = (bracket.pictures[1].min(axis=-1) == 255) & (bracket.pictures[0].max(axis=-1) < 250)
-    merged = merge_radiance(bracket.pictures, EVS, base=1).pixels[clipped]
+    merged = merge_radiance(bracket.pictures, EVS, base=1)[clipped]
     off = np.log2(merged / bracket.light[clipped])
     assert off.size > 1000
     assert np.percentile(np.abs(off - np.median(off)), 90) < 0.15
@@ -104,8 +106,8 @@ def test_clipped_frames_get_no_weight(bracket):
 def test_shadows_come_from_the_brightest_frame(bracket):
     quiet = shots_of(bracket.light, noise=False)
     shadow = (quiet.pictures[2].max(axis=-1) < 120) & (quiet.light.min(axis=-1) > 1e-3)
-    merged = merge_radiance(bracket.pictures, EVS, base=2).pixels
-    brightest = merge_radiance([quiet.pictures[1], quiet.pictures[2]], EVS[1:], base=1).pixels
+    merged = merge_radiance(bracket.pictures, EVS, base=2)
+    brightest = merge_radiance([quiet.pictures[1], quiet.pictures[2]], EVS[1:], base=1)
     noise = np.log2(merged[shadow] / brightest[shadow]).std()
     assert noise < 0.12
 
@@ -115,7 +117,7 @@ def test_smooth_ramp_has_no_seam_between_frames():
     ramp = np.repeat(np.exp2(np.linspace(-8, 2.5, 3000, dtype=np.float32))[None, :, None], 40, axis=0)
     light = np.repeat(ramp, 3, axis=2)
     frames = [Camera(headroom=1.0).photograph(light, ev, bits=16, noise=False) for ev in EVS]
-    merged = merge_radiance(frames, (-3.0, 0.15, 2.85), base=1).pixels[20, :, 1]
+    merged = merge_radiance(frames, (-3.0, 0.15, 2.85), base=1)[20, :, 1]
     steps = np.diff(np.log2(merged[200:]))
     assert steps.min() > 0
     assert steps.max() < 3 * np.median(steps)
@@ -125,22 +127,21 @@ def test_smooth_ramp_has_no_seam_between_frames():
 def test_deeper_frames_merge_to_the_same_radiance(bracket, dtype):
     scale = 257 if dtype == np.uint16 else 1 / 255
     deep = [(picture.astype(np.float64) * scale).astype(dtype) for picture in bracket.pictures]
-    shallow = merge_radiance(bracket.pictures, EVS, base=1).pixels
-    assert np.allclose(merge_radiance(deep, EVS, base=1).pixels, shallow, rtol=0.03, atol=2e-3)
+    shallow = merge_radiance(bracket.pictures, EVS, base=1)
+    assert np.allclose(merge_radiance(deep, EVS, base=1), shallow, rtol=0.03, atol=2e-3)
 
 
 def test_frames_of_equal_exposure_are_merged(bracket):
     twins = [Camera().photograph(bracket.light, 0.0, seed=9), bracket.pictures[1]]
     merged = merge_radiance([*twins, bracket.pictures[0]], (0.0, 0.0, -3.0), base=0)
-    assert merged.relative_ev == (0.0, 0.0, -3.0)
-    assert np.isfinite(merged.pixels).all()
+    assert np.isfinite(merged).all()
 
 
 def test_exposures_without_common_tones_need_exif():
     dark, bright = np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8)
     with pytest.raises(PictureError, match="no tones in common"):
         merge_radiance([dark, bright])
-    assert np.isfinite(merge_radiance([dark, bright], (0, 10)).pixels).all()
+    assert np.isfinite(merge_radiance([dark, bright], (0, 10))).all()
 
 
 @pytest.mark.parametrize(

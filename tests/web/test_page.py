@@ -264,7 +264,7 @@ def test_an_ultra_hdr_jpeg_has_the_gain_of_the_command_line(page):
         assert picture.getexif().get_ifd(0x8769)[0x8827] == 100
         plain = Image.open(BytesIO(saved(page, "jpeg")[1]))
         assert np.array_equal(np.asarray(picture.convert("RGB")), np.asarray(plain))
-        gain = gain_map(shown, merge_radiance([under, over], [0.0, np.log2(250 / 15)]).pixels)
+        gain = gain_map(shown, merge_radiance([under, over], [0.0, np.log2(250 / 15)]))
         fields = gain_map_fields(content)
         assert float(fields["GainMapMax"]) == pytest.approx(gain.max_stops, abs=0.01)
         (length,) = re.findall(rb'Item:Length="(\d+)"', content)
@@ -306,7 +306,7 @@ def test_an_ultra_hdr_jpeg_without_exif_estimates_the_exposures_or_says_that_it_
     open_pair(page, under, over)
     shown = pixels(page, "after")
     _, content = saved(page, "hdr")
-    gain = gain_map(shown, merge_radiance([under, over]).pixels)
+    gain = gain_map(shown, merge_radiance([under, over]))
     assert float(gain_map_fields(content)["GainMapMax"]) == pytest.approx(gain.max_stops, abs=0.01)
     open_pair(page, np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8))
     page.select_option("#format", "hdr")

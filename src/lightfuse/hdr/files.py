@@ -12,7 +12,7 @@ import numpy as np
 
 from lightfuse.errors import MissingExtraError, missing_extra
 from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, gain_map
-from lightfuse.hdr.merge import Array, Floats, Radiance
+from lightfuse.hdr.merge import Array, Floats
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
 from lightfuse.images.colour import REC_2020, linear_profile, rgb_profile, transform
@@ -48,7 +48,7 @@ def check_hdr_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
 def write_hdr(
     path: str | os.PathLike[str],
     fused: Array,
-    radiance: Radiance | Floats,
+    radiance: Floats,
     metadata: Metadata | None = None,
     options: EncodeOptions | None = None,
     *,
@@ -77,17 +77,16 @@ def write_hdr(
         MissingExtraError: ``.exr`` or ``.jxl`` without the extra.
     """
     suffix = _suffix(path)
-    linear = radiance.pixels if isinstance(radiance, Radiance) else radiance
     metadata, options = metadata or Metadata(), options or EncodeOptions()
     parts: Parts
     if suffix in (".exr", ".hdr"):
-        parts = [(_encode_exr if suffix == ".exr" else _encode_hdr)(linear)]
+        parts = [(_encode_exr if suffix == ".exr" else _encode_hdr)(radiance)]
     elif suffix in RADIANCE_SUFFIXES:
-        parts = (encode_linear_dng if suffix == ".dng" else encode_linear_tiff)(linear, metadata)
+        parts = (encode_linear_dng if suffix == ".dng" else encode_linear_tiff)(radiance, metadata)
     elif suffix in GAIN_MAP_SUFFIXES:
-        parts = [encode_gain_map_jpeg(fused, linear, metadata, options=options)]
+        parts = [encode_gain_map_jpeg(fused, radiance, metadata, options=options)]
     else:
-        parts = (encode_hdr_avif if suffix == ".avif" else encode_hdr_jpeg_xl)(fused, linear, metadata, options)
+        parts = (encode_hdr_avif if suffix == ".avif" else encode_hdr_jpeg_xl)(fused, radiance, metadata, options)
     write_atomically(path, parts, overwrite=overwrite)
 
 

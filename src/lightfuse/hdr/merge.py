@@ -42,24 +42,13 @@ _PRIOR_WEIGHT = 0.03  # pull towards sRGB
 _MAX_DEPARTURE = 2.0  # stops
 
 
-@dataclass(frozen=True)
-class Radiance:
-    """A scene in linear light.
-
-    Attributes:
-        pixels: H×W×3 float32, linear, in the frames' primaries, ≥ 0, in the base exposure's unit: its middle grey is
-            0.21 (sRGB's 0.5), its white about 1.0.
-        relative_ev: each frame's exposure relative to the base's, in stops, in the order the frames were given.
-    """
-
-    pixels: Floats
-    relative_ev: tuple[float, ...]
-
-
 def merge_radiance(
     frames: Sequence[Array], relative_ev: Sequence[float] | None = None, *, base: int | None = None
-) -> Radiance:
-    """Merge two or more aligned exposures of one static scene.
+) -> Floats:
+    """Merge two or more aligned exposures of one static scene; returns its radiance.
+
+    That is H×W×3, linear, in the frames' primaries, ≥ 0, in the base exposure's unit: its middle grey is 0.21 (sRGB's
+    0.5), its white about 1.0.
 
     Each frame's values become linear by the response curve that all of them share. From the darkest frame to the
     brightest, each is blended in where it is not clipped, with its exposure as its weight: optimal for photon noise,
@@ -88,8 +77,8 @@ def merge_radiance(
     above_darkest = dict(zip(order, np.cumsum([0.0, *between]).tolist(), strict=True))
     if base is None:
         base = min(range(len(frames)), key=lambda i: abs(brightness[i] - 0.5))
-    stops = tuple(above_darkest[i] - above_darkest[base] for i in range(len(frames)))
-    return Radiance(_merge([frames[i] for i in order], [stops[i] for i in order], response), stops)
+    stops = [above_darkest[i] - above_darkest[base] for i in order]
+    return _merge([frames[i] for i in order], stops, response)
 
 
 def _check(frames: Sequence[Array], relative_ev: Sequence[float] | None) -> None:
