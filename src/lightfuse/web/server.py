@@ -119,10 +119,20 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30  # seconds that a silent connection may hold a thread
 
     def do_GET(self) -> None:
-        self._answer(with_body=True)
+        path = self.server.files.get(unquote(self.path.partition("?")[0]).removeprefix("/"))
+        if path is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        body = path.read_bytes()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", MEDIA_TYPES[path.suffix])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
 
     def do_HEAD(self) -> None:
-        self._answer(with_body=False)
+        self.do_GET()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody reads a log of their own clicks."""
@@ -154,16 +164,3 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
             self.close_connection = True  # Its body is not read, and must not be taken for the next request.
         return True
-
-    def _answer(self, *, with_body: bool) -> None:
-        path = self.server.files.get(unquote(self.path.partition("?")[0]).removeprefix("/"))
-        if path is None:
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return
-        body = path.read_bytes()
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", MEDIA_TYPES[path.suffix])
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if with_body:
-            self.wfile.write(body)
