@@ -1,8 +1,7 @@
 """Aligning a bracket: every frame aligned to the base, moved only if that passes the acceptance test."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +28,14 @@ _REASONS = (
 """Why a frame is not moved, by the core's numbers; the first and last: no gain is certain, or it is already aligned."""
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """How well a frame agrees with the others (correlation of local contrast, 1 is perfect), before and after."""
 
     before: float
     after: float
 
 
-@dataclass(frozen=True)
-class _Registration:
+class _Registration(NamedTuple):
     """A frame's homography in pixels (base to frame; the identity if it is not moved), and the decision on it."""
 
     warp: Matrix
@@ -47,8 +44,7 @@ class _Registration:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class AlignedBracket:
+class AlignedBracket(NamedTuple):
     """A bracket whose frames are aligned to the base.
 
     Attributes:

@@ -5,8 +5,7 @@ than anything else, and would say that every frame is aligned already.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,7 @@ _RIM = 1.5  # Pixels of the small pictures beside a surround that are blurred wi
 _RAMP = 8.0  # Pixels of the small pictures over which the scene fades out towards the surround
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(NamedTuple):
     """The frames as alignment is to see them.
 
     Attributes:

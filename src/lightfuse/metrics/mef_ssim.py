@@ -12,8 +12,7 @@ from the exposures' local covariances, which are a handful of box and Gaussian f
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +66,7 @@ class MefSsim:
         return _score(result, self._finest, self._scales)
 
 
-@dataclass(frozen=True)
-class _Strip:
+class _Strip(NamedTuple):
     """Some rows of one scale, small enough for the cache, and the statistics of the desired patches there."""
 
     rows: slice  # with the margin of a window

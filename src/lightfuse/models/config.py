@@ -5,7 +5,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from lightfuse.errors import WeightsError
 
@@ -195,8 +195,7 @@ def _widths(config: Config) -> tuple[int, ...]:
     return 6, *config.hidden, 3 if isinstance(config, PaperConfig) else len(OUTPUTS)
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """Learned parameters, and multiply-adds per pixel at full resolution."""
 
     parameters: int
