@@ -49,6 +49,22 @@ typedef lf_vec lf_plane[LF_VECS]; /* one channel of a tile: LF_TILE pixels of a 
 /* Forget what is known of a value: keeps compilers from moving hundreds of weights out of a loop and into memory. */
 #define LF_FORGET(value) __asm__("" : "+r"(value))
 
+/* Where there are registers enough, layers are unrolled over their inputs, and compilers kept from changing the order of the
+ * sums, with which there would not be. */
+#if defined(__AVX2__)
+enum { LF_UNROLLED = 1 };
+#define LF_UNROLL_INPUTS LF_UNROLL
+#define LF_IN_ORDER(value) __asm__ volatile("" : "+v"(value))
+#elif defined(__aarch64__)
+enum { LF_UNROLLED = 1 };
+#define LF_UNROLL_INPUTS LF_UNROLL
+#define LF_IN_ORDER(value) __asm__ volatile("" : "+w"(value))
+#else
+enum { LF_UNROLLED = 0 };
+#define LF_UNROLL_INPUTS
+#define LF_IN_ORDER(value) (void)0
+#endif
+
 LF_INLINE int lf_min_int(int a, int b) { return a < b ? a : b; }
 LF_INLINE lf_vec lf_splat(float x) { return x - (lf_vec){0}; }
 LF_INLINE lf_vec lf_load(const float *p) { return *(const lf_loose_vec *)p; }
@@ -174,7 +190,10 @@ LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_pl
         for (int j = 0; j < outs; j++) {
             const lf_vec weight = lf_splat(w[i * n_out + o + j]);
             LF_UNROLL
-            for (int k = 0; k < LF_VECS; k++) sum[j][k] = lf_fma(in[i][k], weight, sum[j][k]);
+            for (int k = 0; k < LF_VECS; k++) {
+                sum[j][k] = lf_fma(in[i][k], weight, sum[j][k]);
+                LF_IN_ORDER(sum[j][k]);
+            }
         }
     LF_UNROLL
     for (int j = 0; j < outs; j++)

@@ -40,22 +40,6 @@ LF_INLINE lf_word lf_word_of(int x) { return (int16_t)x - (lf_word){0}; }
 LF_INLINE lf_word lf_load_words(const int16_t *p) { return *(const lf_loose_word *)p; }
 LF_INLINE void lf_store_words(int16_t *p, lf_word value) { *(lf_loose_word *)p = value; }
 
-/* Where there are registers enough, layers are unrolled over their inputs, and compilers kept from changing the order of the
- * sums, with which there would not be. */
-#if defined(__AVX2__)
-enum { LF_UNROLLED = 1 };
-#define LF_UNROLL_INPUTS LF_UNROLL
-#define LF_IN_ORDER(value) __asm__ volatile("" : "+v"(value))
-#elif defined(__aarch64__)
-enum { LF_UNROLLED = 1 };
-#define LF_UNROLL_INPUTS LF_UNROLL
-#define LF_IN_ORDER(value) __asm__ volatile("" : "+w"(value))
-#else
-enum { LF_UNROLLED = 0 };
-#define LF_UNROLL_INPUTS
-#define LF_IN_ORDER(value) (void)0
-#endif
-
 /* The product; sums and differences held to 16 bits; minimum and maximum; the absolute value, of anything but -32768. */
 #define LF_WORD_OPS(cast, mul, add, subtract, least, most)                                                            \
     LF_INLINE lf_word lf_mul(lf_word a, lf_word b) { return (lf_word)mul((cast)a, (cast)b); }                         \
