@@ -54,6 +54,35 @@ def test_deghost_from_under_predicts_over(pair):
     assert rms(result.over, pair.over_then, pair.spoilt) < before / 8
 
 
+@pytest.mark.parametrize("evs", [(-1, 1), (-2, 2), (-3, 3)])
+def test_prediction_is_what_the_camera_would_have_recorded(evs):
+    """The mapping is that of the synthetic camera, which it must find out."""
+    fine = moved(0.06, evs, bits=16)
+    result = deghost(fine.under, fine.over, base="over", override=False)
+    assert rms(result.under, fine.under_then, fine.spoilt) < 3
+    assert rms(fine.under, fine.under_then, fine.spoilt) > 6
+
+
+def test_moving_object_does_not_bend_the_mapping():
+    """No other light has the object's level, so only scattered pairs of values define the mapping there."""
+    (first, at_first), (last, at_last) = (with_disc(room(), place, 0.25, 40) for place in ((90, 180), (250, 180)))
+    under, over = Camera().photograph(first, -2, bits=16, seed=0), Camera().photograph(last, 2, bits=16, seed=1)
+    truth = Camera().photograph(last, -2, bits=16, seed=0)
+    result = deghost(under, over, base="over", override=False)
+    spoilt = at_first | at_last
+    assert rms(result.under, truth, spoilt) < min(6, rms(under, truth, spoilt) / 4)
+
+
+def test_rows_and_pixels_may_lie_anywhere_in_memory(pair):
+    wanted = deghost(pair.under, pair.over)
+    turned = [np.asfortranarray(frame) for frame in (pair.under, pair.over)]
+    upwards = [frame[::-1].copy()[::-1] for frame in (pair.under, pair.over)]
+    for under, over in (turned, upwards):
+        result = deghost(under, over)
+        np.testing.assert_array_equal(result.under, wanted.under)
+        np.testing.assert_array_equal(result.mask, wanted.mask)
+
+
 def test_deghost_keeps_pixels_outside_the_mask_exactly(pair):
     for base in ("under", "over"):
         result = deghost(pair.under, pair.over, base=base)

@@ -1,7 +1,7 @@
 """Types of the compiled core (module.cpp)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,26 @@ def fill_border(shown: Picture, base: Picture, warp: Sequence[float]) -> None:
     frame stays, as far as the base does not contradict it. ``warp``: the homography from pixels of ``base`` to the
     frame's, row by row.
     """
+
+class GhostSearch:
+    """Two aligned frames of one size and dtype, under and over, and what moved between them."""
+
+    def __init__(self, under: Picture, over: Picture, threads: int) -> None: ...
+    def are_none(self) -> bool:
+        """Whether the frames agree wherever they can be compared: a quick test, on a part of their rows."""
+
+    def search(
+        self, base: str, override: bool, always: bool
+    ) -> tuple[bool, bool, bool, float, float] | Literal[False] | None:
+        """Find regions of motion and their source exposures; ``base``: "under", "over", or "" for either.
+
+        Returns whether under and over are to be changed, whether the frames disagree too widely for that, the mean of
+        the masks in [0, 1], and the score. None where a frame holds values that are not finite; False where the frames
+        share too few values to be compared.
+        """
+
+    def replace(self, source: str, out: Picture, mask: NDArray[np.uint8]) -> None:
+        """Change ``out``, a copy of the frame that is not the source, and raise the mask (H×W, C-contiguous)."""
 
 class PaperModel:
     """The paper's model, ready to fuse."""

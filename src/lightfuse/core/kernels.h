@@ -7,6 +7,7 @@
 #endif
 #include "lightfuse.h"
 #include "align/types.h"
+#include "deghost/types.h"
 
 typedef struct {
     const char *name;
@@ -55,5 +56,26 @@ typedef struct {
     size_t (*fill_bytes)(int width, int height, lf_type type);
     void (*fill_border)(const lf_picture *shown, const lf_picture *base, const lf_matrix *warp, void *memory);
 } lf_align_kernels;
+
+/* deghost.c, for each instruction set: what deghost.h says of functions of these names; bytes of scratch for a band, and for rows
+ * that are changed; rows of a reduced frame. */
+typedef struct {
+    size_t (*bytes)(int width, int height, lf_type type);
+    lf_ghosts *(*begin)(int width, int height, lf_type type, void *memory);
+    int (*rows)(const lf_ghosts *);
+    int (*reduce_rows)(lf_ghosts *, lf_frame, const lf_picture *, int channels, int quick, int from, int to);
+    int (*map)(lf_ghosts *, int quick);
+    size_t (*band_bytes)(const lf_ghosts *);
+    void (*compare_rows)(lf_ghosts *, int extend, int from, int to, void *scratch);
+    int (*are_none)(const lf_ghosts *);
+    int (*seeds)(lf_ghosts *);
+    lf_decision (*decide)(lf_ghosts *, lf_frame base, int override, int always);
+    int (*noise_row)(const lf_ghosts *, int i);
+    void (*count_noise)(lf_ghosts *, const void *const rows[3], int channels);
+    lf_blend *(*blend)(const lf_ghosts *, lf_frame source, int channels);
+    size_t (*tile_bytes)(const lf_ghosts *);
+    void (*blend_rows)(const lf_blend *, const lf_picture *target, const lf_picture *source, int from, int to, uint8_t *mask,
+                       ptrdiff_t mask_row, void *scratch);
+} lf_deghost_kernels;
 
 #endif

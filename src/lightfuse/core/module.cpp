@@ -16,7 +16,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "models.hpp"
+#include "ghosts.hpp"
 
 #if defined(LIGHTFUSE_X86)
 #include <cpuid.h>
@@ -27,9 +27,11 @@
 extern "C" {
 extern const lf_kernels lf_kernels_baseline;
 extern const lf_align_kernels lf_align_baseline;
+extern const lf_deghost_kernels lf_deghost_baseline;
 #if defined(LIGHTFUSE_X86)
 extern const lf_kernels lf_kernels_avx2, lf_kernels_avx512;
 extern const lf_align_kernels lf_align_avx2;
+extern const lf_deghost_kernels lf_deghost_avx2;
 #elif defined(LIGHTFUSE_ARM)
 extern const lf_kernels lf_kernels_armv81;
 #endif
@@ -242,6 +244,51 @@ nb::list align_frames(const Input &base_array, const std::vector<Input> &frame_a
     return answers;
 }
 
+const lf_deghost_kernels &deghost_kernels() {
+#if defined(LIGHTFUSE_X86)
+    if (has_avx2()) return lf_deghost_avx2;
+#endif
+    return lf_deghost_baseline;
+}
+
+// Two aligned frames and what moved between them; keeps the frames.
+class GhostSearch {
+  public:
+    GhostSearch(const Input &under, const Input &over, int threads)
+        : under_(under), over_(over), ghosts_(deghost_kernels(), picture_of(under), picture_of(over), threads) {}
+
+    bool are_none() {
+        const nb::gil_scoped_release release;
+        return ghosts_.are_none();
+    }
+
+    // None where values are not finite, False where the frames cannot be compared; else what the core's decision says.
+    nb::object search(const std::string &base, bool override, bool always) {
+        const lf_frame first = base == "under" ? LF_UNDER : base == "over" ? LF_OVER : LF_EITHER;
+        bool finite, compared = false;
+        lf_decision found{};
+        {
+            const nb::gil_scoped_release release;
+            finite = ghosts_.reduce();
+            if (finite) compared = ghosts_.search(first, override, always, found);
+        }
+        if (!finite) return nb::none();
+        if (!compared) return nb::bool_(false);
+        return nb::make_tuple(found.changed[0] != 0, found.changed[1] != 0, found.too_large != 0, found.share, found.score);
+    }
+
+    void replace(const std::string &source, const Output &out, const Output &mask) {
+        const lf_picture target = picture_of(out);
+        auto *const levels = static_cast<unsigned char *>(mask.data());
+        const nb::gil_scoped_release release;
+        ghosts_.replace(source == "under" ? LF_UNDER : LF_OVER, target, levels);
+    }
+
+  private:
+    Input under_, over_;
+    Ghosts ghosts_;
+};
+
 // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
 void fuse_paper(const PaperModel &model, const Input &first_array, const Input &second_array, const Output &out_array,
                 int threads, const std::string &isa) {
@@ -306,6 +353,11 @@ NB_MODULE(_core, m) {
           "Resample a frame in the base's geometry, by cubic interpolation.");
     m.def("fill_border", &fill_border, nb::arg("shown"), nb::arg("base"), nb::arg("warp"),
           "Fill what a warped frame does not show from the base, in the frame's tones.");
+    nb::class_<GhostSearch>(m, "GhostSearch", "Two aligned frames and what moved between them.")
+        .def(nb::init<const Input &, const Input &, int>(), nb::arg("under"), nb::arg("over"), nb::arg("threads"))
+        .def("are_none", &GhostSearch::are_none)
+        .def("search", &GhostSearch::search, nb::arg("base"), nb::arg("override"), nb::arg("always"))
+        .def("replace", &GhostSearch::replace, nb::arg("source"), nb::arg("out"), nb::arg("mask"));
     nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
         .def(nb::init<const Tensors &>(), nb::arg("tensors"))
         .def("fuse", &fuse_paper, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"), nb::arg("isa") = "");

@@ -1,0 +1,333 @@
+/* Blending: one frame's pixels replaced, in the regions of motion, by a prediction from the other frame.
+ *
+ * The prediction is the intensity mapping at full size; amplified noise is filtered, and what the source does not show is
+ * continued from its surroundings. */
+#ifndef LIGHTFUSE_DEGHOST_BLEND_H
+#define LIGHTFUSE_DEGHOST_BLEND_H
+
+#include "sources.h"
+
+enum {
+    LF_TILE_COLUMNS = 256, /* columns */
+    LF_LUMA_RADIUS = 2,
+    LF_CHROMA_RADIUS = 6,
+    LF_VARIANCE_RADIUS = 2,
+    LF_NOISE_LEVELS = 32,
+    LF_NOISE_BINS = 2048,
+    LF_FEWEST_FLAT = 64
+};
+#define LF_RAMP 0.04f
+#define LF_CONSISTENT (3.0f / 255)
+#define LF_AGREES 0.06f
+#define LF_CONTRAST 1.6f /* a tone curve raises deviations from grey, relative to the mean, by up to this factor; */
+#define LF_GREY 0.02f /* rounding adds this much */
+#define LF_DARKEST_MEAN (1.0f / 255)
+
+LF_GHOST float lf_full_scale(lf_type type) { return LF_TYPE(type) == LF_U8 ? 255.0f : type == LF_U16 ? 65535.0f : 1.0f; }
+
+LF_GHOST float lf_value_at(const void *row, ptrdiff_t at, lf_type type) {
+    if (LF_TYPE(type) == LF_U8) return ((const uint8_t *)row)[at] * (1.0f / 255);
+    if (type == LF_U16) return ((const uint16_t *)row)[at] * (1.0f / 65535);
+    return ((const float *)row)[at];
+}
+
+LF_GHOST void lf_store_value(void *row, ptrdiff_t at, lf_type type, float value) {
+    const float inside = lf_unit_clamped(value);
+    if (LF_TYPE(type) == LF_U8) ((uint8_t *)row)[at] = (uint8_t)(inside * 255 + 0.5f);
+    else if (type == LF_U16) ((uint16_t *)row)[at] = (uint16_t)(inside * 65535 + 0.5f);
+    else ((float *)row)[at] = inside;
+}
+
+LF_GHOST void *lf_picture_row(const lf_picture *picture, int y) { return (unsigned char *)picture->pixels + y * picture->row_bytes; }
+
+/* ---- Noise, by value --------------------------------------------------------------------------------------------- */
+
+/* For levels of value (squares, from 0 to 1) a histogram of how far pixels lie from the mean of their neighbours, finer near 0. */
+typedef struct {
+    uint32_t counts[LF_NOISE_LEVELS][LF_NOISE_BINS];
+    float sums[LF_NOISE_LEVELS][LF_NOISE_BINS];
+} lf_noise;
+
+LF_GHOST void lf_count_noise(lf_noise *noise, const void *const rows[3], int width, int channels, lf_type type) {
+    for (ptrdiff_t i = channels; i < (ptrdiff_t)channels * (width - 1); i++) {
+        if (channels == 4 && i % 4 == 3) continue;
+        const float across = lf_value_at(rows[1], i - channels, type) + lf_value_at(rows[1], i + channels, type);
+        const float near = (lf_value_at(rows[0], i, type) + lf_value_at(rows[2], i, type) + across) / 4;
+        const float off = (float)lf_abs(lf_value_at(rows[1], i, type) - near);
+        const int level = (int)(__builtin_sqrtf(lf_unit_clamped(near)) * (LF_NOISE_LEVELS - 1) + 0.5f);
+        const int bin = (int)(__builtin_sqrtf(lf_unit_clamped(off)) * (LF_NOISE_BINS - 1) + 0.5f);
+        noise->counts[level][bin]++;
+        noise->sums[level][bin] += off;
+    }
+}
+
+/* The standard deviation of noise at values, from the flattest quarter of pixels: a quarter of normal deviations lies within
+ * 0.319 sigma; the mean of four neighbours adds a quarter of the variance. Returns at how many values it is known. */
+LF_GHOST int lf_find_noise(const lf_noise *noise, lf_type type, double *values, double *sigmas) {
+    const double least = LF_TYPE(type) == LF_U8 ? 0.29 / 255 : 1e-5;
+    int known = 0;
+    for (int level = 0; level < LF_NOISE_LEVELS; level++) {
+        double all = 0, below = 0;
+        int bin = 0;
+        for (int i = 0; i < LF_NOISE_BINS; i++) all += noise->counts[level][i];
+        if (all < LF_FEWEST_FLAT) continue;
+        while (bin < LF_NOISE_BINS - 1 && below + noise->counts[level][bin] <= (all - 1) / 4) below += noise->counts[level][bin++];
+        const double off = noise->counts[level][bin] ? noise->sums[level][bin] / noise->counts[level][bin] : 0;
+        const double root = (double)level / (LF_NOISE_LEVELS - 1);
+        values[known] = root * root;
+        sigmas[known++] = lf_most(least, off / 0.319 / 1.118);
+    }
+    if (known) return known;
+    values[0] = 0, sigmas[0] = lf_most(least, 1.0 / 255);
+    return 1;
+}
+
+/* ---- Predictions ------------------------------------------------------------------------------------------------- */
+
+/* Tables from the source's codes: what it predicts of the target, and, of under, the variance of that by noise. `dark` and
+ * `white`: what under predicts of over just above black, and over's white of under. */
+struct lf_blend {
+    const lf_search_view *view;
+    const lf_region *regions;
+    int count, factor, width, height, channels;
+    lf_type type;
+    lf_frame source;
+    float *mapped[3], *variance[3], dark[3], white[3];
+};
+
+LF_GHOST size_t lf_blend_bytes(lf_type type) { return sizeof(lf_blend) + 6 * (size_t)lf_levels_of(type) * sizeof(float) + 8 * 64; }
+
+/* Set out to predict the other frame from `source`; `noise` is that of under. */
+LF_GHOST void lf_blend_begin(lf_blend *blend, const lf_noise *noise, lf_arena arena) {
+    const int levels = lf_levels_of(blend->type);
+    double values[LF_NOISE_LEVELS], sigmas[LF_NOISE_LEVELS], grid[LF_GRID], likely[LF_GRID], spread[LF_GRID];
+    const int known = blend->source == LF_UNDER ? lf_find_noise(noise, blend->type, values, sigmas) : 0;
+    for (int i = 0; i < LF_GRID; i++) grid[i] = lf_grid_value(i);
+    for (int c = 0; c < 3; c++) {
+        const lf_mapping *map = &blend->view->maps[c];
+        const double darkest = lf_forward(map, 2 * LF_BLACK_UP_TO), black = lf_least(map->black, darkest);
+        blend->dark[c] = (float)darkest, blend->white[c] = (float)map->whitest;
+        blend->mapped[c] = lf_take(&arena, (size_t)levels * sizeof(float));
+        blend->variance[c] = lf_take(&arena, (size_t)levels * sizeof(float));
+        for (int i = 0; i < LF_GRID && known; i++) {
+            const lf_between at = lf_place_among(values, known, grid[i]);
+            likely[i] = lf_most(map->over[i], black);
+            spread[i] = map->slope[i] * (sigmas[at.low] + (sigmas[at.high] - sigmas[at.low]) * at.part);
+        }
+        for (int code = 0; code < levels; code++) {
+            const double value = code / (levels - 1.0);
+            const lf_between at = lf_place_among(grid, LF_GRID, value);
+            const double noisy = known ? spread[at.low] + (spread[at.high] - spread[at.low]) * at.part : 0;
+            blend->mapped[c][code] = (float)(known ? likely[at.low] + (likely[at.high] - likely[at.low]) * at.part
+                                                   : lf_backward(map, value));
+            blend->variance[c][code] = (float)(noisy * noisy);
+        }
+    }
+}
+
+/* What over shows of a pixel of under (`shown`), whose mapped and filtered value is given. Where under is black that is an upper
+ * bound only: over's own shadows may stay. */
+LF_GHOST void lf_predict_over(const lf_blend *blend, const float *shown, const float *own, float *predicted) {
+    float dark = 1;
+    for (int c = 0; c < 3; c++) dark = lf_least_float(dark, lf_unit_clamped((blend->dark[c] - own[c]) / LF_CONSISTENT + 1));
+    for (int c = 0; c < 3; c++)
+        predicted[c] = lf_mix(predicted[c], own[c], lf_unit_clamped(2 - shown[c] * (float)(1 / LF_BLACK_UP_TO)) * dark);
+}
+
+/* What under shows of a pixel of over (`shown`), whose mapped value is given. Where over is clipped, under's own values stay as
+ * far as they are bright enough; `fill`, if any, is used where under is darker, so that it cannot show the same moment. */
+LF_GHOST void lf_predict_under(const lf_blend *blend, const float *shown, const float *own, const float *fill, float *predicted) {
+    float fits = 1, apart = 0, white[3];
+    for (int c = 0; c < 3; c++) {
+        white[c] = lf_unit_clamped((shown[c] - ((float)LF_WHITE_FROM - LF_RAMP)) / LF_RAMP);
+        fits = lf_least_float(fits, lf_unit_clamped((own[c] - blend->white[c]) / LF_CONSISTENT + 1));
+        apart = lf_most_float(apart, (float)lf_abs(own[c] - predicted[c]) * (1 - white[c]));
+    }
+    /* Where only some channels of over are clipped, under's own values in these count only if its others agree with over; else
+     * they are another object's, or over is veiled by flare, and would give the mixture a false colour. */
+    const float agrees = lf_unit_clamped(2 - apart / LF_AGREES);
+    for (int c = 0; c < 3; c++) {
+        float bright = lf_most_float(own[c], blend->white[c]);
+        if (fill) bright = lf_mix(lf_most_float(fill[c], blend->white[c]), bright, fits);
+        predicted[c] = lf_mix(predicted[c], lf_mix(blend->white[c], bright, agrees), white[c]);
+    }
+}
+
+/* A prediction whose channels, relative to their mean, deviate from grey no further than in one of the frames: it has no hue that
+ * neither has, and hardly more chroma. */
+LF_GHOST void lf_bound_colour(const float *shown, const float *own, float *predicted) {
+    const float *const frames[2] = {shown, own};
+    const float mean = (predicted[0] + predicted[1] + predicted[2]) / 3;
+    for (int c = 0; c < 3; c++) {
+        float least = 0, most = 0;
+        for (int f = 0; f < 2; f++) {
+            const float grey = (frames[f][0] + frames[f][1] + frames[f][2]) / 3;
+            const float off = frames[f][c] / lf_most_float(grey, LF_DARKEST_MEAN) - 1;
+            least = lf_least_float(least, off), most = lf_most_float(most, off);
+        }
+        least = mean * (1 + (least * LF_CONTRAST - LF_GREY)), most = mean * (1 + (most * LF_CONTRAST + LF_GREY));
+        predicted[c] = lf_least_float(lf_most_float(predicted[c], least), most);
+    }
+}
+
+/* ---- Filtering --------------------------------------------------------------------------------------------------- */
+
+/* Planes of a tile and its margin: predictions and their variance, and room to filter them. */
+typedef struct {
+    lf_field mapped[3], variance[3], luma, noise, smooth, mean, squares;
+    double *sums;
+    int left, top; /* of the tile with its margin */
+    float *soft, *fill[3], *line;
+} lf_tile;
+
+LF_GHOST size_t lf_tile_bytes(int columns) {
+    const size_t width = LF_TILE_COLUMNS + 2 * LF_BLEND_MARGIN, height = LF_BLEND_ROWS + 2 * LF_BLEND_MARGIN;
+    return sizeof(float) * (11 * width * height + 4 * LF_TILE_COLUMNS + (size_t)columns) +
+           sizeof(double) * (width + 2 * LF_CHROMA_RADIUS) + 18 * 64;
+}
+
+LF_GHOST lf_tile lf_new_tile(int columns, lf_arena arena) {
+    const int width = LF_TILE_COLUMNS + 2 * LF_BLEND_MARGIN, height = LF_BLEND_ROWS + 2 * LF_BLEND_MARGIN;
+    lf_tile tile = {.left = 0};
+    lf_field *const planes[] = {&tile.mapped[0], &tile.mapped[1], &tile.mapped[2], &tile.variance[0], &tile.variance[1],
+                                &tile.variance[2], &tile.luma, &tile.noise, &tile.smooth, &tile.mean, &tile.squares};
+    for (int i = 0; i < 11; i++) *planes[i] = lf_new_plane(width, height, &arena);
+    tile.sums = lf_take(&arena, sizeof(double) * (size_t)(width + 2 * LF_CHROMA_RADIUS));
+    tile.soft = lf_take(&arena, sizeof(float) * LF_TILE_COLUMNS);
+    for (int c = 0; c < 3; c++) tile.fill[c] = lf_take(&arena, sizeof(float) * LF_TILE_COLUMNS);
+    tile.line = lf_take(&arena, sizeof(float) * (size_t)columns);
+    return tile;
+}
+
+/* The local Wiener filter (Lee, PAMI 1980) for a noise variance of its own at each pixel; adds to the plane what `added` holds. */
+LF_GHOST void lf_wiener(lf_tile *tile, lf_field plane, int radius, const float *added) {
+    const ptrdiff_t n = (ptrdiff_t)plane.width * plane.height;
+    for (ptrdiff_t i = 0; i < n; i++) tile->squares.at[i] = plane.at[i] * plane.at[i];
+    lf_box_mean(plane, radius, tile->mean.at, tile->sums);
+    lf_box_mean(tile->squares, radius, tile->smooth.at, tile->sums);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const float mean = tile->mean.at[i], seen = tile->smooth.at[i] - mean * mean;
+        const float keep = seen > 1e-9f ? lf_most_float(seen - tile->noise.at[i], 0) / seen : 1;
+        plane.at[i] = lf_mix(mean, plane.at[i], keep) + (added ? added[i] : 0);
+    }
+}
+
+/* Filters the predictions of a tile: small windows for luma, large ones for chroma. */
+LF_GHOST void lf_denoise(lf_tile *tile) {
+    const ptrdiff_t n = (ptrdiff_t)tile->luma.width * tile->luma.height;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const float luma = (tile->mapped[0].at[i] + tile->mapped[1].at[i] + tile->mapped[2].at[i]) / 3;
+        const float total = (tile->variance[0].at[i] + tile->variance[1].at[i] + tile->variance[2].at[i]) / 9;
+        for (int c = 0; c < 3; c++) tile->mapped[c].at[i] -= luma, tile->variance[c].at[i] = tile->variance[c].at[i] / 3 + total;
+        tile->luma.at[i] = luma, tile->squares.at[i] = total;
+    }
+    lf_box_mean(tile->squares, LF_VARIANCE_RADIUS, tile->noise.at, tile->sums);
+    lf_wiener(tile, tile->luma, LF_LUMA_RADIUS, NULL);
+    for (int c = 0; c < 3; c++) {
+        lf_box_mean(tile->variance[c], LF_VARIANCE_RADIUS, tile->noise.at, tile->sums);
+        lf_wiener(tile, tile->mapped[c], LF_CHROMA_RADIUS, tile->luma.at);
+    }
+}
+
+/* The predictions, filtered, of columns [left, right) and rows [from, to) and what is near them. */
+LF_GHOST void lf_predict_tile(const lf_blend *blend, const lf_picture *source, int left, int right, int from, int to, lf_tile *tile) {
+    const int first = lf_clamp(left - LF_BLEND_MARGIN, 0, left), last = lf_clamp(right + LF_BLEND_MARGIN, right, blend->width);
+    const int top = lf_clamp(from - LF_BLEND_MARGIN, 0, from), bottom = lf_clamp(to + LF_BLEND_MARGIN, to, blend->height);
+    lf_field *const planes[] = {&tile->mapped[0], &tile->mapped[1], &tile->mapped[2], &tile->variance[0], &tile->variance[1],
+                                &tile->variance[2], &tile->luma, &tile->noise, &tile->smooth, &tile->mean, &tile->squares};
+    for (int i = 0; i < 11; i++) planes[i]->width = last - first, planes[i]->height = bottom - top;
+    tile->left = first, tile->top = top;
+    for (int y = top; y < bottom; y++) {
+        const void *row = lf_picture_row(source, y);
+        for (int c = 0; c < 3; c++) {
+            float *mapped = lf_line(tile->mapped[c], y - top), *variance = lf_line(tile->variance[c], y - top);
+            for (int x = first; x < last; x++) {
+                const int code = lf_code(row, (ptrdiff_t)x * blend->channels + c, blend->type);
+                mapped[x - first] = blend->mapped[c][code], variance[x - first] = blend->variance[c][code];
+            }
+        }
+    }
+    lf_denoise(tile);
+}
+
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+
+/* Columns [left, right) of row y at full size, interpolated from a plane at reduced size in a region's box; with `labels` only
+ * what is the region's own. Returns whether anything is above 0. `line` holds as many floats as a reduced row. */
+LF_GHOST int lf_enlarge_region(const lf_blend *blend, const lf_region *region, const float *plane, const int32_t *labels, int y,
+                               int left, int right, float *line, float *out) {
+    const int columns = blend->view->columns, factor = blend->factor;
+    const lf_part_box box = region->box;
+    const lf_between rows = lf_place_between((y + 0.5) / factor - 0.5, box.top, box.bottom);
+    const int first = lf_place_between((left + 0.5) / factor - 0.5, box.left, box.right).low;
+    const int last = lf_place_between((right - 0.5) / factor - 0.5, box.left, box.right).high;
+    float most = 0;
+    for (int x = first; x <= last; x++) {
+        const ptrdiff_t upper = (ptrdiff_t)rows.low * columns + x, lower = (ptrdiff_t)rows.high * columns + x;
+        const float above = !labels || labels[upper] == region->label ? plane[upper] : 0;
+        const float below = !labels || labels[lower] == region->label ? plane[lower] : 0;
+        line[x] = lf_mix(above, below, rows.part);
+        most = lf_most_float(most, line[x]);
+    }
+    for (int x = left; x < right && most > 0; x++) {
+        const lf_between at = lf_place_between((x + 0.5) / factor - 0.5, box.left, box.right);
+        out[x - left] = lf_mix(line[at.low], line[at.high], at.part);
+    }
+    return most > 0;
+}
+
+/* Mixes columns [left, right) of row y of the target with their prediction; raises the mask. */
+LF_GHOST void lf_mix_row(const lf_blend *blend, const lf_region *region, const lf_picture *target, const void *source, int y,
+                         int left, int right, const lf_tile *tile, uint8_t *mask) {
+    const lf_type type = blend->type;
+    const int has_fill = region->has_fill && blend->source == LF_OVER;
+    void *const row = lf_picture_row(target, y);
+    for (int c = 0; c < 3 && has_fill; c++)
+        lf_enlarge_region(blend, region, blend->view->fill[c], NULL, y, left, right, tile->line, tile->fill[c]);
+    for (int x = left; x < right; x++) {
+        const float soft = tile->soft[x - left];
+        if (!(soft > 0)) continue;
+        const ptrdiff_t at = (ptrdiff_t)x * blend->channels;
+        float shown[3], own[3], fill[3], predicted[3];
+        for (int c = 0; c < 3; c++) {
+            shown[c] = lf_value_at(source, at + c, type), own[c] = lf_value_at(row, at + c, type);
+            fill[c] = has_fill ? tile->fill[c][x - left] : 0;
+            predicted[c] = blend->source == LF_UNDER ? lf_line(tile->mapped[c], y - tile->top)[x - tile->left]
+                                                     : blend->mapped[c][lf_code(source, at + c, type)];
+        }
+        if (blend->source == LF_UNDER) lf_predict_over(blend, shown, own, predicted);
+        else lf_predict_under(blend, shown, own, has_fill ? fill : NULL, predicted);
+        lf_bound_colour(shown, own, predicted);
+        for (int c = 0; c < 3; c++) lf_store_value(row, at + c, type, lf_mix(own[c], predicted[c], soft));
+        const uint8_t level = (uint8_t)(soft * 255 + 0.5f);
+        if (mask && level > mask[x]) mask[x] = level;
+    }
+}
+
+/* Rows [from, to), at most LF_BLEND_ROWS, of the target changed in place to show, in the regions whose source is the other frame,
+ * the prediction from it. `source` holds LF_BLEND_MARGIN rows more on both sides, as far as there are; `mask`, if any, is raised to
+ * the soft masks, `mask_row` bytes a row. */
+LF_GHOST void lf_blend_rows(const lf_blend *blend, const lf_picture *target, const lf_picture *source, int from, int to,
+                            uint8_t *mask, ptrdiff_t mask_row, void *scratch) {
+    const int factor = blend->factor;
+    lf_tile tile = lf_new_tile(blend->view->columns, (lf_arena){scratch});
+    for (const lf_region *region = blend->regions; region < blend->regions + blend->count; region++) {
+        const lf_part_box box = region->box;
+        const int top = lf_clamp(from, box.top * factor, box.bottom * factor), bottom = lf_clamp(to, top, box.bottom * factor);
+        const int end = lf_clamp(box.right * factor, 0, blend->width);
+        if (!region->kept || region->source != blend->source) continue;
+        for (int left = box.left * factor; left < end; left += LF_TILE_COLUMNS) {
+            const int right = left + LF_TILE_COLUMNS < end ? left + LF_TILE_COLUMNS : end;
+            int is_predicted = blend->source != LF_UNDER;
+            for (int y = top; y < bottom; y++) {
+                if (!lf_enlarge_region(blend, region, blend->view->soft, blend->view->labels, y, left, right, tile.line, tile.soft))
+                    continue;
+                if (!is_predicted) lf_predict_tile(blend, source, left, right, top, bottom, &tile);
+                is_predicted = 1;
+                lf_mix_row(blend, region, target, lf_picture_row(source, y), y, left, right, &tile, mask ? mask + y * mask_row : NULL);
+            }
+        }
+    }
+}
+
+#endif

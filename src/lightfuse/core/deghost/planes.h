@@ -1,0 +1,123 @@
+/* Planes of floats, row by row, and the filters that the search for ghosts puts them through. */
+#ifndef LIGHTFUSE_DEGHOST_PLANES_H
+#define LIGHTFUSE_DEGHOST_PLANES_H
+
+#include "../align/contrast.h"
+#include "types.h"
+
+#define LF_GHOST static __attribute__((unused))
+
+typedef struct {
+    float *at;
+    int width, height;
+} lf_field;
+
+LF_GHOST float lf_least_float(float a, float b) { return a < b ? a : b; }
+LF_GHOST float lf_most_float(float a, float b) { return a > b ? a : b; }
+LF_GHOST float lf_unit_clamped(float a) { return lf_least_float(lf_most_float(a, 0), 1); }
+
+LF_GHOST lf_field lf_new_plane(int width, int height, lf_arena *arena) {
+    return (lf_field){lf_take(arena, (size_t)width * (size_t)height * sizeof(float)), width, height};
+}
+
+LF_GHOST float *lf_line(lf_field plane, int y) { return plane.at + (ptrdiff_t)y * plane.width; }
+
+LF_GHOST int lf_mirrored_at(int i, int length) {
+    if (length == 1) return 0;
+    while (i < 0 || i >= length) i = i < 0 ? -i : 2 * (length - 1) - i;
+    return i;
+}
+
+/* The least (the largest) of three rows and of three neighbours across; `line` holds width + 2 floats. */
+LF_GHOST void lf_least_of_nine(const float *a, const float *b, const float *c, int width, float *line, float *restrict out) {
+    for (int x = 0; x < width; x++) line[x + 1] = lf_least_float(lf_least_float(a[x], b[x]), c[x]);
+    line[0] = line[1], line[width + 1] = line[width];
+    for (int x = 0; x < width; x++) out[x] = lf_least_float(lf_least_float(line[x], line[x + 1]), line[x + 2]);
+}
+LF_GHOST void lf_most_of_nine(const float *a, const float *b, const float *c, int width, float *line, float *restrict out) {
+    for (int x = 0; x < width; x++) line[x + 1] = lf_most_float(lf_most_float(a[x], b[x]), c[x]);
+    line[0] = line[1], line[width + 1] = line[width];
+    for (int x = 0; x < width; x++) out[x] = lf_most_float(lf_most_float(line[x], line[x + 1]), line[x + 2]);
+}
+
+/* Half the size, rounded up, by a 5 x 5 binomial filter (Burt and Adelson 1983), times a factor; mirrored at the border.
+ * `line` holds width + 4 floats. */
+LF_GHOST void lf_halve(lf_field in, lf_field out, float factor, float *line) {
+    const int width = in.width;
+    for (int y = 0; y < out.height; y++) {
+        const float *r[5];
+        for (int i = 0; i < 5; i++) r[i] = lf_line(in, lf_mirrored_at(2 * y + i - 2, in.height));
+        for (int x = 0; x < width; x++)
+            line[x + 2] = (r[0][x] + r[4][x] + 4 * (r[1][x] + r[3][x]) + 6 * r[2][x]) * (factor / 256);
+        for (int i = 1; i < 3; i++) {
+            line[2 - i] = line[2 + lf_mirrored_at(-i, width)];
+            line[width + 1 + i] = line[2 + lf_mirrored_at(width - 1 + i, width)];
+        }
+        float *to = lf_line(out, y);
+        for (int x = 0; x < out.width; x++) {
+            const float *p = line + 2 * x;
+            to[x] = p[0] + p[4] + 4 * (p[1] + p[3]) + 6 * p[2];
+        }
+    }
+}
+
+/* The place `at` of a row of `length` pixels as one of a row of `others`: between `low` and the next, `part` of the way. */
+typedef struct {
+    int low, high;
+    float part;
+} lf_between;
+
+LF_GHOST lf_between lf_place_between(double at, int first, int end) {
+    const double inside = at < first ? first : at > end - 1 ? end - 1 : at;
+    const int low = (int)inside;
+    return (lf_between){low, low + 1 < end ? low + 1 : low, (float)(inside - low)};
+}
+
+LF_GHOST lf_between lf_place_in_smaller(int at, int length, int others) {
+    return lf_place_between((at + 0.5) * others / length - 0.5, 0, others);
+}
+
+LF_GHOST float lf_mix(float a, float b, float part) { return a + (b - a) * part; }
+
+LF_GHOST void lf_mix_lines(const float *a, const float *b, float part, int width, float *out) {
+    for (int x = 0; x < width; x++) out[x] = lf_mix(a[x], b[x], part);
+}
+
+/* A line enlarged to a width, linearly. */
+LF_GHOST void lf_enlarge_line(const float *line, int small, int width, float *out) {
+    for (int x = 0; x < width; x++) {
+        const lf_between at = lf_place_in_smaller(x, width, small);
+        out[x] = lf_mix(line[at.low], line[at.high], at.part);
+    }
+}
+
+/* Means over the pixels within a radius across and down; mirrored at the border. `sums` holds width + 2 * radius doubles. */
+LF_GHOST void lf_box_mean(lf_field in, int radius, float *out, double *sums) {
+    const int width = in.width, height = in.height, side = 2 * radius + 1;
+    const double scale = 1.0 / ((double)side * side);
+    double *columns = sums + radius;
+    for (int x = 0; x < width; x++) columns[x] = 0;
+    for (int d = -radius; d < radius; d++) {
+        const float *row = lf_line(in, lf_mirrored_at(d, height));
+        for (int x = 0; x < width; x++) columns[x] += row[x];
+    }
+    for (int y = 0; y < height; y++) {
+        const float *entering = lf_line(in, lf_mirrored_at(y + radius, height));
+        const float *leaving = lf_line(in, lf_mirrored_at(y - radius, height));
+        for (int x = 0; x < width; x++) columns[x] += entering[x];
+        for (int i = 1; i <= radius; i++) {
+            columns[-i] = columns[lf_mirrored_at(-i, width)];
+            columns[width - 1 + i] = columns[lf_mirrored_at(width - 1 + i, width)];
+        }
+        double sum = 0;
+        for (int i = -radius; i < radius; i++) sum += columns[i];
+        for (int x = 0; x < width; x++) {
+            sum += columns[x + radius];
+            out[(ptrdiff_t)y * width + x] = (float)(sum * scale);
+            sum -= columns[x - radius];
+        }
+        for (int x = 0; x < width; x++) columns[x] -= leaving[x];
+    }
+}
+
+#endif
