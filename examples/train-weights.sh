@@ -27,35 +27,36 @@ prepare sice "$sice" --validation 0
 prepare brackets "$brackets" --validation 0 --soft-references ${TONE_TEACHER:+--tone-teacher "$TONE_TEACHER"}
 prepare validation "$validation" --validation 1
 
+previous=
+# train RUN [SETTING=VALUE...]: a run from random weights, or a shorter one from those of the run before.
 train() {
-    local run=$1 resume=()
-    [ -e "$run/checkpoint.pt" ] && resume=(--resume)
-    lightfuse train "$out/sice" "$out/brackets" "$out/validation" -o "$run" "model=$model" "${@:2}" "${resume[@]}"
+    local run=$out/$1 start=()
+    [ -e "$run/checkpoint.pt" ] && start=(--resume)
+    [ -n "$previous" ] && start+=("initial=$out/$previous/last.safetensors" learning_rate=0.002 warmup=50)
+    lightfuse train "$out/sice" "$out/brackets" "$out/validation" -o "$run" "model=$model" "${start[@]}" "${@:2}" "${settings[@]}"
+    previous=$1
 }
 
 # A long first run learns tone; later ones ask for each model's own detail, for highlights and for hue as the whole
-# bracket knows it, on dim scenes, with borders, bars, round masks and night skies.
+# bracket knows it, on dim scenes, with borders, bars, round masks and night skies; the last two of base also for its
+# colours where over fades to white.
+settings=("$@")
 hard=(dim=0.3 border=0.35)
 case $model in
     small)
-        first=(steps=10000 "${hard[@]}")
-        second=(steps=9000 "${hard[@]}" mef_ssim=8 mef_ssim_labelled=0.4 saturation=1.6 highlights=8 hue=1)
-        third=(steps=9000 "${hard[@]}" mef_ssim=14 mef_ssim_labelled=0.6 saturation=3 highlights=16 hue=6)
+        own=("${hard[@]}" mef_ssim=14 mef_ssim_labelled=0.6 saturation=3 highlights=16 hue=6)
+        train first steps=10000 "${hard[@]}"
+        train second steps=9000 "${own[@]}" mef_ssim=8 mef_ssim_labelled=0.4 saturation=1.6 highlights=8 hue=1
+        train run steps=9000 "${own[@]}"
         ;;
     base)
-        own=("${hard[@]}" ssim=0.9 chroma=2 shrink_labelled=0.25)
-        first=(steps=14000 "${hard[@]}")
-        second=(steps=20000 "${own[@]}" mef_ssim=42 mef_ssim_labelled=1.3 saturation=2.8 highlights=20 hue=5)
-        third=(steps=10000 "${own[@]}" mef_ssim=60 mef_ssim_labelled=1.6 saturation=3 highlights=26 hue=26)
+        own=("${hard[@]}" ssim=0.9 chroma=2 shrink_labelled=0.25 mef_ssim=60 mef_ssim_labelled=1.6 saturation=3 highlights=26 hue=26)
+        train first steps=14000 "${hard[@]}"
+        train second steps=20000 "${own[@]}" mef_ssim=42 mef_ssim_labelled=1.3 saturation=2.8 highlights=20 hue=5
+        train third steps=10000 "${own[@]}"
+        train fourth steps=5000 "${own[@]}" highlight_colour=10
+        train run steps=3500 "${own[@]}" mef_ssim=78 mef_ssim_labelled=2 highlight_colour=10
         ;;
-    *) second=() ;;
+    *) train run ;;
 esac
-if [ ${#second[@]} -gt 0 ]; then
-    later=(learning_rate=0.002 warmup=50)
-    train "$out/first" "${first[@]}" "$@"
-    train "$out/second" "initial=$out/first/last.safetensors" "${later[@]}" "${second[@]}" "$@"
-    train "$out/run" "initial=$out/second/last.safetensors" "${later[@]}" "${third[@]}" "$@"
-else
-    train "$out/run" "$@"
-fi
 echo "The weights: $out/run/last.safetensors"

@@ -195,6 +195,8 @@ def test_labelled_and_unlabelled_scenes_have_their_own_losses(data):
         *(f"unlabelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim")),
         *(f"unlabelled_{name}" for name in ("hue", "saturation", "excess_chroma")),
     }
+    coloured = ContextObjective(TINY.override(["highlight_colour=1"]), load_datasets(data), SINGLE_PROCESS)
+    assert set(coloured.losses(build(TINY.config), coloured.batch(0))) == names | {"unlabelled_highlight_colour"}
     alone = ContextObjective(TINY.override(["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), SINGLE_PROCESS)
     assert set(alone.losses(build(TINY.config), alone.batch(0))) == {"out_of_range", "unlabelled_mef_ssim"}
 

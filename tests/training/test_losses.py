@@ -6,6 +6,7 @@ import torch
 
 from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
+from lightfuse.models.context import luma_of
 from lightfuse.training.losses import (
     better_exposed,
     chroma_loss,
@@ -19,6 +20,7 @@ from lightfuse.training.losses import (
     tone_loss,
     unknown,
     window_means,
+    with_highlight_colours,
     with_highlights,
 )
 from tools.synthetic import sample_pair
@@ -98,6 +100,21 @@ def test_colour_losses_match_hand_computation():
     assert saturation.item() == pytest.approx(abs(sizes[0] - sizes[1]), abs=1e-5)
     assert hue_loss(red, grey).item() < 0.1  # grey has no hue to miss
     assert saturation_loss(red, grey).item() > 0.4
+
+
+def test_highlights_take_the_colours_of_the_bracket_where_over_fades():
+    grey, blue = flat(0.6, 0.6, 0.6), flat(0.2, 0.25, 0.35)
+    luma, white, middle = torch.full((1, 1, 8, 8), 0.6), flat(1.0, 1.0, 1.0), flat(0.7, 0.7, 0.7)
+    coloured = with_highlight_colours(grey, luma, white, blue)
+    of_blue = 0.299 * 0.2 + 0.587 * 0.25 + 0.114 * 0.35
+    assert coloured[0, 2, 0, 0].item() == pytest.approx(
+        0.6 + 0.7 * 0.6 * (0.35 - of_blue) / (of_blue + 0.005), abs=1e-5
+    )
+    assert luma_of(coloured)[0, 0, 0, 0].item() == pytest.approx(0.6, abs=1e-5)
+    assert torch.equal(with_highlight_colours(grey, luma, middle, blue), grey)  # over holds its colours
+    assert torch.equal(
+        with_highlight_colours(grey, luma, white, flat(0.0, 0.0, 0.0)), grey
+    )  # the bracket's are unknown
 
 
 def test_better_exposed_is_nearer_mid_grey():

@@ -34,6 +34,9 @@ _LEAST_CHROMA = 0.02  # below which an excess is not noticed
 # added to under's L*, and the mean L* of under where a thumbnail shows none of them.
 _HIGHLIGHT_MEAN, _HIGHLIGHT_CONTRAST, _HIGHLIGHT_OFFSETS, _USUAL_LIGHTNESS = 71.0, 0.95, (4.0, 55.0), 40.0
 _FULL_WEIGHT = 0.05  # fraction of a picture; smaller highlights count less
+# Where the largest channel of over rises between these limits, colours fade from its own to the bracket's, whose chroma
+# is taken in part, because references of SICE have 0.6 to 0.9 of it there.
+_FADING, _COLOUR_PART, _COLOUR_FLOOR = (0.8, 0.95), 0.7, 0.005
 _NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
 
 
@@ -178,6 +181,19 @@ def with_highlights(reference: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
     toned = grey + mask * (wanted_grey - grey)
     lift = ((toned + _STABILITY) / (grey + _STABILITY)).clamp(max=2)
     return (toned + lift * (reference - grey)).clamp(0, 1)
+
+
+def with_highlight_colours(picture: Tensor, luma: Tensor, over: Tensor, colours: Tensor) -> Tensor:
+    """Return N×3×H×W pictures with the colours of the bracket, at another luma (N×1×H×W), where over is nearly clipped.
+
+    Over fades to white or turns yellow there, and so does what is fused or judged by it. ``colours`` are those of
+    `best_colours`; a sample in which they are all 0 has none, and stays as it is.
+    """
+    fading = ((over.amax(dim=1, keepdim=True) - _FADING[0]) / (_FADING[1] - _FADING[0])).clamp(0, 1)
+    fading = fading * (colours.amax(dim=(1, 2, 3), keepdim=True) > 0)
+    grey = luma_of(colours)
+    coloured = (luma + _COLOUR_PART * luma * (colours - grey) / (grey + _COLOUR_FLOOR)).clamp(0, 1)
+    return picture + fading * (coloured - picture)
 
 
 def highlights(under: Tensor, over: Tensor, thumbnail: Tensor) -> tuple[Tensor, Tensor]:
