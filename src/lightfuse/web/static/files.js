@@ -1,5 +1,5 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "3087f026fe04944b", files:
+self.LIGHTFUSE = { version: "d92f049eb80dd6f6", files:
 ["./", "engine/align.js", "engine/core.js", "engine/index.js", "engine/lightfuse-scalar.wasm",
 "engine/lightfuse-simd.wasm", "engine/warp.js", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js",
 "page/exif.js", "page/frames.js", "page/gain-map.js", "page/ghosts.js", "page/grouping.js", "page/helper.js",
