@@ -30,8 +30,9 @@ RECORD = "engine/build.json"
 
 _NOT_CACHED = (LIST_NAME, "service-worker.js", RECORD)
 _SCALAR = "engine/lightfuse-scalar.wasm"
-BUILDS = {"engine/lightfuse-simd.wasm": "generic+simd128", _SCALAR: "generic"}
-"""The two builds, and the processor features each may use."""
+_DEGHOST = "engine/lightfuse-deghost.wasm"
+BUILDS = {"engine/lightfuse-simd.wasm": "generic+simd128", _SCALAR: "generic", _DEGHOST: "generic"}
+"""The builds, and the processor features each may use: fusing and registration twice, and deghosting."""
 
 # Vectors of four floats would be four scalars each, and the code four times as long.
 _VECTORS = "LF_LANES = 4, LF_VECS = 2, LF_OUTS = 5 };"
@@ -40,7 +41,9 @@ _NO_VECTORS = "LF_LANES = 1, LF_VECS = 4, LF_OUTS = 5 };"
 _PACKAGE = STATIC.parents[1]
 _WASM = Path(__file__).parent / "wasm"
 _SHORT = ("-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", "-mllvm", "-inline-threshold=-100")
-_SOURCES = {_WASM / "lightfuse_wasm.c": (), _WASM / "align_wasm.c": _SHORT}
+_CORE_SOURCES = {_WASM / "lightfuse_wasm.c": (), _WASM / "align_wasm.c": _SHORT}
+_DEGHOST_SOURCES = {_WASM / "deghost_wasm.c": ("-O2",)}
+_SOURCES = {**_CORE_SOURCES, **_DEGHOST_SOURCES}
 """The C files, each with flags of its own: registration takes most of its time in loops written as vectors."""
 _TARGET = ("-target", "wasm32-freestanding", "-Os")
 _FLAGS = (
@@ -81,10 +84,11 @@ def compiled(name: str) -> bytes:
             _without_vectors(made / "core" / "parts" / "vectors.h")
         (made / "weights.h").write_text(_models_header())
         target = (*_TARGET, f"-mcpu={BUILDS[name]}")
-        for source, flags in _SOURCES.items():
+        sources = _DEGHOST_SOURCES if name == _DEGHOST else _CORE_SOURCES
+        for source, flags in sources.items():
             shutil.copy(source, made)
             _zig(made, *target, *_FLAGS, *flags, "-I", "core", "-c", source.name, "-o", f"{source.stem}.o")
-        _zig(made, *target, *_LINKING, *(f"{source.stem}.o" for source in _SOURCES), "-o", "out.wasm")
+        _zig(made, *target, *_LINKING, *(f"{source.stem}.o" for source in sources), "-o", "out.wasm")
         return (made / "out.wasm").read_bytes()
 
 
@@ -114,7 +118,7 @@ def _without_vectors(header: Path) -> None:
 def sources_digest() -> str:
     """SHA-256 of what the WebAssembly is made from: the core's headers, the C files, the weights, and the flags."""
     core = _PACKAGE / "core"
-    headers = sorted([core / "lightfuse.h", core / "align.h", *core.glob("*/*.h")])
+    headers = sorted([*(core / f"{name}.h" for name in ("lightfuse", "align", "deghost")), *core.glob("*/*.h")])
     hashed = hashlib.sha256()
     for path in (*headers, *_SOURCES):
         hashed.update(f"{path.name} ".encode() + path.read_bytes())

@@ -3,4 +3,5 @@ import { cpSync, rmSync } from "node:fs";
 
 const lib = new URL("./lib/", import.meta.url);
 rmSync(lib, { recursive: true, force: true });
-cpSync(new URL("../src/lightfuse/web/static/engine/", import.meta.url), lib, { recursive: true });
+const filter = (path) => !path.includes("deghost"); // which the page alone does
+cpSync(new URL("../src/lightfuse/web/static/engine/", import.meta.url), lib, { recursive: true, filter });

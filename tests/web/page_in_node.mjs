@@ -8,7 +8,7 @@ const { Fuser } = await load("engine/index.js");
 const { findExif, shotOf } = await load("page/exif.js");
 const { darkToBright } = await load("page/frames.js");
 const { gainMap, reducedLight } = await load("page/gain-map.js");
-const { deghosted } = await load("page/ghosts.js");
+const { deghosted } = await load("engine/deghost.js");
 const { lightOf } = await load("page/light.js");
 const { groupByExif } = await load("page/grouping.js");
 const { MefSsim, selectExposures } = await load("page/selection.js");
@@ -22,11 +22,12 @@ for (const { paths, width, height } of brackets) {
   const scores = pictures.map((picture) => new MefSsim(pictures).score(picture));
   selections.push({ scores, selection: await selectExposures(pictures, (under, over) => fuser.fuse(under, over)) });
 }
-const shares = moving.map(({ paths, width, height }) => {
-  const { frames, share } = deghosted(paths.map(read), width, height);
+const shares = [];
+for (const { paths, width, height } of moving) {
+  const { frames, share } = await deghosted(paths.map(read), width, height);
   frames.forEach((frame, i) => writeFileSync(paths[i], frame));
-  return share;
-});
+  shares.push(share);
+}
 const gains = lit.map(({ paths, width, height, evs }) => {
   const [fused, ...frames] = paths.map(read);
   const picture = { data: fused, width, height };

@@ -367,12 +367,11 @@ def test_ghosts_are_removed_where_the_command_removes_them(page):
     ghosted = pixels(page, "after")
     press(page, "#deghost [value=auto]")
     share = float(re.search(r"Ghosts removed in ([\d.]+) %", page.inner_text("#status"))[1])
-    assert share == pytest.approx(100 * wanted.share, rel=0.1)
+    assert share == pytest.approx(100 * wanted.share, abs=0.06)
     assert share > 1
     difference = np.abs(pixels(page, "after").astype(int) - fuser(wanted.under, wanted.over))
-    assert (difference.max(-1) > 8).mean() < 0.005
     assert (np.abs(pixels(page, "after").astype(int) - ghosted).max(-1) > 8).mean() > 0.005
-    assert difference[wanted.mask == 0].max() <= 1
+    assert difference.max() <= 1
     saved(page, "hdr")
     press(page, "#deghost [value=off]")
     assert np.array_equal(pixels(page, "after"), ghosted)

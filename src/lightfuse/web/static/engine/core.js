@@ -25,7 +25,8 @@ export async function compileCore({ simd = hasSimd() } = {}) {
   return WebAssembly.compile(await bytesOf(simd ? vectors : scalars));
 }
 
-async function bytesOf(url) {
+/** The bytes of a file of the engine, in browsers and in Node. */
+export async function bytesOf(url) {
   if (url.protocol === "file:") {
     const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
     return readFile(url);

@@ -1,8 +1,8 @@
 /** The bracket that is open: its frames, where each lies against the base, and which of them to fuse. */
 import { Registration, SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
+import { deghosted } from "../engine/deghost.js";
 import { fillBorder, inSmaller, movedRows } from "../engine/warp.js";
 import { baseExposure, pixelsOf, reduced, relativeExposures } from "./frames.js";
-import { deghosted } from "./ghosts.js";
 import { lightOf } from "./light.js";
 import { THUMBNAIL_PIXELS, fuseSelection, selectExposures } from "./selection.js";
 
@@ -48,7 +48,7 @@ export class Bracket {
     let ghosts;
     if (deghost) {
       tell("Removing ghosts…");
-      ghosts = deghosted(pictures, width, height);
+      ghosts = await deghosted(pictures, width, height);
       pictures = ghosts.frames;
     }
     clock.lap("deghost");
@@ -80,7 +80,7 @@ export class Bracket {
 
   async #withoutGhosts(selection, { align, deghost }, pool) {
     const pictures = await this.#pictures(selection, align, pool);
-    return deghost ? deghosted(pictures, this.width, this.height).frames : pictures;
+    return deghost ? (await deghosted(pictures, this.width, this.height)).frames : pictures;
   }
 
   async #pictures(selection, aligned, pool) {
