@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lightfuse.colorspace import check_pair
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
 from lightfuse.models import PaperConfig, Weights, check_shapes, load_weights
-from lightfuse.system import usable_cores
+from lightfuse.system import thread_count
 
 if TYPE_CHECKING:
     from lightfuse import core
@@ -28,7 +28,6 @@ DEFAULT_MODEL = "base"
 Array = NDArray[Any]
 # Rounding in a resize or a colour conversion may leave float pictures slightly outside [0, 1].
 _FLOAT_TOLERANCE = 1e-3
-_MAX_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -113,13 +112,11 @@ class Fuser:
     ) -> None:
         from lightfuse import core
 
-        if threads is not None and (not isinstance(threads, int) or not 1 <= threads <= _MAX_THREADS):
-            raise LightFuseError(f"threads must be an integer from 1 to {_MAX_THREADS}, not {threads}")
+        self.threads = thread_count(threads)
         if isa is not None and isa not in core.instruction_sets():
             raise LightFuseError(f"instruction set {isa!r} is not one of {', '.join(core.instruction_sets())}")
         self.weights = model if isinstance(model, Weights) else load_weights(model)
         check_shapes(self.weights, f"the given weights of {self.weights.model}")  # The core trusts every shape.
-        self.threads = threads or min(usable_cores(), _MAX_THREADS)
         self.isa = isa or core.instruction_sets()[0]
         self.device = device
         self._fuse_into = self._on_core() if device == "cpu" else _on_torch(self.weights, device)

@@ -5,14 +5,27 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from lightfuse.errors import OutputError
+from lightfuse.errors import LightFuseError, OutputError
 
+_MAX_THREADS = 1024
 _PART = ".lightfuse-"  # Temporary files begin like this.
 
 
 def usable_cores() -> int:
     """How many cores this process may use (its affinity where the system has such a thing)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def thread_count(threads: int | None) -> int:
+    """Return how many threads to use: those asked for, or with None one a core.
+
+    Raises LightFuseError unless that is None or an integer from 1 to 1024.
+    """
+    if threads is None:
+        return min(usable_cores(), _MAX_THREADS)
+    if not isinstance(threads, int) or not 1 <= threads <= _MAX_THREADS:
+        raise LightFuseError(f"threads must be an integer from 1 to {_MAX_THREADS}, not {threads}")
+    return threads
 
 
 def display_name(path: str | os.PathLike[str]) -> str:

@@ -80,23 +80,10 @@ EXPORT(lfg_search) int lfg_search(int base) {
 EXPORT(lfg_changed) int lfg_changed(int which) { return job.found.changed[which]; }
 EXPORT(lfg_share) double lfg_share(void) { return job.found.share; }
 
-static void count_noise(void) {
-    const unsigned char *under = job.frames[LF_UNDER];
-    const intptr_t row_bytes = (intptr_t)CHANNELS * job.width;
-    for (int i = 0, done = 0; i < LF_NOISE_ROWS; i++) {
-        const int row = lf_ghosts_noise_row(job.ghosts, i);
-        if (row == done || row + 1 >= job.height) continue;
-        const unsigned char *at = under + row * row_bytes;
-        const void *const rows[3] = {at - row_bytes, at, at + row_bytes};
-        lf_ghosts_count_noise(job.ghosts, rows, CHANNELS);
-        done = row;
-    }
-}
-
 EXPORT(lfg_replace) void lfg_replace(int which) {
     const lf_frame source = which == LF_UNDER ? LF_OVER : LF_UNDER;
     const lf_picture target = picture(which), shown = picture(source);
-    if (source == LF_UNDER) count_noise();
+    if (source == LF_UNDER) lf_ghosts_count_noise(job.ghosts, &shown, CHANNELS);
     const lf_blend *const blend = lf_ghosts_blend(job.ghosts, source, CHANNELS);
     for (int from = 0, to; from < job.height; from = to) {
         to = from + LF_BLEND_ROWS < job.height ? from + LF_BLEND_ROWS : job.height;

@@ -8,7 +8,7 @@
  *                         LF_BAND rows), lf_ghosts_are_none: most pairs end here
  *   3. search             the same without `quick`, lf_ghosts_seeds; if there are any, lf_ghosts_compare_rows again and
  *                         lf_ghosts_decide
- *   4. change a frame     lf_ghosts_count_noise for some rows of under, where that is the source; lf_ghosts_blend, lf_blend_rows
+ *   4. change a frame     lf_ghosts_count_noise, where under is the source; lf_ghosts_blend, lf_blend_rows
  *
  * Licence: MIT. */
 #ifndef LIGHTFUSE_DEGHOST_H
@@ -223,14 +223,15 @@ LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int override,
 
 /* ---- Changing a frame -------------------------------------------------------------------------------------------- */
 
-/* The i-th row of under, of LF_NOISE_ROWS, at which its noise is measured; rows may repeat. */
-LF_GHOST int lf_ghosts_noise_row(const lf_ghosts *g, int i) {
-    return 1 + (int)((double)(g->height > 3 ? g->height - 3 : 0) * i / (LF_NOISE_ROWS - 1));
-}
-
-/* Count the noise of under at such a row; `rows`: that and those around it. */
-LF_GHOST void lf_ghosts_count_noise(lf_ghosts *g, const void *const rows[3], int channels) {
-    lf_count_noise(g->noise, rows, g->width, channels, g->type);
+/* Count the noise of under at LF_NOISE_ROWS of its rows, of which short frames have fewer. */
+LF_GHOST void lf_ghosts_count_noise(lf_ghosts *g, const lf_picture *under, int channels) {
+    for (int i = 0, done = 0; i < LF_NOISE_ROWS; i++) {
+        const int row = 1 + (int)((double)(g->height > 3 ? g->height - 3 : 0) * i / (LF_NOISE_ROWS - 1));
+        if (row == done || row + 1 >= g->height) continue;
+        const void *const rows[3] = {lf_picture_row(under, row - 1), lf_picture_row(under, row), lf_picture_row(under, row + 1)};
+        lf_count_noise(g->noise, rows, g->width, channels, g->type);
+        done = row;
+    }
 }
 
 /* Set out to change the frame that is not `source`; where under is the source its noise must have been counted. The second frame

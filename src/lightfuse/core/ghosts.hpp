@@ -48,7 +48,7 @@ class Ghosts {
 
     // Change a copy of the frame that is not the source; raise the mask, one byte a pixel.
     void replace(lf_frame source, const lf_picture &out, unsigned char *mask) {
-        if (source == LF_UNDER) count_noise();
+        if (source == LF_UNDER) kernels_.count_noise(ghosts_, &frames_[source], 3);
         const lf_blend *const blend = kernels_.blend(ghosts_, source, 3);
         share_rows(out.height, LF_BLEND_ROWS, threads_, [&](int from, int to) {
             const std::unique_ptr<unsigned char[]> scratch(new unsigned char[kernels_.tile_bytes(ghosts_)]);
@@ -64,18 +64,6 @@ class Ghosts {
             const std::unique_ptr<unsigned char[]> scratch(new unsigned char[kernels_.band_bytes(ghosts_)]);
             kernels_.compare_rows(ghosts_, extend, from, to, scratch.get());
         });
-    }
-
-    void count_noise() {
-        const lf_picture &under = frames_[0];
-        for (int i = 0, done = 0; i < LF_NOISE_ROWS; i++) {
-            const int row = kernels_.noise_row(ghosts_, i);
-            if (row == done || row + 1 >= under.height) continue;
-            const auto *at = static_cast<const unsigned char *>(under.pixels) + row * under.row_bytes;
-            const void *const rows[3] = {at - under.row_bytes, at, at + under.row_bytes};
-            kernels_.count_noise(ghosts_, rows, 3);
-            done = row;
-        }
     }
 
     const lf_deghost_kernels &kernels_;

@@ -70,8 +70,7 @@ typedef struct {
     int (*are_none)(const lf_ghosts *);
     int (*seeds)(lf_ghosts *);
     lf_decision (*decide)(lf_ghosts *, lf_frame base, int override, int always);
-    int (*noise_row)(const lf_ghosts *, int i);
-    void (*count_noise)(lf_ghosts *, const void *const rows[3], int channels);
+    void (*count_noise)(lf_ghosts *, const lf_picture *under, int channels);
     lf_blend *(*blend)(const lf_ghosts *, lf_frame source, int channels);
     size_t (*tile_bytes)(const lf_ghosts *);
     void (*blend_rows)(const lf_blend *, const lf_picture *target, const lf_picture *source, int from, int to, uint8_t *mask,

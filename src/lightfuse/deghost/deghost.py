@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from lightfuse.colorspace import check_pair, full_scale
 from lightfuse.errors import LightFuseError, PictureError
-from lightfuse.system import usable_cores
+from lightfuse.system import thread_count
 
 Array = NDArray[Any]
 Mask = NDArray[np.uint8]
 Mode = Literal["auto", "always"]
 Frame = Literal["under", "over"]
 
-_MAX_THREADS = 1024
 _TINT, _TINT_STRENGTH = np.array([255, 0, 170], np.float32), 0.55
 
 
@@ -89,11 +88,10 @@ def deghost(
         raise LightFuseError(f"base must be 'under', 'over' or None, not {base!r}")
     if mode not in ("auto", "always"):
         raise LightFuseError(f"mode must be 'auto' or 'always', not {mode!r}")
-    if threads is not None and (not isinstance(threads, int) or not 1 <= threads <= _MAX_THREADS):
-        raise LightFuseError(f"threads must be an integer from 1 to {_MAX_THREADS}, not {threads}")
+    workers = thread_count(threads)
     from lightfuse.core import _core
 
-    search = _core.GhostSearch(_contiguous(under), _contiguous(over), threads or usable_cores())
+    search = _core.GhostSearch(_contiguous(under), _contiguous(over), workers)
     if mode == "auto" and under.dtype != np.float32 and search.are_none():
         return Deghosted(under, over)
     found = search.search(base or "", override, mode == "always")

@@ -37,6 +37,14 @@ LF_ALIGN double lf_most(double a, double b) { return a > b ? a : b; }
 LF_ALIGN double lf_root(double a) { return __builtin_sqrt(a); }
 LF_ALIGN int lf_clamp(int a, int low, int high) { return a < low ? low : a > high ? high : a; }
 
+/* A position inside [0, size): those outside mirrored at the centres of the first and last pixel. */
+LF_ALIGN int lf_mirrored(int position, int size) {
+    if (position >= 0 && position < size) return position;
+    const int period = size > 1 ? 2 * (size - 1) : 1;
+    const int folded = ((position % period) + period) % period;
+    return folded < period - folded ? folded : period - folded;
+}
+
 LF_ALIGN lf_matrix lf_times(lf_matrix a, lf_matrix b) {
     lf_matrix c;
     for (int i = 0; i < 3; i++)

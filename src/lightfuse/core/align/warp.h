@@ -72,14 +72,6 @@ LF_ALIGN void lf_make_taps(lf_taps *taps) {
     }
 }
 
-/* A position inside [0, size): those outside mirrored at the centres of the first and last pixel. */
-LF_ALIGN int lf_mirrored(int position, int size) {
-    if (position >= 0 && position < size) return position;
-    const int period = size > 1 ? 2 * (size - 1) : 1;
-    const int folded = ((position % period) + period) % period;
-    return folded < period - folded ? folded : period - folded;
-}
-
 /* Sums of four rows of 8-bit values times their weights: they fit 16 bits less a half of their range. */
 static inline void lf_down_u8(const unsigned char *const rows[4], const lf_tap_weight *weights, int16_t *out) {
     lf_tap_words sums = {0};

@@ -22,12 +22,6 @@ LF_GHOST lf_field lf_new_plane(int width, int height, lf_arena *arena) {
 
 LF_GHOST float *lf_line(lf_field plane, int y) { return plane.at + (ptrdiff_t)y * plane.width; }
 
-LF_GHOST int lf_mirrored_at(int i, int length) {
-    if (length == 1) return 0;
-    while (i < 0 || i >= length) i = i < 0 ? -i : 2 * (length - 1) - i;
-    return i;
-}
-
 /* The least (the largest) of three rows and of three neighbours across; `line` holds width + 2 floats. */
 LF_GHOST void lf_least_of_nine(const float *a, const float *b, const float *c, int width, float *line, float *restrict out) {
     for (int x = 0; x < width; x++) line[x + 1] = lf_least_float(lf_least_float(a[x], b[x]), c[x]);
@@ -46,12 +40,12 @@ LF_GHOST void lf_halve(lf_field in, lf_field out, float factor, float *line) {
     const int width = in.width;
     for (int y = 0; y < out.height; y++) {
         const float *r[5];
-        for (int i = 0; i < 5; i++) r[i] = lf_line(in, lf_mirrored_at(2 * y + i - 2, in.height));
+        for (int i = 0; i < 5; i++) r[i] = lf_line(in, lf_mirrored(2 * y + i - 2, in.height));
         for (int x = 0; x < width; x++)
             line[x + 2] = (r[0][x] + r[4][x] + 4 * (r[1][x] + r[3][x]) + 6 * r[2][x]) * (factor / 256);
         for (int i = 1; i < 3; i++) {
-            line[2 - i] = line[2 + lf_mirrored_at(-i, width)];
-            line[width + 1 + i] = line[2 + lf_mirrored_at(width - 1 + i, width)];
+            line[2 - i] = line[2 + lf_mirrored(-i, width)];
+            line[width + 1 + i] = line[2 + lf_mirrored(width - 1 + i, width)];
         }
         float *to = lf_line(out, y);
         for (int x = 0; x < out.width; x++) {
@@ -98,16 +92,16 @@ LF_GHOST void lf_box_mean(lf_field in, int radius, float *out, double *sums) {
     double *columns = sums + radius;
     for (int x = 0; x < width; x++) columns[x] = 0;
     for (int d = -radius; d < radius; d++) {
-        const float *row = lf_line(in, lf_mirrored_at(d, height));
+        const float *row = lf_line(in, lf_mirrored(d, height));
         for (int x = 0; x < width; x++) columns[x] += row[x];
     }
     for (int y = 0; y < height; y++) {
-        const float *entering = lf_line(in, lf_mirrored_at(y + radius, height));
-        const float *leaving = lf_line(in, lf_mirrored_at(y - radius, height));
+        const float *entering = lf_line(in, lf_mirrored(y + radius, height));
+        const float *leaving = lf_line(in, lf_mirrored(y - radius, height));
         for (int x = 0; x < width; x++) columns[x] += entering[x];
         for (int i = 1; i <= radius; i++) {
-            columns[-i] = columns[lf_mirrored_at(-i, width)];
-            columns[width - 1 + i] = columns[lf_mirrored_at(width - 1 + i, width)];
+            columns[-i] = columns[lf_mirrored(-i, width)];
+            columns[width - 1 + i] = columns[lf_mirrored(width - 1 + i, width)];
         }
         double sum = 0;
         for (int i = -radius; i < radius; i++) sum += columns[i];

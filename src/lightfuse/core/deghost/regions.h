@@ -249,7 +249,7 @@ LF_GHOST void lf_soften(lf_binary core, float *soft, lf_arena arena) {
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) line[x] = 0;
         for (int d = -LF_FEATHER_RADIUS; d <= LF_FEATHER_RADIUS; d++) {
-            const uint8_t *row = lf_binary_row(wide, lf_mirrored_at(y + d, height));
+            const uint8_t *row = lf_binary_row(wide, lf_mirrored(y + d, height));
             const float weight = weights[d < 0 ? -d : d] / total;
             for (int x = 0; x < width; x++) line[x] += row[x] * weight;
         }
@@ -257,7 +257,7 @@ LF_GHOST void lf_soften(lf_binary core, float *soft, lf_arena arena) {
         for (int x = 0; x < width; x++) {
             float sum = 0;
             for (int d = -LF_FEATHER_RADIUS; d <= LF_FEATHER_RADIUS; d++)
-                sum += line[lf_mirrored_at(x + d, width)] * weights[d < 0 ? -d : d];
+                sum += line[lf_mirrored(x + d, width)] * weights[d < 0 ? -d : d];
             out[x] = sum / total < 1.0f / 255 ? 0 : sum / total;
         }
     }
