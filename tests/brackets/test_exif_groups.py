@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lightfuse.brackets.exif_groups import Shot, group_by_exif, repeated_exposures, split_by_exposure
+from lightfuse.brackets.exif_groups import group_by_exif, repeated_exposures, split_by_exposure
+from lightfuse.brackets.shots import Shot
 from lightfuse.images import ShotInfo
 
 NOON = datetime(2026, 6, 21, 12)
@@ -136,6 +137,50 @@ def test_brackets_by_aperture_and_by_iso():
     for pair, difference in ((by_iso, 2), (by_stop, -2)):
         assert pair[1].ev - pair[0].ev == pytest.approx(difference)
         assert names(group_by_exif(pair).groups) == [[1, 2]]
+
+
+@pytest.mark.parametrize("mode", [0, 2])
+def test_a_burst_that_the_camera_metered_is_not_a_bracket(mode):
+    """Without exposure compensation, and less than a bracket's steps apart."""
+    found = group_by_exif(shots([0, 0.33, 0.67, 1], [0, 0.2, 0.4, 0.6], exposure_bias=0.0, exposure_mode=mode))
+    assert names(found.groups) == ([] if mode == 0 else [[1, 2, 3, 4]])
+
+
+@pytest.mark.parametrize("pause", [0.8, 1.5])
+@pytest.mark.parametrize("deleted", [4, 5, 6, 8])
+def test_pauses_divide_brackets_from_which_a_picture_was_deleted(pause, deleted):
+    some = shots([0, -2, 2] * 4, [i * 0.2 + i // 3 * pause for i in range(12)], exposure_mode=2)
+    found = group_by_exif([shot for shot in some if shot.path.stem != f"IMG_{deleted:04d}"])
+    whole = [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]]
+    assert names(found.groups) == [[number for number in group if number != deleted] for group in whole]
+    assert left(found) == {}
+
+
+def test_pauses_within_brackets_do_not_divide_them():
+    seconds = [bracket * 3.2 + second for bracket in range(4) for second in (0, 0.2, 1.4)]
+    assert names(group_by_exif(shots([0, -2, 2] * 4, seconds)).groups) == [[i, i + 1, i + 2] for i in (1, 4, 7, 10)]
+
+
+def test_what_the_camera_merged_itself_is_left_out_of_its_bracket():
+    some = shots([0, -2, 2, 1], [0, 0.3, 0.6, 1], rendered=[False, False, False, True])
+    found = group_by_exif(some)
+    assert names(found.groups) == [[1, 2, 3]]
+    assert left(found) == {4: "the camera made it by a special process, such as from others"}
+
+
+def test_a_bracket_that_was_rendered_throughout_is_a_bracket():
+    assert names(group_by_exif(shots([0, -2, 2], [0, 1, 2], rendered=True)).groups) == [[1, 2, 3]]
+
+
+def test_a_clock_that_was_set_back_does_not_mix_brackets():
+    """Two brackets of a minute before the end of summer time, two of the same minute after it."""
+    before = [3600 + second for second in (0, 0.5, 1, 30, 30.5, 31)]
+    found = group_by_exif(shots([0, -2, 2] * 4, before + [second + 0.2 for second in before]))
+    assert sorted(names(found.groups)) == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]]
+    offsets = [timedelta(hours=2)] * 6 + [timedelta(hours=1)] * 6
+    told = shots([0, -2, 2] * 4, before + [second - 3600 + 3600.2 for second in before], offset=offsets)
+    mixed = sorted(told, key=lambda shot: shot.info.taken)
+    assert names(group_by_exif(mixed).groups) == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]]
 
 
 # ---- Night, strangers, flash -----------------------------------------------------------------------------------------

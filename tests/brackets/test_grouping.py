@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from builders.photographs import write_brackets, write_plain, write_shot
+from PIL import Image
 
 from lightfuse.brackets.grouping import GroupSettings, group_folder
 from lightfuse.errors import DataError
@@ -244,6 +245,51 @@ def test_a_missing_or_empty_folder_is_refused(tmp_path):
         group(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["@eaDir/IMG_0001.jpg", "#recycle", "$RECYCLE.BIN/S-1", "__MACOSX", "lost+found"])
+def test_folders_of_the_system_are_ignored(tmp_path, name):
+    write_brackets(tmp_path, 1)
+    write_brackets(tmp_path / name, 1)
+    found = group(tmp_path)
+    assert ([len(b.shots) for b in found.brackets], found.left_out) == ([3], ())
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_grouped(tmp_path, monkeypatch):
+    write_brackets(tmp_path, 1)
+    write_brackets(tmp_path / "closed", 1)
+    scandir = os.scandir
+
+    def refuse(place):
+        if place == tmp_path / "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = group(tmp_path)
+    assert [len(b.shots) for b in found.brackets] == [3]
+    (closed,) = found.left_out
+    assert (closed.path.name, closed.unreadable) == ("closed", True)
+    assert closed.reason == "the folder cannot be read: Permission denied"
+
+
+def test_a_file_of_several_names_is_one_exposure(tmp_path):
+    write_brackets(tmp_path, 1)
+    (tmp_path / "A cover.jpg").symlink_to("IMG_0001.jpg")
+    (tmp_path / "best.jpg").hardlink_to(tmp_path / "IMG_0002.jpg")
+    found = group(tmp_path, by="folder")
+    assert [shot.path.name for shot in found.brackets[0].shots] == [f"IMG_000{i}.jpg" for i in (1, 2, 3)]
+    assert left_out(found) == {
+        "A cover.jpg": "it is the same file as IMG_0001.jpg",
+        "best.jpg": "it is the same file as IMG_0002.jpg",
+    }
+
+
+def test_jpegs_of_any_suffix_are_pictures(tmp_path):
+    for i, suffix in enumerate((".JPE", ".jfif", ".jpeg", ".mpo")):
+        write_shot(tmp_path / f"{i}.jpg", 2 * i, i)
+        (tmp_path / f"{i}.jpg").rename(tmp_path / f"{i}{suffix}")
+    assert [len(b.shots) for b in group(tmp_path).brackets] == [4]
+
+
 # ---- Derived files, formats, DCF folders -----------------------------------------------------------------------------
 
 
@@ -276,6 +322,26 @@ def test_copies_and_versions_with_its_exif_are_left_out(tmp_path, name):
     assert left_out(group(tmp_path)) == {f"{name}.jpg": "it is derived from IMG_0003.jpg"}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "IMG_0001_2_3_tonemapped", "IMG_0001And2more_tonemapped", "IMG_0001-0003", "IMG_0001-IMG_0003", "HDR IMG_0001",
+        "IMG_0001_Aurora", "IMG_0002 (1)", "IMG_0001_2_3_HDR",
+    ],
+)  # fmt: skip
+def test_pictures_merged_from_a_bracket_are_left_out(tmp_path, name):
+    """Named after its first exposure, with the EXIF of its second, upright."""
+    write_brackets(tmp_path, 1, evs=(-2, 0, 2))
+    image = Image.open(tmp_path / "IMG_0002.jpg")
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "IMG_0002.jpg", exif=exif)
+    write_shot(tmp_path / f"{name}.jpg", 0, 0.5, level=200)
+    found = group(tmp_path)
+    assert [[shot.path.name for shot in b.shots] for b in found.brackets] == [[f"IMG_000{i}.jpg" for i in (1, 2, 3)]]
+    assert left_out(found)[f"{name}.jpg"].startswith("it is derived from IMG_000")
+
+
 def test_numbered_names_without_an_original_and_other_pictures_are_exposures(tmp_path):
     for i, name in enumerate(("hall.png", "hall (1).png", "hall (2).png", "roof-HDR.png", "IMG_1-2EV.png")):
         write_plain(tmp_path / name, 20 + 50 * i)
@@ -299,6 +365,33 @@ def test_a_bracket_over_two_dcf_folders_is_joined(tmp_path):
         "101CANON/IMG_0002": [f"{name}.JPG" for name in names[3:]],
     }
     assert found.left_out == ()
+
+
+@pytest.mark.parametrize(("raw", "gone", "kept"), [(False, "jpg", "NEF"), (True, "NEF", "jpg"), (False, "NEF", "jpg")])
+def test_a_bracket_is_of_one_format_if_all_its_shots_are_stored_in_one(tmp_path, raw, gone, kept):
+    write_brackets(tmp_path, 1)
+    for path in tmp_path.glob("*.jpg"):
+        path.with_suffix(".NEF").write_bytes(b"as if raw")
+    (tmp_path / f"IMG_0002.{gone}").unlink()
+    found = group(tmp_path, by="folder", raw=raw)
+    assert [shot.path.name for shot in found.brackets[0].shots] == [f"IMG_000{i}.{kept}" for i in (1, 2, 3)]
+    assert left_out(found) == {f"IMG_000{i}.{gone}": f"it is the shot of IMG_000{i}.{kept}" for i in (1, 3)}
+    assert found.brackets[0].notes == ()
+
+
+def test_a_bracket_of_raw_and_other_files_is_noted(tmp_path):
+    write_brackets(tmp_path, 1, evs=(-2, 2))
+    (tmp_path / "IMG_0003.NEF").write_bytes(b"as if raw")
+    (bracket,) = group(tmp_path, by="folder").brackets
+    assert bracket.notes == ("some exposures are RAW files, others not: their tones may differ",)
+
+
+def test_raw_and_jpeg_as_phones_name_them_are_one_shot(tmp_path):
+    for name in ("PXL_1", "PXL_2.MP"):
+        write_plain(tmp_path / f"{name.replace('.MP', '.RAW-01.MP') if '.' in name else name + '.RAW-01'}.COVER.jpg")
+        (tmp_path / f"{name.partition('.')[0]}.RAW-02.ORIGINAL.dng").write_bytes(b"as if raw")
+    (bracket,) = group(tmp_path, by="folder").brackets
+    assert [shot.path.suffix for shot in bracket.shots] == [".jpg", ".jpg"]
 
 
 @pytest.mark.parametrize(("raw", "kept"), [(False, "JPG"), (True, "RAW")])

@@ -13,8 +13,9 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from lightfuse.brackets.bracket import exposure_order
-from lightfuse.brackets.exif_groups import Shot, group_by_exif
+from lightfuse.brackets.exif_groups import group_by_exif
 from lightfuse.brackets.selection import select_exposures
+from lightfuse.brackets.shots import Shot
 from lightfuse.deghost import deghost_bracket
 from lightfuse.fuser import Fuser
 from lightfuse.hdr.gain_map import gain_map
@@ -63,6 +64,7 @@ def random_series(chance):
                 model=chance.choice(["A camera"] * 9 + ["Another"]),
                 exposure_mode=mode,
                 flash=chance.random() < 0.03,
+                rendered=len(shots) % 11 == 7,
             )
             shots.append(Shot(Path(f"IMG_{len(shots) + 1:04d}.jpg"), info))
             now += timedelta(seconds=seconds + chance.choice([0.2, 0.5, 1.1, 3.3]))
@@ -83,6 +85,7 @@ def as_json(info):
         "bias": info.exposure_bias,
         "mode": info.exposure_mode,
         "flash": info.flash,
+        "rendered": info.rendered,
         "camera": "\n".join(text or "" for text in (info.make, info.model, info.serial)),
         "taken": info.taken and (info.taken - datetime(1970, 1, 1)).total_seconds(),
     }

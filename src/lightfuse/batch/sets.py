@@ -91,7 +91,7 @@ def _runs(brackets: Sequence[GroupedBracket]) -> Iterator[list[int]]:
 
 def _gap(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> float | None:
     """Seconds from the start of one bracket to the next; None where a time is missing."""
-    times = [[shot.taken for shot in shots if shot.taken] for shots in (before, after)]
+    times = [[shot.moment for shot in shots if shot.moment] for shots in (before, after)]
     return (min(times[1]) - min(times[0])).total_seconds() if all(times) else None
 
 

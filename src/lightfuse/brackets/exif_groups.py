@@ -4,38 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 
-from lightfuse.brackets.bracket import relative_exposure
-from lightfuse.brackets.files import LeftOut, natural_key
-from lightfuse.images import ShotInfo
+from lightfuse.brackets.files import LeftOut
+from lightfuse.brackets.shots import Shot, by_clock, gap_between
 from lightfuse.system import display_name
 
 AUTOMATIC, BRACKETING = 0, 2  # EXIF ExposureMode.
 SAME_EV = 0.2  # Less than the third of a stop cameras step by, more than the rounding of 1/60 s.
 _MAX_DRIFT = 0.5  # Change of light from one bracket to the next, as a fraction of the bracket's EV range.
-_NOISE_REDUCTION = 1.0  # Seconds: from this exposure on, a camera may take a dark frame as long after it.
 _BURST_GAP = 2.0  # Seconds between shots of a burst, as seen through time stamps of whole seconds.
-_GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket.
+_GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket,
+_CLEAR_GAP_FACTOR = 3.0  # or this many times, if exposures confirm it.
+_STAMP = 0.01  # Seconds that subseconds are rounded to.
 _MIN_EV_RANGE = 0.6  # From darkest to brightest: three exposures a third of a stop apart.
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One exposure: its file, and its EXIF."""
-
-    path: Path
-    info: ShotInfo = field(default_factory=ShotInfo)
-
-    @property
-    def camera(self) -> tuple[str, str, str]:
-        """Make, model and serial number, each empty where EXIF does not say."""
-        return self.info.make or "", self.info.model or "", self.info.serial or ""
-
-    @property
-    def ev(self) -> float | None:
-        """Relative exposure in EV, larger for brighter; None without a shutter time."""
-        return relative_exposure(self.info)
+_METERED_RANGE = 1.5  # EV, more than metering changes by within a burst.
 
 
 @dataclass
@@ -59,26 +41,32 @@ def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
     Shots without a time are taken in name order, as if shot in one burst.
 
     Args:
-        shots: in natural name order.
+        shots: in the order of their names.
         max_gap: seconds between the end of one shot and the start of the next that always end a bracket.
     """
     found = ExifGroups()
     series: dict[tuple[object, ...], list[Shot]] = {}
+    taken = {shot.camera for shot in shots if not shot.info.rendered}
     for shot in shots:
         if shot.ev is None and shot.info.exposure_bias is None:
             found.left_out.append(LeftOut(shot.path, "its EXIF tells no exposure"))
+            continue
+        found.with_exposure += 1
+        if shot.info.rendered and shot.camera in taken:
+            found.left_out.append(LeftOut(shot.path, "the camera made it by a special process, such as from others"))
         else:
-            found.with_exposure += 1
             series.setdefault((shot.camera, bool(shot.info.flash)), []).append(shot)
     for of_one_camera in series.values():
-        for cluster in _clusters(of_one_camera, max_gap):
-            _group_cluster(cluster, found)
-    found.groups.sort(key=lambda group: _by_time(group[0]))
+        for of_one_clock in by_clock(of_one_camera):
+            for cluster in _clusters(of_one_clock, max_gap):
+                _group_cluster(cluster, found)
+    order = {shot.path: position for position, shot in enumerate(shots)}
+    found.groups.sort(key=lambda group: (_by_time(group[0]), order[group[0].path]))
     return found
 
 
-def _by_time(shot: Shot) -> tuple[datetime, list[tuple[int, int, str]]]:
-    return shot.info.taken or datetime.max, natural_key(shot.path.as_posix())
+def _by_time(shot: Shot) -> datetime:
+    return shot.info.moment or datetime.max
 
 
 # ---- Clusters in time ------------------------------------------------------------------------------------------------
@@ -86,9 +74,9 @@ def _by_time(shot: Shot) -> tuple[datetime, list[tuple[int, int, str]]]:
 
 def _clusters(shots: Sequence[Shot], max_gap: float) -> Iterator[list[Shot]]:
     """Runs of shots without a long gap, and either all or none of them tagged as auto exposure bracketing."""
-    timed = sorted((shot for shot in shots if shot.info.taken), key=_by_time)
+    timed = sorted((shot for shot in shots if shot.info.moment), key=_by_time)
     limit = _longest_gap_within([gap_between(a, b) for a, b in pairwise(timed)], max_gap)
-    for run in (timed, [shot for shot in shots if not shot.info.taken]):
+    for run in (timed, [shot for shot in shots if not shot.info.moment]):
         cluster: list[Shot] = []
         for shot in run:
             if cluster and (
@@ -99,18 +87,6 @@ def _clusters(shots: Sequence[Shot], max_gap: float) -> Iterator[list[Shot]]:
             cluster.append(shot)
         if cluster:
             yield cluster
-
-
-def gap_between(before: Shot, after: Shot) -> float:
-    """Seconds from the end of one exposure to the start of the next; 0 where a time is missing.
-
-    After a long exposure, the dark frame of long-exposure noise reduction may be part of the exposure.
-    """
-    if before.info.taken is None or after.info.taken is None:
-        return 0.0
-    exposure = before.info.exposure_time or 0.0
-    busy = 2 * exposure if exposure >= _NOISE_REDUCTION else exposure
-    return max(0.0, (after.info.taken - before.info.taken).total_seconds() - busy)
 
 
 def _longest_gap_within(gaps: Sequence[float], max_gap: float) -> float:
@@ -130,12 +106,12 @@ def _is_bracketing(shot: Shot) -> bool:
 
 def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:
     steps = _exposure_steps(cluster)
-    for group in split_by_exposure(steps):
+    for group in _split(cluster, steps):
         shots = [cluster[i] for i in group]
         again = _keep_nearest(shots, repeated_exposures([steps[i] for i in group]))
         kept = tuple(shot for i, shot in enumerate(shots) if i not in again)
         ev_range = max(steps[i] for i in group) - min(steps[i] for i in group)
-        if ev_range < _MIN_EV_RANGE or _is_metered_anew(kept):
+        if ev_range < _MIN_EV_RANGE or _is_metered_anew(kept, ev_range):
             reason = "it has the exposure of the pictures around it, or the camera metered each anew: no bracket"
             if all(shot.info.flash for shot in shots):
                 reason = "its flash fired, and there is no bracket of exposures with flash"
@@ -159,8 +135,8 @@ def _keep_nearest(shots: Sequence[Shot], repeats: Mapping[int, int]) -> dict[int
     for first in dict.fromkeys(repeats.values()):
         same = [first, *(i for i, one in repeats.items() if one == first)]
         distances = dict.fromkeys(same, 0.0)  # In seconds; 0 where a time is missing.
-        times = [shot.info.taken for i, shot in enumerate(shots) if i not in same]
-        for i, taken in [(i, shots[i].info.taken) for i in same]:
+        times = [shot.info.moment for i, shot in enumerate(shots) if i not in same]
+        for i, taken in [(i, shots[i].info.moment) for i in same]:
             apart = (abs((taken - other).total_seconds()) if taken and other else 0.0 for other in times)
             distances[i] = min(apart, default=0.0)
         kept = min(same, key=distances.__getitem__)
@@ -181,11 +157,29 @@ def _exposure_steps(cluster: Sequence[Shot]) -> list[float]:
     return [ev or 0.0 for ev in evs]
 
 
-def _is_metered_anew(shots: Sequence[Shot]) -> bool:
-    """Whether the exposures differ only because the camera metered each of some separate pictures."""
+def _is_metered_anew(shots: Sequence[Shot], ev_range: float) -> bool:
+    """Whether the exposures differ only because the camera metered each of some separate pictures, or of a burst."""
     automatic = all(shot.info.exposure_mode == AUTOMATIC for shot in shots)
     biases = {shot.info.exposure_bias or 0.0 for shot in shots}
-    return automatic and len(biases) == 1 and any(gap_between(a, b) > _BURST_GAP for a, b in pairwise(shots))
+    slow = any(gap_between(a, b) > _BURST_GAP for a, b in pairwise(shots))
+    return automatic and len(biases) == 1 and (slow or ev_range < _METERED_RANGE)
+
+
+def _split(cluster: Sequence[Shot], steps: Sequence[float]) -> list[range]:
+    """Divide a cluster into brackets by exposure; by its gaps where those say so and the exposures do not repeat.
+
+    In a series of brackets from which pictures were deleted, only the pauses tell where each begins. They do if every
+    bracket that they divide off is one by its exposures, too.
+    """
+    if _period(steps) or not any(shot.info.moment and shot.info.moment.microsecond for shot in cluster):
+        return split_by_exposure(steps)
+    gaps = [gap_between(a, b) for a, b in pairwise(cluster)]
+    usual = sorted(gaps)[(len(gaps) - 1) // 4] if gaps else 0.0
+    starts = [0, *(i for i, gap in enumerate(gaps, start=1) if gap > _CLEAR_GAP_FACTOR * usual + _STAMP)]
+    divided = [range(a, b) for a, b in pairwise([*starts, len(cluster)])]
+    evs = [[steps[i] for i in group] for group in divided]
+    is_clear = all(max(own) - min(own) >= _MIN_EV_RANGE and len(split_by_exposure(own)) == 1 for own in evs)
+    return divided if is_clear else split_by_exposure(steps)
 
 
 # ---- Division by exposure --------------------------------------------------------------------------------------------

@@ -3,11 +3,14 @@
 import filecmp
 import os
 import re
+import stat
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lightfuse.brackets.shots import in_name_order, natural_key
 from lightfuse.errors import DataError, PictureError
 from lightfuse.images import INPUT_SUFFIXES, RAW_SUFFIXES, probe_picture
 from lightfuse.system import display_name
@@ -20,16 +23,15 @@ _EDITED = re.compile(  # "-HDR", "-Edit-2", "-Enhanced-NR", "_fused", "-edited" 
     r"|edit(ed|ado|ada)?|bearbeitet|modifi(é|e)|modificat[oa]|bewerkt|編集済み)([-_ ]?\d+)?$",
     re.I,
 )
-_COPY_OF = re.compile(r"^(copy of|kopie von|copie de|copia d[ie]|cópia de) ", re.I)
-# After the name of the original: "IMG_1 (1)", "IMG_1 - Copy", "IMG_1-DxO_DeepPRIME"
-_SEPARATOR = re.compile(r"[-_ (~.]")
+_FRAMES = 9  # As many exposures a bracket may have whose merged picture is named after the first of them.
 _EDITED_BY_PHONE = re.compile(r"^IMG_E(?=\d{4}$)", re.I)
+_OF_PIXEL = re.compile(r"\.raw-\d\d(\.mp)?\.(cover|original)$")  # A JPEG and its RAW, as Google's phones name them.
+# What systems keep beside a person's files: thumbnails, deleted and recovered files, snapshots.
+_SYSTEM_FOLDERS = frozenset({
+    "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "__macosx",
+    "lost+found",
+})  # fmt: skip
 _NEEDS_EXTRA = frozenset({".heic", ".heif", ".hif"})  # Readable with an extra only; a JPEG of the same shot wins.
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts ``2`` before ``10``."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 # ---- One folder a scene ----------------------------------------------------------------------------------------------
@@ -96,10 +98,14 @@ class LeftOut:
 
 @dataclass
 class Listing:
-    """Exposures by folder, each folder's in natural name order, and pictures that are not exposures."""
+    """Exposures by folder, each folder's in the order of names, and pictures that are not exposures.
+
+    ``twins`` has, for each exposure stored in several formats, all its files.
+    """
 
     folders: dict[Path, list[Path]] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
+    twins: dict[Path, list[Path]] = field(default_factory=dict)
 
     @property
     def pictures(self) -> list[Path]:
@@ -113,7 +119,8 @@ def list_exposures(
     """List the pictures at and below a folder that may be exposures; hidden and other files are ignored.
 
     Of a shot stored in several formats under one name (RAW and JPEG), one file is listed. Edited versions and copies
-    of an exposure that is there too (``IMG_1-HDR.jpg``, ``IMG_1 (1).jpg``) are left out.
+    of an exposure that is there too (``IMG_1-HDR.jpg``, ``IMG_1 (1).jpg``) are left out, and so are links to a file
+    of the same folder. Folders in which systems keep thumbnails or deleted files are ignored.
 
     Args:
         folder: where to look. Links to folders are followed, each folder being visited once.
@@ -122,23 +129,24 @@ def list_exposures(
         raw: prefer the RAW file of a shot stored as RAW and JPEG.
 
     Raises:
-        DataError: the folder is missing or cannot be read.
+        DataError: the folder is missing or cannot be read; a folder below it that cannot be is left out.
     """
     if not folder.is_dir():
         raise DataError(f"{display_name(folder)} is not a folder; give the folder that holds the pictures")
     listing = Listing()
     exposures = []
-    for place, names in _walk(folder, without):
-        for path in [place / name for name in sorted(names, key=natural_key) if _is_picture_name(name)]:
-            reason = _reason_against(path, results)
+    for place, names in _walk(folder, without, listing.left_out):
+        for path, same in _files([place / name for name in in_name_order(filter(_is_picture_name, names))]):
+            reason = _reason_against(path, same, results)
             if reason is None:
                 exposures.append(path)
             else:
                 listing.left_out.append(LeftOut(path, reason))
-    exposures, duplicates = _one_file_a_shot(exposures, raw)
-    stems = {(path.parent, _comparable(path.stem)): path for path in exposures}
-    derived = {path: original for path in exposures if (original := _original_of(path, stems)) is not None}
-    listing.left_out += duplicates
+    exposures, listing.twins = _one_file_a_shot(exposures, raw)
+    stems: dict[Path, dict[str, Path]] = {}
+    for path in exposures:
+        stems.setdefault(path.parent, {})[_comparable(path.stem)] = path
+    derived = {path: original for path in exposures if (original := _original_of(path, stems[path.parent])) is not None}
     listing.left_out += [LeftOut(path, f"it is derived from {display_name(one.name)}") for path, one in derived.items()]
     originals = [path for path in exposures if path not in derived]
     for path in sorted(originals, key=lambda path: natural_key(str(path.parent))):
@@ -146,8 +154,11 @@ def list_exposures(
     return listing
 
 
-def _walk(top: Path, without: Path | None) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder once with the names of the files in it: real folders first, then those reached only by a link."""
+def _walk(top: Path, without: Path | None, unreadable: list[LeftOut]) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder once with the names of the files in it: real folders first, then those reached only by a link.
+
+    Folders below ``top`` that cannot be read are added to ``unreadable``.
+    """
     seen = {_identity(without)} if without is not None and without.is_dir() else set()
     seen.discard(_identity(top))  # Results may go to the very folder that is grouped.
     folders, links = [top], list[Path]()
@@ -157,7 +168,10 @@ def _walk(top: Path, without: Path | None) -> Iterator[tuple[Path, list[str]]]:
             identity = _identity(place)
             entries = [] if identity in seen else list(os.scandir(place))
         except OSError as error:
-            raise DataError(f"the folder {display_name(place)} cannot be read: {error.strerror}") from None
+            if place == top:
+                raise DataError(f"the folder {display_name(place)} cannot be read: {error.strerror}") from None
+            unreadable.append(LeftOut(place, f"the folder cannot be read: {error.strerror}", unreadable=True))
+            continue
         seen.add(identity)
         names = []
         for entry in entries:
@@ -165,6 +179,8 @@ def _walk(top: Path, without: Path | None) -> Iterator[tuple[Path, list[str]]]:
                 continue
             if not _is_folder(entry):
                 names.append(entry.name)
+            elif entry.name.casefold() in _SYSTEM_FOLDERS:
+                continue
             elif entry.is_symlink():
                 links.append(place / entry.name)
             else:
@@ -185,19 +201,36 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _reason_against(path: Path, results: frozenset[Path]) -> str | None:
+def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
+    """Each path, and which of them is to stand for the file it leads to; None where it leads to none."""
+    names: dict[tuple[int, ...], list[Path]] = {}
+    found: dict[Path, tuple[int, ...]] = {}
+    for path in paths:
+        with suppress(OSError):
+            status = os.stat(path)
+            if stat.S_ISREG(status.st_mode):  # Not every file system tells files apart by their numbers alone.
+                found[path] = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+                names.setdefault(found[path], []).append(path)
+    for path in paths:
+        same = names[found[path]] if path in found else []
+        yield path, min(same, key=os.path.islink, default=None)
+
+
+def _reason_against(path: Path, same: Path | None, results: frozenset[Path]) -> str | None:
     """Why a picture is not an exposure; None where it may be one."""
     if path.stem.lower() == REFERENCE_STEM or path.parent.name == LABEL_FOLDER:
         return "it is a reference picture"
-    if not path.is_file():
+    if same is None:
         return "it is not a file, or a link that leads nowhere"
+    if same != path:
+        return f"it is the same file as {display_name(same.name)}"
     if results and Path(os.path.realpath(path)) in results:
         return "it is the result of an earlier run"
     return None
 
 
-def _one_file_a_shot(paths: list[Path], raw: bool) -> tuple[list[Path], list[LeftOut]]:
-    """Keep one of the files that are one shot in several formats, by their names.
+def _one_file_a_shot(paths: list[Path], raw: bool) -> tuple[list[Path], dict[Path, list[Path]]]:
+    """Keep one of the files that are one shot in several formats, by their names; also returns all files of each.
 
     They lie in one folder, or in folders named after formats (RAW/ and JPG/). RAW counts if ``raw`` is true, then the
     deeper picture (a 16-bit TIFF before its JPEG).
@@ -205,17 +238,45 @@ def _one_file_a_shot(paths: list[Path], raw: bool) -> tuple[list[Path], list[Lef
     shots: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
         place = path.parent.parent if path.parent.name.lower() in _FORMAT_FOLDERS else path.parent
-        shots.setdefault((place, _comparable(path.stem)), []).append(path)
-    kept, duplicates = [], []
-    for (place, _), files in shots.items():
+        shots.setdefault((place, _OF_PIXEL.sub("", _comparable(path.stem))), []).append(path)
+    kept, twins = list[Path](), dict[Path, list[Path]]()
+    for files in shots.values():
         if len({path.suffix.lower() for path in files}) < len(files):  # Two of one format: not twins.
             kept += files
-            continue
-        chosen = min(files, key=lambda path: _preference(path, raw)) if len(files) > 1 else files[0]
-        kept.append(chosen)
-        reason = f"it is the shot of {display_name(chosen.relative_to(place))}"
-        duplicates += [LeftOut(path, reason) for path in files if path != chosen]
-    return kept, duplicates
+        elif len(files) > 1:
+            files.sort(key=lambda path: _preference(path, raw))
+            kept.append(files[0])
+            twins[files[0]] = files
+        else:
+            kept += files
+    return kept, twins
+
+
+def in_one_format(bracket: Sequence[Path], twins: Mapping[Path, Sequence[Path]]) -> list[Path]:
+    """The files of a bracket's shots in one format, if there is one in which all are stored.
+
+    A RAW file among JPEG files would have another size and tone.
+
+    Args:
+        bracket: the preferred file of each shot.
+        twins: see `Listing`.
+    """
+    if len({path.suffix.lower() for path in bracket}) == 1:
+        return list(bracket)
+    stored = [{path.suffix.lower(): path for path in twins.get(one, [one])} for one in bracket]
+    common = next((suffix for suffix in stored[0] if all(suffix in formats for formats in stored)), None)
+    return list(bracket) if common is None else [formats[common] for formats in stored]
+
+
+def other_formats(used: Collection[Path], twins: Mapping[Path, Sequence[Path]]) -> list[LeftOut]:
+    """The other files of shots that are stored in several formats, where ``used`` are the files in brackets."""
+    left_out = []
+    for preferred, files in twins.items():
+        one = next((path for path in files if path in used), preferred)
+        for path in [path for path in files if path != one]:
+            name = one.name if one.parent == path.parent else f"{one.parent.name}/{one.name}"
+            left_out.append(LeftOut(path, f"it is the shot of {display_name(name)}"))
+    return left_out
 
 
 def _preference(path: Path, raw: bool) -> tuple[bool, bool, int]:
@@ -230,16 +291,34 @@ def _preference(path: Path, raw: bool) -> tuple[bool, bool, int]:
     return raw, suffix in _NEEDS_EXTRA, -depth
 
 
-def _original_of(path: Path, stems: dict[tuple[Path, str], Path]) -> Path | None:
-    """The picture of which this one is an edited version, by its name, or a copy, by its name and its EXIF or bytes."""
+def _original_of(path: Path, stems: Mapping[str, Path]) -> Path | None:
+    """The picture of its folder of which this one is an edited version, a copy or a merged picture.
+
+    That is told by its name, or by a name that begins or ends with another's ("IMG_1 (1)", "Copy of IMG_1",
+    "IMG_1_2_3_tonemapped") and the EXIF of that one or of one of those numbered after it, or the same bytes.
+    """
     edited = stem = _comparable(path.stem)
     while (shorter := _EDITED.sub("", _EDITED_BY_PHONE.sub("img_", edited))) != edited:
         edited = shorter
-        if found := stems.get((path.parent, edited)):
+        if found := stems.get(edited):
             return found
-    copied = {_COPY_OF.sub("", stem), *(stem[: match.start()].rstrip(" -") for match in _SEPARATOR.finditer(stem))}
-    places = (stems.get((path.parent, each)) for each in sorted(copied - {stem}))
-    return next((place for place in places if place and _is_same_shot(path, place)), None)
+    ends = [stem[:end] for end in range(1, len(stem)) if not stem[end - 1 : end + 1].isdigit()]
+    ends += [stem[start:] for start in range(1, len(stem)) if not stem[start - 1 : start + 1].isalnum()]
+    for name in ends:
+        if name in stems:
+            others = [stems[name], *_numbered_after(name, stems)]
+            if found := next((other for other in others if _is_same_shot(path, other)), None):
+                return found
+    return None
+
+
+def _numbered_after(stem: str, stems: Mapping[str, Path]) -> list[Path]:
+    """The pictures whose numbers follow that of one, as many as a bracket may have."""
+    digits = stem[len(stem.rstrip("0123456789")) :]
+    if not digits:
+        return []
+    names = (stem[: -len(digits)] + f"{int(digits) + i:0{len(digits)}}" for i in range(1, _FRAMES))
+    return [stems[name] for name in names if name in stems]
 
 
 def _comparable(stem: str) -> str:
@@ -250,7 +329,7 @@ def _comparable(stem: str) -> str:
 def _is_same_shot(a: Path, b: Path) -> bool:
     """Whether two files are one shot: "hall (1).jpg" may be a copy, or another picture of the same name."""
     try:
-        shots = [probe_picture(path).shot for path in (a, b)]
+        shots = [replace(probe_picture(path).shot, orientation=1) for path in (a, b)]  # Editors turn pictures upright.
         return shots[0] == shots[1] if shots[0].taken else filecmp.cmp(a, b, shallow=False)
     except (PictureError, OSError):
         return False

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lightfuse.brackets.exif_groups import ExifGroups, Shot, group_by_exif
-from lightfuse.brackets.files import LeftOut, Listing, list_exposures
+from lightfuse.brackets.exif_groups import ExifGroups, group_by_exif
+from lightfuse.brackets.files import LeftOut, Listing, in_one_format, list_exposures, other_formats
 from lightfuse.brackets.joining import find_runs, join_runs
+from lightfuse.brackets.shots import Shot
 from lightfuse.errors import DataError, PictureError
-from lightfuse.images import probe_picture
+from lightfuse.images import RAW_SUFFIXES, probe_picture
 from lightfuse.system import display_name
 
 METHODS = ("auto", "exif", "count", "pattern", "folder")
@@ -123,7 +124,17 @@ def group_folder(
         found = _group_by_folder(folder, listing.folders)
     else:
         found = _group_by_shots(folder, listing.folders, settings)
-    return replace(found, left_out=(*listing.left_out, *found.left_out))
+    brackets = tuple(_in_one_format(bracket, listing.twins) for bracket in found.brackets)
+    others = other_formats({shot.path for bracket in brackets for shot in bracket.shots}, listing.twins)
+    return replace(found, brackets=brackets, left_out=(*listing.left_out, *others, *found.left_out))
+
+
+def _in_one_format(bracket: GroupedBracket, twins: Mapping[Path, Sequence[Path]]) -> GroupedBracket:
+    paths = in_one_format([shot.path for shot in bracket.shots], twins)
+    shots = tuple(replace(shot, path=path) for shot, path in zip(bracket.shots, paths, strict=True))
+    is_mixed = len({path.suffix.lower() in RAW_SUFFIXES for path in paths}) > 1
+    note = "some exposures are RAW files, others not: their tones may differ"
+    return replace(bracket, shots=shots, notes=(*bracket.notes, note) if is_mixed else bracket.notes)
 
 
 # ---- By EXIF, or automatically ---------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ Source = str | os.PathLike[str] | bytes
 """Where a picture's bytes come from: a path, ``"-"`` for standard input, or bytes in memory."""
 
 INPUT_SUFFIXES = raw.RAW_SUFFIXES | {
-    ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".heic", ".heif", ".hif",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".heic", ".heif",
+    ".hif",
 }  # fmt: skip
 _SNIFF_BYTES = 32
 _SECONDS_FOR_WRITER = 10.0  # How long a named pipe may wait for the program that writes to it

@@ -1,8 +1,9 @@
 """What EXIF says of how an exposure was shot: shutter, aperture, sensitivity, time and camera (EXIF 2.32, 4.6)."""
 
 import math
+import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lightfuse.images.exif import DNG_SERIAL, EXIF_IFD, Directories, IfdError, Value
@@ -11,11 +12,13 @@ _MAKE, _MODEL, _DATE_TIME = 0x010F, 0x0110, 0x0132
 _EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX = 0x829A, 0x829D, 0x9201, 0x9202
 _ISO, _ISO_LONG = 0x8827, (0x8832, 0x8831, 0x8833)  # Recommended exposure index, standard output, ISO speed.
 _BIAS, _ORIGINAL, _DIGITISED, _MODE, _SERIAL, _FLASH = 0x9204, 0x9003, 0x9004, 0xA402, 0xA431, 0x9209
+_RENDERED = 0xA401  # CustomRendered
 _SUBSECONDS = {_DATE_TIME: 0x9290, _ORIGINAL: 0x9291, _DIGITISED: 0x9292}
+_OFFSETS = {_DATE_TIME: 0x9010, _ORIGINAL: 0x9011, _DIGITISED: 0x9012}
 _CAMERA_TAGS = frozenset({_MAKE, _MODEL, _DATE_TIME, DNG_SERIAL})
 _SHOOTING_TAGS = frozenset(
     {_EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX, _ISO, *_ISO_LONG, _BIAS, _ORIGINAL, _DIGITISED, _MODE}
-    | {_SERIAL, _FLASH, *_SUBSECONDS.values()}
+    | {_SERIAL, _FLASH, _RENDERED, *_SUBSECONDS.values(), *_OFFSETS.values()}
 )
 
 _ISO_FULL = 65535  # The 16-bit tag's way of saying "more; see the long ones".
@@ -23,6 +26,8 @@ _MAX_SIZE = 1024
 _LONGEST, _WIDEST, _MOST_SENSITIVE, _MOST_BIASED = 1e6, 1e3, 1e8, 20.0
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d"}
 _RATIONALS = {5: "II", 10: "ii"}
+_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
+_RENDERINGS = frozenset({1, 2, 3, 6, 7, 8})  # CustomRendered; 4 is the original that Apple keeps beside an HDR picture.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class ShotInfo:
         exposure_mode: 0 automatic, 1 manual, 2 automatic bracket.
         flash: whether the flash fired.
         orientation: EXIF orientation as stored, 1 to 8; 1 where there is none.
+        rendered: whether the camera made the picture by a special process, such as from several exposures.
+        offset: of that local time from UTC.
     """
 
     exposure_time: float | None = None
@@ -52,6 +59,13 @@ class ShotInfo:
     exposure_mode: int | None = None
     flash: bool | None = None
     orientation: int = 1
+    rendered: bool = False
+    offset: timedelta | None = field(default=None, compare=False)
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it was taken, in UTC if EXIF tells the offset: summer time may end between two shots."""
+        return self.taken - self.offset if self.taken and self.offset is not None else self.taken
 
 
 def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
@@ -65,6 +79,7 @@ def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
         entries = [e for e in shooting.entries if e.tag in _SHOOTING_TAGS and e.size <= _MAX_SIZE]
         found |= {e.tag: block.value(e) for e in entries}
     mode, flash = _number(found, _MODE, 0, 2), _number(found, _FLASH, 0, 0xFFFF)
+    taken, offset = _taken(found)
     shutter, aperture = _number(found, _SHUTTER_APEX, -20, 20), _number(found, _APERTURE_APEX, -2, 20)
     iso, *longer = (_above_zero(found, tag, _MOST_SENSITIVE) for tag in (_ISO, *_ISO_LONG))
     return ShotInfo(
@@ -72,13 +87,15 @@ def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
         f_number=_of_apex(_above_zero(found, _F_NUMBER, _WIDEST), aperture or None, 0.5),
         iso=next((value for value in longer if value), iso) if iso in (None, _ISO_FULL) else iso,
         exposure_bias=_number(found, _BIAS, -_MOST_BIASED, _MOST_BIASED),
-        taken=_taken(found),
+        taken=taken,
         make=_text(found, _MAKE),
         model=_text(found, _MODEL),
         serial=_text(found, _SERIAL) or _text(found, DNG_SERIAL),
         exposure_mode=int(mode) if mode in (0, 1, 2) else None,
         flash=None if flash is None else bool(int(flash) & 1),
         orientation=orientation,
+        rendered=_number(found, _RENDERED, 0, 0xFFFF) in _RENDERINGS,
+        offset=offset,
     )
 
 
@@ -90,7 +107,7 @@ def _of_apex(value: float | None, apex: float | None, exponent: float) -> float 
     return value if value is not None or apex is None else float(2.0 ** (apex * exponent))
 
 
-def _taken(found: dict[int, Value]) -> datetime | None:
+def _taken(found: dict[int, Value]) -> tuple[datetime | None, timedelta | None]:
     for tag in (_ORIGINAL, _DIGITISED, _DATE_TIME):
         text = _text(found, tag)
         try:
@@ -99,8 +116,10 @@ def _taken(found: dict[int, Value]) -> datetime | None:
             continue
         digits = _text(found, _SUBSECONDS[tag]) or ""
         fraction = float(f"0.{digits}") if digits.isascii() and digits.isdigit() else 0.0
-        return moment + timedelta(microseconds=min(round(fraction * 1e6), 999_999))
-    return None
+        zone = _OFFSET.fullmatch(_text(found, _OFFSETS[tag]) or "")
+        offset = zone and timedelta(hours=int(zone[2]), minutes=int(zone[3])) * (-1 if zone[1] == "-" else 1)
+        return moment + timedelta(microseconds=min(round(fraction * 1e6), 999_999)), offset
+    return None, None
 
 
 def _number(found: dict[int, Value], tag: int, least: float, most: float) -> float | None:

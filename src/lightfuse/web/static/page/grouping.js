@@ -7,8 +7,11 @@ const MAX_DRIFT = 0.5; // change of light from one bracket to the next, as a fra
 const NOISE_REDUCTION = 1; // seconds: from this exposure on, a camera may take a dark frame as long after it
 const MAX_GAP = 30; // seconds between two shots that always end a bracket
 const BURST_GAP = 2; // seconds between shots of a burst, as seen through time stamps of whole seconds
-const GAP_FACTOR = 5; // A gap this many times the usual one ends a bracket.
+const GAP_FACTOR = 5; // A gap this many times the usual one ends a bracket,
+const CLEAR_GAP_FACTOR = 3; // or this many times, if exposures confirm it.
+const STAMP = 0.01; // seconds that subseconds are rounded to
 const MIN_EV_RANGE = 0.6; // from darkest to brightest: three exposures a third of a stop apart
+const METERED_RANGE = 1.5; // EV, more than metering changes by within a burst
 const MOST_TOGETHER = 3; // So few photographs are always one bracket.
 const MOST_IN_A_BRACKET = 20; // More without EXIF are hardly one bracket.
 
@@ -35,7 +38,8 @@ export function grouped(photographs) {
  */
 export function groupByExif(photographs) {
   const seriesOf = ({ shot }) => `${shot.camera} ${Boolean(shot.flash)}`;
-  const exposed = photographs.filter(hasExposure);
+  const taken = new Set(photographs.filter(({ shot }) => !shot.rendered).map(({ shot }) => shot.camera));
+  const exposed = photographs.filter((one) => hasExposure(one) && !(one.shot.rendered && taken.has(one.shot.camera)));
   const brackets = [...new Set(exposed.map(seriesOf))].flatMap((series) => {
     return clusters(exposed.filter((one) => seriesOf(one) === series)).flatMap(bracketsIn);
   });
@@ -98,11 +102,11 @@ function longestGapWithin(gaps) {
 
 function bracketsIn(cluster) {
   const evs = exposureSteps(cluster);
-  return splitByExposure(evs).flatMap((positions) => {
+  return split(cluster, evs).flatMap((positions) => {
     const own = positions.map((i) => evs[i]);
     const kept = withoutRepeats(positions.map((i) => cluster[i]), own);
-    const isBracket = Math.max(...own) - Math.min(...own) >= MIN_EV_RANGE && !isMeteredAnew(kept);
-    return isBracket ? [kept] : [];
+    const range = Math.max(...own) - Math.min(...own);
+    return range >= MIN_EV_RANGE && !isMeteredAnew(kept, range) ? [kept] : [];
   });
 }
 
@@ -133,12 +137,30 @@ function distance({ shot: a }, { shot: b }) {
   return isNumber(a.taken) && isNumber(b.taken) ? Math.abs(a.taken - b.taken) : 0;
 }
 
-/** Whether the exposures differ only because the camera metered each of some separate pictures. */
-function isMeteredAnew(photographs) {
+/** Whether the exposures differ only because the camera metered each of some separate pictures, or of a burst. */
+function isMeteredAnew(photographs, range) {
   const isAutomatic = photographs.every(({ shot }) => shot.mode === AUTOMATIC);
   const biases = new Set(photographs.map(({ shot }) => shot.bias ?? 0));
   const isSlow = photographs.some((one, i) => i > 0 && gap(photographs[i - 1], one) > BURST_GAP);
-  return isAutomatic && biases.size === 1 && isSlow;
+  return isAutomatic && biases.size === 1 && (isSlow || range < METERED_RANGE);
+}
+
+/**
+ * Divide a cluster into brackets by exposure; by its gaps where those say so and the exposures do not repeat.
+ *
+ * In a series of brackets from which pictures were deleted, only the pauses tell where each begins. They do if every
+ * bracket that they divide off is one by its exposures, too.
+ */
+function split(cluster, evs) {
+  if (periodOf(evs) || !cluster.some(({ shot }) => shot.taken % 1 > 0)) return splitByExposure(evs);
+  const gaps = cluster.slice(1).map((one, i) => gap(cluster[i], one));
+  const usual = gaps.toSorted((a, b) => a - b)[(gaps.length - 1) >> 2] ?? 0;
+  const byGaps = divided([...evs.keys()], (_, i) => gaps[i - 1] > CLEAR_GAP_FACTOR * usual + STAMP);
+  const isClear = byGaps.every((positions) => {
+    const own = positions.map((i) => evs[i]);
+    return Math.max(...own) - Math.min(...own) >= MIN_EV_RANGE && splitByExposure(own).length === 1;
+  });
+  return isClear ? byGaps : splitByExposure(evs);
 }
 
 /* ---- Division by exposure ---------------------------------------------------------------------------------------- */
