@@ -185,7 +185,7 @@ def static_pairs() -> str:
                 under, over = (
                     camera.photograph(_room(seed), ev, bits=bits, seed=seed * 10 + i) for i, ev in enumerate(evs)
                 )
-                shares.append(deghost(under, over).share)
+                shares.append(changed(deghost(under, over)))
     touched = sum(share > 0 for share in shares)
     return f"Static pairs: {len(shares)}; changed at all: {touched}; largest share flagged: {max(shares):.3%}."
 
@@ -213,6 +213,11 @@ def real_brackets(folder: Path, threads: int) -> Iterator[str]:
         yield f"| {found.name} | {share:.1%} | {between:.1f} dB | {after - before:+.2f} dB |"
 
 
+def changed(result: Deghosted) -> float:
+    """The part of a picture that was replaced by predictions."""
+    return 0.0 if result.mask is None else float(result.mask.mean()) / 255
+
+
 def speed(megapixels: float, threads: int, runs: int) -> str:
     """Median seconds for a large pair in which the ball rolls."""
     import cv2
@@ -232,7 +237,7 @@ def speed(megapixels: float, threads: int, runs: int) -> str:
             start = time.perf_counter()
             result = deghost(first, over, threads=threads)
             seconds.append(time.perf_counter() - start)
-        parts.append(f"{name} ({result.share:.1%} of the picture changed) {statistics.median(seconds[1:]):.2f} s")
+        parts.append(f"{name} ({changed(result):.1%} of the picture changed) {statistics.median(seconds[1:]):.2f} s")
     return f"{width}×{height}, uint8, {threads} threads: {'; '.join(parts)}."
 
 
@@ -258,8 +263,7 @@ def main() -> None:
         )
         print(
             f"{o.trial.name:40} {o.trial.seed} {o.trial.evs} {o.before:5.1f} → {o.after:5.1f} dB, elsewhere "
-            f"{o.still_after - o.still_before:+.2f} dB, {o.result.share:.1%} by {sources or 'none'}, "
-            f"score {o.result.score:.2f}"
+            f"{o.still_after - o.still_before:+.2f} dB, {changed(o.result):.1%} by {sources or 'none'}"
         )
         if arguments.pictures:
             _write_pictures(o, fuser, arguments.pictures)

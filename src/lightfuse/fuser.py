@@ -283,24 +283,21 @@ def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
 
 
 def _check_out(out: Array, like: Array) -> None:
+    from lightfuse import core
+
     if not isinstance(out, np.ndarray) or out.shape != like.shape or out.dtype != like.dtype:
         raise PictureError(f"out must be a picture like the inputs, {_kind(like)}, not {_kind(out)}")
-    if not _rows_are_contiguous(out) or not out.flags.writeable:
+    if not core.is_packed(out) or not out.flags.writeable:
         raise PictureError("out must be writeable and each of its rows contiguous; pass a plain array")
-
-
-def _rows_are_contiguous(picture: Array) -> bool:
-    itemsize = picture.itemsize
-    return picture.strides[1:] == (3 * itemsize, itemsize) and picture.flags.aligned
 
 
 def _readable(picture: Array, out: Array | None) -> Array:
     """The picture itself if the core can read it while writing ``out``, else a copy."""
+    from lightfuse import core
+
     in_place = out is not None and picture.ctypes.data == out.ctypes.data and picture.strides == out.strides
     safe = in_place or out is None or not np.may_share_memory(picture, out)
-    if safe and _rows_are_contiguous(picture):
-        return picture
-    return np.array(picture, order="C")
+    return picture if safe and core.is_packed(picture) else np.array(picture, order="C")
 
 
 def _kind(picture: object) -> str:

@@ -83,7 +83,7 @@ def test_fill_border_changes_nothing_inside_the_frame(shaken) -> None:
 
 def test_crop_leaves_only_what_every_frame_shows(shaken) -> None:
     aligned = align_bracket(shaken.pictures, 0, border="crop")
-    rows, columns = aligned.rectangle
+    rows, columns = largest_rectangle([aligned.warps[1]], WIDTH, HEIGHT)
     assert {frame.shape for frame in aligned.frames} == {(rows.stop - rows.start, columns.stop - columns.start, 3)}
     assert not outside(aligned.warps[1])[rows, columns].any()
     np.testing.assert_array_equal(aligned.frames[0], shaken.pictures[0][rows, columns])

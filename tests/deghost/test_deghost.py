@@ -25,7 +25,6 @@ def test_deghost_ignores_static_scene(seed, evs, bits):
     assert result.under is under
     assert result.over is over
     assert result.mask is None
-    assert result.share == 0
 
 
 def test_deghost_masks_the_moving_object_only(pair):
@@ -35,8 +34,6 @@ def test_deghost_masks_the_moving_object_only(pair):
     assert (result.mask[pair.spoilt] > 127).mean() > 0.95
     far = ~_near(pair.spoilt, 25)
     assert not result.mask[far].any()
-    assert result.share == pytest.approx(result.mask.mean() / 255, rel=0.05)
-    assert 0.5 < result.score <= 1
 
 
 def test_deghost_from_over_predicts_under(pair):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from builders.motion import moved, room
 
-from lightfuse.core import _core
+from lightfuse import core
 from lightfuse.deghost import deghost
 from tools.synthetic import Camera, sample_pair
 
@@ -18,7 +18,7 @@ def photographed(seed, evs, bits=8):
 
 def is_static(under, over, threads=2):
     """The quick test alone, which `deghost` begins with."""
-    return _core.GhostSearch(under, over, threads).are_none()
+    return core.Ghosts(under, over, threads).are_none()
 
 
 def enlarged(picture, times):

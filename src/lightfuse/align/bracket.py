@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from lightfuse import core
 from lightfuse.align.surround import find_scene
+from lightfuse.colorspace import rgb_problem
 from lightfuse.errors import LightFuseError, PictureError
-from lightfuse.system import usable_cores
+from lightfuse.system import thread_count
 
 Array = NDArray[Any]
 Matrix = NDArray[np.floating[Any]]
@@ -17,7 +18,6 @@ Window = tuple[slice, slice]
 Mode = Literal["auto", "always"]
 Border = Literal["fill", "crop"]
 
-_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 _SMALLEST_SIDE = 48
 _REASONS = (
     "",
@@ -28,19 +28,11 @@ _REASONS = (
 """Why a frame is not moved, by the core's numbers; the first and last: no gain is certain, or it is already aligned."""
 
 
-class Score(NamedTuple):
-    """How well a frame agrees with the others (correlation of local contrast, 1 is perfect), before and after."""
-
-    before: float
-    after: float
-
-
 class _Registration(NamedTuple):
-    """A frame's homography in pixels (base to frame; the identity if it is not moved), and the decision on it."""
+    """A frame's homography in pixels (base to frame; the identity if it is not moved), how far, and why not."""
 
     warp: Matrix
     move: float
-    score: Score
     reason: str = ""
 
 
@@ -52,17 +44,13 @@ class AlignedBracket(NamedTuple):
         warps: 3×3 homographies from pixels of the base to pixels of each frame as given (centre of the first pixel at
             (0, 0)); the identity for a frame that was not moved.
         moves: how far the corner that moves most was moved, in pixels.
-        scores: the scores on which each decision is based.
         notes: messages for the user.
-        rectangle: rows and columns of the base that every frame shows; with ``border="crop"`` the frames are cut to it.
     """
 
     frames: tuple[Array, ...]
     warps: tuple[Matrix, ...]
     moves: tuple[float, ...]
-    scores: tuple[Score, ...]
     notes: tuple[str, ...]
-    rectangle: Window
 
 
 def align_bracket(
@@ -99,59 +87,22 @@ def align_bracket(
         raise LightFuseError(f"the alignment's mode is 'auto' or 'always', not {mode!r}")
     if border not in ("fill", "crop"):
         raise LightFuseError(f"the alignment's border is 'fill' or 'crop', not {border!r}")
-    if threads is not None and threads < 1:
-        raise LightFuseError(f"threads must be an integer from 1, not {threads}")
+    sharing = thread_count(threads)
     if min(frames[base].shape[:2]) < _SMALLEST_SIDE:
-        unknown = (Score(0.0, 0.0),) * len(frames)
-        return _unchanged(frames, unknown, f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned")
-    registered = _register([_packed(frame) for frame in frames], base, mode)
-    return _warp_frames(frames, base, registered, border, called, threads or usable_cores(), in_place=in_place)
-
-
-def _packed(frame: Array) -> Array:
-    """A frame whose rows are interleaved RGB without gaps, as the core reads them."""
-    size = frame.itemsize
-    return frame if frame.strides[1:] == (3 * size, size) and frame.flags.aligned else np.ascontiguousarray(frame)
-
-
-def _register(frames: Sequence[Array], base: int, mode: Mode) -> list[_Registration]:
-    """Register every frame to the base, through the exposures between them."""
-    scene = find_scene(frames, _SMALLEST_SIDE)
-    place = np.array([[1, 0, scene.left], [0, 1, scene.top], [0, 0, 1.0]])
-    back = np.array([[1, 0, -scene.left], [0, 1, -scene.top], [0, 0, 1.0]])
-    order = sorted(range(len(frames)), key=lambda i: float(frames[i][::8, ::8, 1].mean()))
-    at = order.index(base)
-    found = {base: _Registration(np.eye(3), 0.0, Score(1.0, 1.0))}
-    for side in (order[at + 1 :], order[:at][::-1]):
-        answers = core.align_frames(scene.frames[base], [scene.frames[i] for i in side], mode == "always")
-        for index, (warp, move, before, after, reason) in zip(side, answers, strict=True):
-            whole = place @ np.reshape(warp, (3, 3)) @ back
-            found[index] = _Registration(whole, move, Score(before, after), _REASONS[reason])
-    return [found[i] for i in range(len(frames))]
-
-
-def _warp_frames(
-    frames: Sequence[Array],
-    base: int,
-    registered: Sequence[_Registration],
-    border: Border,
-    names: Sequence[str],
-    threads: int,
-    *,
-    in_place: bool,
-) -> AlignedBracket:
-    """Warp the frames whose registration was accepted, and fill or crop the borders."""
+        note = f"pictures under {_SMALLEST_SIDE} pixels high or wide are not aligned"
+        return AlignedBracket(tuple(frames), (np.eye(3),) * len(frames), (0.0,) * len(frames), (note,))
+    registered = _register([core.packed(frame) for frame in frames], base, mode)
     height, width = frames[base].shape[:2]
-    whole = slice(0, height), slice(0, width)
-    rectangle = largest_rectangle([found.warp for found in registered if found.move], width, height)
-    window = rectangle if border == "crop" else whole
+    window = whole = slice(0, height), slice(0, width)
+    if border == "crop":
+        window = largest_rectangle([found.warp for found in registered if found.move], width, height)
     aligned, notes = [], []
-    for frame, found, name in zip(frames, registered, names, strict=True):
+    for frame, found, name in zip(frames, registered, called, strict=True):
         if found.move:
             notes.append(f"{name} was moved by {found.move:.1f} px")
-            shown = warped(_packed(frame), found.warp, window, threads, in_place=in_place and window == whole)
+            shown = warped(core.packed(frame), found.warp, window, sharing, in_place=in_place and window == whole)
             if border == "fill":
-                core.fill_border(shown, _packed(frames[base]), found.warp.ravel().tolist())
+                core.fill_border(shown, core.packed(frames[base]), found.warp.ravel().tolist())
         else:
             shown = frame if window == whole else np.ascontiguousarray(frame[window])
             if found.reason:
@@ -161,10 +112,24 @@ def _warp_frames(
         frames=tuple(aligned),
         warps=tuple(found.warp for found in registered),
         moves=tuple(found.move for found in registered),
-        scores=tuple(found.score for found in registered),
         notes=tuple(notes),
-        rectangle=rectangle,
     )
+
+
+def _register(frames: Sequence[Array], base: int, mode: Mode) -> list[_Registration]:
+    """Register every frame to the base, through the exposures between them."""
+    scene = find_scene(frames, _SMALLEST_SIDE)
+    place = np.array([[1, 0, scene.left], [0, 1, scene.top], [0, 0, 1.0]])
+    back = np.array([[1, 0, -scene.left], [0, 1, -scene.top], [0, 0, 1.0]])
+    order = sorted(range(len(frames)), key=lambda i: float(frames[i][::8, ::8, 1].mean()))
+    at = order.index(base)
+    found = {base: _Registration(np.eye(3), 0.0)}
+    for side in (order[at + 1 :], order[:at][::-1]):
+        answers = core.align_frames(scene.frames[base], [scene.frames[i] for i in side], mode == "always")
+        for index, (warp, move, _, _, reason) in zip(side, answers, strict=True):
+            whole = place @ np.reshape(warp, (3, 3)) @ back
+            found[index] = _Registration(whole, move, _REASONS[reason])
+    return [found[i] for i in range(len(frames))]
 
 
 def warped(frame: Array, warp: Matrix, window: Window, threads: int = 1, *, in_place: bool = False) -> Array:
@@ -198,13 +163,6 @@ def largest_rectangle(warps: list[Matrix], width: int, height: int) -> Window:
     return slice(int(np.ceil(top)), int(bottom) + 1), slice(int(np.ceil(left)), int(right) + 1)
 
 
-def _unchanged(frames: Sequence[Array], scores: tuple[Score, ...], *notes: str) -> AlignedBracket:
-    height, width = frames[0].shape[:2]
-    identities = tuple(np.eye(3) for _ in frames)
-    whole = slice(0, height), slice(0, width)
-    return AlignedBracket(tuple(frames), identities, (0.0,) * len(frames), scores, notes, whole)
-
-
 def _check(frames: Sequence[Array], base: int, names: Sequence[str]) -> None:
     if len(frames) < 2:
         raise PictureError(f"a bracket to align has two or more pictures, not {len(frames)}")
@@ -213,11 +171,8 @@ def _check(frames: Sequence[Array], base: int, names: Sequence[str]) -> None:
     if not 0 <= base < len(frames):
         raise LightFuseError(f"the base is a picture's index from 0 to {len(frames) - 1}, not {base}")
     for frame, name in zip(frames, names, strict=True):
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype not in _DTYPES or frame.size == 0:
-            raise PictureError(
-                f"{name} cannot be aligned: pictures are H×W×3 of uint8, uint16 or float32, "
-                f"not {'×'.join(map(str, frame.shape))} of {frame.dtype}"
-            )
+        if problem := rgb_problem(frame):
+            raise PictureError(f"{name} cannot be aligned: it {problem}")
     first, called = frames[base], names[base]
     for frame, name in zip(frames, names, strict=True):
         if frame.shape != first.shape:

@@ -1,7 +1,7 @@
 """Types of the compiled core (module.cpp)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,21 +45,19 @@ def fill_border(shown: Picture, base: Picture, warp: Sequence[float]) -> None:
     frame's, row by row.
     """
 
-class GhostSearch:
+class Ghosts:
     """Two aligned frames of one size and dtype, under and over, and what moved between them."""
 
     def __init__(self, under: Picture, over: Picture, threads: int) -> None: ...
     def are_none(self) -> bool:
         """Whether the frames agree wherever they can be compared: a quick test, on a part of their rows."""
 
-    def search(
-        self, base: str, override: bool, always: bool
-    ) -> tuple[bool, bool, bool, float, float] | Literal[False] | None:
+    def search(self, base: str, override: bool, always: bool) -> tuple[str, bool, bool, float]:
         """Find regions of motion and their source exposures; ``base``: "under", "over", or "" for either.
 
-        Returns whether under and over are to be changed, whether the frames disagree too widely for that, the mean of
-        the masks in [0, 1], and the score. None where a frame holds values that are not finite; False where the frames
-        share too few values to be compared.
+        Returns why nothing is decided, or "", whether under and over are to be changed, and the mean of the masks in
+        [0, 1]. Nothing is decided where a frame holds values that are "not finite", where the frames are
+        "not comparable", as they share too few values, or where what moved is "too large".
         """
 
     def replace(self, source: str, out: Picture, mask: NDArray[np.uint8]) -> None:

@@ -284,4 +284,12 @@ LF_ALIGN lf_alignment lf_chain_next(lf_chain *chain, const lf_channel *frame, in
     return lf_accept(found.warp, odd, even, gains, count, frame->width, frame->height, always);
 }
 
+/* Frames on one side of the base in brightness, from the nearest outwards. */
+LF_ALIGN void lf_align_frames(const lf_channel *base, const lf_channel *frames, int count, int always, void *scratch,
+                              lf_alignment *found) {
+    lf_chain chain;
+    lf_chain_begin(&chain, base, scratch);
+    for (int i = 0; i < count; i++) found[i] = lf_chain_next(&chain, &frames[i], always);
+}
+
 #endif

@@ -78,6 +78,9 @@ LF_GHOST lf_ghosts *lf_ghosts_begin(int width, int height, lf_type type, void *m
     return g;
 }
 
+/* Rows and columns of a reduced frame. */
+LF_GHOST lf_size lf_ghosts_size(const lf_ghosts *g) { return (lf_size){g->view.rows, g->view.columns}; }
+
 /* Adds values of a row, from one on, to sums. */
 LF_GHOST void lf_add_values(const void *row, ptrdiff_t from, int count, lf_type type, float *restrict sums) {
     if (LF_TYPE(type) == LF_U8) for (int i = 0; i < count; i++) sums[i] += ((const uint8_t *)row)[from + i];
@@ -195,7 +198,7 @@ LF_GHOST double lf_soft_sum(const lf_search_view *view, const lf_region *region)
 LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int override, int always) {
     const lf_search_view *const view = &g->view;
     lf_decision found = {.too_large = 0};
-    double before = 0, after = 0, soft = 0;
+    double soft = 0;
     g->count = lf_find_regions(g->core, g->disagreement[1], g->view.soft, g->labelling, g->arena);
     g->regions = lf_take(&g->arena, (size_t)g->count * sizeof *g->regions);
     for (int i = 0; i < g->count; i++) {
@@ -211,12 +214,10 @@ LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int override,
         region->kept &= always || region->ghost > region->cost[region->source];
         if (!region->kept) continue;
         found.changed[!region->source] = 1;
-        before += region->ghost * region->size, after += region->cost[region->source] * region->size;
         soft += lf_soft_sum(view, region);
         region->has_fill = region->source == LF_OVER && lf_fill_region(view, region, g->arena);
     }
     found.share = soft / ((double)view->columns * view->rows);
-    found.score = lf_most(0, 1 - after / lf_most(before, 1e-9));
     if (always || found.share <= LF_TOO_LARGE_SHARE) return found;
     return (lf_decision){.too_large = 1, .share = found.share};
 }

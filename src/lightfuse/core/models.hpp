@@ -54,26 +54,55 @@ void share_rows(int rows, int size, int threads, const Work &work) {
     if (failure) std::rethrow_exception(failure);
 }
 
+// ---- Pictures from Python -------------------------------------------------------------------------------------------
+
+using Input = nanobind::ndarray<nanobind::ro, nanobind::device::cpu>;
+using Output = nanobind::ndarray<nanobind::device::cpu>;
+
+// lightfuse.h has one type for pictures read and written; it writes only to those given as out.
+template <typename Array>
+lf_picture picture_of(const Array &array) {
+    lf_picture picture{};
+    picture.pixels = const_cast<void *>(static_cast<const void *>(array.data()));
+    picture.height = static_cast<int>(array.shape(0));
+    picture.width = static_cast<int>(array.shape(1));
+    picture.row_bytes = static_cast<ptrdiff_t>(array.stride(0)) * static_cast<ptrdiff_t>(array.itemsize());
+    picture.type = array.itemsize() == 1 ? LF_U8 : array.itemsize() == 2 ? LF_U16 : LF_F32;
+    return picture;
+}
+
+inline ptrdiff_t pixel_bytes(const lf_picture &picture) {
+    return picture.type == LF_U8 ? 3 : picture.type == LF_U16 ? 6 : 12;
+}
+
 // ---- Weights as lightfuse.h wants them ------------------------------------------------------------------------------
 
 using Tensor = nanobind::ndarray<const float, nanobind::c_contig, nanobind::device::cpu>;
 using Tensors = std::map<std::string, Tensor>;
 
-// Keeps every copy for as long as it lives.
+// Copies of tensors, by name, which it keeps for as long as it lives.
 class TensorStore {
   public:
     // As stored: biases, and depthwise kernels [channel][1][row][column].
-    const float *as_stored(const Tensor &tensor) {
+    const float *as_stored(const Tensors &tensors, const std::string &name) {
+        const Tensor &tensor = tensors.at(name);
         return store_.emplace_back(tensor.data(), tensor.data() + tensor.size()).data();
     }
 
-    // A matrix [out][in] of torch, as [in][out].
-    const float *transposed(const Tensor &tensor) {
+    // The matrix [out][in] of a layer of torch, as [in][out].
+    const float *matrix(const Tensors &tensors, const std::string &layer) {
+        const Tensor &tensor = tensors.at(layer + ".weight");
         const size_t outs = tensor.shape(0), ins = tensor.shape(1);
         std::vector<float> matrix(outs * ins);
         for (size_t o = 0; o < outs; o++)
             for (size_t i = 0; i < ins; i++) matrix[i * outs + o] = tensor.data()[o * ins + i];
         return store_.emplace_back(std::move(matrix)).data();
+    }
+
+    // A depthwise layer, or with no name none, and a pointwise one.
+    lf_separable separable(const Tensors &tensors, const std::string &depthwise, const std::string &pointwise) {
+        return {depthwise.empty() ? nullptr : as_stored(tensors, depthwise + ".weight"), matrix(tensors, pointwise),
+                as_stored(tensors, pointwise + ".bias")};
     }
 
   private:
@@ -102,7 +131,7 @@ inline lf_measure measure(const lf_kernels &kernels, const lf_picture &picture, 
 inline bool comes_after(double first_brightness, const lf_picture &first, double second_brightness,
                         const lf_picture &second) {
     if (first_brightness != second_brightness) return first_brightness > second_brightness;
-    const size_t row_bytes = size_t(first.width) * (first.type == LF_U8 ? 3 : first.type == LF_U16 ? 6 : 12);
+    const size_t row_bytes = size_t(first.width) * pixel_bytes(first);
     for (int y = 0; y < first.height; y++) {
         const int order = std::memcmp(static_cast<const char *>(first.pixels) + y * first.row_bytes,
                                       static_cast<const char *>(second.pixels) + y * second.row_bytes, row_bytes);
@@ -120,19 +149,19 @@ class PaperModel {
         model_.hidden2 = static_cast<int>(tensors.at("combining.layers.1.bias").shape(0));
         if (std::max(model_.hidden1, model_.hidden2) > LF_MAX_HIDDEN)
             throw std::invalid_argument("hidden layers are wider than the core allows");
-        model_.w1 = store_.transposed(tensors.at("combining.layers.0.weight"));
-        model_.b1 = store_.as_stored(tensors.at("combining.layers.0.bias"));
-        model_.w2 = store_.transposed(tensors.at("combining.layers.1.weight"));
-        model_.b2 = store_.as_stored(tensors.at("combining.layers.1.bias"));
-        model_.w3 = store_.transposed(tensors.at("combining.layers.2.weight"));
-        model_.b3 = store_.as_stored(tensors.at("combining.layers.2.bias"));
-        model_.down1 = store_.as_stored(tensors.at("filtering.down1.weight"));
-        model_.down1_bias = store_.as_stored(tensors.at("filtering.down1.bias"));
-        model_.down2 = store_.as_stored(tensors.at("filtering.down2.weight"));
-        model_.down2_bias = store_.as_stored(tensors.at("filtering.down2.bias"));
-        model_.down3 = store_.as_stored(tensors.at("filtering.down3.weight"));
-        model_.mix = store_.transposed(tensors.at("filtering.mix.weight"));
-        model_.mix_bias = store_.as_stored(tensors.at("filtering.mix.bias"));
+        const float **const matrices[] = {&model_.w1, &model_.w2, &model_.w3};
+        const float **const biases[] = {&model_.b1, &model_.b2, &model_.b3};
+        const float **const downs[] = {&model_.down1, &model_.down2, &model_.down3};
+        for (int i = 0; i < 3; i++) {
+            const std::string layer = "combining.layers." + std::to_string(i);
+            *matrices[i] = store_.matrix(tensors, layer);
+            *biases[i] = store_.as_stored(tensors, layer + ".bias");
+            *downs[i] = store_.as_stored(tensors, "filtering.down" + std::to_string(i + 1) + ".weight");
+        }
+        model_.down1_bias = store_.as_stored(tensors, "filtering.down1.bias");
+        model_.down2_bias = store_.as_stored(tensors, "filtering.down2.bias");
+        model_.mix = store_.matrix(tensors, "filtering.mix");
+        model_.mix_bias = store_.as_stored(tensors, "filtering.mix.bias");
     }
 
     // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
@@ -251,8 +280,7 @@ class ContextModel {
 
     static lf_picture part_of(const lf_picture &picture, const lf_area &box) {
         lf_picture part = picture;
-        const ptrdiff_t pixel_bytes = picture.type == LF_U8 ? 3 : picture.type == LF_U16 ? 6 : 12;
-        part.pixels = static_cast<char *>(picture.pixels) + box.top * picture.row_bytes + box.left * pixel_bytes;
+        part.pixels = static_cast<char *>(picture.pixels) + box.top * picture.row_bytes + box.left * pixel_bytes(picture);
         part.width = box.right - box.left;
         part.height = box.bottom - box.top;
         return part;
@@ -304,43 +332,37 @@ class ContextModel {
         });
     }
 
-    static int outs_of(const Tensor &weight) { return static_cast<int>(weight.shape(0)); }
-
     void read_combining(const Tensors &tensors) {
         model_.widths[0] = 6;
         for (int l = 0; l < LF_LAYERS; l++) {
-            const Tensor &weight = tensors.at("combining.layers." + std::to_string(l) + ".weight");
-            model_.weights[l] = store_.transposed(weight);
-            model_.widths[l + 1] = outs_of(weight);
-            if (outs_of(weight) > LF_MAX_WIDTH) throw std::invalid_argument("a layer is wider than the core allows");
+            const std::string layer = "combining.layers." + std::to_string(l);
+            model_.weights[l] = store_.matrix(tensors, layer);
+            model_.widths[l + 1] = static_cast<int>(tensors.at(layer + ".weight").shape(0));
+            if (model_.widths[l + 1] > LF_MAX_WIDTH) throw std::invalid_argument("a layer is wider than the core allows");
         }
-        model_.bias = store_.as_stored(tensors.at("combining.layers.1.bias"));
+        model_.bias = store_.as_stored(tensors, "combining.layers.1.bias");
     }
 
     void read_filtering(const Tensors &tensors) {
-        model_.first = {store_.as_stored(tensors.at("filtering.first_dw.weight")),
-                        store_.transposed(tensors.at("filtering.first_pw.weight")),
-                        store_.as_stored(tensors.at("filtering.first_pw.bias"))};
-        model_.channels = outs_of(tensors.at("filtering.first_pw.weight"));
-        model_.stem = {nullptr, store_.transposed(tensors.at("filtering.stem.weight")),
-                       store_.as_stored(tensors.at("filtering.stem.bias"))};
+        model_.first = store_.separable(tensors, "filtering.first_dw", "filtering.first_pw");
+        model_.stem = store_.separable(tensors, "", "filtering.stem");
         for (int i = 0; i < std::min<int>(model_.levels, LF_MAX_LEVELS); i++) {
-            model_.down[i] = separable(tensors, "filtering.down.", i);
-            model_.up[i] = separable(tensors, "filtering.up.", i);
+            model_.down[i] = block(tensors, "filtering.down.", i);
+            model_.up[i] = block(tensors, "filtering.up.", i);
         }
-        model_.summary = store_.transposed(tensors.at("filtering.summary.weight"));
-        model_.summary_bias = store_.as_stored(tensors.at("filtering.summary.bias"));
-        model_.head = store_.transposed(tensors.at("filtering.head.weight"));
-        model_.head_bias = store_.as_stored(tensors.at("filtering.head.bias"));
-        model_.contexts = outs_of(tensors.at("filtering.head.weight"));
+        model_.summary = store_.matrix(tensors, "filtering.summary");
+        model_.summary_bias = store_.as_stored(tensors, "filtering.summary.bias");
+        model_.head = store_.matrix(tensors, "filtering.head");
+        model_.head_bias = store_.as_stored(tensors, "filtering.head.bias");
+        model_.channels = static_cast<int>(tensors.at("filtering.first_pw.bias").shape(0));
+        model_.contexts = static_cast<int>(tensors.at("filtering.head.bias").shape(0));
     }
 
     // The block of level i; where levels share one, that one.
-    lf_separable separable(const Tensors &tensors, const std::string &kind, int i) {
+    lf_separable block(const Tensors &tensors, const std::string &kind, int i) {
         std::string name = kind + std::to_string(i);
         if (tensors.count(name + ".dw.weight") == 0) name = kind + "0";
-        return {store_.as_stored(tensors.at(name + ".dw.weight")), store_.transposed(tensors.at(name + ".pw.weight")),
-                store_.as_stored(tensors.at(name + ".pw.bias"))};
+        return store_.separable(tensors, name + ".dw", name + ".pw");
     }
 
     TensorStore store_;

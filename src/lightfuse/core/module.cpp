@@ -14,6 +14,7 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "ghosts.hpp"
@@ -26,12 +27,8 @@
 
 extern "C" {
 extern const lf_kernels lf_kernels_baseline;
-extern const lf_align_kernels lf_align_baseline;
-extern const lf_deghost_kernels lf_deghost_baseline;
 #if defined(LIGHTFUSE_X86)
 extern const lf_kernels lf_kernels_avx2, lf_kernels_avx512;
-extern const lf_align_kernels lf_align_avx2;
-extern const lf_deghost_kernels lf_deghost_avx2;
 #elif defined(LIGHTFUSE_ARM)
 extern const lf_kernels lf_kernels_armv81;
 #endif
@@ -40,9 +37,6 @@ extern const lf_kernels lf_kernels_armv81;
 namespace nb = nanobind;
 
 namespace {
-
-using Input = nb::ndarray<nb::ro, nb::device::cpu>;
-using Output = nb::ndarray<nb::device::cpu>;
 
 #if defined(LIGHTFUSE_X86)
 // Of processor and system, by CPUID: __builtin_cpu_supports answers no to everything where Zig has linked.
@@ -79,28 +73,11 @@ const lf_kernels &kernels_named(const std::string &name) {
     throw std::invalid_argument("this processor has no instruction set " + name);
 }
 
-// lightfuse.h has one type for pictures read and written; it writes only to those given as out.
-template <typename Array>
-lf_picture picture_of(const Array &array) {
-    lf_picture picture{};
-    picture.pixels = const_cast<void *>(static_cast<const void *>(array.data()));
-    picture.height = static_cast<int>(array.shape(0));
-    picture.width = static_cast<int>(array.shape(1));
-    picture.row_bytes = static_cast<ptrdiff_t>(array.stride(0)) * static_cast<ptrdiff_t>(array.itemsize());
-    picture.type = array.dtype() == nb::dtype<uint8_t>() ? LF_U8 : array.dtype() == nb::dtype<uint16_t>() ? LF_U16 : LF_F32;
-    return picture;
-}
-
 // A picture's lowest, highest and mean value in its own units, and whether all its values are finite.
-nb::tuple measure_array(const Input &array, int threads, const std::string &isa) {
-    const lf_kernels &kernels = kernels_named(isa);
+std::tuple<double, double, double, bool> measure_array(const Input &array, int threads, const std::string &isa) {
     const lf_picture picture = picture_of(array);
-    lf_measure found;
-    {
-        const nb::gil_scoped_release release;
-        found = measure(kernels, picture, threads);
-    }
-    return nb::make_tuple(found.low, found.high, found.sum / (3.0 * picture.width * picture.height), found.finite != 0);
+    const lf_measure found = measure(kernels_named(isa), picture, threads);
+    return {found.low, found.high, found.sum / (3.0 * picture.width * picture.height), found.finite != 0};
 }
 
 // The pixels that share a cell, where a row of pixels is reduced to one of cells; the first and the last may lie in part in it.
@@ -147,18 +124,10 @@ void reduce(const lf_picture &picture, int step, float *out, int width, int heig
 // Means over equal areas of every step-th pixel of every step-th row, in the picture's own units.
 void reduce_array(const Input &array, int step, const Output &out_array) {
     const lf_picture picture = picture_of(array), out = picture_of(out_array);
-    const nb::gil_scoped_release release;
     const auto reduce_values = picture.type == LF_U8    ? reduce<uint8_t, int>
                                : picture.type == LF_U16 ? reduce<uint16_t, int>
                                                         : reduce<float, float>;
     reduce_values(picture, step, static_cast<float *>(out.pixels), out.width, out.height);
-}
-
-const lf_align_kernels &align_kernels() {
-#if defined(LIGHTFUSE_X86)
-    if (has_avx2()) return lf_align_avx2;
-#endif
-    return lf_align_baseline;
 }
 
 // The green channel: the least noisy; the tone curve between two exposures of one channel is monotonic.
@@ -175,7 +144,7 @@ lf_matrix matrix_of(const std::vector<double> &numbers) {
 }
 
 // Rows wait until no other row is made from those that they are to replace.
-void warp_in_place(const lf_align_kernels &kernels, const lf_picture &frame, const lf_matrix &matrix, size_t row_bytes,
+void warp_in_place(const lf_kernels &kernels, const lf_picture &frame, const lf_matrix &matrix, size_t row_bytes,
                    int threads) {
     const int block = std::min(2 * kBlockRows * threads, frame.height);
     std::vector<int> first(frame.height + 1, frame.height);  // Read for any of the rows from here on.
@@ -204,98 +173,44 @@ void warp_in_place(const lf_align_kernels &kernels, const lf_picture &frame, con
 
 // The base's picture plane, of out's size, as a frame shows it: `warp` maps its pixels to the frame's. Out may be the frame.
 void warp_frame(const Input &frame_array, const std::vector<double> &warp, const Output &out_array, int threads) {
-    const lf_align_kernels &kernels = align_kernels();
+    const lf_kernels &kernels = *available().front();
     const lf_picture frame = picture_of(frame_array), out = picture_of(out_array);
     const lf_matrix matrix = matrix_of(warp);
-    const nb::gil_scoped_release release;
-    if (frame.pixels == out.pixels)
-        return warp_in_place(kernels, frame, matrix, frame_array.itemsize() * 3 * frame.width, threads);
+    if (frame.pixels == out.pixels) return warp_in_place(kernels, frame, matrix, pixel_bytes(frame) * frame.width, threads);
     share_rows(out.height, kBlockRows, threads, [&](int from, int to) { kernels.warp_rows(&frame, &matrix, &out, 3, from, to); });
 }
 
 // What a warped frame does not show is taken from the base, in the frame's tones.
 void fill_border(const Output &shown_array, const Input &base_array, const std::vector<double> &warp) {
-    const lf_align_kernels &kernels = align_kernels();
+    const lf_kernels &kernels = *available().front();
     const lf_picture shown = picture_of(shown_array), base = picture_of(base_array);
     const lf_matrix matrix = matrix_of(warp);
-    const nb::gil_scoped_release release;
     const std::unique_ptr<unsigned char[]> memory(new unsigned char[kernels.fill_bytes(base.width, base.height, base.type)]);
     kernels.fill_border(&shown, &base, &matrix, memory.get());
 }
 
+using Alignment = std::tuple<std::vector<double>, double, double, double, int>;
+
 // Register frames on one side of the base in brightness, from the nearest outwards: for each its homography from the base's
 // pixels (row by row), how far it is to be moved (0: not at all), its correlation before and after, and the reason why not.
-nb::list align_frames(const Input &base_array, const std::vector<Input> &frame_arrays, bool always) {
-    const lf_align_kernels &kernels = align_kernels();
+std::vector<Alignment> align_frames(const Input &base_array, const std::vector<Input> &frame_arrays, bool always) {
+    const lf_kernels &kernels = *available().front();
     const lf_channel base = green_of(base_array);
     std::vector<lf_channel> frames;
     for (const auto &frame : frame_arrays) frames.push_back(green_of(frame));
     std::vector<lf_alignment> found(frames.size());
-    {
-        const nb::gil_scoped_release release;
-        const std::unique_ptr<unsigned char[]> scratch(new unsigned char[kernels.bytes(base.width, base.height)]);
-        kernels.frames(&base, frames.data(), static_cast<int>(frames.size()), always, scratch.get(), found.data());
-    }
-    nb::list answers;
-    for (const auto &one : found) {
-        const std::vector<double> warp(one.warp.m, one.warp.m + 9);
-        answers.append(nb::make_tuple(warp, one.pixels, one.before, one.after, static_cast<int>(one.reason)));
-    }
+    const std::unique_ptr<unsigned char[]> scratch(new unsigned char[kernels.chain_bytes(base.width, base.height)]);
+    kernels.align_frames(&base, frames.data(), static_cast<int>(frames.size()), always, scratch.get(), found.data());
+    std::vector<Alignment> answers;
+    for (const auto &one : found)
+        answers.emplace_back(std::vector<double>(one.warp.m, one.warp.m + 9), one.pixels, one.before, one.after, one.reason);
     return answers;
 }
-
-const lf_deghost_kernels &deghost_kernels() {
-#if defined(LIGHTFUSE_X86)
-    if (has_avx2()) return lf_deghost_avx2;
-#endif
-    return lf_deghost_baseline;
-}
-
-// Two aligned frames and what moved between them; keeps the frames.
-class GhostSearch {
-  public:
-    GhostSearch(const Input &under, const Input &over, int threads)
-        : under_(under), over_(over), ghosts_(deghost_kernels(), picture_of(under), picture_of(over), threads) {}
-
-    bool are_none() {
-        const nb::gil_scoped_release release;
-        return ghosts_.are_none();
-    }
-
-    // None where values are not finite, False where the frames cannot be compared; else what the core's decision says.
-    nb::object search(const std::string &base, bool override, bool always) {
-        const lf_frame first = base == "under" ? LF_UNDER : base == "over" ? LF_OVER : LF_EITHER;
-        bool finite, compared = false;
-        lf_decision found{};
-        {
-            const nb::gil_scoped_release release;
-            finite = ghosts_.reduce();
-            if (finite) compared = ghosts_.search(first, override, always, found);
-        }
-        if (!finite) return nb::none();
-        if (!compared) return nb::bool_(false);
-        return nb::make_tuple(found.changed[0] != 0, found.changed[1] != 0, found.too_large != 0, found.share, found.score);
-    }
-
-    void replace(const std::string &source, const Output &out, const Output &mask) {
-        const lf_picture target = picture_of(out);
-        auto *const levels = static_cast<unsigned char *>(mask.data());
-        const nb::gil_scoped_release release;
-        ghosts_.replace(source == "under" ? LF_UNDER : LF_OVER, target, levels);
-    }
-
-  private:
-    Input under_, over_;
-    Ghosts ghosts_;
-};
 
 // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
 void fuse_paper(const PaperModel &model, const Input &first_array, const Input &second_array, const Output &out_array,
                 int threads, const std::string &isa) {
-    const lf_kernels &kernels = kernels_named(isa);
-    const lf_picture first = picture_of(first_array), second = picture_of(second_array), out = picture_of(out_array);
-    const nb::gil_scoped_release release;
-    model.fuse(kernels, first, second, out, threads);
+    model.fuse(kernels_named(isa), picture_of(first_array), picture_of(second_array), picture_of(out_array), threads);
 }
 
 nb::object array_of(const std::vector<float> &values, std::initializer_list<size_t> shape) {
@@ -333,6 +248,7 @@ nb::tuple fuse_in_context(const ContextModel &model, const Input &first_array, c
 }  // namespace
 
 NB_MODULE(_core, m) {
+    const nb::call_guard<nb::gil_scoped_release> released;
     nb::set_leak_warnings(false);  // At the end of the program what is still in use is not collected.
     m.doc() = "The inference of LightFuse, compiled from lightfuse.h.";
     m.def(
@@ -343,24 +259,30 @@ NB_MODULE(_core, m) {
             return names;
         },
         "Names of the instruction sets this processor can run, best first.");
-    m.def("measure", &measure_array, nb::arg("picture"), nb::arg("threads"), nb::arg("isa") = "",
+    m.def("measure", &measure_array, released, nb::arg("picture"), nb::arg("threads"), nb::arg("isa") = "",
           "Lowest, highest and mean value of a picture in its own units, and whether all values are finite.");
-    m.def("reduce", &reduce_array, nb::arg("picture"), nb::arg("step"), nb::arg("out"),
+    m.def("reduce", &reduce_array, released, nb::arg("picture"), nb::arg("step"), nb::arg("out"),
           "Means over equal areas of every step-th pixel of every step-th row, in the picture's own units.");
-    m.def("align_frames", &align_frames, nb::arg("base"), nb::arg("frames"), nb::arg("always"),
+    m.def("align_frames", &align_frames, released, nb::arg("base"), nb::arg("frames"), nb::arg("always"),
           "Register frames on one side of the base in brightness, from the nearest outwards.");
-    m.def("warp", &warp_frame, nb::arg("frame"), nb::arg("warp"), nb::arg("out"), nb::arg("threads"),
+    m.def("warp", &warp_frame, released, nb::arg("frame"), nb::arg("warp"), nb::arg("out"), nb::arg("threads"),
           "Resample a frame in the base's geometry, by cubic interpolation.");
-    m.def("fill_border", &fill_border, nb::arg("shown"), nb::arg("base"), nb::arg("warp"),
+    m.def("fill_border", &fill_border, released, nb::arg("shown"), nb::arg("base"), nb::arg("warp"),
           "Fill what a warped frame does not show from the base, in the frame's tones.");
-    nb::class_<GhostSearch>(m, "GhostSearch", "Two aligned frames and what moved between them.")
-        .def(nb::init<const Input &, const Input &, int>(), nb::arg("under"), nb::arg("over"), nb::arg("threads"))
-        .def("are_none", &GhostSearch::are_none)
-        .def("search", &GhostSearch::search, nb::arg("base"), nb::arg("override"), nb::arg("always"))
-        .def("replace", &GhostSearch::replace, nb::arg("source"), nb::arg("out"), nb::arg("mask"));
+    nb::class_<Ghosts>(m, "Ghosts", "Two aligned frames and what moved between them.")
+        .def(
+            "__init__",
+            [](Ghosts *self, const Input &under, const Input &over, int threads) {
+                new (self) Ghosts(*available().front(), under, over, threads);
+            },
+            nb::arg("under"), nb::arg("over"), nb::arg("threads"))
+        .def("are_none", &Ghosts::are_none, released)
+        .def("search", &Ghosts::search, released, nb::arg("base"), nb::arg("override"), nb::arg("always"))
+        .def("replace", &Ghosts::replace, released, nb::arg("source"), nb::arg("out"), nb::arg("mask"));
     nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
         .def(nb::init<const Tensors &>(), nb::arg("tensors"))
-        .def("fuse", &fuse_paper, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"), nb::arg("isa") = "");
+        .def("fuse", &fuse_paper, released, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"),
+             nb::arg("isa") = "");
     nb::class_<ContextModel>(m, "ContextModel", "A context model (small, base), ready to fuse.")
         .def(nb::init<const Tensors &, int, int>(), nb::arg("tensors"), nb::arg("thumbnail_cells"), nb::arg("levels"))
         .def("fuse", &fuse_in_context, nb::arg("first"), nb::arg("second"), nb::arg("out").none(), nb::arg("threads"),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse import core
 from lightfuse.colorspace import check_pair, full_scale
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.system import thread_count
@@ -31,16 +32,12 @@ class Deghosted:
         under, over: the frames; a frame in which nothing was changed is the very array given.
         mask: uint8 H×W, how far a pixel was replaced by a prediction from the other frame (255: entirely); None if
             nothing was changed.
-        share: the mean of the mask, in [0, 1].
-        score: how much of the disagreement in the changed regions was removed, less the cost, in [0, 1].
         notes: messages for the user.
     """
 
     under: Array
     over: Array
     mask: Mask | None = None
-    share: float = 0.0
-    score: float = 0.0
     notes: list[str] = field(default_factory=list)
 
 
@@ -89,23 +86,21 @@ def deghost(
     if mode not in ("auto", "always"):
         raise LightFuseError(f"mode must be 'auto' or 'always', not {mode!r}")
     workers = thread_count(threads)
-    from lightfuse.core import _core
-
-    search = _core.GhostSearch(_contiguous(under), _contiguous(over), workers)
-    if mode == "auto" and under.dtype != np.float32 and search.are_none():
-        return Deghosted(under, over)
-    found = search.search(base or "", override, mode == "always")
-    if found is None:
-        raise PictureError("a frame holds NaN or infinite values; replace them before fusing")
-    if found is False:
-        return Deghosted(under, over, notes=["the exposures share too few unclipped values to look for ghosts"])
-    changes_under, changes_over, too_large, share, score = found
-    if too_large:
-        note = f"the exposures disagree over {share:.0%} of the picture, too much to be ghosts; left as they are"
-        return Deghosted(under, over, notes=[note])
+    search = core.Ghosts(core.packed(under), core.packed(over), workers)
     result = Deghosted(under, over)
-    if changes_under or changes_over:
-        result.mask, result.share, result.score = np.zeros(under.shape[:2], np.uint8), share, score
+    if mode == "auto" and under.dtype != np.float32 and search.are_none():
+        return result
+    problem, changes_under, changes_over, share = search.search(base or "", override, mode == "always")
+    if problem == "not finite":
+        raise PictureError("a frame holds NaN or infinite values; replace them before fusing")
+    if problem == "not comparable":
+        result.notes.append("the exposures share too few unclipped values to look for ghosts")
+    elif problem == "too large":
+        result.notes.append(
+            f"the exposures disagree over {share:.0%} of the picture, too much to be ghosts; left as they are"
+        )
+    elif changes_under or changes_over:
+        result.mask = np.zeros(under.shape[:2], np.uint8)
         if changes_under:
             result.under = np.array(under, order="C")
             search.replace("over", result.under, result.mask)
@@ -113,12 +108,6 @@ def deghost(
             result.over = np.array(over, order="C")
             search.replace("under", result.over, result.mask)
     return result
-
-
-def _contiguous(frame: Array) -> Array:
-    """The frame itself where pixels lie side by side in its rows, as the core expects, else a copy."""
-    is_dense = frame.strides[1:] == (3 * frame.itemsize, frame.itemsize) and frame.flags.aligned
-    return frame if is_dense else np.ascontiguousarray(frame)
 
 
 def deghost_bracket(frames: Sequence[Array], *, mode: Mode = "auto", threads: int | None = None) -> DeghostedBracket:

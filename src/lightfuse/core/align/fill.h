@@ -194,4 +194,11 @@ LF_ALIGN void lf_fill_rows(lf_fill *fill, lf_fill_pass pass, const lf_picture *s
     }
 }
 
+/* All passes over a whole warped frame of RGB, with memory of lf_fill_bytes. */
+LF_ALIGN void lf_fill_border(const lf_picture *shown, const lf_picture *base, const lf_matrix *warp, void *memory) {
+    lf_fill fill;
+    lf_fill_begin(&fill, warp, 3, base->width, base->height, base->type, memory);
+    for (int pass = 0; pass < LF_FILL_PASSES; pass++) lf_fill_rows(&fill, pass, shown, base, 0, base->height);
+}
+
 #endif

@@ -18,11 +18,10 @@ typedef struct lf_ghosts lf_ghosts;
 typedef struct lf_blend lf_blend;
 
 /* Whether each frame is to be changed. `share`: the mean of the soft masks of all that moved. With `too_large` nothing is to be
- * changed: the frames disagree over that share, too much to be ghosts. `score`: how much of the disagreement in the changed
- * regions is removed, less the cost. */
+ * changed: the frames disagree over that share, too much to be ghosts. */
 typedef struct {
     int changed[2], too_large;
-    double share, score;
+    double share;
 } lf_decision;
 
 #endif
