@@ -49,12 +49,12 @@ EXPORT(lfg_frame) void *lfg_frame(int which) { return job.frames[which]; }
 static void reduce(int quick) {
     for (int which = 0; which < 2; which++) {
         const lf_picture frame = picture(which);
-        lf_ghosts_reduce_rows(job.ghosts, (lf_frame)which, &frame, CHANNELS, quick, 0, job.ghosts->view.rows);
+        lf_ghosts_reduce_rows(job.ghosts, (lf_frame)which, &frame, CHANNELS, quick, 0, job.ghosts->rows);
     }
 }
 
 static void compare(int extend) {
-    const int rows = job.ghosts->view.rows;
+    const int rows = job.ghosts->rows;
     for (int from = 0; from < rows; from += LF_BAND)
         lf_ghosts_compare_rows(job.ghosts, extend, from, from + LF_BAND < rows ? from + LF_BAND : rows, job.scratch);
 }

@@ -55,7 +55,7 @@ LF_ALIGN int lf_ceil_root(double a) {
 /* Frames are compared at their size up to 2 megapixels, else at one smaller by an integer factor. */
 LF_ALIGN int lf_working_shrink(int width, int height) { return lf_ceil_root((double)width * height / LF_MOST_PIXELS); }
 
-LF_ALIGN lf_box lf_whole(const lf_channel *channel) { return (lf_box){0, 0, channel->width, channel->height}; }
+LF_ALIGN lf_area lf_whole(const lf_channel *channel) { return (lf_area){0, 0, channel->width, channel->height}; }
 
 /* The best of several candidates from small images, each refined there; the identity is one of them. */
 LF_ALIGN lf_matrix lf_search(const lf_channel *first, const lf_channel *second, lf_arena arena) {

@@ -24,19 +24,6 @@ enum {
 #define LF_UNCERTAIN 0.8 /* of what is certain */
 #define LF_TOO_LARGE_SHARE 0.6
 
-struct lf_ghosts {
-    lf_search_view view;
-    int width, height, factor, count;
-    lf_type type;
-    float *disagreement[2]; /* with the tolerance to detect, and to extend */
-    lf_bounds *bounds;
-    lf_binary core;
-    lf_labelling labelling;
-    lf_region *regions;
-    lf_noise *noise;
-    lf_arena arena; /* what is left */
-};
-
 /* The integer by which both sides of a frame are divided. */
 LF_GHOST int lf_ghosts_factor(int width, int height) {
     int factor = 1;
@@ -62,24 +49,22 @@ LF_GHOST lf_ghosts *lf_ghosts_begin(int width, int height, lf_type type, void *m
     const size_t n = (size_t)columns * (size_t)rows, bytes = n * sizeof(float);
     lf_arena arena = {memory};
     lf_ghosts *const g = lf_take(&arena, sizeof *g);
-    *g = (lf_ghosts){.width = width, .height = height, .factor = factor, .type = type};
-    g->view.columns = columns, g->view.rows = rows;
-    for (int i = 0; i < 6; i++) g->view.small[i / 3][i % 3] = lf_take(&arena, bytes);
+    *g = (lf_ghosts){.width = width, .height = height, .factor = factor, .columns = columns, .rows = rows, .type = type};
+    for (int i = 0; i < 6; i++) g->small[i / 3][i % 3] = lf_take(&arena, bytes);
     for (int i = 0; i < 2; i++) g->disagreement[i] = lf_take(&arena, bytes);
-    g->view.soft = lf_take(&arena, bytes);
-    for (int c = 0; c < 3; c++) g->view.fill[c] = lf_take(&arena, bytes);
+    g->soft = lf_take(&arena, bytes);
+    for (int c = 0; c < 3; c++) g->fill[c] = lf_take(&arena, bytes);
     g->core = lf_new_binary(columns, rows, &arena);
     g->labelling = lf_new_labelling(n, &arena);
     g->bounds = lf_take(&arena, 3 * sizeof *g->bounds);
     g->noise = lf_take(&arena, sizeof *g->noise);
     __builtin_memset(g->noise, 0, sizeof *g->noise);
-    g->view.core = g->core.at, g->view.labels = g->labelling.labels;
     g->arena = arena;
     return g;
 }
 
 /* Rows and columns of a reduced frame. */
-LF_GHOST lf_size lf_ghosts_size(const lf_ghosts *g) { return (lf_size){g->view.rows, g->view.columns}; }
+LF_GHOST lf_size lf_ghosts_size(const lf_ghosts *g) { return (lf_size){g->rows, g->columns}; }
 
 /* Adds values of a row, from one on, to sums. */
 LF_GHOST void lf_add_values(const void *row, ptrdiff_t from, int count, lf_type type, float *restrict sums) {
@@ -116,14 +101,14 @@ LF_GHOST float lf_average_cells(const lf_picture *frame, int channels, int left,
  * Averaging in floats keeps what eight bits would round away: in the shadows one level of under is many of over's. Returns
  * whether all values are finite. */
 LF_GHOST int lf_ghosts_reduce_rows(lf_ghosts *g, lf_frame which, const lf_picture *frame, int channels, int quick, int from, int to) {
-    const int factor = g->factor, columns = g->view.columns, whole = g->width / factor;
+    const int factor = g->factor, columns = g->columns, whole = g->width / factor;
     const int at_once = factor * channels < LF_AVERAGED ? LF_AVERAGED / (factor * channels) : 1;
     float check = 0, *cells[3];
     for (int row = from; row < to; row++) {
         int top = row * factor, bottom = lf_clamp(top + factor, 0, g->height);
         if (quick) top = lf_clamp(top + factor / 2, 0, g->height - 1), bottom = top + 1;
         for (int first = 0; first < columns; first += first < whole ? lf_clamp(whole - first, 0, at_once) : 1) {
-            for (int c = 0; c < 3; c++) cells[c] = g->view.small[which][c] + (ptrdiff_t)row * columns + first;
+            for (int c = 0; c < 3; c++) cells[c] = g->small[which][c] + (ptrdiff_t)row * columns + first;
             const int is_whole = first < whole;
             check += lf_average_cells(frame, channels, first * factor, is_whole ? factor : g->width - whole * factor, top, bottom,
                              is_whole ? lf_clamp(whole - first, 0, at_once) : 1, cells);
@@ -135,60 +120,60 @@ LF_GHOST int lf_ghosts_reduce_rows(lf_ghosts *g, lf_frame which, const lf_pictur
 /* Find the intensity mapping, and how far frames may differ to detect ghosts; `quick`: from every other row. Returns 0 where the
  * frames cannot be compared. */
 LF_GHOST int lf_ghosts_map(lf_ghosts *g, int quick) {
-    const int columns = g->view.columns;
+    const int columns = g->columns;
     lf_arena arena = g->arena;
     uint32_t *const comparagram = lf_take(&arena, sizeof *comparagram * LF_GRID * LF_GRID);
     uint16_t *const places = lf_take(&arena, sizeof *places * (size_t)columns);
     for (int c = 0; c < 3; c++) {
         for (int i = 0; i < LF_GRID * LF_GRID; i++) comparagram[i] = 0;
-        for (int y = 0; y < g->view.rows; y += 1 + quick) {
-            const float *over = g->view.small[LF_OVER][c] + (ptrdiff_t)y * columns;
-            lf_roots_of(g->view.small[LF_UNDER][c] + (ptrdiff_t)y * columns, columns, LF_GRID - 1, places);
+        for (int y = 0; y < g->rows; y += 1 + quick) {
+            const float *over = g->small[LF_OVER][c] + (ptrdiff_t)y * columns;
+            lf_roots_of(g->small[LF_UNDER][c] + (ptrdiff_t)y * columns, columns, LF_GRID - 1, places);
             for (int x = 0; x < columns; x++)
                 places[x] = (uint16_t)(places[x] * LF_GRID + (int)(lf_unit_clamped(over[x]) * (LF_GRID - 1) + 0.5f));
             for (int x = 0; x < columns; x++) comparagram[places[x]]++;
         }
-        if (!lf_find_mapping(comparagram, &g->view.maps[c])) return 0;
-        lf_find_bounds(&g->view.maps[c], lf_to_detect, &g->bounds[c]);
+        if (!lf_find_mapping(comparagram, &g->maps[c])) return 0;
+        lf_find_bounds(&g->maps[c], lf_to_detect, &g->bounds[c]);
     }
     return 1;
 }
 
 /* Rows [from, to), a band of LF_BAND, compared; `extend`: with the tolerance for the extent of ghosts, after lf_ghosts_seeds. */
 LF_GHOST void lf_ghosts_compare_rows(lf_ghosts *g, int extend, int from, int to, void *scratch) {
-    lf_disagreement_rows(g->view.small[LF_UNDER], g->view.small[LF_OVER], g->view.columns, g->view.rows, g->bounds, from, to,
+    lf_disagreement_rows(g->small[LF_UNDER], g->small[LF_OVER], g->columns, g->rows, g->bounds, from, to,
                          g->disagreement[extend], scratch);
 }
 
 /* Whether the frames, reduced by the quick test, agree wherever they can be compared. It demands less than the search, so that it
  * is 0 whenever that would find a ghost. */
 LF_GHOST int lf_ghosts_are_none(const lf_ghosts *g) {
-    const double stops = lf_median_stops(g->view.maps);
+    const double stops = lf_median_stops(g->maps);
     const float least = (float)LF_UNCERTAIN * lf_certain(0, stops), *by = g->disagreement[0];
     int uncertain = 0;
-    for (ptrdiff_t i = 0; i < (ptrdiff_t)g->view.columns * g->view.rows && uncertain <= LF_FEW_PIXELS; i++)
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)g->columns * g->rows && uncertain <= LF_FEW_PIXELS; i++)
         uncertain += by[i] > least &&
-                     by[i] > (float)LF_UNCERTAIN * lf_certain(lf_mean_of(g->view.small[LF_OVER], i) + (double)by[i], stops);
+                     by[i] > (float)LF_UNCERTAIN * lf_certain(lf_mean_of(g->small[LF_OVER], i) + (double)by[i], stops);
     return uncertain <= LF_FEW_PIXELS;
 }
 
 /* Find where ghosts are certain; their extent can be compared next. Returns 0 if there are none. */
 LF_GHOST int lf_ghosts_seeds(lf_ghosts *g) {
-    if (g->view.columns < LF_LEAST_SIDE || g->view.rows < LF_LEAST_SIDE) return 0;
-    for (int c = 0; c < 3; c++) lf_find_bounds(&g->view.maps[c], lf_to_extend, &g->bounds[c]);
-    return lf_find_seeds(g->disagreement[0], g->view.small[LF_OVER], lf_median_stops(g->view.maps), g->core, g->arena);
+    if (g->columns < LF_LEAST_SIDE || g->rows < LF_LEAST_SIDE) return 0;
+    for (int c = 0; c < 3; c++) lf_find_bounds(&g->maps[c], lf_to_extend, &g->bounds[c]);
+    return lf_find_seeds(g->disagreement[0], g->small[LF_OVER], lf_median_stops(g->maps), g->core, g->arena);
 }
 
 /* How many pixels of a region are certain. */
-LF_GHOST int lf_region_size(const lf_search_view *view, const lf_region *region) {
+LF_GHOST int lf_region_size(const lf_ghosts *g, const lf_region *region) {
     int size = 0;
-    LF_FOR_PIXELS(view, region->box, i) size += view->labels[i] == region->label && view->core[i];
+    LF_FOR_PIXELS(g, region->box, i) size += g->labelling.labels[i] == region->label && g->core.at[i];
     return size;
 }
 
-LF_GHOST double lf_soft_sum(const lf_search_view *view, const lf_region *region) {
+LF_GHOST double lf_soft_sum(const lf_ghosts *g, const lf_region *region) {
     double sum = 0;
-    LF_FOR_PIXELS(view, region->box, i) sum += view->labels[i] == region->label ? view->soft[i] : 0;
+    LF_FOR_PIXELS(g, region->box, i) sum += g->labelling.labels[i] == region->label ? g->soft[i] : 0;
     return sum;
 }
 
@@ -196,17 +181,16 @@ LF_GHOST double lf_soft_sum(const lf_search_view *view, const lf_region *region)
  * it would leave a hole the other one. `always` changes all that disagrees, else only what improves, and nothing if the frames
  * disagree nearly everywhere. */
 LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int override, int always) {
-    const lf_search_view *const view = &g->view;
     lf_decision found = {.too_large = 0};
     double soft = 0;
-    g->count = lf_find_regions(g->core, g->disagreement[1], g->view.soft, g->labelling, g->arena);
+    g->count = lf_find_regions(g->core, g->disagreement[1], g->soft, g->labelling, g->arena);
     g->regions = lf_take(&g->arena, (size_t)g->count * sizeof *g->regions);
     for (int i = 0; i < g->count; i++) {
         lf_region *const region = &g->regions[i];
         *region = (lf_region){.box = g->labelling.parts[i], .label = i + 1};
-        region->size = lf_region_size(view, region);
-        region->kept = always || !lf_same_structure(view, region, g->arena);
-        if (region->kept) lf_find_costs(view, region);
+        region->size = lf_region_size(g, region);
+        region->kept = always || !lf_same_structure(g, region, g->arena);
+        if (region->kept) lf_find_costs(g, region);
     }
     lf_choose_sources(g->regions, g->count, base, override);
     for (int i = 0; i < g->count; i++) {
@@ -214,10 +198,10 @@ LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int override,
         region->kept &= always || region->ghost > region->cost[region->source];
         if (!region->kept) continue;
         found.changed[!region->source] = 1;
-        soft += lf_soft_sum(view, region);
-        region->has_fill = region->source == LF_OVER && lf_fill_region(view, region, g->arena);
+        soft += lf_soft_sum(g, region);
+        region->has_fill = region->source == LF_OVER && lf_fill_region(g, region, g->arena);
     }
-    found.share = soft / ((double)view->columns * view->rows);
+    found.share = soft / ((double)g->columns * g->rows);
     if (always || found.share <= LF_TOO_LARGE_SHARE) return found;
     return (lf_decision){.too_large = 1, .share = found.share};
 }
@@ -233,17 +217,6 @@ LF_GHOST void lf_ghosts_count_noise(lf_ghosts *g, const lf_picture *under, int c
         lf_count_noise(g->noise, rows, g->width, channels, g->type);
         done = row;
     }
-}
-
-/* Set out to change the frame that is not `source`; where under is the source its noise must have been counted. The second frame
- * takes the memory of the first. */
-LF_GHOST lf_blend *lf_ghosts_blend(const lf_ghosts *g, lf_frame source, int channels) {
-    lf_arena arena = g->arena;
-    lf_blend *const blend = lf_take(&arena, sizeof *blend);
-    *blend = (lf_blend){.view = &g->view, .regions = g->regions, .count = g->count, .factor = g->factor, .width = g->width,
-                        .height = g->height, .channels = channels, .type = g->type, .source = source};
-    lf_blend_begin(blend, g->noise, arena);
-    return blend;
 }
 
 #endif

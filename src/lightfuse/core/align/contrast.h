@@ -9,11 +9,6 @@
 
 #include "geometry.h"
 
-/* Columns [left, right) and rows [top, bottom). */
-typedef struct {
-    int left, top, right, bottom;
-} lf_box;
-
 /* A float image; `unit` takes its pixels to the centred coordinates of the frame that it was reduced from. */
 typedef struct {
     float *values;
@@ -58,6 +53,25 @@ LF_ALIGN int lf_code(const void *row, ptrdiff_t at, lf_type type) {
     return lf_code_of_float(((const float *)row)[at]);
 }
 
+LF_ALIGN float lf_least_float(float a, float b) { return a < b ? a : b; }
+LF_ALIGN float lf_most_float(float a, float b) { return a > b ? a : b; }
+LF_ALIGN float lf_unit_clamped(float a) { return lf_least_float(lf_most_float(a, 0), 1); }
+
+/* A value as a pixel, clipped to [0, 1] and rounded. */
+LF_ALIGN void lf_store_value(void *row, ptrdiff_t at, lf_type type, float value) {
+    const float inside = lf_unit_clamped(value);
+    if (LF_TYPE(type) == LF_U8) ((uint8_t *)row)[at] = (uint8_t)(inside * 255 + 0.5f);
+    else if (type == LF_U16) ((uint16_t *)row)[at] = (uint16_t)(inside * 65535 + 0.5f);
+    else ((float *)row)[at] = inside;
+}
+
+/* Between four values, two and the two a pitch behind them. */
+LF_ALIGN float lf_bilinear(const float *upper, ptrdiff_t pitch, float part, float down) {
+    const float *lower = upper + pitch;
+    const float above = upper[0] + part * (upper[1] - upper[0]), below = lower[0] + part * (lower[1] - lower[0]);
+    return above + down * (below - above);
+}
+
 LF_ALIGN const void *lf_row(const lf_channel *channel, int y) {
     return (const unsigned char *)channel->values + y * channel->row_bytes;
 }
@@ -66,19 +80,19 @@ LF_ALIGN const void *lf_row(const lf_channel *channel, int y) {
 LF_ALIGN int lf_int_root(double a) { return (int)lf_root(a); }
 
 /* The box of a frame that is mapped inside the other by a homography of pixels, but for slivers after a rotation. */
-LF_ALIGN lf_box lf_common_box(lf_matrix way, int width, int height) {
+LF_ALIGN lf_area lf_common_box(lf_matrix way, int width, int height) {
     double x[4], y[4];
     for (int i = 0; i < 4; i++) lf_map(&way, (i & 1) * (width - 1), (i >> 1) * (height - 1), &x[i], &y[i]);
     const double left = lf_most(lf_most(x[0], x[2]), 0), right = lf_least(lf_least(x[1], x[3]), width - 1);
     const double top = lf_most(lf_most(y[0], y[1]), 0), bottom = lf_least(lf_least(y[2], y[3]), height - 1);
-    if (!(left <= right && top <= bottom)) return (lf_box){0, 0, width, height};
-    return (lf_box){(int)left, (int)top, (int)right + 1, (int)bottom + 1};
+    if (!(left <= right && top <= bottom)) return (lf_area){0, 0, width, height};
+    return (lf_area){(int)left, (int)top, (int)right + 1, (int)bottom + 1};
 }
 
 /* ---- Tones ------------------------------------------------------------------------------------------------------- */
 
 /* How far apart the sampled pixels of a box are: at most a million are counted. */
-LF_ALIGN int lf_sampling_step(lf_box box) {
+LF_ALIGN int lf_sampling_step(lf_area box) {
     const double area = (double)(box.right - box.left) * (box.bottom - box.top);
     return area > LF_MOST_COUNTED ? (int)(lf_root(area / LF_MOST_COUNTED) + 0.5) : 1;
 }
@@ -91,7 +105,7 @@ LF_ALIGN void lf_cumulate(double *below, int bins) {
 }
 
 /* Share of a box's pixels below each edge of the bins, bins + 1 of them; a code counts as spread over its own width. */
-LF_ALIGN void lf_cumulative_histogram(const lf_channel *channel, lf_box box, double *below) {
+LF_ALIGN void lf_cumulative_histogram(const lf_channel *channel, lf_area box, double *below) {
     const int bins = lf_bins_of(channel->type), wide = lf_levels_of(channel->type) / bins, step = lf_sampling_step(box);
     for (int i = 0; i <= bins; i++) below[i] = 0;
     for (int y = box.top; y < box.bottom; y += step) {
@@ -130,7 +144,7 @@ LF_ALIGN uint16_t lf_tone(double tone, double top) { return (uint16_t)(lf_least(
 
 /* Tables (lf_levels_of the type) from two frames' codes to common tones, from what boxes with the same part of the scene
  * hold. The common tones are the darker frame's: its noise is the larger, and this way it is not amplified. */
-LF_ALIGN void lf_match_tones(const lf_channel *first, const lf_channel *second, lf_box box, lf_box other_box,
+LF_ALIGN void lf_match_tones(const lf_channel *first, const lf_channel *second, lf_area box, lf_area other_box,
                              uint16_t *table, uint16_t *other_table, lf_arena arena) {
     const int levels = lf_levels_of(first->type), bins = lf_bins_of(first->type);
     double *one = lf_take(&arena, (size_t)(bins + 1) * sizeof *one), *other = lf_take(&arena, (size_t)(bins + 1) * sizeof *other);

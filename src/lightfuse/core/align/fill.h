@@ -23,7 +23,7 @@ typedef struct {
     lf_matrix warp;
     lf_type type;
     lf_fill_pass pass;
-    lf_box shown; /* what the frame shows, in the base's pixels */
+    lf_area shown; /* what the frame shows, in the base's pixels */
     int channels, width, height, step, margin, cell, columns, rows, pitch, brighter, least, most; /* codes not clipped */
     float feather, *curves, *sums, *blurred, *line;
     double *below;
@@ -47,7 +47,7 @@ LF_ALIGN void lf_fill_begin(lf_fill *fill, const lf_matrix *warp, int channels, 
     lf_arena arena = {memory};
     const double feather = lf_fill_feather(width, height);
     const int cell = (int)(feather / 2 + 0.5), bins = lf_bins_of(type);
-    const lf_box shown = lf_common_box(lf_inverse(*warp), width, height);
+    const lf_area shown = lf_common_box(lf_inverse(*warp), width, height);
     *fill = (lf_fill){.warp = *warp, .type = type, .shown = shown, .channels = channels, .width = width, .height = height,
                       .cell = cell, .columns = (width - 1) / cell + 1, .rows = (height - 1) / cell + 1,
                       .margin = (int)feather + 1, .feather = (float)feather, .step = lf_sampling_step(shown)};
@@ -123,10 +123,7 @@ LF_ALIGN float lf_fill_correction(const lf_fill *fill, int x, int y, int channel
     const float down = lf_clamped(((float)y + 0.5f) / (float)fill->cell - 0.5f, (float)(fill->rows - 1));
     const int left = (int)across, top = (int)down;
     const float *upper = fill->sums + (ptrdiff_t)(4 * top + channel) * fill->pitch + LF_FILL_BLUR + left;
-    const float *lower = upper + 4 * (ptrdiff_t)fill->pitch;
-    const float above = upper[0] + (across - (float)left) * (upper[1] - upper[0]);
-    const float below = lower[0] + (across - (float)left) * (lower[1] - lower[0]);
-    return above + (down - (float)top) * (below - above);
+    return lf_bilinear(upper, 4 * (ptrdiff_t)fill->pitch, across - (float)left, down - (float)top);
 }
 
 /* A pixel of the border in the passes after the first. */
@@ -155,10 +152,7 @@ LF_ALIGN void lf_fill_pixel(const lf_fill *fill, void *shown, const void *base, 
             continue;
         }
         const float filled = predicted[c] + near * lf_fill_correction(fill, x, y, c);
-        const float value = lf_clamped(filled + kept * (own[c] - filled), 1);
-        if (type == LF_U8) ((uint8_t *)shown)[at + c] = (uint8_t)(value * 255 + 0.5f);
-        else if (type == LF_U16) ((uint16_t *)shown)[at + c] = (uint16_t)(value * 65535 + 0.5f);
-        else ((float *)shown)[at + c] = value;
+        lf_store_value(shown, at + c, type, filled + kept * (own[c] - filled));
     }
 }
 
@@ -176,7 +170,7 @@ LF_ALIGN void lf_fill_rows(lf_fill *fill, lf_fill_pass pass, const lf_picture *s
     if (pass != fill->pass && pass == LF_FILL_COMPARE) lf_fill_curves(fill);
     if (pass != fill->pass && pass == LF_FILL_MIX) lf_fill_smooth(fill);
     fill->pass = pass;
-    const lf_box box = fill->shown;
+    const lf_area box = fill->shown;
     const int left = box.left + fill->margin, right = lf_clamp(box.right - fill->margin, left, fill->width);
     for (int y = from; y < to; y++) {
         void *const frame = (unsigned char *)shown->pixels + y * shown->row_bytes;

@@ -122,10 +122,7 @@ LF_ALIGN float lf_sample(const lf_image *level, const lf_matrix *h, const lf_poi
     if (!(x >= LF_BORDER && y >= LF_BORDER && x <= level->width - 1 - LF_BORDER && y <= level->height - 1 - LF_BORDER))
         return __builtin_nanf("");
     const int left = (int)x, top = (int)y;
-    const float part = (float)(x - left), down = (float)(y - top);
-    const float *upper = level->values + (size_t)top * (size_t)level->width + left, *lower = upper + level->width;
-    const float above = upper[0] + part * (upper[1] - upper[0]), below = lower[0] + part * (lower[1] - lower[0]);
-    return above + down * (below - above);
+    return lf_bilinear(level->values + (ptrdiff_t)top * level->width + left, level->width, (float)(x - left), (float)(y - top));
 }
 
 LF_ALIGN void lf_score(const lf_pair *pair, lf_matrix warp, int part, lf_scores *scores) {
@@ -245,10 +242,8 @@ LF_ALIGN void lf_rotate(const lf_image *level, const lf_matrix *h, float *out) {
             *out = 0;
             if (!(at_x >= 0 && at_y >= 0 && at_x < level->width - 1 && at_y < level->height - 1)) continue;
             const int left = (int)at_x, top = (int)at_y;
-            const float part = (float)(at_x - left), down = (float)(at_y - top);
-            const float *upper = level->values + (size_t)top * (size_t)level->width + left, *lower = upper + level->width;
-            const float above = upper[0] + part * (upper[1] - upper[0]);
-            *out = above + down * (lower[0] + part * (lower[1] - lower[0]) - above);
+            *out = lf_bilinear(level->values + (ptrdiff_t)top * level->width + left, level->width, (float)(at_x - left),
+                               (float)(at_y - top));
         }
 }
 

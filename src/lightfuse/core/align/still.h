@@ -128,7 +128,7 @@ LF_ALIGN int lf_already_aligned(const lf_channel *first, const lf_channel *secon
     const size_t levels = (size_t)lf_levels_of(first->type), pixels = (size_t)LF_WINDOW * LF_WINDOW;
     const lf_channel *const frames[2] = {first, second};
     uint16_t *const tables[2] = {lf_take(&arena, levels * sizeof **tables), lf_take(&arena, levels * sizeof **tables)};
-    const lf_box whole = {0, 0, width, height};
+    const lf_area whole = {0, 0, width, height};
     lf_match_tones(first, second, whole, whole, tables[0], tables[1], arena);
     lf_window *windows = lf_take(&arena, (size_t)count * sizeof *windows);
     int(*places)[2] = lf_take(&arena, (size_t)count * sizeof *places);

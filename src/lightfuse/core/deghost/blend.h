@@ -8,7 +8,8 @@
 #include "sources.h"
 
 enum {
-    LF_TILE_COLUMNS = 256, /* columns */
+    LF_TILE_COLUMNS = 256,
+    LF_TILE_PLANES = 11,
     LF_LUMA_RADIUS = 2,
     LF_CHROMA_RADIUS = 6,
     LF_VARIANCE_RADIUS = 2,
@@ -31,19 +32,12 @@ LF_GHOST float lf_value_at(const void *row, ptrdiff_t at, lf_type type) {
     return ((const float *)row)[at];
 }
 
-LF_GHOST void lf_store_value(void *row, ptrdiff_t at, lf_type type, float value) {
-    const float inside = lf_unit_clamped(value);
-    if (LF_TYPE(type) == LF_U8) ((uint8_t *)row)[at] = (uint8_t)(inside * 255 + 0.5f);
-    else if (type == LF_U16) ((uint16_t *)row)[at] = (uint16_t)(inside * 65535 + 0.5f);
-    else ((float *)row)[at] = inside;
-}
-
 LF_GHOST void *lf_picture_row(const lf_picture *picture, int y) { return (unsigned char *)picture->pixels + y * picture->row_bytes; }
 
 /* ---- Noise, by value --------------------------------------------------------------------------------------------- */
 
 /* For levels of value (squares, from 0 to 1) a histogram of how far pixels lie from the mean of their neighbours, finer near 0. */
-typedef struct {
+typedef struct lf_noise {
     uint32_t counts[LF_NOISE_LEVELS][LF_NOISE_BINS];
     float sums[LF_NOISE_LEVELS][LF_NOISE_BINS];
 } lf_noise;
@@ -87,24 +81,26 @@ LF_GHOST int lf_find_noise(const lf_noise *noise, lf_type type, double *values, 
 /* Tables from the source's codes: what it predicts of the target, and, of under, the variance of that by noise. `dark` and
  * `white`: what under predicts of over just above black, and over's white of under. */
 struct lf_blend {
-    const lf_search_view *view;
-    const lf_region *regions;
-    int count, factor, width, height, channels;
-    lf_type type;
+    const lf_ghosts *g;
     lf_frame source;
+    int channels;
     float *mapped[3], *variance[3], dark[3], white[3];
 };
 
 LF_GHOST size_t lf_blend_bytes(lf_type type) { return sizeof(lf_blend) + 6 * (size_t)lf_levels_of(type) * sizeof(float) + 8 * 64; }
 
-/* Set out to predict the other frame from `source`; `noise` is that of under. */
-LF_GHOST void lf_blend_begin(lf_blend *blend, const lf_noise *noise, lf_arena arena) {
-    const int levels = lf_levels_of(blend->type);
+/* Set out to predict the frame that is not `source`, and to change it; where under is the source its noise must have been counted.
+ * The second frame takes the memory of the first. */
+LF_GHOST lf_blend *lf_ghosts_blend(const lf_ghosts *g, lf_frame source, int channels) {
+    lf_arena arena = g->arena;
+    lf_blend *const blend = lf_take(&arena, sizeof *blend);
+    *blend = (lf_blend){.g = g, .source = source, .channels = channels};
+    const int levels = lf_levels_of(g->type);
     double values[LF_NOISE_LEVELS], sigmas[LF_NOISE_LEVELS], grid[LF_GRID], likely[LF_GRID], spread[LF_GRID];
-    const int known = blend->source == LF_UNDER ? lf_find_noise(noise, blend->type, values, sigmas) : 0;
+    const int known = source == LF_UNDER ? lf_find_noise(g->noise, g->type, values, sigmas) : 0;
     for (int i = 0; i < LF_GRID; i++) grid[i] = lf_grid_value(i);
     for (int c = 0; c < 3; c++) {
-        const lf_mapping *map = &blend->view->maps[c];
+        const lf_mapping *map = &g->maps[c];
         const double darkest = lf_forward(map, 2 * LF_BLACK_UP_TO), black = lf_least(map->black, darkest);
         blend->dark[c] = (float)darkest, blend->white[c] = (float)map->whitest;
         blend->mapped[c] = lf_take(&arena, (size_t)levels * sizeof(float));
@@ -123,6 +119,7 @@ LF_GHOST void lf_blend_begin(lf_blend *blend, const lf_noise *noise, lf_arena ar
             blend->variance[c][code] = (float)(noisy * noisy);
         }
     }
+    return blend;
 }
 
 /* What over shows of a pixel of under (`shown`), whose mapped and filtered value is given. Where under is black that is an upper
@@ -174,7 +171,12 @@ LF_GHOST void lf_bound_colour(const float *shown, const float *own, float *predi
 
 /* Planes of a tile and its margin: predictions and their variance, and room to filter them. */
 typedef struct {
-    lf_field mapped[3], variance[3], luma, noise, smooth, mean, squares;
+    union {
+        struct {
+            lf_field mapped[3], variance[3], luma, noise, smooth, mean, squares;
+        };
+        lf_field planes[LF_TILE_PLANES];
+    };
     double *sums;
     int left, top; /* of the tile with its margin */
     float *soft, *fill[3], *line;
@@ -182,16 +184,14 @@ typedef struct {
 
 LF_GHOST size_t lf_tile_bytes(int columns) {
     const size_t width = LF_TILE_COLUMNS + 2 * LF_BLEND_MARGIN, height = LF_BLEND_ROWS + 2 * LF_BLEND_MARGIN;
-    return sizeof(float) * (11 * width * height + 4 * LF_TILE_COLUMNS + (size_t)columns) +
+    return sizeof(float) * (LF_TILE_PLANES * width * height + 4 * LF_TILE_COLUMNS + (size_t)columns) +
            sizeof(double) * (width + 2 * LF_CHROMA_RADIUS) + 18 * 64;
 }
 
 LF_GHOST lf_tile lf_new_tile(int columns, lf_arena arena) {
     const int width = LF_TILE_COLUMNS + 2 * LF_BLEND_MARGIN, height = LF_BLEND_ROWS + 2 * LF_BLEND_MARGIN;
     lf_tile tile = {.left = 0};
-    lf_field *const planes[] = {&tile.mapped[0], &tile.mapped[1], &tile.mapped[2], &tile.variance[0], &tile.variance[1],
-                                &tile.variance[2], &tile.luma, &tile.noise, &tile.smooth, &tile.mean, &tile.squares};
-    for (int i = 0; i < 11; i++) *planes[i] = lf_new_plane(width, height, &arena);
+    for (int i = 0; i < LF_TILE_PLANES; i++) tile.planes[i] = lf_new_plane(width, height, &arena);
     tile.sums = lf_take(&arena, sizeof(double) * (size_t)(width + 2 * LF_CHROMA_RADIUS));
     tile.soft = lf_take(&arena, sizeof(float) * LF_TILE_COLUMNS);
     for (int c = 0; c < 3; c++) tile.fill[c] = lf_take(&arena, sizeof(float) * LF_TILE_COLUMNS);
@@ -231,18 +231,16 @@ LF_GHOST void lf_denoise(lf_tile *tile) {
 
 /* The predictions, filtered, of columns [left, right) and rows [from, to) and what is near them. */
 LF_GHOST void lf_predict_tile(const lf_blend *blend, const lf_picture *source, int left, int right, int from, int to, lf_tile *tile) {
-    const int first = lf_clamp(left - LF_BLEND_MARGIN, 0, left), last = lf_clamp(right + LF_BLEND_MARGIN, right, blend->width);
-    const int top = lf_clamp(from - LF_BLEND_MARGIN, 0, from), bottom = lf_clamp(to + LF_BLEND_MARGIN, to, blend->height);
-    lf_field *const planes[] = {&tile->mapped[0], &tile->mapped[1], &tile->mapped[2], &tile->variance[0], &tile->variance[1],
-                                &tile->variance[2], &tile->luma, &tile->noise, &tile->smooth, &tile->mean, &tile->squares};
-    for (int i = 0; i < 11; i++) planes[i]->width = last - first, planes[i]->height = bottom - top;
+    const int first = lf_clamp(left - LF_BLEND_MARGIN, 0, left), last = lf_clamp(right + LF_BLEND_MARGIN, right, blend->g->width);
+    const int top = lf_clamp(from - LF_BLEND_MARGIN, 0, from), bottom = lf_clamp(to + LF_BLEND_MARGIN, to, blend->g->height);
+    for (int i = 0; i < LF_TILE_PLANES; i++) tile->planes[i].width = last - first, tile->planes[i].height = bottom - top;
     tile->left = first, tile->top = top;
     for (int y = top; y < bottom; y++) {
         const void *row = lf_picture_row(source, y);
         for (int c = 0; c < 3; c++) {
             float *mapped = lf_line(tile->mapped[c], y - top), *variance = lf_line(tile->variance[c], y - top);
             for (int x = first; x < last; x++) {
-                const int code = lf_code(row, (ptrdiff_t)x * blend->channels + c, blend->type);
+                const int code = lf_code(row, (ptrdiff_t)x * blend->channels + c, blend->g->type);
                 mapped[x - first] = blend->mapped[c][code], variance[x - first] = blend->variance[c][code];
             }
         }
@@ -256,7 +254,7 @@ LF_GHOST void lf_predict_tile(const lf_blend *blend, const lf_picture *source, i
  * what is the region's own. Returns whether anything is above 0. `line` holds as many floats as a reduced row. */
 LF_GHOST int lf_enlarge_region(const lf_blend *blend, const lf_region *region, const float *plane, const int32_t *labels, int y,
                                int left, int right, float *line, float *out) {
-    const int columns = blend->view->columns, factor = blend->factor;
+    const int columns = blend->g->columns, factor = blend->g->factor;
     const lf_part_box box = region->box;
     const lf_between rows = lf_place_between((y + 0.5) / factor - 0.5, box.top, box.bottom);
     const int first = lf_place_between((left + 0.5) / factor - 0.5, box.left, box.right).low;
@@ -279,11 +277,11 @@ LF_GHOST int lf_enlarge_region(const lf_blend *blend, const lf_region *region, c
 /* Mixes columns [left, right) of row y of the target with their prediction; raises the mask. */
 LF_GHOST void lf_mix_row(const lf_blend *blend, const lf_region *region, const lf_picture *target, const void *source, int y,
                          int left, int right, const lf_tile *tile, uint8_t *mask) {
-    const lf_type type = blend->type;
+    const lf_type type = blend->g->type;
     const int has_fill = region->has_fill && blend->source == LF_OVER;
     void *const row = lf_picture_row(target, y);
     for (int c = 0; c < 3 && has_fill; c++)
-        lf_enlarge_region(blend, region, blend->view->fill[c], NULL, y, left, right, tile->line, tile->fill[c]);
+        lf_enlarge_region(blend, region, blend->g->fill[c], NULL, y, left, right, tile->line, tile->fill[c]);
     for (int x = left; x < right; x++) {
         const float soft = tile->soft[x - left];
         if (!(soft > 0)) continue;
@@ -309,18 +307,18 @@ LF_GHOST void lf_mix_row(const lf_blend *blend, const lf_region *region, const l
  * the soft masks, `mask_row` bytes a row. */
 LF_GHOST void lf_blend_rows(const lf_blend *blend, const lf_picture *target, const lf_picture *source, int from, int to,
                             uint8_t *mask, ptrdiff_t mask_row, void *scratch) {
-    const int factor = blend->factor;
-    lf_tile tile = lf_new_tile(blend->view->columns, (lf_arena){scratch});
-    for (const lf_region *region = blend->regions; region < blend->regions + blend->count; region++) {
+    const int factor = blend->g->factor;
+    lf_tile tile = lf_new_tile(blend->g->columns, (lf_arena){scratch});
+    for (const lf_region *region = blend->g->regions; region < blend->g->regions + blend->g->count; region++) {
         const lf_part_box box = region->box;
         const int top = lf_clamp(from, box.top * factor, box.bottom * factor), bottom = lf_clamp(to, top, box.bottom * factor);
-        const int end = lf_clamp(box.right * factor, 0, blend->width);
+        const int end = lf_clamp(box.right * factor, 0, blend->g->width);
         if (!region->kept || region->source != blend->source) continue;
         for (int left = box.left * factor; left < end; left += LF_TILE_COLUMNS) {
             const int right = left + LF_TILE_COLUMNS < end ? left + LF_TILE_COLUMNS : end;
             int is_predicted = blend->source != LF_UNDER;
             for (int y = top; y < bottom; y++) {
-                if (!lf_enlarge_region(blend, region, blend->view->soft, blend->view->labels, y, left, right, tile.line, tile.soft))
+                if (!lf_enlarge_region(blend, region, blend->g->soft, blend->g->labelling.labels, y, left, right, tile.line, tile.soft))
                     continue;
                 if (!is_predicted) lf_predict_tile(blend, source, left, right, top, bottom, &tile);
                 is_predicted = 1;

@@ -12,10 +12,6 @@ typedef struct {
     int width, height;
 } lf_field;
 
-LF_GHOST float lf_least_float(float a, float b) { return a < b ? a : b; }
-LF_GHOST float lf_most_float(float a, float b) { return a > b ? a : b; }
-LF_GHOST float lf_unit_clamped(float a) { return lf_least_float(lf_most_float(a, 0), 1); }
-
 LF_GHOST lf_field lf_new_plane(int width, int height, lf_arena *arena) {
     return (lf_field){lf_take(arena, (size_t)width * (size_t)height * sizeof(float)), width, height};
 }

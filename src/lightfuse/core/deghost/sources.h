@@ -35,15 +35,21 @@ typedef struct {
     double cost[2], cut[2], ghost;
 } lf_region;
 
-/* Two reduced frames, planes of red, green and blue; over from under and back; the regions' pixels. */
-typedef struct {
-    int columns, rows;
+/* A pair of frames of a size, both reduced by an integer `factor` to planes of red, green and blue; over from under and back. */
+struct lf_ghosts {
+    int width, height, factor, columns, rows, count;
+    lf_type type;
     float *small[2][3];
     lf_mapping maps[3];
-    const int32_t *labels;
-    const uint8_t *core;
+    lf_bounds *bounds;
+    float *disagreement[2]; /* with the tolerance to detect, and to extend */
+    lf_binary core; /* the regions' pixels, their parts of the frame, their soft masks, and what over does not show there */
+    lf_labelling labelling;
     float *soft, *fill[3];
-} lf_search_view;
+    lf_region *regions;
+    struct lf_noise *noise;
+    lf_arena arena; /* what is left */
+};
 
 /* One pixel of both frames, and under mapped to over. */
 typedef struct {
@@ -51,7 +57,7 @@ typedef struct {
     int clipped, mapped_clipped, bright;
 } lf_both;
 
-LF_GHOST lf_both lf_both_at(const lf_search_view *g, ptrdiff_t i) {
+LF_GHOST lf_both lf_both_at(const lf_ghosts *g, ptrdiff_t i) {
     lf_both p = {.clipped = 0};
     for (int c = 0; c < 3; c++) {
         p.under[c] = lf_unit_clamped(g->small[LF_UNDER][c][i]), p.over[c] = g->small[LF_OVER][c][i];
@@ -75,7 +81,7 @@ LF_GHOST float lf_tone_of(const double *rgb, int in_light) {
 }
 
 /* Whether the frames' detail is the same where nothing is clipped: the mean of 3 x 3 pixels less that of 15 x 15. */
-LF_GHOST int lf_same_detail(const lf_search_view *g, const lf_region *region, int in_light, lf_arena arena) {
+LF_GHOST int lf_same_detail(const lf_ghosts *g, const lf_region *region, int in_light, lf_arena arena) {
     const lf_part_box box = region->box;
     const int width = box.right - box.left, height = box.bottom - box.top;
     float *means[2][2];
@@ -95,7 +101,7 @@ LF_GHOST int lf_same_detail(const lf_search_view *g, const lf_region *region, in
     at = -1;
     LF_FOR_PIXELS(g, box, i) {
         at++;
-        if (g->labels[i] != region->label || !g->core[i]) continue;
+        if (g->labelling.labels[i] != region->label || !g->core.at[i]) continue;
         const lf_both p = lf_both_at(g, i);
         if (p.clipped || !p.bright) continue;
         const double one = means[0][0][at] - means[0][1][at], other = means[1][0][at] - means[1][1][at];
@@ -114,10 +120,10 @@ LF_GHOST int lf_same_detail(const lf_search_view *g, const lf_region *region, in
  * what over predicts, in its own values, both show shadows, which glare, lens shading correction and noise raise in under: many
  * stops apart, few levels of it are a large part of over's range, but no ghost is visible. Elsewhere the detail decides. If too
  * little is unclipped or textured, the answer is no. */
-LF_GHOST int lf_same_structure(const lf_search_view *g, const lf_region *region, lf_arena arena) {
+LF_GHOST int lf_same_structure(const lf_ghosts *g, const lf_region *region, lf_arena arena) {
     int raised = 0, both_clipped = 0, flare = 0, unclipped = 0;
     LF_FOR_PIXELS(g, region->box, i) {
-        if (g->labels[i] != region->label || !g->core[i]) continue;
+        if (g->labelling.labels[i] != region->label || !g->core.at[i]) continue;
         const lf_both p = lf_both_at(g, i);
         double off = 0;
         int brighter = 1;
@@ -135,11 +141,11 @@ LF_GHOST int lf_same_structure(const lf_search_view *g, const lf_region *region,
     return lf_same_detail(g, region, both_clipped > LF_LARGELY_CLIPPED * region->size, arena);
 }
 
-LF_GHOST void lf_find_costs(const lf_search_view *g, lf_region *region) {
+LF_GHOST void lf_find_costs(const lf_ghosts *g, lf_region *region) {
     double darkest[3], costs[2] = {0}, cuts[2] = {0}, ghosts = 0, rim = 0;
     for (int c = 0; c < 3; c++) darkest[c] = lf_forward(&g->maps[c], LF_BLACK_UP_TO + LF_APART) + LF_APART;
     LF_FOR_PIXELS(g, region->box, i) {
-        if (g->labels[i] != region->label || !(g->soft[i] > 0 || g->core[i])) continue;
+        if (g->labelling.labels[i] != region->label || !(g->soft[i] > 0 || g->core.at[i])) continue;
         const lf_both p = lf_both_at(g, i);
         double noise = 0, ghost = 0;
         int blank = 0, hidden = 0;
@@ -149,7 +155,7 @@ LF_GHOST void lf_find_costs(const lf_search_view *g, lf_region *region) {
             blank |= p.under[c] <= LF_BLACK_UP_TO && p.over[c] > darkest[c];
             hidden |= p.over[c] >= LF_WHITE_FROM && p.under[c] < g->maps[c].whitest - LF_APART;
         }
-        if (g->core[i]) {
+        if (g->core.at[i]) {
             costs[LF_UNDER] += lf_most(lf_least(noise * LF_NOISE, LF_BLANK), LF_BLANK * blank);
             costs[LF_OVER] += LF_HIDDEN * hidden;
             ghosts += ghost;
@@ -240,7 +246,7 @@ LF_GHOST size_t lf_fill_of_region_bytes(int columns, int rows) {
 
 /* Fills, for a region, g->fill: under continued where the source over is clipped and under is too dark to show the same moment.
  * Returns 0 if there is no such place, or nothing clipped beside it to continue. */
-LF_GHOST int lf_fill_region(const lf_search_view *g, const lf_region *region, lf_arena arena) {
+LF_GHOST int lf_fill_region(const lf_ghosts *g, const lf_region *region, lf_arena arena) {
     const lf_part_box box = region->box;
     lf_known picture;
     for (int c = 0; c < 3; c++) picture.weighted[c] = lf_new_plane(box.right - box.left, box.bottom - box.top, &arena);
@@ -253,7 +259,7 @@ LF_GHOST int lf_fill_region(const lf_search_view *g, const lf_region *region, lf
             clipped &= g->small[LF_OVER][c][i] >= LF_WHITE_FROM;
             bright &= g->small[LF_UNDER][c][i] >= g->maps[c].whitest;
         }
-        holes |= clipped && !bright && g->labels[i] == region->label && g->soft[i] > 0;
+        holes |= clipped && !bright && g->labelling.labels[i] == region->label && g->soft[i] > 0;
         known |= clipped && bright;
         picture.weight.at[at] = (float)(clipped && bright);
         for (int c = 0; c < 3; c++) picture.weighted[c].at[at] = g->small[LF_UNDER][c][i] * picture.weight.at[at];
@@ -264,7 +270,7 @@ LF_GHOST int lf_fill_region(const lf_search_view *g, const lf_region *region, lf
     at = -1;
     LF_FOR_PIXELS(g, box, i) {
         at++;
-        for (int c = 0; c < 3 && g->labels[i] == region->label; c++) g->fill[c][i] = picture.weighted[c].at[at];
+        for (int c = 0; c < 3 && g->labelling.labels[i] == region->label; c++) g->fill[c][i] = picture.weighted[c].at[at];
     }
     return 1;
 }
