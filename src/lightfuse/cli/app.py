@@ -13,7 +13,7 @@ from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-from lightfuse.errors import LightFuseError
+from lightfuse.errors import LightFuseError, OutputError
 
 if TYPE_CHECKING:
     import typer
@@ -32,13 +32,7 @@ class Interrupted(BaseException):
 def main() -> NoReturn:
     """Run the program and exit: 0 done, 1 some of many failed, 2 usage or bad input, 130 interrupted."""
     if sys.argv[1:] == ["--version"]:  # Answered before the commands are loaded: scripts ask often.
-        from lightfuse import __version__
-
-        try:
-            print(f"lightfuse {__version__}", flush=True)
-        except OSError as error:
-            _discard_output(error)
-        sys.exit(DONE)
+        run_and_exit("lightfuse", _show_version)
     run_and_exit("lightfuse", lambda: run(sys.argv[1:]))
 
 
@@ -63,22 +57,23 @@ def run_and_exit(program: str, work: Callable[[], None]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # A name that the encoding cannot hold is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
+    problem, code = "", DONE
     try:
-        work()
-    except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
-            raise
-        _discard_output(error)
+        try:
+            work()
+        except OSError as error:
+            if error.errno != errno.ENOSPC or error.filename is not None:
+                raise
+            _lose_output(error)
     except LightFuseError as error:
-        _say(str(error), program)
-        sys.exit(BAD_INPUT)
+        problem, code = str(error), BAD_INPUT
     except MemoryError:
-        _say("there is not enough memory for this; try smaller pictures", program)
-        sys.exit(BAD_INPUT)
+        problem, code = "there is not enough memory for this; try smaller pictures", BAD_INPUT
     except Interrupted:
-        _say("interrupted; nothing half-written is left", program)
-        sys.exit(INTERRUPTED)
-    sys.exit(DONE)
+        problem, code = "interrupted; nothing half-written is left", INTERRUPTED
+    if problem:
+        print(f"{program}: {problem}", file=sys.stderr)
+    sys.exit(code)
 
 
 def _save_processor_time() -> None:
@@ -97,9 +92,7 @@ def application(words: Sequence[str]) -> "typer.Typer":
         version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
     ) -> None:
         if version:
-            from lightfuse import __version__
-
-            typer.echo(f"lightfuse {__version__}")
+            _show_version()
             raise typer.Exit
 
     app = typer.Typer(
@@ -116,17 +109,24 @@ def application(words: Sequence[str]) -> "typer.Typer":
     return app
 
 
-def _discard_output(error: OSError) -> None:
-    """Report that standard output cannot be written, unless its reader has left, and exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Otherwise Python tries to write again at exit.
-    if isinstance(error, BrokenPipeError):
-        sys.exit(DONE)
-    _say(f"standard output cannot be written: {error.strerror}")
-    sys.exit(BAD_INPUT)
+def show(text: str) -> None:
+    """Print a line on standard output at once. Raises OutputError on a full disk, not where its reader has left."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        _lose_output(error)
 
 
-def _say(sentence: str, program: str = "lightfuse") -> None:
-    print(f"{program}: {sentence}", file=sys.stderr)
+def _lose_output(error: OSError) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else Python tries, and complains, at the end.
+    if not isinstance(error, BrokenPipeError):
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from None
+
+
+def _show_version() -> None:
+    from lightfuse import __version__
+
+    show(f"lightfuse {__version__}")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -11,7 +11,7 @@ from lightfuse.batch.plan import BracketJob, Plan
 from lightfuse.batch.run import Outcome
 from lightfuse.brackets.files import LeftOut
 from lightfuse.brackets.grouping import Grouping
-from lightfuse.cli.printing import show
+from lightfuse.cli.app import show
 from lightfuse.errors import DataError
 from lightfuse.system import display_name
 

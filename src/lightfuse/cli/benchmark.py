@@ -27,7 +27,8 @@ def benchmark(
     from json import dumps
 
     from lightfuse.benchmark import Setup, available_methods, measure_all, three_by_two
-    from lightfuse.cli.printing import progress, show
+    from lightfuse.cli.app import show
+    from lightfuse.cli.printing import progress
     from lightfuse.errors import WeightsError
     from lightfuse.models import shipped_models
     from lightfuse.system import usable_cores

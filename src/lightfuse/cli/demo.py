@@ -20,7 +20,8 @@ def demo(
 
     Example: lightfuse demo -o demo
     """
-    from lightfuse.cli.printing import fused_line, show
+    from lightfuse.cli.app import show
+    from lightfuse.cli.printing import fused_line
     from lightfuse.demo import make_demo
     from lightfuse.fuser import Fuser
 

@@ -17,7 +17,7 @@ def doctor(quiet: options.Quiet = False, json: options.Json = False) -> None:
 
     Example: lightfuse doctor
     """
-    from lightfuse.cli.printing import show
+    from lightfuse.cli.app import show
     from lightfuse.doctor import diagnose
 
     found = diagnose()

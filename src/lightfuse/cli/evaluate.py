@@ -51,7 +51,8 @@ def evaluate(
     """
     from dataclasses import replace
 
-    from lightfuse.cli.printing import progress, show
+    from lightfuse.cli.app import show
+    from lightfuse.cli.printing import progress
     from lightfuse.errors import DataError
     from lightfuse.evaluation import evaluate as evaluation
     from lightfuse.evaluation.blind import BlindTest, count_votes, preference_table
@@ -110,7 +111,7 @@ def _show_records(table: "ScoreTable") -> None:
     import json
     import math
 
-    from lightfuse.cli.printing import show
+    from lightfuse.cli.app import show
 
     for method in table.methods:
         means = {measure: table.mean(method, measure).value for measure in table.measures}

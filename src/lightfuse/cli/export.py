@@ -23,7 +23,7 @@ def export(
 
     Example: lightfuse export small --format c -o lightfuse-c
     """
-    from lightfuse.cli.printing import show
+    from lightfuse.cli.app import show
     from lightfuse.models import load_weights
     from lightfuse.system import check_folder_output, write_files
 

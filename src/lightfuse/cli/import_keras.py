@@ -18,7 +18,7 @@ def import_keras(
 
     Example: lightfuse import-keras weights.h5 -o authors.safetensors
     """
-    from lightfuse.cli.printing import show
+    from lightfuse.cli.app import show
     from lightfuse.models import check_weights_output, save_weights
     from lightfuse.models.keras import read_keras
 

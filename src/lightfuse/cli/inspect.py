@@ -21,7 +21,7 @@ def inspect(
 
     Example: lightfuse inspect runs/small/best.safetensors dark.jpg bright.jpg -o filters
     """
-    from lightfuse.cli.printing import show
+    from lightfuse.cli.app import show
     from lightfuse.errors import PictureError, missing_extra
     from lightfuse.models import load_weights
     from lightfuse.system import check_folder_output, write_files

@@ -29,7 +29,8 @@ def prepare(
 
     Example: lightfuse prepare SICE/Part1 -o data/sice
     """
-    from lightfuse.cli.printing import progress, show
+    from lightfuse.cli.app import show
+    from lightfuse.cli.printing import progress
     from lightfuse.training.prepare import PrepareSettings
     from lightfuse.training.prepare import prepare as make
 

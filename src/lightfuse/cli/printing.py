@@ -2,24 +2,13 @@
 
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 
-from lightfuse.errors import OutputError
+from lightfuse.cli.app import show
 from lightfuse.options import STDIO
 from lightfuse.pipeline import FuseReport
 from lightfuse.system import display_name
-
-
-def show(text: str) -> None:
-    """Print a line on standard output at once. Raises OutputError on a full disk, not where its reader has left."""
-    try:
-        print(text, flush=True)
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Else Python tries, and complains, at the end.
-        if not isinstance(error, BrokenPipeError):
-            raise OutputError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def progress(doing: str, *, quiet: bool) -> Callable[[str], None]:

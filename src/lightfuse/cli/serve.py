@@ -14,7 +14,7 @@ def serve(
 
     Example: lightfuse serve --open
     """
-    from lightfuse.cli.printing import show
+    from lightfuse.cli.app import show
     from lightfuse.web.server import PageServer
 
     with PageServer(host, port) as server:

@@ -28,7 +28,7 @@ def train(
 
     Example: lightfuse train data/sice data/brackets -o runs/small model=small steps=20000
     """
-    from lightfuse.cli.printing import show
+    from lightfuse.cli.app import show
     from lightfuse.errors import missing_extra
     from lightfuse.training.settings import choose_settings
 
