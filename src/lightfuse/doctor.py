@@ -78,7 +78,7 @@ def diagnose() -> Diagnosis:
     except ImportError as error:
         problem = str(error)
     if sets:
-        tests = [SelfTest(model, isa, *_deviation(model, isa)) for model in shipped_models() for isa in sets]
+        tests = [_self_test(model, isa) for model in shipped_models() for isa in sets]
     else:
         tests = [SelfTest("every model", "none", None, f"the compiled core cannot be loaded: {problem}")]
     return Diagnosis(
@@ -137,8 +137,7 @@ def _extras() -> tuple[Extra, ...]:
     return tuple(Extra(name, found, f"pip install 'lightfuse[{name}]'") for name, found in sorted(packages.items()))
 
 
-def _deviation(model: str, isa: str) -> tuple[float | None, str, str]:
-    """The worst difference from the golden pictures, by the tolerance; what went wrong, if anything; the arithmetic."""
+def _self_test(model: str, isa: str) -> SelfTest:
     import numpy as np
 
     from lightfuse.fuser import Fuser
@@ -147,11 +146,13 @@ def _deviation(model: str, isa: str) -> tuple[float | None, str, str]:
     try:
         golden, fuser = load_golden(), Fuser(model, isa=isa)
         if golden.weights.get(model) != digest(fuser.weights):
-            return None, "its weights are not those that the golden results were made with", ""
+            problem = "its weights are not those that the golden results were made with"
+            return SelfTest(model, isa, None, problem)
         compared = check("core", model, fuser, golden)
     except (LightFuseError, MemoryError) as error:
-        return None, str(error) or "there is not enough memory", ""
+        return SelfTest(model, isa, None, str(error) or "there is not enough memory")
     worst = max(compared, key=lambda comparison: comparison.of_tolerance)
     off = f"the result of {worst.case} in {worst.dtype} is off by {worst.worst:.4g}, more than the {worst.allowed:g}"
     failure = "" if all(comparison.passed for comparison in compared) else f"{off} allowed"
-    return worst.of_tolerance, failure, "16-bit fixed point" if fuser.in_integers(np.uint8) else "float32"
+    arithmetic = "16-bit fixed point" if fuser.in_integers(np.uint8) else "float32"
+    return SelfTest(model, isa, worst.of_tolerance, failure, arithmetic)

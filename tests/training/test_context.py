@@ -18,7 +18,7 @@ from lightfuse.models import KNOWN_MODELS, read_weights, save_weights
 from lightfuse.models.networks import build, to_weights
 from lightfuse.training.context import ContextObjective
 from lightfuse.training.loop import AveragedModel, prefetched, train
-from lightfuse.training.objective import SINGLE_PROCESS, ProcessGroup, combined
+from lightfuse.training.objective import SINGLE_PROCESS, ProcessGroup, Validation
 from lightfuse.training.prepare import PrepareSettings, load_dataset, load_datasets, open_scene, prepare
 from lightfuse.training.sampling import ContextSampler, choose_pair, interpolation
 from lightfuse.training.settings import choose_settings
@@ -292,8 +292,8 @@ def test_average_matches_hand_computation():
 
 
 def test_validation_score_is_of_what_was_measured():
-    assert combined(20.0, 0.9, 0.97).score == pytest.approx(20 + 45 + 194)
-    assert combined(None, None, 0.97).score == pytest.approx(194)
+    assert Validation(20.0, 0.9, 0.97).score == pytest.approx(20 + 45 + 194)
+    assert Validation(None, None, 0.97).score == pytest.approx(194)
 
 
 def test_prefetching_keeps_order_and_raises_errors():

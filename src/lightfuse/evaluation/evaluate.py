@@ -19,7 +19,7 @@ from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, me
 from lightfuse.evaluation.tables import ScoreTable, markdown_table
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
-from lightfuse.metrics.colour import chroma_ratio, chroma_ratio_to_inputs, hue_error, hue_error_to_inputs, mean_delta_e
+from lightfuse.metrics.colour import better_exposed, chroma_ratio, hue_error, mean_delta_e
 from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.pictures import Floats, Picture, as_unit, to_eight_bits
 from lightfuse.metrics.psnr_ssim import psnr, psnr_after_gain_and_gamma, ssim
@@ -175,8 +175,9 @@ def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
         scores["ΔE"] = mean_delta_e(picture, reference)
         scores["hue°"] = hue_error(picture, reference)
         scores["chroma"] = chroma_ratio(picture, reference)
-    scores["hue° to inputs"] = hue_error_to_inputs(picture, under, over)
-    scores["chroma to inputs"] = chroma_ratio_to_inputs(picture, under, over)
+    better = better_exposed(under, over)
+    scores["hue° to inputs"] = hue_error(picture, better)
+    scores["chroma to inputs"] = chroma_ratio(picture, better)
     scores["MEF-SSIM"] = mef_ssim(picture, [under, over])
     if protocol.whole_bracket and len(scene.exposures) > 2:
         scores["MEF-SSIM to bracket"] = mef_ssim(picture, scene.exposures)

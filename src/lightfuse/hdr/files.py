@@ -82,11 +82,11 @@ def write_hdr(
     if suffix in (".exr", ".hdr"):
         parts = [(_encode_exr if suffix == ".exr" else _encode_hdr)(radiance)]
     elif suffix in RADIANCE_SUFFIXES:
-        parts = (encode_linear_dng if suffix == ".dng" else encode_linear_tiff)(radiance, metadata)
+        parts = (_encode_linear_dng if suffix == ".dng" else _encode_linear_tiff)(radiance, metadata)
     elif suffix in GAIN_MAP_SUFFIXES:
         parts = [encode_gain_map_jpeg(fused, radiance, metadata, options=options)]
     else:
-        parts = (encode_hdr_avif if suffix == ".avif" else encode_hdr_jpeg_xl)(fused, radiance, metadata, options)
+        parts = (_encode_avif if suffix == ".avif" else _encode_jpeg_xl)(fused, radiance, metadata, options)
     write_atomically(path, parts, overwrite=overwrite)
 
 
@@ -127,7 +127,7 @@ _XYZ_TO_REC_2020 = (
 )  # fmt: skip
 
 
-def encode_linear_tiff(radiance: Floats, metadata: Metadata) -> Parts:
+def _encode_linear_tiff(radiance: Floats, metadata: Metadata) -> Parts:
     """Encode merged light, H×W×3 in the primaries of the metadata's profile, as a float TIFF: linear Rec. 2020."""
     light = _in_rec_2020(radiance, metadata.icc)
     height, width, _ = light.shape
@@ -135,7 +135,7 @@ def encode_linear_tiff(radiance: Floats, metadata: Metadata) -> Parts:
     return encode_tiff(light, tagged, EncodeOptions(bit_depth=32))
 
 
-def encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
+def _encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
     """Encode merged light as a DNG of three linear samples a pixel (DNG 1.4: LinearRaw), half floats.
 
     The brightest value is white, as developers clip there; ``BaselineExposure`` tells them by how many stops to
@@ -191,17 +191,8 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _ROWS_AT_ONCE = 64
 
 
-def encode_hdr_avif(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
-    """Encode the HDR rendition as an AVIF: Rec. 2020 primaries, PQ (nclx 9/16/9), 10 bits, or 12 if asked for.
-
-    Args:
-        fused, radiance: see `gain_map`; ``fused`` in the profile of ``metadata``.
-        metadata: of the base exposure; EXIF and XMP are kept.
-        options: the quality, and a bit depth of 12.
-
-    Raises:
-        PictureError: the two differ in size.
-    """
+def _encode_avif(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
+    """The HDR rendition as an AVIF: Rec. 2020 primaries, PQ (nclx 9/16/9), 10 bits, or 12 if asked for."""
     light = _rendition(fused, radiance, metadata.icc, linear_profile(REC_2020))
     coded = np.empty(light.shape, np.uint16)
     for top in range(0, light.shape[0], _ROWS_AT_ONCE):
@@ -211,13 +202,8 @@ def encode_hdr_avif(fused: Array, radiance: Floats, metadata: Metadata, options:
     return encode_avif(coded, replace(metadata, icc=None), depth, (REC_2020, _PQ, _BT2020_MATRIX))
 
 
-def encode_hdr_jpeg_xl(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
-    """Encode the HDR rendition as a JPEG XL shown as Rec. 2100 PQ; arguments as of `encode_hdr_avif`.
-
-    Raises:
-        PictureError: the two differ in size.
-        MissingExtraError: the extra `jxl` is not installed.
-    """
+def _encode_jpeg_xl(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
+    """The HDR rendition as a JPEG XL shown as Rec. 2100 PQ."""
     light = _rendition(fused, radiance, metadata.icc, rgb_profile(gamma=1.0))
     nits = WHITE_NITS * max(1.0, float(light.max()))
     light *= np.float32(WHITE_NITS / nits)

@@ -109,11 +109,6 @@ def hue_error(result: Picture, reference: Picture) -> float:
     return math.degrees(total / pixels) if pixels else math.nan
 
 
-def hue_error_to_inputs(result: Picture, under: Picture, over: Picture) -> float:
-    """Return `hue_error` against the better exposed of the two inputs at each pixel; otherwise as there."""
-    return hue_error(result, _better_exposed(result, under, over))
-
-
 def chroma_ratio(result: Picture, reference: Picture) -> float:
     """Return the result's mean Lab chroma over the reference's: below 1 greyer, above 1 more colourful.
 
@@ -129,16 +124,13 @@ def chroma_ratio(result: Picture, reference: Picture) -> float:
     return ours / theirs if theirs > 1e-6 * values else math.nan
 
 
-def chroma_ratio_to_inputs(result: Picture, under: Picture, over: Picture) -> float:
-    """Return `chroma_ratio` against the better exposed of the two inputs at each pixel; otherwise as there."""
-    return chroma_ratio(result, _better_exposed(result, under, over))
+def better_exposed(under: Picture, over: Picture) -> Floats:
+    """Return at each pixel the input whose luma is nearer to 0.5 (of two as near, under): H×W×3 float32 in [0, 1].
 
-
-def _better_exposed(result: Picture, under: Picture, over: Picture) -> Floats:
-    """At each pixel the input whose luma is nearer to 0.5 (of two as near, under)."""
+    What a result is compared with where there is no reference. Pictures and errors as in `hue_error`.
+    """
     dark, bright = as_unit(under, "under"), as_unit(over, "over")
-    for picture, name in ((dark, "under"), (bright, "over")):
-        require_same_size(as_unit(result, "result"), picture, "result", name)
+    require_same_size(dark, bright, "under", "over")
     dark_is_better = np.abs(luma(dark) - 0.5) <= np.abs(luma(bright) - 0.5)
     return np.where(dark_is_better[..., None], dark, bright)
 

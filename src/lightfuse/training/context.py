@@ -25,7 +25,7 @@ from lightfuse.training.losses import (
     with_highlight_colours,
     with_highlights,
 )
-from lightfuse.training.objective import ProcessGroup, Validation, WholePair, combined, measure
+from lightfuse.training.objective import ProcessGroup, Validation, WholePair, measure
 from lightfuse.training.prepare import Dataset
 from lightfuse.training.sampling import ContextSampler
 from lightfuse.training.settings import TrainSettings
@@ -141,7 +141,7 @@ class ContextObjective:
 
     def validate(self, model: ContextModel) -> Validation | None:
         """Means over the validation scenes, shrunk: PSNR and SSIM where there is a reference, else MEF-SSIM."""
-        return combined(*measure(model, self._validation)) if self._validation else None
+        return measure(model, self._validation)
 
 
 def _fuse(model: ContextModel, batch: ContextBatch, grid: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,22 +27,20 @@ MEASURES = ("psnr", "ssim", "mef_ssim", "score")
 class Validation:
     """Means over validation scenes: PSNR (dB) and SSIM where there is a reference, MEF-SSIM where there is none.
 
-    What was not measured is None. ``score``, the larger the better, chooses the best weights.
+    What was not measured is None. ``weights`` are those of the three in the score: by default, 1 dB counts as much as
+    0.02 of SSIM and 0.005 of MEF-SSIM, about the steps between one method and the next.
     """
 
     psnr: float | None
     ssim: float | None
     mef_ssim: float | None
-    score: float
+    weights: tuple[float, float, float] = field(default=(1, 50, 200), kw_only=True)
 
-
-def combined(psnr: float | None, ssim: float | None, mef_ssim: float | None) -> Validation:
-    """Return a validation with the score PSNR + 50·SSIM + 200·MEF-SSIM, of what was measured.
-
-    1 dB thus counts as much as 0.02 of SSIM and 0.005 of MEF-SSIM, about the steps between one method and the next.
-    """
-    parts = (1, psnr), (50, ssim), (200, mef_ssim)
-    return Validation(psnr, ssim, mef_ssim, sum(weight * part for weight, part in parts if part is not None))
+    @property
+    def score(self) -> float:
+        """What chooses the best weights, the larger the better: the weighted sum of what was measured."""
+        parts = zip(self.weights, (self.psnr, self.ssim, self.mef_ssim), strict=True)
+        return sum(weight * mean for weight, mean in parts if mean is not None)
 
 
 class WholePair:
@@ -60,11 +58,13 @@ class WholePair:
 
 
 @torch.no_grad()
-def measure(model: Model, pairs: Sequence[WholePair]) -> tuple[float | None, float | None, float | None]:
-    """Fuse pairs and return the means of PSNR and SSIM of those with a reference, and of MEF-SSIM of the others.
+def measure(model: Model, pairs: Sequence[WholePair]) -> Validation | None:
+    """Fuse pairs and measure the results, rounded to 8 bits; None where there is no pair.
 
-    A mean of nothing is None. Results are rounded to 8 bits; pairs too small for MEF-SSIM are left out.
+    MEF-SSIM is that of the pairs without a reference, those too small for it left out.
     """
+    if not pairs:
+        return None
     scores: dict[str, list[float]] = {"psnr": [], "ssim": [], "mef_ssim": []}
     for pair in pairs:
         planes = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None].float() / 255 for p in (pair.under, pair.over)]
@@ -74,8 +74,7 @@ def measure(model: Model, pairs: Sequence[WholePair]) -> tuple[float | None, flo
             scores["ssim"].append(ssim(fused, pair.reference))
         elif min(fused.shape[:2]) >= SMALLEST_SIDE:
             scores["mef_ssim"].append(mef_ssim(fused, [pair.under, pair.over]))
-    means = (math.fsum(values) / len(values) if values else None for values in scores.values())
-    return next(means), next(means), next(means)
+    return Validation(*(math.fsum(values) / len(values) if values else None for values in scores.values()))
 
 
 class Objective(Protocol):
