@@ -45,10 +45,12 @@ typedef struct {
 
 /* Output channels o .. o+outs-1 (outs a constant where speed matters) of layer l, for the vectors of pixels from number `pair`
  * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or in the middle
- * layer from the biases. Products of all vectors come before their sums: processors share them out to their units better. */
-LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, lf_word_plane *out,
-                              const int n_out, const int o, const int outs, const int16_t *upper, const int16_t *step,
-                              lf_word part, const int relu, int pair) {
+ * layer from the biases. Products of all vectors come before their sums: processors share them out to their units better.
+ * Inputs whose bit in `live` is not set are 0 in all these pixels, and skipped: ReLU leaves about half of them so. Returns
+ * those bits of the outputs. */
+LF_INLINE unsigned lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, unsigned live,
+                                  lf_word_plane *out, const int n_out, const int o, const int outs, const int16_t *upper,
+                                  const int16_t *step, lf_word part, const int relu, int pair) {
     const lf_weight *w = f->weights[l] + o, *b = f->biases[l] + o;
     lf_word sum[LF_SUMS][LF_PAIR];
     LF_UNROLL
@@ -62,6 +64,7 @@ LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plan
         }
     LF_UNROLL_INPUTS
     for (int i = 0; i < n_in; i++) {
+        if (LF_SKIPPED && l > 0 && !(live >> i & 1)) continue;
 #if defined(__aarch64__)
         const lf_weight_row row = lf_load_weight_row(w + i * n_out);
         LF_UNROLL
@@ -86,22 +89,34 @@ LF_INLINE void lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plan
         }
 #endif
     }
+    unsigned alive = 0;
     LF_UNROLL
-    for (int j = 0; j < outs; j++)
-        LF_EACH out[o + j][pair + k] = relu ? lf_max_words(sum[j][k], (lf_word){0}) : sum[j][k];
+    for (int j = 0; j < outs; j++) {
+        if (relu) {
+            LF_EACH sum[j][k] = lf_max_words(sum[j][k], (lf_word){0});
+            if (LF_SKIPPED) alive |= (unsigned)lf_any_above(sum[j][0] | sum[j][LF_PAIR - 1]) << (o + j);
+        }
+        LF_EACH out[o + j][pair + k] = sum[j][k];
+    }
+    return alive;
 }
 
-/* A layer. Where its widths are constants, `known`, all its channels are summed in one block or two. */
-LF_INLINE void lf_fixed_layer(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, lf_word_plane *out,
-                              const int n_out, const int16_t *upper, const int16_t *step, lf_word part, const int relu, int pair,
-                              const int known) {
+/* A layer; takes and returns what lf_fixed_block does. Where its widths are constants, `known`, all its channels are summed in
+ * one block or two. */
+LF_INLINE unsigned lf_fixed_layer(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, unsigned live,
+                                  lf_word_plane *out, const int n_out, const int16_t *upper, const int16_t *step, lf_word part,
+                                  const int relu, int pair, const int known) {
+    unsigned alive = 0;
     if (known && (LF_UNROLLED || __builtin_constant_p(n_out))) {
         const int outs = n_out <= LF_SUMS ? n_out : (n_out + 1) / 2;
-        lf_fixed_block(f, l, in, n_in, out, n_out, 0, outs, upper, step, part, relu, pair);
-        if (outs < n_out) lf_fixed_block(f, l, in, n_in, out, n_out, outs, n_out - outs, upper, step, part, relu, pair);
-        return;
+        alive = lf_fixed_block(f, l, in, n_in, live, out, n_out, 0, outs, upper, step, part, relu, pair);
+        if (outs < n_out)
+            alive |= lf_fixed_block(f, l, in, n_in, live, out, n_out, outs, n_out - outs, upper, step, part, relu, pair);
+        return alive;
     }
-    for (int o = 0; o < n_out; o++) lf_fixed_block(f, l, in, n_in, out, n_out, o, 1, upper, step, part, relu, pair);
+    for (int o = 0; o < n_out; o++)
+        alive |= lf_fixed_block(f, l, in, n_in, live, out, n_out, o, 1, upper, step, part, relu, pair);
+    return alive;
 }
 
 /* A value, levels * 2^7, rounded to levels; in WebAssembly, what lf_store_levels asks for. */
@@ -214,11 +229,11 @@ void lf_fixed_structure(const lf_fixed *f, const lf_word_plane *answers, const l
 LF_INLINE void lf_fixed_layers(const lf_fixed *f, const lf_shape shape, const lf_word_plane *x, const int16_t *upper,
                                const int16_t *step, lf_word part, int pair, lf_word_plane *answers, const int known) {
     lf_word_plane hidden[2][LF_MAX_WIDTH];
-    lf_fixed_layer(f, 0, x, 6, hidden[0], shape.first, upper, step, part, 1, pair, known);
-    lf_fixed_layer(f, 1, hidden[0], shape.first, hidden[1], shape.second, upper, step, part, 1, pair, known);
+    unsigned live = lf_fixed_layer(f, 0, x, 6, 0, hidden[0], shape.first, upper, step, part, 1, pair, known);
+    live = lf_fixed_layer(f, 1, hidden[0], shape.first, live, hidden[1], shape.second, upper, step, part, 1, pair, known);
     upper += shape.first * LF_WORD_COLUMNS;
     step += shape.first * LF_WORD_COLUMNS;
-    lf_fixed_layer(f, 2, hidden[1], shape.second, answers, LF_ANSWERS, upper, step, part, 0, pair, known);
+    lf_fixed_layer(f, 2, hidden[1], shape.second, live, answers, LF_ANSWERS, upper, step, part, 0, pair, known);
 }
 
 /* LF_WORD_TILE pixels at under and over to out, whose context begins at upper and step. The shape is a constant where speed

@@ -30,6 +30,12 @@ enum { LF_WORDS = 8, LF_PAIR = 2, LF_SUMS = 4 };
 #else
 enum { LF_WORDS = 1, LF_PAIR = 1, LF_SUMS = 4 };
 #endif
+/* Whether layers skip inputs that are 0 in all pixels: NEON has no quick way to find out. */
+#if defined(__ARM_NEON)
+enum { LF_SKIPPED = 0 };
+#else
+enum { LF_SKIPPED = 1 };
+#endif
 enum { LF_VECTORS = LF_WORDS > 8 ? 2 * LF_PAIR : LF_PAIR, LF_WORD_TILE = LF_VECTORS * LF_WORDS };
 
 typedef int16_t lf_word __attribute__((vector_size(2 * LF_WORDS), may_alias));
@@ -129,6 +135,15 @@ LF_INLINE int lf_any(lf_mask mask) {
 #endif
 }
 #endif
+/* Whether any of the numbers, none of which is negative, is not 0. */
+LF_INLINE int lf_any_above(lf_word a) {
+#if defined(__AVX2__) && !defined(__AVX512BW__)
+    return lf_any(a);
+#else
+    return lf_any(lf_more(a, (lf_word){0}));
+#endif
+}
+
 /* a * 2^bits, held to 16 bits; of a from 0 on if held < 1, and of a that is never below that if held < 0. */
 LF_INLINE lf_word lf_raise(lf_word a, int bits, const int held) {
     if (held >= 0) a = lf_max_words(a, held ? lf_word_of(-(32768 >> bits)) : lf_word_of(0));
