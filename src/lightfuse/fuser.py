@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from lightfuse.colorspace import check_pair
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
 from lightfuse.models import PaperConfig, Weights, check_shapes, load_weights
+from lightfuse.models.store import core_members
 from lightfuse.system import thread_count
-
-if TYPE_CHECKING:
-    from lightfuse import core
 
 DEFAULT_MODEL = "base"
 
@@ -191,7 +189,11 @@ class Fuser:
     def _on_core(self) -> _FuseInto:
         from lightfuse import core
 
-        model = _core_model(self.weights)
+        kind = core.PaperModel if isinstance(self.weights.config, PaperConfig) else core.ContextModel
+        try:
+            model = kind(core_members(self.weights))
+        except ValueError as error:
+            raise WeightsError(f"model {self.weights.model!r} cannot be fused with: {error}") from None
         if isinstance(model, core.PaperModel):
             return _without_context(lambda a, b, out: model.fuse(a, b, out, self.threads, self.isa))
 
@@ -267,19 +269,6 @@ def _without_context(fuse: Callable[[Array, Array, Array], None]) -> _FuseInto:
         return None
 
     return fuse_into
-
-
-def _core_model(weights: Weights) -> "core.PaperModel | core.ContextModel":
-    from lightfuse import core
-
-    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
-    config = weights.config
-    try:
-        if isinstance(config, PaperConfig):
-            return core.PaperModel(tensors)
-        return core.ContextModel(tensors, config.thumbnail_cells, config.levels)
-    except ValueError as error:
-        raise WeightsError(f"model {weights.model!r} cannot be fused with: {error}") from None
 
 
 def _check_out(out: Array, like: Array) -> None:

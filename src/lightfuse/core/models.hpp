@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <deque>
 #include <exception>
 #include <map>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <nanobind/nanobind.h>
@@ -78,35 +78,24 @@ inline ptrdiff_t pixel_bytes(const lf_picture &picture) {
 // ---- Weights as lightfuse.h wants them ------------------------------------------------------------------------------
 
 using Tensor = nanobind::ndarray<const float, nanobind::c_contig, nanobind::device::cpu>;
-using Tensors = std::map<std::string, Tensor>;
 
-// Copies of tensors, by name, which it keeps for as long as it lives.
-class TensorStore {
+// The members of a model's struct by designator, as Python prepares them (models/store.py); keeps the arrays.
+class Members {
   public:
-    // As stored: biases, and depthwise kernels [channel][1][row][column].
-    const float *as_stored(const Tensors &tensors, const std::string &name) {
-        const Tensor &tensor = tensors.at(name);
-        return store_.emplace_back(tensor.data(), tensor.data() + tensor.size()).data();
-    }
+    using Map = std::map<std::string, std::variant<int, Tensor>>;
 
-    // The matrix [out][in] of a layer of torch, as [in][out].
-    const float *matrix(const Tensors &tensors, const std::string &layer) {
-        const Tensor &tensor = tensors.at(layer + ".weight");
-        const size_t outs = tensor.shape(0), ins = tensor.shape(1);
-        std::vector<float> matrix(outs * ins);
-        for (size_t o = 0; o < outs; o++)
-            for (size_t i = 0; i < ins; i++) matrix[i * outs + o] = tensor.data()[o * ins + i];
-        return store_.emplace_back(std::move(matrix)).data();
-    }
+    explicit Members(const Map &members) : members_(members) {}
 
-    // A depthwise layer, or with no name none, and a pointwise one.
-    lf_separable separable(const Tensors &tensors, const std::string &depthwise, const std::string &pointwise) {
-        return {depthwise.empty() ? nullptr : as_stored(tensors, depthwise + ".weight"), matrix(tensors, pointwise),
-                as_stored(tensors, pointwise + ".bias")};
+    int number(const std::string &name) const { return std::get<int>(members_.at(name)); }
+    const float *array(const std::string &name) const { return std::get<Tensor>(members_.at(name)).data(); }
+
+    lf_separable separable(const std::string &name) const {
+        const bool is_pointwise = members_.count(name + ".depthwise") == 0;
+        return {is_pointwise ? nullptr : array(name + ".depthwise"), array(name + ".pointwise"), array(name + ".bias")};
     }
 
   private:
-    std::deque<std::vector<float>> store_;
+    Map members_;
 };
 
 // ---- Which picture is the under exposure ----------------------------------------------------------------------------
@@ -144,24 +133,13 @@ inline bool comes_after(double first_brightness, const lf_picture &first, double
 
 class PaperModel {
   public:
-    explicit PaperModel(const Tensors &tensors) {
-        model_.hidden1 = static_cast<int>(tensors.at("combining.layers.0.bias").shape(0));
-        model_.hidden2 = static_cast<int>(tensors.at("combining.layers.1.bias").shape(0));
+    explicit PaperModel(const Members::Map &members) : members_(members) {
+        const Members &m = members_;
+        model_ = {m.number("hidden1"), m.number("hidden2"), m.array("w1"), m.array("b1"), m.array("w2"), m.array("b2"),
+                  m.array("w3"), m.array("b3"), m.array("down1"), m.array("down1_bias"), m.array("down2"),
+                  m.array("down2_bias"), m.array("down3"), m.array("mix"), m.array("mix_bias")};
         if (std::max(model_.hidden1, model_.hidden2) > LF_MAX_HIDDEN)
             throw std::invalid_argument("hidden layers are wider than the core allows");
-        const float **const matrices[] = {&model_.w1, &model_.w2, &model_.w3};
-        const float **const biases[] = {&model_.b1, &model_.b2, &model_.b3};
-        const float **const downs[] = {&model_.down1, &model_.down2, &model_.down3};
-        for (int i = 0; i < 3; i++) {
-            const std::string layer = "combining.layers." + std::to_string(i);
-            *matrices[i] = store_.matrix(tensors, layer);
-            *biases[i] = store_.as_stored(tensors, layer + ".bias");
-            *downs[i] = store_.as_stored(tensors, "filtering.down" + std::to_string(i + 1) + ".weight");
-        }
-        model_.down1_bias = store_.as_stored(tensors, "filtering.down1.bias");
-        model_.down2_bias = store_.as_stored(tensors, "filtering.down2.bias");
-        model_.mix = store_.matrix(tensors, "filtering.mix");
-        model_.mix_bias = store_.as_stored(tensors, "filtering.mix.bias");
     }
 
     // Fuse two pictures of one size and type, in either order, into out, which may be one of them.
@@ -189,7 +167,7 @@ class PaperModel {
     }
 
   private:
-    TensorStore store_;
+    Members members_;
     lf_paper model_{};
 };
 
@@ -205,14 +183,30 @@ struct Context {
 
 class ContextModel {
   public:
-    ContextModel(const Tensors &tensors, int thumbnail_cells, int levels) {
-        model_.thumbnail_cells = thumbnail_cells;
-        model_.levels = levels;
-        read_combining(tensors);
-        read_filtering(tensors);
+    explicit ContextModel(const Members::Map &members) : members_(members) {
+        const Members &m = members_;
+        model_.thumbnail_cells = m.number("thumbnail_cells");
+        model_.channels = m.number("channels");
+        model_.levels = m.number("levels");
+        model_.contexts = m.number("contexts");
+        for (int i = 0; i <= LF_LAYERS; i++) model_.widths[i] = m.number("widths[" + std::to_string(i) + "]");
+        if (*std::max_element(model_.widths, model_.widths + LF_LAYERS + 1) > LF_MAX_WIDTH)
+            throw std::invalid_argument("a layer is wider than the core allows");
         if (model_.levels < 1 || model_.levels > LF_MAX_LEVELS || model_.channels > LF_MAX_WIDTH ||
             model_.contexts != model_.widths[1] + LF_ANSWERS)
             throw std::invalid_argument("the model is larger than the core allows");
+        model_.first = m.separable("first");
+        model_.stem = m.separable("stem");
+        for (int i = 0; i < model_.levels; i++) {
+            if (i + 1 < model_.levels) model_.down[i] = m.separable("down[" + std::to_string(i) + "]");
+            model_.up[i] = m.separable("up[" + std::to_string(i) + "]");
+        }
+        model_.summary = m.array("summary");
+        model_.summary_bias = m.array("summary_bias");
+        model_.head = m.array("head");
+        model_.head_bias = m.array("head_bias");
+        for (int i = 0; i < LF_LAYERS; i++) model_.weights[i] = m.array("weights[" + std::to_string(i) + "]");
+        model_.bias = m.array("bias");
     }
 
     // Fuse two pictures of one size and type, in either order, into out, which may be one of them; or, with no out, only find
@@ -332,39 +326,6 @@ class ContextModel {
         });
     }
 
-    void read_combining(const Tensors &tensors) {
-        model_.widths[0] = 6;
-        for (int l = 0; l < LF_LAYERS; l++) {
-            const std::string layer = "combining.layers." + std::to_string(l);
-            model_.weights[l] = store_.matrix(tensors, layer);
-            model_.widths[l + 1] = static_cast<int>(tensors.at(layer + ".weight").shape(0));
-            if (model_.widths[l + 1] > LF_MAX_WIDTH) throw std::invalid_argument("a layer is wider than the core allows");
-        }
-        model_.bias = store_.as_stored(tensors, "combining.layers.1.bias");
-    }
-
-    void read_filtering(const Tensors &tensors) {
-        model_.first = store_.separable(tensors, "filtering.first_dw", "filtering.first_pw");
-        model_.stem = store_.separable(tensors, "", "filtering.stem");
-        for (int i = 0; i < std::min<int>(model_.levels, LF_MAX_LEVELS); i++) {
-            model_.down[i] = block(tensors, "filtering.down.", i);
-            model_.up[i] = block(tensors, "filtering.up.", i);
-        }
-        model_.summary = store_.matrix(tensors, "filtering.summary");
-        model_.summary_bias = store_.as_stored(tensors, "filtering.summary.bias");
-        model_.head = store_.matrix(tensors, "filtering.head");
-        model_.head_bias = store_.as_stored(tensors, "filtering.head.bias");
-        model_.channels = static_cast<int>(tensors.at("filtering.first_pw.bias").shape(0));
-        model_.contexts = static_cast<int>(tensors.at("filtering.head.bias").shape(0));
-    }
-
-    // The block of level i; where levels share one, that one.
-    lf_separable block(const Tensors &tensors, const std::string &kind, int i) {
-        std::string name = kind + std::to_string(i);
-        if (tensors.count(name + ".dw.weight") == 0) name = kind + "0";
-        return store_.separable(tensors, name + ".dw", name + ".pw");
-    }
-
-    TensorStore store_;
+    Members members_;
     lf_context_model model_{};
 };

@@ -15,6 +15,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
 #include "ghosts.hpp"
@@ -280,11 +281,11 @@ NB_MODULE(_core, m) {
         .def("search", &Ghosts::search, released, nb::arg("base"), nb::arg("override"), nb::arg("always"))
         .def("replace", &Ghosts::replace, released, nb::arg("source"), nb::arg("out"), nb::arg("mask"));
     nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
-        .def(nb::init<const Tensors &>(), nb::arg("tensors"))
+        .def(nb::init<const Members::Map &>(), nb::arg("members"))
         .def("fuse", &fuse_paper, released, nb::arg("first"), nb::arg("second"), nb::arg("out"), nb::arg("threads"),
              nb::arg("isa") = "");
     nb::class_<ContextModel>(m, "ContextModel", "A context model (small, base), ready to fuse.")
-        .def(nb::init<const Tensors &, int, int>(), nb::arg("tensors"), nb::arg("thumbnail_cells"), nb::arg("levels"))
+        .def(nb::init<const Members::Map &>(), nb::arg("members"))
         .def("fuse", &fuse_in_context, nb::arg("first"), nb::arg("second"), nb::arg("out").none(), nb::arg("threads"),
              nb::arg("isa") = "", nb::arg("strength") = -1.0f, nb::arg("summary") = nb::none(), nb::arg("grid") = nb::none());
 }

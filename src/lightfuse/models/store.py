@@ -4,13 +4,22 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import OutputError, WeightsError
-from lightfuse.models.config import Config, config_from_json, config_of, config_to_json, parameter_shapes
+from lightfuse.models.config import (
+    OUTPUTS,
+    Config,
+    PaperConfig,
+    config_from_json,
+    config_of,
+    config_to_json,
+    parameter_shapes,
+)
 from lightfuse.system import check_writable, write_atomically
 
 _METADATA_KEY = "lightfuse"
@@ -126,3 +135,46 @@ def check_weights_output(path: Path, *, overwrite: bool) -> None:
     if path.suffix != ".safetensors":
         raise OutputError(f"{str(path)!r} must end in .safetensors; that is the format of weights files")
     check_writable(path, overwrite=overwrite)
+
+
+def core_members(weights: Weights) -> dict[str, int | NDArray[np.float32]]:
+    """Return the members of a model's struct in the core (``lf_paper``, ``lf_context_model``), by designator.
+
+    Depthwise kernels and biases are as stored; torch's matrices, [out][in], are [in][out]. Levels that share their
+    weights have the very same arrays.
+    """
+    config, tensors = weights.config, weights.tensors
+
+    @cache
+    def stored(name: str) -> NDArray[np.float32]:
+        return np.array(tensors[name], order="C")
+
+    @cache
+    def matrix(layer: str) -> NDArray[np.float32]:
+        tensor = tensors[f"{layer}.weight"]
+        return np.ascontiguousarray(tensor.reshape(tensor.shape[:2]).T)
+
+    combining = [f"combining.layers.{i}" for i in range(3)]
+    members: dict[str, int | NDArray[np.float32]]
+    if isinstance(config, PaperConfig):
+        members = {"hidden1": config.hidden[0], "hidden2": config.hidden[1]}
+        for i, layer in enumerate(combining, start=1):
+            members |= {f"w{i}": matrix(layer), f"b{i}": stored(f"{layer}.bias")}
+        members |= {f"down{i}": stored(f"filtering.down{i}.weight") for i in (1, 2, 3)}
+        members |= {f"down{i}_bias": stored(f"filtering.down{i}.bias") for i in (1, 2)}
+        return {**members, "mix": matrix("filtering.mix"), "mix_bias": stored("filtering.mix.bias")}
+    members = {"thumbnail_cells": config.thumbnail_cells, "channels": config.channels, "levels": config.levels}
+    members |= {"contexts": config.context_channels, "bias": stored("combining.layers.1.bias")}
+    members |= {f"widths[{i}]": width for i, width in enumerate((6, *config.hidden, len(OUTPUTS)))}
+    members |= {f"weights[{i}]": matrix(layer) for i, layer in enumerate(combining)}
+    blocks = {"first": ("filtering.first_dw", "filtering.first_pw"), "stem": ("", "filtering.stem")}
+    for kind, level in [("down", i) for i in range(config.levels - 1)] + [("up", i) for i in range(config.levels)]:
+        own = f"filtering.{kind}.{level}"
+        block = own if f"{own}.dw.weight" in tensors else f"filtering.{kind}.0"
+        blocks[f"{kind}[{level}]"] = f"{block}.dw", f"{block}.pw"
+    for name, (depthwise, pointwise) in blocks.items():
+        members |= {f"{name}.depthwise": stored(f"{depthwise}.weight")} if depthwise else {}
+        members |= {f"{name}.pointwise": matrix(pointwise), f"{name}.bias": stored(f"{pointwise}.bias")}
+    for name in ("summary", "head"):
+        members |= {name: matrix(f"filtering.{name}"), f"{name}_bias": stored(f"filtering.{name}.bias")}
+    return members

@@ -1,5 +1,5 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "727361b76e3be73f", files:
+self.LIGHTFUSE = { version: "306aedfeaaf3dc4a", files:
 ["./", "engine/align.js", "engine/core.js", "engine/deghost.js", "engine/index.js", "engine/lightfuse-deghost.wasm",
 "engine/lightfuse-scalar.wasm", "engine/lightfuse-simd.wasm", "engine/warp.js", "icon.svg", "index.html",
 "manifest.webmanifest", "page/bracket.js", "page/exif.js", "page/frames.js", "page/gain-map.js", "page/grouping.js",
