@@ -82,6 +82,49 @@ def test_what_stands_still_in_a_sequence_keeps_its_level(tmp_path, fuse):
 
 
 @pytest.mark.slow
+def test_a_bracket_without_one_of_its_pictures_does_not_end_a_sequence(tmp_path, fuse):
+    write_set(tmp_path / "sequence", [boxes(320, 200, seed=3, rise=3)] * 5, interval=120.0)
+    (tmp_path / "sequence" / "IMG_022.png").unlink()
+    _, matched = fuse(tmp_path / "sequence")
+    out = (tmp_path / "sequence-out" / MANIFEST_NAME).read_text().splitlines()
+    assert {record["output"][4:6]: record["set"] for record in map(json.loads, out)} == {
+        "00": True, "01": True, "02": False, "03": True, "04": True,
+    }  # fmt: skip
+    assert matched == {True, False}
+
+
+@pytest.mark.slow
+def test_a_picture_that_cannot_be_read_fails_its_bracket_and_not_the_tone_of_the_others(tiles, lightfuse_program):
+    damaged = bytearray((tiles / "IMG_021.png").read_bytes())
+    middle = len(damaged) // 2
+    damaged[middle : middle + 200] = bytes(200)
+    (tiles / "IMG_021.png").write_bytes(damaged)
+    out = tiles.with_name("out")
+    assert lightfuse_program("batch", tiles, "-o", out, "--format", "png", "-q").code == 1
+    records = [json.loads(line) for line in (out / MANIFEST_NAME).read_text().splitlines()]
+    assert {record["output"][4:6] for record in records if record["status"] == "failed"} == {"02"}
+    assert all(record["set"] for record in records)
+
+
+@pytest.mark.slow
+def test_a_bracket_more_of_a_set_made_without_its_tone_gets_none_and_a_note(tiles, tmp_path, lightfuse_program):
+    """Two brackets are no set; with a third they would be."""
+    kept = tmp_path / "kept"
+    tiles.rename(kept)
+    tiles.mkdir()
+    command = "batch", tiles, "-o", tiles.with_name("out"), "--format", "png"
+    for number in (0, 1, 2):
+        for path in kept.glob(f"IMG_0{number}*"):
+            path.rename(tiles / path.name)
+        ended = lightfuse_program(*command) if number else None
+    assert "2 done before" in ended.out
+    assert (
+        "the others of its panorama or sequence have tones of their own; --overwrite gives all of them one" in ended.out
+    )
+    assert lightfuse_program(*command, "--overwrite").code == 0
+
+
+@pytest.mark.slow
 def test_unrelated_brackets_keep_their_own_tones_unless_match_is_named(tmp_path, fuse):
     write_set(tmp_path / "rooms", [boxes(320, 200, seed=seed, rise=seed - 2) for seed in range(4)])
     by_default, matched = fuse(tmp_path / "rooms")

@@ -165,7 +165,7 @@ def test_what_the_camera_merged_itself_is_left_out_of_its_bracket():
     some = shots([0, -2, 2, 1], [0, 0.3, 0.6, 1], rendered=[False, False, False, True])
     found = group_by_exif(some)
     assert names(found.groups) == [[1, 2, 3]]
-    assert left(found) == {4: "the camera made it by a special process, such as from others"}
+    assert left(found) == {4: "it was made from others, or by a special process of the camera"}
 
 
 def test_a_bracket_that_was_rendered_throughout_is_a_bracket():

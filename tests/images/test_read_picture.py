@@ -43,6 +43,14 @@ def test_progressive_optimised_and_rgb_jpegs_are_read(options):
     assert np.abs(picture.pixels.astype(int) - photo()).mean() < 2
 
 
+def test_bytes_between_the_segments_of_a_jpeg_are_passed_over():
+    """As they stand there after a segment whose length is too small."""
+    sound = pillow_bytes(photo(), "JPEG", quality=95)
+    at = sound.index(b"\xff\xdb")
+    odd = sound[:at] + b"\0over\xff\0\xff\xff" + sound[at:]
+    np.testing.assert_array_equal(read_picture(odd).pixels, read_picture(sound).pixels)
+
+
 def test_twelve_bit_jpeg_is_scaled_to_sixteen():
     original = photo(dtype=np.uint16) >> 4
     data = imagecodecs.jpeg8_encode(original, level=98, subsampling="444", bitspersample=12)

@@ -153,3 +153,11 @@ def test_moments_are_in_utc_where_exif_tells_the_offset(text, hours):
 @pytest.mark.parametrize(("value", "rendered"), [(0, False), (1, True), (3, True), (4, False), (None, False)])
 def test_special_processing_is_told(value, rendered):
     assert shot_info(metadata({} if value is None else {0xA401: value, TIME: IFDRational(1, 30)})).rendered is rendered
+
+
+@pytest.mark.parametrize(
+    ("software", "merges"),
+    [("LightFuse 1.2 tone:3", True), ("Photomatix Pro 6.1", True), ("Adobe Lightroom 7.0", False), ("Ver.1.03", False)],
+)
+def test_programs_that_merge_exposures_are_known(software, merges):
+    assert shot_info(metadata({}, {0x0131: software})).rendered is merges

@@ -22,6 +22,7 @@ from lightfuse.fuser import Fuser
 from lightfuse.system import cannot_write, display_name, usable_cores
 
 _INTERRUPT_POLL = 0.1  # Seconds: an interrupt received by another thread is noticed no later.
+_NOT_MATCHED = "the others of its panorama or sequence have tones of their own; --overwrite gives all of them one"
 _CREATED_MEANWHILE = "it was created after the batch began"
 _EXECUTOR_POLL = 1.0  # Seconds: futures of a cluster that is gone may never end, so it is polled this often.
 
@@ -149,18 +150,24 @@ class Coordinator:
             self.ended.set()
 
     def _match_sets(self) -> None:
-        """Find the tone of every set of which a bracket is to be fused."""
+        """Find the tone of every set of which a bracket is to be fused, unless some were made without one."""
         outputs = {job.output for job in self._jobs}
         for candidate in self._sets:
             if self.stop.is_set() or outputs.isdisjoint(job.output for job in candidate.jobs):
                 continue
             options = self._settings.options
             tone = find_tone(candidate, self._executor.executor, Fuser(self._settings.weights), options)
-            if tone is not None:
-                digest = candidate.digest(self._settings.digest)
-                matched = dataclasses.replace(self._settings, options=dataclasses.replace(options, tone=tone))
-                object.__setattr__(matched, "digest", digest)
-                self._in_sets |= {job.output: matched for job in candidate.jobs}
+            if tone is None:
+                continue
+            members, plain = {job.output for job in candidate.jobs}, {self._settings.digest}
+            done = [job for job in candidate.jobs if job.output not in outputs]
+            if any(self._manifest.is_up_to_date(job.inputs, job.output, plain) for job in done):
+                noted = [dataclasses.replace(job, notes=(*job.notes, _NOT_MATCHED)) for job in self._jobs]
+                self._jobs = [n if n.output in members else job for n, job in zip(noted, self._jobs, strict=True)]
+                continue
+            matched = dataclasses.replace(self._settings, options=dataclasses.replace(options, tone=tone))
+            object.__setattr__(matched, "digest", candidate.digest(self._settings.digest))
+            self._in_sets |= dict.fromkeys(members, matched)
 
     def _settings_of(self, job: BracketJob) -> BatchSettings:
         return self._in_sets.get(job.output, self._settings)

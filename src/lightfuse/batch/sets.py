@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -71,20 +71,32 @@ def _runs(brackets: Sequence[GroupedBracket]) -> Iterator[list[int]]:
             with suppress(LightFuseError):
                 shots[-1][at] = shot.info if shot.info.taken else probe_picture(shot.path).shot
     run: list[int] = []
-    interval: float | None = None
-    for position, bracket in enumerate(brackets):
-        gap = _gap(shots[position - 1], shots[position]) if run else None
+    interval: float | None = None  # In seconds.
+    odd: int | None = None  # A bracket that does not follow, such as one that lacks a picture, does not end the run.
+
+    def gap_to(position: int) -> float | None:
+        gap = _gap(shots[run[-1]], shots[position])
+        return None if gap is None else gap / (position - run[-1])
+
+    def follows(position: int) -> bool:
+        before, here = brackets[run[-1]], brackets[position]
+        gap = gap_to(position)
         is_regular = interval is not None and gap is not None and abs(gap - interval) <= _IRREGULAR * interval + 1
-        may_follow = gap is None or gap <= _PAUSE or is_regular or len(run) == 1
-        if run and not (
-            may_follow
-            and bracket.folder == brackets[position - 1].folder
-            and len(bracket.shots) == len(brackets[position - 1].shots)
-            and _same_exposures(shots[position - 1], shots[position])
-        ):
+        return (
+            (gap is None or gap <= _PAUSE or is_regular or len(run) == 1)
+            and here.folder == before.folder
+            and len(here.shots) == len(before.shots)
+            and _same_exposures(shots[run[-1]], shots[position])
+        )
+
+    for position in range(len(brackets)):
+        if run and odd is not None and not follows(position):
             yield run
-            run = []
-        interval = gap
+            run, interval, odd = [odd], None, None
+        if run and not follows(position):
+            odd = position
+            continue
+        interval, odd = gap_to(position) if run else None, None
         run.append(position)
     yield run
 
@@ -136,39 +148,62 @@ def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: 
     """The tone that suits the brackets of a set on the whole: the mean of a sample of them.
 
     Returns:
-        None if it is no set, its pictures cannot be read, or the model is no context model.
+        None if it is no set, or the model is no context model. Brackets that cannot be read have no part in it.
     """
-    jobs = candidate.jobs
     read: dict[tuple[Path, ...], list[Frame]] = {}
+    jobs, faulty = list(candidate.jobs), set[Path]()
 
     def frames_of(inputs: Sequence[tuple[Path, ...]]) -> list[list[Frame]]:
         limits = options.max_pixels, options.white_level
         missing = [paths for paths in inputs if paths not in read]
         tasks = {paths: executor.submit(small_frames, paths, *limits) for paths in missing}
-        read.update({paths: task.result() for paths, task in tasks.items()})
+        for paths, task in tasks.items():
+            with naming(paths):
+                read[paths] = task.result()
         return [read[paths] for paths in inputs]
 
-    try:
-        still = _is_still(jobs, frames_of)
-        if still is None and not candidate.named:
+    def agreeing(job: BracketJob) -> list[Array]:
+        with naming(job.inputs):
+            made = in_one_profile(make_bracket(read[job.inputs]))
+            return averaged(white_balanced(in_fusing_coding(made)[0])).pixels
+
+    @contextmanager
+    def naming(paths: Sequence[Path]) -> Iterator[None]:
+        try:
+            yield
+        except LightFuseError:
+            faulty.update(paths)
+            raise
+
+    while len(jobs) > 1:
+        with suppress(LightFuseError):  # The bracket is to say itself what is wrong with it.
+            neighbours = [pair for pair in pairwise(candidate.jobs) if pair[0] in jobs and pair[1] in jobs]
+            still = _is_still(neighbours, frames_of)
+            if still is None and not candidate.named:
+                return None
+            sample = _spread(jobs, _SAMPLED)
+            frames_of([job.inputs for job in sample])
+            brackets = [agreeing(job) for job in sample]
+            return _common_tone(brackets, fuser, still=bool(still), extremes=options.exposures == "extremes")
+        sound = [job for job in jobs if faulty.isdisjoint(job.inputs)]
+        if len(sound) == len(jobs):
             return None
-        sample = _spread(jobs, _SAMPLED)
-        made = [in_one_profile(make_bracket(frames)) for frames in frames_of([job.inputs for job in sample])]
-        brackets = [averaged(white_balanced(in_fusing_coding(bracket)[0])).pixels for bracket in made]
-        return _common_tone(brackets, fuser, still=bool(still), extremes=options.exposures == "extremes")
-    except LightFuseError:  # The brackets are to say themselves what is wrong with them.
-        return None
+        jobs = sound
+    return None
 
 
 def _is_still(
-    jobs: Sequence[BracketJob], frames_of: Callable[[Sequence[tuple[Path, ...]]], list[list[Frame]]]
+    neighbours: Sequence[tuple[BracketJob, BracketJob]],
+    frames_of: Callable[[Sequence[tuple[Path, ...]]], list[list[Frame]]],
 ) -> bool | None:
     """Whether the camera stood still all the time; None where neighbours do not even overlap.
 
     The middle exposures are compared; of a dark or bright part of a scene, another may be the one that shows it.
     """
-    links = [*_spread(list(pairwise(jobs)), _LINKS), (jobs[0], jobs[-1])]
-    count = len(jobs[0].inputs)
+    if not neighbours:
+        return None
+    links = [*_spread(neighbours, _LINKS), (neighbours[0][0], neighbours[-1][1])]
+    count = len(links[0][0].inputs)
     by_distance = sorted(range(count), key=lambda position: abs(position - count // 2))
 
     def views(link: Sequence[BracketJob], position: int) -> list[Array]:

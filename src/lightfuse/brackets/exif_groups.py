@@ -53,7 +53,7 @@ def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
             continue
         found.with_exposure += 1
         if shot.info.rendered and shot.camera in taken:
-            found.left_out.append(LeftOut(shot.path, "the camera made it by a special process, such as from others"))
+            found.left_out.append(LeftOut(shot.path, "it was made from others, or by a special process of the camera"))
         else:
             series.setdefault((shot.camera, bool(shot.info.flash)), []).append(shot)
     for of_one_camera in series.values():

@@ -329,7 +329,8 @@ def _comparable(stem: str) -> str:
 def _is_same_shot(a: Path, b: Path) -> bool:
     """Whether two files are one shot: "hall (1).jpg" may be a copy, or another picture of the same name."""
     try:
-        shots = [replace(probe_picture(path).shot, orientation=1) for path in (a, b)]  # Editors turn pictures upright.
+        # Programs turn pictures upright, and say that they made them.
+        shots = [replace(probe_picture(path).shot, orientation=1, rendered=False) for path in (a, b)]
         return shots[0] == shots[1] if shots[0].taken else filecmp.cmp(a, b, shallow=False)
     except (PictureError, OSError):
         return False

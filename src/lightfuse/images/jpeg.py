@@ -93,11 +93,13 @@ def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _next_marker(stream: BinaryIO) -> int:
-    if read_exactly(stream, 1) == b"\xff":
-        for _ in range(_MAX_FILL):  # Any number of 0xFF may fill the space before a marker.
-            code = read_exactly(stream, 1)[0]
-            if code != 0xFF:
-                return code
+    """Read the next marker; bytes before it, as after a segment of the wrong length, are passed over as decoders do."""
+    before = 0
+    for _ in range(_MAX_FILL):
+        byte = read_exactly(stream, 1)[0]
+        if before == 0xFF and byte not in (0x00, 0xFF):  # Any number of 0xFF may fill the space before a marker.
+            return byte
+        before = byte
     raise UnreadableError("is damaged: its JPEG header is not a series of segments")
 
 

@@ -12,10 +12,10 @@ _MAKE, _MODEL, _DATE_TIME = 0x010F, 0x0110, 0x0132
 _EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX = 0x829A, 0x829D, 0x9201, 0x9202
 _ISO, _ISO_LONG = 0x8827, (0x8832, 0x8831, 0x8833)  # Recommended exposure index, standard output, ISO speed.
 _BIAS, _ORIGINAL, _DIGITISED, _MODE, _SERIAL, _FLASH = 0x9204, 0x9003, 0x9004, 0xA402, 0xA431, 0x9209
-_RENDERED = 0xA401  # CustomRendered
+_RENDERED, _SOFTWARE = 0xA401, 0x0131  # CustomRendered
 _SUBSECONDS = {_DATE_TIME: 0x9290, _ORIGINAL: 0x9291, _DIGITISED: 0x9292}
 _OFFSETS = {_DATE_TIME: 0x9010, _ORIGINAL: 0x9011, _DIGITISED: 0x9012}
-_CAMERA_TAGS = frozenset({_MAKE, _MODEL, _DATE_TIME, DNG_SERIAL})
+_CAMERA_TAGS = frozenset({_MAKE, _MODEL, _DATE_TIME, _SOFTWARE, DNG_SERIAL})
 _SHOOTING_TAGS = frozenset(
     {_EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX, _ISO, *_ISO_LONG, _BIAS, _ORIGINAL, _DIGITISED, _MODE}
     | {_SERIAL, _FLASH, _RENDERED, *_SUBSECONDS.values(), *_OFFSETS.values()}
@@ -28,6 +28,8 @@ _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d"}
 _RATIONALS = {5: "II", 10: "ii"}
 _OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 _RENDERINGS = frozenset({1, 2, 3, 6, 7, 8})  # CustomRendered; 4 is the original that Apple keeps beside an HDR picture.
+# Programs that make one picture of several.
+_MERGING = re.compile(r"lightfuse|photomatix|hdrmerge|luminance ?hdr|aurora ?hdr|easyhdr|sns-hdr|oloneo", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class ShotInfo:
         exposure_mode: 0 automatic, 1 manual, 2 automatic bracket.
         flash: whether the flash fired.
         orientation: EXIF orientation as stored, 1 to 8; 1 where there is none.
-        rendered: whether the camera made the picture by a special process, such as from several exposures.
+        rendered: whether the camera made the picture by a special process, or a program made it from several.
         offset: of that local time from UTC.
     """
 
@@ -78,7 +80,7 @@ def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
     if shooting := block.below(block.main).get(EXIF_IFD):
         entries = [e for e in shooting.entries if e.tag in _SHOOTING_TAGS and e.size <= _MAX_SIZE]
         found |= {e.tag: block.value(e) for e in entries}
-    mode, flash = _number(found, _MODE, 0, 2), _number(found, _FLASH, 0, 0xFFFF)
+    mode, flash, rendered = (_number(found, tag, 0, 0xFFFF) for tag in (_MODE, _FLASH, _RENDERED))
     taken, offset = _taken(found)
     shutter, aperture = _number(found, _SHUTTER_APEX, -20, 20), _number(found, _APERTURE_APEX, -2, 20)
     iso, *longer = (_above_zero(found, tag, _MOST_SENSITIVE) for tag in (_ISO, *_ISO_LONG))
@@ -94,7 +96,7 @@ def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
         exposure_mode=int(mode) if mode in (0, 1, 2) else None,
         flash=None if flash is None else bool(int(flash) & 1),
         orientation=orientation,
-        rendered=_number(found, _RENDERED, 0, 0xFFFF) in _RENDERINGS,
+        rendered=rendered in _RENDERINGS or bool(_MERGING.match(_text(found, _SOFTWARE) or "")),
         offset=offset,
     )
 

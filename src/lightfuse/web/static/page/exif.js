@@ -11,8 +11,10 @@ const [MAKE, MODEL, ORIENTATION, DATE_TIME, EXIF_IFD] = [0x010f, 0x0110, 0x0112,
 const [THUMBNAIL_OFFSET, THUMBNAIL_LENGTH] = [0x0201, 0x0202];
 const [EXPOSURE_TIME, F_NUMBER, ISO, BIAS, FLASH] = [0x829a, 0x829d, 0x8827, 0x9204, 0x9209];
 const [COLOR_SPACE, WIDTH, HEIGHT, EXPOSURE_MODE, SERIAL] = [0xa001, 0xa002, 0xa003, 0xa402, 0xa431];
-const CUSTOM_RENDERED = 0xa401;
+const [SOFTWARE, CUSTOM_RENDERED] = [0x0131, 0xa401];
 const RENDERINGS = [1, 2, 3, 6, 7, 8]; // 4 is the original that Apple keeps beside an HDR picture.
+/** Programs that make one picture of several. */
+const MERGING = /^(lightfuse|photomatix|hdrmerge|luminance ?hdr|aurora ?hdr|easyhdr|sns-hdr|oloneo)/i;
 /** When the photograph was taken, the best tag first, each with the tag of its fractions of a second. */
 const TIMES = [
   [0x9003, 0x9291],
@@ -81,7 +83,7 @@ export function shotOf(exif) {
     bias: tags.number(BIAS),
     mode: tags.number(EXPOSURE_MODE),
     flash: flash === undefined ? undefined : flash % 2 === 1,
-    rendered: RENDERINGS.includes(tags.number(CUSTOM_RENDERED)),
+    rendered: RENDERINGS.includes(tags.number(CUSTOM_RENDERED)) || MERGING.test(tags.text(SOFTWARE)),
     camera: [MAKE, MODEL, SERIAL].map((tag) => tags.text(tag)).join("\n"),
     taken: takenAt(tags),
   };
