@@ -1,6 +1,6 @@
-"""Build and run the fuzzer of the C core: libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, all of clang.
+"""Build and run the fuzzers of the C core: libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer, all of clang.
 
-    python -m tools.fuzz.core --runs 100000 [--isa avx2] [--folder fuzz-core]
+    python -m tools.fuzz.core [--target ghosts] --runs 100000 [--isa avx2] [--folder fuzz-core]
 
 The folder keeps the inputs that reached new code, from which the next run goes on, and `crash-…` for one that failed;
 the program runs it again when it is given as its argument.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CORE = HERE.parents[1] / "src" / "lightfuse" / "core"
+TARGETS = ("core", "ghosts")  # lightfuse.h and align.h; deghost.h
 ISA = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma"],
@@ -45,8 +46,8 @@ _ROLLED = ["pragma-unroll-threshold=0", "unroll-threshold=0", "unroll-full-max-c
 _ASAN = {"ASAN_OPTIONS": "malloc_context_size=0:quarantine_size_mb=8:detect_leaks=0"}
 
 
-def build(program: Path, isa: str = "baseline") -> None:
-    """Compile the fuzzer; raises FileNotFoundError without clang, CalledProcessError where it fails."""
+def build(program: Path, isa: str = "baseline", target: str = "core") -> None:
+    """Compile the fuzzer of one of TARGETS; raises FileNotFoundError without clang, CalledProcessError where it fails."""
     clang = shutil.which("clang") or "clang"
     rolled = [word for option in _ROLLED for word in ("-mllvm", f"-{option}")]
     with tempfile.TemporaryDirectory() as place:
@@ -56,7 +57,7 @@ def build(program: Path, isa: str = "baseline") -> None:
         if not found:
             raise ValueError(f"{vectors.name} no longer says how long strips are")
         vectors.write_text(text)
-        source = [f"-I{core}", str(HERE / "core.c"), "-lm"]
+        source = [f"-I{core}", str(HERE / f"{target}.c"), "-lm"]
         command = [clang, *_FLAGS, *rolled, *_SANITIZERS, *ISA[isa], *source, "-o", str(program)]
         subprocess.run(command, check=True)
 
@@ -74,14 +75,15 @@ def run(program: Path, folder: Path, runs: int, seed: int) -> subprocess.Complet
 def main() -> None:
     """Build, run, and end with the fuzzer's exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", choices=TARGETS, default="core")
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--isa", choices=sorted(ISA), default="baseline")
     parser.add_argument("--folder", type=Path, default=Path("fuzz-core"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    program = options.folder.absolute() / f"core-{options.isa}"
-    build(program, options.isa)
+    program = options.folder.absolute() / f"{options.target}-{options.isa}"
+    build(program, options.isa, options.target)
     ended = run(program, options.folder, options.runs, options.seed)
     print(ended.stderr[-4000:], file=sys.stderr)
     sys.exit(ended.returncode)
