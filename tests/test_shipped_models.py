@@ -6,7 +6,7 @@ import pytest
 
 from lightfuse.evaluation.baselines import mertens
 from lightfuse.fuser import Fuser
-from lightfuse.metrics.colour import better_exposed, chroma_ratio, hue_error
+from lightfuse.metrics.colour import best_exposed, chroma_ratio, hue_error
 from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.psnr_ssim import psnr
 from lightfuse.models import load_weights, shipped_models
@@ -87,8 +87,8 @@ def test_night_stays_night(model):
 def test_detail_and_colour_stand_beside_mertens(model, room):
     fused, baseline = Fuser(model)(*room), mertens(room)
     assert mef_ssim(fused, room) > mef_ssim(baseline, room) - 0.01
-    assert hue_error(fused, better_exposed(*room)) < hue_error(baseline, better_exposed(*room)) + 1
-    assert 0.8 < chroma_ratio(fused, better_exposed(*room)) < 1.25
+    assert hue_error(fused, best_exposed(room)) < hue_error(baseline, best_exposed(room)) + 1
+    assert 0.8 < chroma_ratio(fused, best_exposed(room)) < 1.25
 
 
 @pytest.mark.parametrize("model", CONTEXT_MODELS)

@@ -6,7 +6,7 @@ import pytest
 
 from lightfuse.errors import PictureError
 from lightfuse.metrics.colour import (
-    better_exposed,
+    best_exposed,
     chroma_ratio,
     delta_e_2000,
     hue_error,
@@ -146,18 +146,21 @@ def test_chroma_ratio_is_a_ratio_of_means_and_not_a_mean_of_ratios() -> None:
     assert ratio == pytest.approx(chroma(strong) / (chroma(strong) + chroma(weak)))
 
 
-def test_without_reference_each_pixel_is_compared_with_its_better_exposed_input() -> None:
+def test_without_reference_each_pixel_is_compared_with_its_best_exposed_input() -> None:
     """Left the under-exposed frame is the better one, right the over-exposed."""
     under = np.concatenate([solid(0.8, 0.4, 0.3), solid(0.05, 0.0, 0.0)], axis=1)
     over = np.concatenate([solid(1.0, 1.0, 0.9), solid(0.3, 0.5, 0.6)], axis=1)
     best = np.concatenate([solid(0.8, 0.4, 0.3), solid(0.3, 0.5, 0.6)], axis=1)
-    np.testing.assert_allclose(better_exposed(under, over), best, atol=1e-6)
-    assert hue_error(best, better_exposed(under, over)) == 0
-    assert chroma_ratio(best, better_exposed(under, over)) == pytest.approx(1)
+    np.testing.assert_allclose(best_exposed([under, over]), best, atol=1e-6)
+    assert hue_error(best, best_exposed([under, over])) == 0
+    assert chroma_ratio(best, best_exposed([under, over])) == pytest.approx(1)
+    middle = np.concatenate([solid(0.45, 0.5, 0.5)] * 2, axis=1)  # Of three it is the best one right.
+    of_three = np.concatenate([solid(0.8, 0.4, 0.3), solid(0.45, 0.5, 0.5)], axis=1)
+    np.testing.assert_allclose(best_exposed([under, middle, over]), of_three, atol=1e-6)
 
 
 def test_pictures_of_two_sizes_are_refused() -> None:
     with pytest.raises(PictureError, match="resize"):
         hue_error(colourful(20), colourful(21))
-    with pytest.raises(PictureError, match="over 30×21"):
-        better_exposed(colourful(20), colourful(21))
+    with pytest.raises(PictureError, match="input 2 30×21"):
+        best_exposed([colourful(20), colourful(21)])

@@ -47,7 +47,7 @@ _ASAN = {"ASAN_OPTIONS": "malloc_context_size=0:quarantine_size_mb=8:detect_leak
 
 
 def build(program: Path, isa: str = "baseline", target: str = "core") -> None:
-    """Compile the fuzzer of one of TARGETS; raises FileNotFoundError without clang, CalledProcessError where it fails."""
+    """Compile the fuzzer of a target; raises FileNotFoundError without clang, CalledProcessError where it fails."""
     clang = shutil.which("clang") or "clang"
     rolled = [word for option in _ROLLED for word in ("-mllvm", f"-{option}")]
     with tempfile.TemporaryDirectory() as place:

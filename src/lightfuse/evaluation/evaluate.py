@@ -19,7 +19,7 @@ from lightfuse.evaluation.baselines import average, enfuse, enfuse_available, me
 from lightfuse.evaluation.tables import ScoreTable, markdown_table
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
-from lightfuse.metrics.colour import better_exposed, chroma_ratio, hue_error, mean_delta_e
+from lightfuse.metrics.colour import best_exposed, chroma_ratio, hue_error, mean_delta_e
 from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.pictures import Floats, Picture, as_unit, to_eight_bits
 from lightfuse.metrics.psnr_ssim import psnr, psnr_after_gain_and_gamma, ssim
@@ -47,6 +47,7 @@ MEASURES: Mapping[str, Callable[[float], float]] = {
     "chroma": _far_from_one,
     "hue° to inputs": _high,
     "chroma to inputs": _far_from_one,
+    "chroma to bracket": _far_from_one,
     "MEF-SSIM": _low,
     "MEF-SSIM to bracket": _low,
     "luma above inputs": _high,
@@ -161,9 +162,10 @@ def evaluate(
 def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
     """Fuse a scene and take every measure it allows, by the names in `MEASURES`.
 
-    The first six are against the reference, "to inputs" is against the better exposed input, MEF-SSIM against the pair
-    (and the bracket where the protocol asks for it); the others are those of `lightfuse.metrics.tone`. PSNR is in dB,
-    hue in degrees, luma and border in levels of 8 bits, clipped pixels in percent.
+    The first six are against the reference, hue and chroma "to inputs" against the better exposed of the pair, chroma
+    "to bracket" against the best exposed of all, MEF-SSIM against the pair (and the bracket where the protocol asks
+    for it); the others are those of `lightfuse.metrics.tone`. PSNR is in dB, hue in degrees, luma and border in levels
+    of 8 bits, clipped pixels in percent.
     Raises PictureError where the scene cannot be fused or is too small to be measured.
     """
     picture = _rounded(method(scene), protocol)
@@ -175,9 +177,11 @@ def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
         scores["ΔE"] = mean_delta_e(picture, reference)
         scores["hue°"] = hue_error(picture, reference)
         scores["chroma"] = chroma_ratio(picture, reference)
-    better = better_exposed(under, over)
+    better = best_exposed([under, over])
     scores["hue° to inputs"] = hue_error(picture, better)
     scores["chroma to inputs"] = chroma_ratio(picture, better)
+    if len(scene.exposures) > 2:
+        scores["chroma to bracket"] = chroma_ratio(picture, best_exposed(scene.exposures))
     scores["MEF-SSIM"] = mef_ssim(picture, [under, over])
     if protocol.whole_bracket and len(scene.exposures) > 2:
         scores["MEF-SSIM to bracket"] = mef_ssim(picture, scene.exposures)

@@ -1,11 +1,11 @@
 """Colour metrics: CIE Lab, ΔE2000, hue error and chroma ratio.
 
-Against a reference picture, or, where there is none, against the better exposed of the two inputs at each pixel: the
-one whose luma is nearer to 0.5, since there the camera recorded hue and chroma with least clipping and noise.
+Against a reference picture, or, where there is none, against the best exposed of the inputs at each pixel: the one
+whose luma is nearest to 0.5, since there the camera recorded hue and chroma with least clipping and noise.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,15 +124,17 @@ def chroma_ratio(result: Picture, reference: Picture) -> float:
     return ours / theirs if theirs > 1e-6 * values else math.nan
 
 
-def better_exposed(under: Picture, over: Picture) -> Floats:
-    """Return at each pixel the input whose luma is nearer to 0.5 (of two as near, under): H×W×3 float32 in [0, 1].
+def best_exposed(inputs: Sequence[Picture]) -> Floats:
+    """Return at each pixel the input whose luma is nearest to 0.5 (of several as near, the first): H×W×3, in [0, 1].
 
     What a result is compared with where there is no reference. Pictures and errors as in `hue_error`.
     """
-    dark, bright = as_unit(under, "under"), as_unit(over, "over")
-    require_same_size(dark, bright, "under", "over")
-    dark_is_better = np.abs(luma(dark) - 0.5) <= np.abs(luma(bright) - 0.5)
-    return np.where(dark_is_better[..., None], dark, bright)
+    units = [as_unit(picture, f"input {number}") for number, picture in enumerate(inputs, start=1)]
+    for number, unit in enumerate(units[1:], start=2):
+        require_same_size(units[0], unit, "input 1", f"input {number}")
+    nearest = np.argmin([np.abs(luma(unit) - 0.5) for unit in units], axis=0)
+    best: Floats = np.take_along_axis(np.stack(units), nearest[None, ..., None], axis=0)[0]
+    return best
 
 
 def _lab_strips(first: Floats, second: Floats) -> Iterator[tuple[Lab, Lab]]:
