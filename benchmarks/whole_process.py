@@ -1,20 +1,23 @@
 """What a person waits for, whole processes from start to end: python -m benchmarks.whole_process [ROW ...].
 
-Rows: jpeg, moved, enfuse, tiff, version, video; all without a name. Each is a ratio, or a size, measured in one run and
-set against the goal. The pictures are made up on the spot, in a folder of their own below --folder (tiff: 3.7 GB there
-and about 4 GB of memory).
+Rows: jpeg, moved, page, enfuse, tiff, version, video; all without a name. Each is a ratio, or a size, measured in one
+run and set against the goal. The pictures are made up on the spot, in a folder of their own below --folder (tiff: 3.7
+GB there and about 4 GB of memory).
 """
 
 import argparse
 import compileall
+import re
 import shlex
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -23,6 +26,7 @@ import tifffile
 
 import lightfuse
 from lightfuse.benchmark import synthetic_pair, three_by_two
+from lightfuse.web.server import PageServer
 from tools.synthetic import HandShake, sample_bracket
 
 _PROGRAM = [sys.executable, "-m", "lightfuse"]
@@ -127,13 +131,47 @@ def jpeg_row(folder: Path, arguments: argparse.Namespace) -> None:
 
 def moved_row(folder: Path, arguments: argparse.Namespace) -> None:
     """The same with a hand-held pair: shifted, turned and tilted as between two frames of a bracket."""
-    width, height = three_by_two(arguments.megapixels)
+    _time_jpegs(folder, arguments, _moved_jpegs(folder, arguments.megapixels), "hand-held JPEGs to JPEG", 3.0)
+
+
+def page_row(folder: Path, arguments: argparse.Namespace) -> None:
+    """The page with the same hand-held pair in headless Chromium: the least that it says each part took."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None or find_spec("playwright") is None:
+        print("page: left out, Chromium or playwright is not installed", file=sys.stderr)
+        return
+    from playwright.sync_api import sync_playwright
+
+    paths = _moved_jpegs(folder, arguments.megapixels)
+    said = []
+    with PageServer(port=0) as server, sync_playwright() as running:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(f"http://127.0.0.1:{server.server_address[1]}/")
+        for _ in range(arguments.runs):
+            page.set_input_files("#files", list(paths))
+            page.wait_for_selector("body.busy", state="attached")
+            page.wait_for_selector("body:not(.busy)")
+            said.append(page.inner_text("#status"))
+        workers = len(page.workers)
+        browser.close()
+        server.shutdown()
+    for part, pattern, most in (("align", r"Aligned in ([\d.]+) s", 1.0), ("fuse", r"fused in ([\d.]+) s", 0.8)):
+        seconds = min(float(found[1]) for text in said if (found := re.search(pattern, text)))
+        what = f"{arguments.megapixels:g} MP hand-held JPEGs in Chromium, {workers} workers, {part}"
+        _print(what, f"{seconds:.2f} s", "", "", f"≤ {most} s", seconds <= most)
+
+
+def _moved_jpegs(folder: Path, megapixels: float) -> tuple[str, str]:
+    width, height = three_by_two(megapixels)
     pictures = sample_bracket(width // 2, height // 2, shake=HandShake.typical(1)).pictures
     paths = str(folder / "moved-under.jpg"), str(folder / "moved-over.jpg")
     for path, picture in zip(paths, pictures, strict=True):
         large = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
         Path(path).write_bytes(imagecodecs.jpeg8_encode(large, level=95, subsampling="420"))
-    _time_jpegs(folder, arguments, paths, "hand-held JPEGs to JPEG", 3.0)
+    return paths
 
 
 def _time_jpegs(folder: Path, arguments: argparse.Namespace, paths: tuple[str, str], what: str, most: float) -> None:
@@ -219,6 +257,7 @@ ROWS: dict[str, Callable[[Path, argparse.Namespace], None]] = {
     "version": version_row,
     "jpeg": jpeg_row,
     "moved": moved_row,
+    "page": page_row,
     "enfuse": enfuse_row,
     "video": video_row,
     "tiff": tiff_row,

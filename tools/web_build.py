@@ -29,23 +29,17 @@ RECORD = "engine/build.json"
 """Which compiler made the WebAssembly, and a digest of what it was made from."""
 
 _NOT_CACHED = (LIST_NAME, "service-worker.js", RECORD)
-_SCALAR = "engine/lightfuse-scalar.wasm"
-_DEGHOST = "engine/lightfuse-deghost.wasm"
-BUILDS = {"engine/lightfuse-simd.wasm": "generic+simd128", _SCALAR: "generic", _DEGHOST: "generic"}
-"""The builds, and the processor features each may use: fusing and registration twice, and deghosting."""
-
-# Vectors of four floats would be four scalars each, and the code four times as long.
-_VECTORS = "LF_LANES = 4, LF_VECS = 2, LF_OUTS = 5 };"
-_NO_VECTORS = "LF_LANES = 1, LF_VECS = 4, LF_OUTS = 5 };"
-
 _PACKAGE = STATIC.parents[1]
 _WASM = Path(__file__).parent / "wasm"
 _SHORT = ("-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops", "-mllvm", "-inline-threshold=-100")
-_CORE_SOURCES = {_WASM / "lightfuse_wasm.c": (), _WASM / "align_wasm.c": _SHORT}
-_DEGHOST_SOURCES = {_WASM / "deghost_wasm.c": ("-O2",)}
-_SOURCES = {**_CORE_SOURCES, **_DEGHOST_SOURCES}
-"""The C files, each with flags of its own: registration takes most of its time in loops written as vectors."""
-_TARGET = ("-target", "wasm32-freestanding", "-Os")
+BUILDS: dict[str, dict[Path, tuple[str, ...]]] = {
+    "engine/lightfuse.wasm": {_WASM / "lightfuse_wasm.c": (), _WASM / "align_wasm.c": _SHORT},
+    "engine/lightfuse-deghost.wasm": {_WASM / "deghost_wasm.c": ("-O2",)},
+}
+"""The builds: fusing with registration, and deghosting; of each the C files, with flags of their own. Registration
+takes most of its time in loops written as vectors."""
+_SOURCES = {source: flags for sources in BUILDS.values() for source, flags in sources.items()}
+_TARGET = ("-target", "wasm32-freestanding", "-mcpu=generic+simd128", "-Os")
 _FLAGS = (
     *("-std=c11", "-Wall", "-Wextra", "-Wno-unknown-pragmas"),
     *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fno-sanitize=all"),
@@ -80,15 +74,11 @@ def compiled(name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
         shutil.copytree(_PACKAGE / "core", made / "core", ignore=shutil.ignore_patterns("*.so", "*.py*"))
-        if name == _SCALAR:
-            _without_vectors(made / "core" / "parts" / "vectors.h")
         (made / "weights.h").write_text(_models_header())
-        target = (*_TARGET, f"-mcpu={BUILDS[name]}")
-        sources = _DEGHOST_SOURCES if name == _DEGHOST else _CORE_SOURCES
-        for source, flags in sources.items():
+        for source, flags in BUILDS[name].items():
             shutil.copy(source, made)
-            _zig(made, *target, *_FLAGS, *flags, "-I", "core", "-c", source.name, "-o", f"{source.stem}.o")
-        _zig(made, *target, *_LINKING, *(f"{source.stem}.o" for source in sources), "-o", "out.wasm")
+            _zig(made, *_TARGET, *_FLAGS, *flags, "-I", "core", "-c", source.name, "-o", f"{source.stem}.o")
+        _zig(made, *_TARGET, *_LINKING, *(f"{source.stem}.o" for source in BUILDS[name]), "-o", "out.wasm")
         return (made / "out.wasm").read_bytes()
 
 
@@ -108,13 +98,6 @@ def _models_header() -> str:
     return "\n".join([*headers, f"enum {{ LFW_MODELS = {len(MODELS)} }};", table])
 
 
-def _without_vectors(header: Path) -> None:
-    text = header.read_text()
-    if text.count(_VECTORS) != 1:
-        raise LightFuseError(f"{header.name} says no more how long vectors are, as {__name__} expects; mend it there")
-    header.write_text(text.replace(_VECTORS, _NO_VECTORS))
-
-
 def sources_digest() -> str:
     """SHA-256 of what the WebAssembly is made from: the core's headers, the C files, the weights, and the flags."""
     core = _PACKAGE / "core"
@@ -123,7 +106,7 @@ def sources_digest() -> str:
     for path in (*headers, *_SOURCES):
         hashed.update(f"{path.name} ".encode() + path.read_bytes())
     hashed.update(_models_header().encode())
-    hashed.update(json.dumps([_TARGET, _FLAGS, *_SOURCES.values(), _LINKING, BUILDS, _NO_VECTORS]).encode())
+    hashed.update(json.dumps([_TARGET, _FLAGS, *_SOURCES.values(), _LINKING]).encode())
     return hashed.hexdigest()
 
 

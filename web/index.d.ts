@@ -16,11 +16,6 @@ export interface FuseOptions<Out extends Picture = Picture> {
   out?: Out;
 }
 
-export interface LoadOptions {
-  /** Take the build with SIMD or the one without. Default: what this machine knows. */
-  simd?: boolean;
-}
-
 /**
  * Fuse two pictures of one scene and one size, from 1×1 up; the darker by mean value is taken as under.
  *
@@ -36,7 +31,7 @@ export function fuse<Out extends Picture = Picture>(under: Picture, over: Pictur
 /** The core, loaded: fuses pair after pair without waiting. */
 export class Fuser {
   constructor(module: WebAssembly.Module);
-  static load(options?: LoadOptions): Promise<Fuser>;
+  static load(): Promise<Fuser>;
   /** As {@link fuse}, but at once. */
   fuse<Out extends Picture = Picture>(under: Picture, over: Picture, options?: FuseOptions<Out>): Out;
   /** As {@link align}, but at once. */
@@ -70,8 +65,5 @@ export interface Aligned<Frame extends Picture = Picture> {
  */
 export function align<Frame extends Picture>(base: Picture, frame: Frame): Promise<Aligned<Frame>>;
 
-/** Compile the core; the module can be posted to workers, and given to `new Fuser(module)` there. */
-export function compileCore(options?: LoadOptions): Promise<WebAssembly.Module>;
-
-/** Whether WebAssembly here knows SIMD. */
-export function hasSimd(): boolean;
+/** Compile the core, which needs WebAssembly with SIMD (browsers since 2023); the module can be posted to workers, and given to `new Fuser(module)` there. */
+export function compileCore(): Promise<WebAssembly.Module>;

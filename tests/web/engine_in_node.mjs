@@ -5,8 +5,8 @@ import { pathToFileURL } from "node:url";
 
 const [engine, job] = process.argv.slice(2);
 const { Core, Fuser, compileCore } = await import(pathToFileURL(engine));
-const { pairs, simd, strips, aligned, fine } = JSON.parse(readFileSync(job));
-const module = await compileCore({ simd });
+const { pairs, strips, aligned, fine } = JSON.parse(readFileSync(job));
+const module = await compileCore();
 const fuser = new Fuser(module);
 
 const answers = [];

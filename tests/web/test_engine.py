@@ -1,4 +1,4 @@
-"""The engine in Node: golden pictures from both builds, whole and by strips; alignment; files never out of date."""
+"""The engine in Node: golden pictures, whole and by strips; alignment; files never out of date."""
 
 import json
 import shutil
@@ -44,10 +44,10 @@ def run_engine(folder, pairs, models=None, **options):
     return results, json.loads(ended.stdout)
 
 
-def fused_in_node(folder, triples, *, simd=True, strips=False):
+def fused_in_node(folder, triples, *, strips=False):
     """The results of (under, over, model), RGB; asserts that they are opaque."""
     pairs, models = [triple[:2] for triple in triples], [model for *_, model in triples]
-    results, _ = run_engine(folder, pairs, models, simd=simd, strips=strips)
+    results, _ = run_engine(folder, pairs, models, strips=strips)
     assert all((result[..., 3] == 255).all() for result in results)
     return [result[..., :3] for result in results]
 
@@ -60,12 +60,11 @@ def aligned_in_node(folder, pairs):
 
 @needs_node
 @pytest.mark.parametrize("strips", [False, True], ids=["whole", "strips"])
-@pytest.mark.parametrize("simd", [True, False], ids=["simd", "scalar"])
-def test_both_builds_give_the_golden_pictures(tmp_path, simd, strips):
+def test_it_gives_the_golden_pictures(tmp_path, strips):
     cases = [case for case in load_golden().cases if case.under.dtype == np.uint8]
     wanted = [(case, model) for case in cases for model in MODELS]
     pairs = [(case.under, case.over, model) for case, model in wanted]
-    results = fused_in_node(tmp_path, pairs, simd=simd, strips=strips)
+    results = fused_in_node(tmp_path, pairs, strips=strips)
     compared = [
         compare(case, model, got, TOLERANCES["wasm"]) for (case, model), got in zip(wanted, results, strict=True)
     ]
@@ -74,10 +73,9 @@ def test_both_builds_give_the_golden_pictures(tmp_path, simd, strips):
 
 
 @needs_node
-@pytest.mark.parametrize("simd", [True, False], ids=["simd", "scalar"])
-def test_what_is_not_rounded_to_bytes_is_nearly_what_floats_give_and_rounds_to_the_bytes(tmp_path, simd):
+def test_what_is_not_rounded_to_bytes_is_nearly_what_floats_give_and_rounds_to_the_bytes(tmp_path):
     under, over = sample_pair(300, 200)
-    (levels,), _ = run_engine(tmp_path, [(under, over)], simd=simd, fine=True)
+    (levels,), _ = run_engine(tmp_path, [(under, over)], fine=True)
     levels = levels[..., :3]
     fuser = Fuser("base", 1)
     assert np.array_equal(np.floor(levels + 0.5), fuser(under, over))
@@ -124,12 +122,12 @@ def test_the_javascript_package_passes_its_own_tests(tmp_path):
     assert run_node(tmp_path / "web" / "prepare.mjs").returncode == 0
     ended = run_node("--test", *sorted((tmp_path / "web" / "test").glob("*.test.mjs")))
     assert ended.returncode == 0, ended.stdout
-    assert "# pass 11" in ended.stdout
+    assert "# pass 10" in ended.stdout
 
 
 def test_the_builds_are_small():
     sizes = {name: (STATIC / name).stat().st_size for name in build.BUILDS}
-    assert len(sizes) == 3
+    assert len(sizes) == 2
     assert max(sizes.values()) <= 90_000, sizes
 
 
@@ -151,7 +149,7 @@ def test_the_list_for_offline_use_is_of_these_files():
         "index.html",
         "page/worker.js",
         "engine/align.js",
-        "engine/lightfuse-simd.wasm",
+        "engine/lightfuse.wasm",
         "engine/lightfuse-deghost.wasm",
         "sample/over.jpg",
     )

@@ -10,7 +10,8 @@
  * and the result at lfa_warped().
  *
  * Filling the warped frame's border, in another: the homography to lfa_matrix(), lfa_fill_begin, then for every pass and strip
- * of rows those of the frame to lfa_strip(), the base's to lfa_warped(), and lfa_fill; the last pass changes the frame's. */
+ * of rows those of the frame to lfa_strip(), the base's to lfa_warped(), as far as lfa_fill_left and lfa_fill_right say that
+ * they are needed, and lfa_fill; the last pass changes the frame's. */
 #define LF_BYTES_ONLY
 #include "align.h"
 
@@ -59,7 +60,16 @@ EXPORT(lfa_strip) void *lfa_strip(void) { return job.strip; }
 /* Take in the picture's rows [row, row + rows) that the strip holds. */
 EXPORT(lfa_load) void lfa_load(int row, int rows) {
     unsigned char *to = job.planes[job.loading] + (size_t)row * (size_t)job.width;
-    for (size_t i = 0; i < (size_t)rows * (size_t)job.width; i++) to[i] = job.strip[CHANNELS * i + GREEN];
+    size_t i = 0, n = (size_t)rows * (size_t)job.width;
+    for (; i + 16 <= n; i += 16) {
+        v128_t four[4];
+        for (int j = 0; j < 4; j++)
+            four[j] = wasm_v128_and(wasm_u32x4_shr(wasm_v128_load(job.strip + CHANNELS * (i + 4 * (size_t)j)), 8 * GREEN),
+                                    wasm_i32x4_splat(255));
+        wasm_v128_store(to + i, wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]),
+                                                        wasm_i16x8_narrow_i32x4(four[2], four[3])));
+    }
+    for (; i < n; i++) to[i] = job.strip[CHANNELS * i + GREEN];
 }
 
 EXPORT(lfa_side) void lfa_side(void) {
@@ -104,6 +114,8 @@ EXPORT(lfa_warp) void lfa_warp(int first, int top, int bottom) {
     lf_warp_rows(&frame, &job.found.warp, &out, CHANNELS, top, bottom);
 }
 
+/* ---- Filling ----------------------------------------------------------------------------------------------------- */
+
 /* Returns how many rows a strip holds, or 0 where there is not enough memory. */
 EXPORT(lfa_fill_begin) int lfa_fill_begin(int width, int height) {
     const uint64_t strip = (uint64_t)CHANNELS * STRIP_ROWS * (uint64_t)width;
@@ -112,6 +124,10 @@ EXPORT(lfa_fill_begin) int lfa_fill_begin(int width, int height) {
     lf_fill_begin(&job.fill, &job.found.warp, CHANNELS, width, height, LF_U8, job.scratch + strip);
     return STRIP_ROWS;
 }
+
+/* Of row y a pass needs the columns up to the first, and from the second on. */
+EXPORT(lfa_fill_left) int lfa_fill_left(int pass, int y) { return lf_fill_columns(&job.fill, (lf_fill_pass)pass, y).left; }
+EXPORT(lfa_fill_right) int lfa_fill_right(int pass, int y) { return lf_fill_columns(&job.fill, (lf_fill_pass)pass, y).right; }
 
 EXPORT(lfa_fill) void lfa_fill(int pass, int from, int to) {
     const intptr_t row_bytes = (intptr_t)CHANNELS * job.width;

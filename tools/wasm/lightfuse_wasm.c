@@ -17,12 +17,7 @@
 
 #define EXPORT(name) __attribute__((export_name(#name)))
 
-/* Strips made for each model are fast where there is SIMD; without it, the one for any model is small. */
-#if defined(__wasm_simd128__)
 #define LFW_STRIP (job.model == lfw_models[0] ? lf_fixed_strip_small : lf_fixed_strip_base)
-#else
-#define LFW_STRIP lf_fixed_strip_any
-#endif
 
 enum { PAGE = 65536, COMBINED_ROWS = 64, ALIGNMENT = 64 };
 
@@ -107,17 +102,28 @@ EXPORT(lfw_cell_end) int lfw_cell_end(int cell) {
 
 /* ---- Pixels: RGBA as browsers have it, RGB as the core wants it -------------------------------------------------- */
 
+/* Vectors of four pixels, as far as 16 bytes of RGB lie in the strip. */
 static void drop_alpha(int which, int rows) {
     const uint8_t *restrict rgba = job.rgba[which];
     uint8_t *restrict rgb = job.rgb[which];
-    for (size_t i = 0; i < (size_t)rows * (size_t)job.width; i++)
+    size_t i = 0, n = (size_t)rows * (size_t)job.width;
+    for (; i + 6 <= n; i += 4) {
+        const v128_t four = wasm_v128_load(rgba + 4 * i);
+        wasm_v128_store(rgb + 3 * i, wasm_i8x16_shuffle(four, four, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0));
+    }
+    for (; i < n; i++)
         for (int c = 0; c < 3; c++) rgb[3 * i + c] = rgba[4 * i + c];
 }
 
 static void add_alpha(int which, int rows) {
     const uint8_t *restrict rgb = job.rgb[which];
     uint8_t *restrict rgba = job.rgba[which];
-    for (size_t i = 0; i < (size_t)rows * (size_t)job.width; i++) {
+    size_t i = 0, n = (size_t)rows * (size_t)job.width;
+    for (; i + 6 <= n; i += 4) {
+        const v128_t four = wasm_v128_load(rgb + 3 * i), opaque = wasm_i8x16_splat(-1);
+        wasm_v128_store(rgba + 4 * i, wasm_i8x16_shuffle(four, opaque, 0, 1, 2, 16, 3, 4, 5, 16, 6, 7, 8, 16, 9, 10, 11, 16));
+    }
+    for (; i < n; i++) {
         for (int c = 0; c < 3; c++) rgba[4 * i + c] = rgb[3 * i + c];
         rgba[4 * i + 3] = 255;
     }

@@ -8,6 +8,8 @@
 
 #if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
 #endif
 
 enum {
@@ -72,23 +74,29 @@ LF_ALIGN void lf_make_taps(lf_taps *taps) {
     }
 }
 
+/* Adds values of a row times a weight; GCC does not make that instruction of the conversion. */
+LF_ALWAYS void lf_add_row(const unsigned char *row, lf_tap_weight weight, lf_tap_words *sums) {
+    lf_tap_bytes values;
+    __builtin_memcpy(&values, row, sizeof values);
+#if defined(__AVX2__)
+    *sums += (lf_tap_words)_mm256_cvtepu8_epi16((__m128i)values) * weight;
+#else
+    *sums += __builtin_convertvector(values, lf_tap_words) * weight;
+#endif
+}
+
 /* Sums of four rows of 8-bit values times their weights: they fit 16 bits less a half of their range. */
-static inline void lf_down_u8(const unsigned char *const rows[4], const lf_tap_weight *weights, int16_t *out) {
+LF_ALWAYS void lf_down_u8(const unsigned char *const rows[4], const lf_tap_weight *weights, int16_t *out) {
     lf_tap_words sums = {0};
     sums -= (int16_t)(1 << 14);
-    for (int i = 0; i < 4; i++) {
-        lf_tap_bytes values;
-        __builtin_memcpy(&values, rows[i], sizeof values);
-#if defined(__AVX2__) /* which GCC does not make of the conversion */
-        sums += (lf_tap_words)_mm256_cvtepu8_epi16((__m128i)values) * weights[i];
-#else
-        sums += __builtin_convertvector(values, lf_tap_words) * weights[i];
-#endif
-    }
+    lf_add_row(rows[0], weights[0], &sums);
+    lf_add_row(rows[1], weights[1], &sums);
+    lf_add_row(rows[2], weights[2], &sums);
+    lf_add_row(rows[3], weights[3], &sums);
     __builtin_memcpy(out, &sums, sizeof sums);
 }
 
-static inline void lf_down_real(const unsigned char *const rows[4], const float *weights, lf_type type, float *out) {
+LF_ALWAYS void lf_down_real(const unsigned char *const rows[4], const float *weights, lf_type type, float *out) {
     lf_tap_reals sums = {0};
     for (int i = 0; i < 4; i++) {
         lf_tap_reals values;
@@ -104,31 +112,57 @@ static inline void lf_down_real(const unsigned char *const rows[4], const float 
     __builtin_memcpy(out, &sums, sizeof sums);
 }
 
-/* A pixel from the sums of the four around it, not yet kept in range; four numbers are written. */
-static inline void lf_along_u8(const int16_t *sums, const int16_t *weights, int channels, int32_t *out) {
-    lf_quad_longs total = {0};
-    total += (1 << (14 + LF_ALONG_BITS)) + (1 << (LF_DOWN_BITS + LF_ALONG_BITS - 1));
-#if defined(__AVX2__) /* two neighbours at once */
+/* Two neighbours of four, times their weights. */
+LF_ALWAYS lf_quad_longs lf_along_two(const int16_t *sums, const int16_t *weights, const int channels) {
+#if defined(__AVX2__)
     const __m128i pairs = channels == 3 ? _mm_setr_epi8(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, -1, -1, -1, -1)
                                         : _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
-    for (int i = 0; i < 4; i += 2) {
-        int32_t both;
-        __builtin_memcpy(&both, weights + i, sizeof both);
-        const __m128i values = _mm_loadu_si128((const __m128i *)(const void *)(sums + i * channels));
-        total += (lf_quad_longs)_mm_madd_epi16(_mm_shuffle_epi8(values, pairs), _mm_set1_epi32(both));
-    }
+    int32_t both;
+    __builtin_memcpy(&both, weights, sizeof both);
+    const __m128i values = _mm_loadu_si128((const __m128i *)(const void *)sums);
+    return (lf_quad_longs)_mm_madd_epi16(_mm_shuffle_epi8(values, pairs), _mm_set1_epi32(both));
+#elif defined(__wasm_simd128__)
+    const v128_t values = wasm_v128_load(sums);
+    const v128_t pairs = channels == 3 ? wasm_i16x8_shuffle(values, values, 0, 3, 1, 4, 2, 5, 3, 6)
+                                       : wasm_i16x8_shuffle(values, values, 0, 4, 1, 5, 2, 6, 3, 7);
+    return (lf_quad_longs)wasm_i32x4_dot_i16x8(pairs, wasm_v128_load32_splat(weights));
 #else
-    for (int i = 0; i < 4; i++) {
-        lf_quad_words values;
-        __builtin_memcpy(&values, sums + i * channels, sizeof values);
-        total += __builtin_convertvector(values, lf_quad_longs) * weights[i];
-    }
+    lf_quad_words one, other;
+    __builtin_memcpy(&one, sums, sizeof one);
+    __builtin_memcpy(&other, sums + channels, sizeof other);
+    return __builtin_convertvector(one, lf_quad_longs) * weights[0] + __builtin_convertvector(other, lf_quad_longs) * weights[1];
 #endif
+}
+
+/* A pixel from the sums of the four around it, not yet kept in range; four numbers are written. */
+LF_ALWAYS void lf_along_u8(const int16_t *sums, const int16_t *weights, const int channels, int32_t *out) {
+    lf_quad_longs total = lf_along_two(sums, weights, channels) + lf_along_two(sums + 2 * channels, weights + 2, channels);
+    total += (1 << (14 + LF_ALONG_BITS)) + (1 << (LF_DOWN_BITS + LF_ALONG_BITS - 1));
     __builtin_memcpy(out, &total, sizeof total);
 }
 
+/* Such numbers as bytes; a multiple of 16 is read. */
+LF_ALWAYS void lf_in_range(const int32_t *totals, int count, unsigned char *out) {
+#if defined(__wasm_simd128__)
+    unsigned char bytes[4 * LF_WARP_RUN];
+    for (int i = 0; i < count; i += 16) {
+        v128_t four[4];
+        for (int j = 0; j < 4; j++)
+            four[j] = wasm_i32x4_shr(wasm_v128_load(totals + i + 4 * j), LF_DOWN_BITS + LF_ALONG_BITS);
+        wasm_v128_store(bytes + i, wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]),
+                                                           wasm_i16x8_narrow_i32x4(four[2], four[3])));
+    }
+    __builtin_memcpy(out, bytes, (size_t)count);
+#else
+    for (int i = 0; i < count; i++) {
+        const int total = totals[i] >> (LF_DOWN_BITS + LF_ALONG_BITS);
+        out[i] = (unsigned char)(total < 0 ? 0 : total > 255 ? 255 : total);
+    }
+#endif
+}
+
 /* The same of 16-bit or float values: results are rounded to integers, or kept in [0, 1]. */
-static inline void lf_along_real(const float *sums, const float *weights, int channels, lf_type type, unsigned char *out) {
+LF_ALWAYS void lf_along_real(const float *sums, const float *weights, int channels, lf_type type, unsigned char *out) {
     float total[4] = {0};
     for (int i = 0; i < 4; i++)
         for (int c = 0; c < channels; c++) total[c] += sums[i * channels + c] * weights[i];
@@ -140,9 +174,8 @@ static inline void lf_along_real(const float *sums, const float *weights, int ch
 }
 
 /* Pixels of one output row whose positions in the frame are a straight line from (x, y), in 1/2^32 pixels. */
-static inline __attribute__((always_inline)) void lf_warp_run(const lf_picture *frame, const lf_taps *taps, int64_t x,
-                                                              int64_t y, int64_t step_x, int64_t step_y, int count,
-                                                              const lf_type type, const int channels, unsigned char *out) {
+LF_ALWAYS void lf_warp_run(const lf_picture *frame, const lf_taps *taps, int64_t x, int64_t y, int64_t step_x, int64_t step_y,
+                           int count, const lf_type type, const int channels, unsigned char *out) {
     const int size = type == LF_U8 ? 1 : type == LF_U16 ? 2 : 4, pixel = channels * size;
     const int room = (LF_REACH + channels - 1) / channels;
     unsigned char patch[4][LF_REACH * 4];
@@ -174,12 +207,9 @@ static inline __attribute__((always_inline)) void lf_warp_run(const lf_picture *
             lf_along_real(run.reals[i], taps->real[run.along[i]], channels, type, out + i * pixel);
         return;
     }
-    int32_t totals[4 * LF_WARP_RUN];
+    int32_t totals[4 * LF_WARP_RUN]; /* of three channels, the last pixel's fourth number is none */
     for (int i = 0; i < count; i++) lf_along_u8(run.words[i], taps->along[run.along[i]], channels, totals + i * channels);
-    for (int i = 0; i < count * channels; i++) {
-        const int total = totals[i] >> (LF_DOWN_BITS + LF_ALONG_BITS);
-        out[i] = (unsigned char)(total < 0 ? 0 : total > 255 ? 255 : total);
-    }
+    lf_in_range(totals, count * channels, out);
 }
 
 /* The first row of a frame that lf_warp_rows reads for row y of a plane of the frame's size, or one before it. */

@@ -74,23 +74,25 @@ LF_INLINE void lf_filter_row(const float *restrict r0, const float *restrict r1,
 #undef LF_COLUMN
 }
 
-/* Rows [row0, row1) of a 3 x 3 depthwise layer, the border repeated once around, of stride 1 or 2 (a constant), on planes
- * of size `size` that begin with their row `first`. */
-LF_INLINE void lf_depthwise_planes(lf_planes in, int channels, lf_size size, int first, const int stride,
-                                   const float *w, lf_planes out, int row0, int row1) {
+/* Rows [row0, row1) of a 3 x 3 depthwise layer, the border repeated once around, of stride 1 or 2, on planes of size `size`
+ * that begin with their row `first`. */
+LF_OUTLINE void lf_depthwise_planes(lf_planes in, int channels, lf_size size, int first, int stride, const float *w,
+                                    lf_planes out, int row0, int row1) {
     const int columns = size.columns;
     for (int c = 0; c < channels; c++, w += 9, in.at += in.pitch, out.at += out.pitch)
         for (int row = row0; row < row1; row++) {
             const int y = row * stride, above = y > 0 ? y - 1 : 0, below = lf_min_int(y + 1, size.rows - 1);
-            const float *at = in.at - (ptrdiff_t)first * columns;
-            lf_filter_row(at + (size_t)above * columns, at + (size_t)y * columns, at + (size_t)below * columns, columns,
-                             stride, w, out.at + (size_t)(row - row0) * (columns / stride));
+            const float *at = in.at - (ptrdiff_t)first * columns, *r0 = at + (size_t)above * columns;
+            const float *r1 = at + (size_t)y * columns, *r2 = at + (size_t)below * columns;
+            float *to = out.at + (size_t)(row - row0) * (columns / stride);
+            if (stride == 1) lf_filter_row(r0, r1, r2, columns, 1, w, to);
+            else lf_filter_row(r0, r1, r2, columns, 2, w, to);
         }
 }
 
 /* Add to rows [row0, row1) of planes of size `size` the planes of half that size, doubled by bilinear interpolation
  * (half-pixel centres). out begins with row row0. */
-LF_INLINE void lf_add_doubled(lf_planes in, int channels, lf_size size, lf_planes out, int row0, int row1) {
+LF_OUTLINE void lf_add_doubled(lf_planes in, int channels, lf_size size, lf_planes out, int row0, int row1) {
     const lf_size half = lf_halved(size, 1);
     for (int c = 0; c < channels; c++, in.at += in.pitch, out.at += out.pitch) {
         for (int y = row0; y < row1; y++) {

@@ -1,8 +1,7 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "306aedfeaaf3dc4a", files:
+self.LIGHTFUSE = { version: "35069a5d8186087b", files:
 ["./", "engine/align.js", "engine/core.js", "engine/deghost.js", "engine/index.js", "engine/lightfuse-deghost.wasm",
-"engine/lightfuse-scalar.wasm", "engine/lightfuse-simd.wasm", "engine/warp.js", "icon.svg", "index.html",
-"manifest.webmanifest", "page/bracket.js", "page/exif.js", "page/frames.js", "page/gain-map.js", "page/grouping.js",
-"page/helper.js", "page/light.js", "page/looks.js", "page/main.js", "page/output.js", "page/pool.js",
-"page/selection.js", "page/tones.js", "page/ultra-hdr.js", "page/viewer.js", "page/worker.js", "sample/over.jpg",
-"sample/under.jpg", "style.css"] };
+"engine/lightfuse.wasm", "engine/warp.js", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js",
+"page/exif.js", "page/frames.js", "page/gain-map.js", "page/grouping.js", "page/helper.js", "page/light.js",
+"page/looks.js", "page/main.js", "page/output.js", "page/pool.js", "page/selection.js", "page/tones.js",
+"page/ultra-hdr.js", "page/viewer.js", "page/worker.js", "sample/over.jpg", "sample/under.jpg", "style.css"] };

@@ -3,30 +3,24 @@
 /** The models' numbers in the core, as `tools.web_build` lays them out. */
 export const MODELS = ["small", "base"];
 
-/** A module that only loads where there is SIMD: a function with one v128 instruction in it. */
-const SIMD_PROBE = Uint8Array.of(
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
-);
-
-/** Whether WebAssembly here knows SIMD. */
-export function hasSimd() {
-  return WebAssembly.validate(SIMD_PROBE);
-}
-
 /**
- * Compile the core for this machine.
- * @param {{simd?: boolean}} [options] simd: take that build instead of the best one.
+ * Compile the core.
  * @returns {Promise<WebAssembly.Module>} Modules can be posted to workers.
  */
-export async function compileCore({ simd = hasSimd() } = {}) {
-  // Each whole by itself: it is how bundlers find the files.
-  const vectors = new URL("./lightfuse-simd.wasm", import.meta.url);
-  const scalars = new URL("./lightfuse-scalar.wasm", import.meta.url);
-  return WebAssembly.compile(await bytesOf(simd ? vectors : scalars));
+export function compileCore() {
+  return compiled(new URL("./lightfuse.wasm", import.meta.url)); // Whole: it is how bundlers find the file.
 }
 
-/** The bytes of a file of the engine, in browsers and in Node. */
-export async function bytesOf(url) {
+/** A WebAssembly file of the engine, in browsers and in Node. */
+export async function compiled(url) {
+  const bytes = await bytesOf(url);
+  return WebAssembly.compile(bytes).catch((error) => {
+    const what = "LightFuse needs WebAssembly with SIMD: use a newer browser";
+    throw new Error(`${what} (${error.message})`);
+  });
+}
+
+async function bytesOf(url) {
   if (url.protocol === "file:") {
     const { readFile } = await import(/* webpackIgnore: true */ "node:fs/promises");
     return readFile(url);

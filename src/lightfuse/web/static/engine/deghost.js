@@ -1,5 +1,5 @@
 /** Deghosting by the compiled core: frames in which something moved are made to show one moment. */
-import { bytesOf } from "./core.js";
+import { compiled } from "./core.js";
 
 /** By the core's numbers: why nothing was changed, where that is worth saying. */
 const REASONS = [
@@ -10,7 +10,7 @@ const REASONS = [
 /** The core's numbers of frames as the source; EITHER: the better one. */
 const [UNDER, OVER, EITHER] = [0, 1, 2];
 
-let compiled;
+let module;
 
 /**
  * Make aligned frames show one moment: of two, one is predicted from the other where something moved; of three, the
@@ -20,11 +20,11 @@ let compiled;
  *   nothing was, where that is worth saying (`reason`)
  */
 export async function deghosted(given, width, height) {
-  compiled ??= WebAssembly.compile(await bytesOf(new URL("./lightfuse-deghost.wasm", import.meta.url)));
+  module ??= await compiled(new URL("./lightfuse-deghost.wasm", import.meta.url));
   // An instance of its own: its memory, which grows with the frames, goes with it.
-  const { exports: calls } = new WebAssembly.Instance(await compiled);
+  const { exports: calls } = new WebAssembly.Instance(module);
   if (!calls.lfg_begin(width, height)) {
-    throw new RangeError(`there is not enough memory to look for ghosts in pictures of ${width}×${height}`);
+    return { frames: given, share: 0, reason: "There is not enough memory to look for ghosts." };
   }
   const frames = [...given];
   const [middle, last] = [frames.length >> 1, frames.length - 1];

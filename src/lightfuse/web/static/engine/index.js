@@ -3,7 +3,7 @@ import { Registration, SMALLEST_SIDE, UNMOVED } from "./align.js";
 import { Core, MODELS, compileCore } from "./core.js";
 import { fillBorder, movedRows } from "./warp.js";
 
-export { Core, MODELS, compileCore, hasSimd } from "./core.js";
+export { Core, MODELS, compileCore } from "./core.js";
 
 /** The core, loaded: fuses pair after pair without waiting. */
 export class Fuser {
@@ -17,8 +17,8 @@ export class Fuser {
   }
 
   /** Load the core. */
-  static async load(options) {
-    return new Fuser(await compileCore(options));
+  static async load() {
+    return new Fuser(await compileCore());
   }
 
   /** Fuse two pictures; see index.d.ts. */
@@ -26,7 +26,7 @@ export class Fuser {
     checkModel(model);
     checkPair(under, over);
     const { width, height } = under;
-    const result = out ?? blank(width, height);
+    const result = out ?? pictureOf(new Uint8ClampedArray(4 * width * height), width, height);
     checkPair(under, result, ["under", "out"]);
     const core = this.#core;
     core.begin(model, width, height);
@@ -45,10 +45,10 @@ export class Fuser {
     const place = tooSmall ? UNMOVED : new Registration(this.#module, base).next(frame.data);
     const { warp, pixels } = place;
     if (pixels === 0) return { picture: frame, moved: false, ...place };
-    const data = movedRows(this.#module, { data: frame.data, first: 0 }, width, height, warp);
-    fillBorder(this.#module, data, base.data, width, height, warp);
-    const picture = typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
-    return { picture, moved: true, ...place };
+    const { exports: calls } = new WebAssembly.Instance(this.#module); // Its memory goes with it.
+    const data = movedRows(calls, { data: frame.data, first: 0 }, width, height, warp).slice();
+    fillBorder(calls, data, base.data, width, height, warp);
+    return { picture: pictureOf(data, width, height), moved: true, ...place };
   }
 }
 
@@ -74,9 +74,8 @@ async function loaded() {
   }
 }
 
-function blank(width, height) {
-  if (typeof ImageData === "function") return new ImageData(width, height);
-  return { data: new Uint8ClampedArray(4 * width * height), width, height };
+function pictureOf(data, width, height) {
+  return typeof ImageData === "function" ? new ImageData(data, width, height) : { data, width, height };
 }
 
 function checkModel(model) {

@@ -101,7 +101,7 @@ export class Bracket {
     if (!aligned || this.#places[position].pixels === 0) return pixels;
     const { warp } = this.#places[position];
     const shown = await pool.move(pixels, this.width, this.height, warp);
-    fillBorder(pool.module, shown, await pixelsOf(this.frames[this.base]), this.width, this.height, warp);
+    fillBorder(pool.core.calls, shown, await pixelsOf(this.frames[this.base]), this.width, this.height, warp);
     return shown;
   }
 
@@ -139,7 +139,8 @@ export class Bracket {
     const { width, height } = small;
     if (aligned && this.#places[position].pixels > 0) {
       const warp = inSmaller(this.#places[position].warp, this.width / width, this.height / height);
-      small = new ImageData(movedRows(pool.module, { data: small.data, first: 0 }, width, height, warp), width, height);
+      const moved = movedRows(pool.core.calls, { data: small.data, first: 0 }, width, height, warp);
+      small = new ImageData(moved.slice(), width, height);
     }
     return reduced(await createImageBitmap(small), THUMBNAIL_PIXELS);
   }

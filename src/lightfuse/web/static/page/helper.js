@@ -2,12 +2,10 @@
 import { Core } from "../engine/core.js";
 import { movedRows } from "../engine/warp.js";
 
-let module;
 let core;
 
 const tasks = {
-  load(given) {
-    ({ module } = given);
+  load({ module }) {
     core = new Core(module);
   },
   /** Rows of both thumbnails, from the pictures' rows that they are made of. */
@@ -28,7 +26,10 @@ const tasks = {
     return core.combineFinely(...rows, top);
   },
   move({ width, height, warp, range, first, rows: [data] }) {
-    return movedRows(module, { data, first }, width, height, warp, ...range);
+    const moved = movedRows(core.calls, { data, first }, width, height, warp, ...range);
+    if (moved.length > data.length) return moved.slice();
+    data.set(moved);
+    return data.subarray(0, moved.length);
   },
 };
 

@@ -8,14 +8,14 @@ const MOST_HELPERS = 4;
 
 export class WorkerPool {
   module;
-  #core;
+  core;
   #helpers;
   #spare = []; // buffers
 
   /** @param {WebAssembly.Module} module */
   constructor(module) {
     this.module = module;
-    this.#core = new Core(module);
+    this.core = new Core(module);
     const count = Math.min(navigator.hardwareConcurrency || 1, MOST_HELPERS);
     this.#helpers = Array.from({ length: count }, () => new Helper(module));
   }
@@ -51,7 +51,7 @@ export class WorkerPool {
 
   /** Measure and filter; what a helper is then given to fuse the rows [first, end). */
   async #begun(pictures, width, height) {
-    const core = this.#core;
+    const core = this.core;
     const size = { model: "base", width, height };
     const rowsOf = ([first, end]) => {
       return pictures.map((picture) => this.#copied(picture.subarray(4 * width * first, 4 * width * end)));
