@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,16 @@ class Scene:
         """The brightest exposure."""
         return self.exposures[-1]
 
+    @cached_property
+    def better_exposed(self) -> Floats:
+        """At each pixel, the better exposed of the extreme pair: see `best_exposed`."""
+        return best_exposed([self.under, self.over])
+
+    @cached_property
+    def best_exposed(self) -> Floats:
+        """At each pixel, the best exposed of all exposures."""
+        return best_exposed(self.exposures)
+
 
 @dataclass(frozen=True)
 class Method:
@@ -177,11 +187,10 @@ def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
         scores["ΔE"] = mean_delta_e(picture, reference)
         scores["hue°"] = hue_error(picture, reference)
         scores["chroma"] = chroma_ratio(picture, reference)
-    better = best_exposed([under, over])
-    scores["hue° to inputs"] = hue_error(picture, better)
-    scores["chroma to inputs"] = chroma_ratio(picture, better)
+    scores["hue° to inputs"] = hue_error(picture, scene.better_exposed)
+    scores["chroma to inputs"] = chroma_ratio(picture, scene.better_exposed)
     if len(scene.exposures) > 2:
-        scores["chroma to bracket"] = chroma_ratio(picture, best_exposed(scene.exposures))
+        scores["chroma to bracket"] = chroma_ratio(picture, scene.best_exposed)
     scores["MEF-SSIM"] = mef_ssim(picture, [under, over])
     if protocol.whole_bracket and len(scene.exposures) > 2:
         scores["MEF-SSIM to bracket"] = mef_ssim(picture, scene.exposures)
