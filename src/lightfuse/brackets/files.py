@@ -241,14 +241,11 @@ def _one_file_a_shot(paths: list[Path], raw: bool) -> tuple[list[Path], dict[Pat
         shots.setdefault((place, _OF_PIXEL.sub("", _comparable(path.stem))), []).append(path)
     kept, twins = list[Path](), dict[Path, list[Path]]()
     for files in shots.values():
-        if len({path.suffix.lower() for path in files}) < len(files):  # Two of one format: not twins.
-            kept += files
-        elif len(files) > 1:
+        are_twins = 1 < len(files) == len({path.suffix.lower() for path in files})  # Not two of one format.
+        if are_twins:
             files.sort(key=lambda path: _preference(path, raw))
-            kept.append(files[0])
             twins[files[0]] = files
-        else:
-            kept += files
+        kept += files[:1] if are_twins else files
     return kept, twins
 
 
