@@ -35,7 +35,7 @@ static void fill(const lf_picture *p, input *in, size_t from) {
 }
 
 static double luma(const lf_picture *p, int x, int y) {
-    const uint8_t *at = row_of(p, y) + (size_t)x * pixel_bytes(p->type);
+    const uint8_t *at = row_of(p, y) + (size_t)x * (size_t)lf_pixel_bytes(p->type);
     double rgb[3];
     for (int c = 0; c < 3; c++) {
         uint16_t word;

@@ -42,8 +42,7 @@ static void *block(size_t bytes) {
 
 /* ---- Pictures ------------------------------------------------------------------------------------------------------- */
 
-static size_t pixel_bytes(lf_type type) { return type == LF_U8 ? 3 : type == LF_U16 ? 6 : 12; }
-static size_t row_length(const lf_picture *p) { return (size_t)p->width * pixel_bytes(p->type); }
+static size_t row_length(const lf_picture *p) { return (size_t)p->width * (size_t)lf_pixel_bytes(p->type); }
 static uint8_t *row_of(const lf_picture *p, int y) { return (uint8_t *)p->pixels + y * p->row_bytes; }
 
 /* A picture at multiples of `unit` bytes, its rows any number of these apart, upwards or downwards. */

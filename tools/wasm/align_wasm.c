@@ -66,8 +66,7 @@ EXPORT(lfa_load) void lfa_load(int row, int rows) {
         for (int j = 0; j < 4; j++)
             four[j] = wasm_v128_and(wasm_u32x4_shr(wasm_v128_load(job.strip + CHANNELS * (i + 4 * (size_t)j)), 8 * GREEN),
                                     wasm_i32x4_splat(255));
-        wasm_v128_store(to + i, wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]),
-                                                        wasm_i16x8_narrow_i32x4(four[2], four[3])));
+        wasm_v128_store(to + i, lf_bytes_of(four));
     }
     for (; i < n; i++) to[i] = job.strip[CHANNELS * i + GREEN];
 }

@@ -71,10 +71,6 @@ lf_picture picture_of(const Array &array) {
     return picture;
 }
 
-inline ptrdiff_t pixel_bytes(const lf_picture &picture) {
-    return picture.type == LF_U8 ? 3 : picture.type == LF_U16 ? 6 : 12;
-}
-
 // ---- Weights as lightfuse.h wants them ------------------------------------------------------------------------------
 
 using Tensor = nanobind::ndarray<const float, nanobind::c_contig, nanobind::device::cpu>;
@@ -120,7 +116,7 @@ inline lf_measure measure(const lf_kernels &kernels, const lf_picture &picture, 
 inline bool comes_after(double first_brightness, const lf_picture &first, double second_brightness,
                         const lf_picture &second) {
     if (first_brightness != second_brightness) return first_brightness > second_brightness;
-    const size_t row_bytes = size_t(first.width) * pixel_bytes(first);
+    const size_t row_bytes = size_t(first.width) * lf_pixel_bytes(first.type);
     for (int y = 0; y < first.height; y++) {
         const int order = std::memcmp(static_cast<const char *>(first.pixels) + y * first.row_bytes,
                                       static_cast<const char *>(second.pixels) + y * second.row_bytes, row_bytes);
@@ -260,7 +256,7 @@ class ContextModel {
     static bool measure_thumbnails(const lf_kernels &kernels, const lf_picture &first, const lf_picture &second,
                                    const lf_area &box, lf_size size, uint16_t *thumbnails, int threads) {
         const size_t half = size_t{3} * size.rows * size.columns;
-        const lf_picture parts[2] = {part_of(first, box), part_of(second, box)};
+        const lf_picture parts[2] = {lf_part(&first, box), lf_part(&second, box)};
         share_rows(size.rows, 4, threads, [&](int from, int to) {
             const auto scratch = array<float>(kernels.thumbnail_scratch_floats(parts[0].width));
             for (int p = 0; p < 2; p++)
@@ -270,14 +266,6 @@ class ContextModel {
                                          double(kernels.brightness(thumbnails + half, size)), second);
         if (swapped) std::swap_ranges(thumbnails, thumbnails + half, thumbnails + half);
         return swapped;
-    }
-
-    static lf_picture part_of(const lf_picture &picture, const lf_area &box) {
-        lf_picture part = picture;
-        part.pixels = static_cast<char *>(picture.pixels) + box.top * picture.row_bytes + box.left * pixel_bytes(picture);
-        part.width = box.right - box.left;
-        part.height = box.bottom - box.top;
-        return part;
     }
 
     // FilteringNet: thumbnails to what is not given of the context.

@@ -177,7 +177,7 @@ void warp_frame(const Input &frame_array, const std::vector<double> &warp, const
     const lf_kernels &kernels = *available().front();
     const lf_picture frame = picture_of(frame_array), out = picture_of(out_array);
     const lf_matrix matrix = matrix_of(warp);
-    if (frame.pixels == out.pixels) return warp_in_place(kernels, frame, matrix, pixel_bytes(frame) * frame.width, threads);
+    if (frame.pixels == out.pixels) return warp_in_place(kernels, frame, matrix, size_t(frame.width) * lf_pixel_bytes(frame.type), threads);
     share_rows(out.height, kBlockRows, threads, [&](int from, int to) { kernels.warp_rows(&frame, &matrix, &out, 3, from, to); });
 }
 

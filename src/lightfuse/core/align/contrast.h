@@ -47,7 +47,7 @@ LF_ALIGN uint16_t lf_code_of_float(float value) {
 }
 
 /* A pixel as an integer code: float32 as 16 bits. */
-LF_ALWAYS int lf_code(const void *row, ptrdiff_t at, lf_type type) {
+LF_INLINE int lf_code(const void *row, ptrdiff_t at, lf_type type) {
     if (LF_TYPE(type) == LF_U8) return ((const uint8_t *)row)[at];
     if (type == LF_U16) return ((const uint16_t *)row)[at];
     return lf_code_of_float(((const float *)row)[at]);
@@ -66,7 +66,7 @@ LF_ALIGN void lf_store_value(void *row, ptrdiff_t at, lf_type type, float value)
 }
 
 /* Between four values, two and the two a pitch behind them. */
-LF_ALWAYS float lf_bilinear(const float *upper, ptrdiff_t pitch, float part, float down) {
+LF_INLINE float lf_bilinear(const float *upper, ptrdiff_t pitch, float part, float down) {
     const float *lower = upper + pitch;
     const float above = upper[0] + part * (upper[1] - upper[0]), below = lower[0] + part * (lower[1] - lower[0]);
     return above + down * (below - above);

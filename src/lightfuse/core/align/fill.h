@@ -61,9 +61,9 @@ LF_ALIGN void lf_fill_begin(lf_fill *fill, const lf_matrix *warp, int channels, 
     __builtin_memset(memory, 0, lf_fill_bytes(width, height, type));
 }
 
-LF_ALWAYS float lf_clamped(float t, float most) { return t < 0 ? 0 : t > most ? most : t; }
+LF_INLINE float lf_clamped(float t, float most) { return t < 0 ? 0 : t > most ? most : t; }
 
-LF_ALWAYS float lf_smooth_step(float t) {
+LF_INLINE float lf_smooth_step(float t) {
     t = lf_clamped(t, 1);
     return t * t * (3 - 2 * t);
 }
@@ -118,7 +118,7 @@ LF_ALIGN void lf_fill_predict(const lf_fill *fill, const int *codes, const float
 }
 
 /* The correction of a channel at a pixel: bilinear between the middles of cells. */
-LF_ALWAYS float lf_fill_correction(const lf_fill *fill, int x, int y, int channel) {
+LF_INLINE float lf_fill_correction(const lf_fill *fill, int x, int y, int channel) {
     const float across = lf_clamped(((float)x + 0.5f) / (float)fill->cell - 0.5f, (float)(fill->columns - 1));
     const float down = lf_clamped(((float)y + 0.5f) / (float)fill->cell - 0.5f, (float)(fill->rows - 1));
     const int left = (int)across, top = (int)down;
@@ -164,14 +164,16 @@ LF_ALIGN void lf_fill_count(const lf_fill *fill, const void *shown, const void *
     }
 }
 
+/* Whether the first pass counts in row y. */
+LF_ALIGN int lf_fill_counts(const lf_fill *fill, int y) {
+    return y >= fill->shown.top && y < fill->shown.bottom && (y - fill->shown.top) % fill->step == 0;
+}
+
 /* What a pass needs of row y of both pictures: the columns before `left`, and from `right` on. */
 LF_ALIGN lf_area lf_fill_columns(const lf_fill *fill, lf_fill_pass pass, int y) {
     const lf_area box = fill->shown;
     const int width = fill->width, left = box.left + fill->margin;
-    if (pass == LF_FILL_COUNT) {
-        const int counted = y >= box.top && y < box.bottom && (y - box.top) % fill->step == 0;
-        return (lf_area){.left = 0, .right = counted ? 0 : width};
-    }
+    if (pass == LF_FILL_COUNT) return (lf_area){.left = 0, .right = lf_fill_counts(fill, y) ? 0 : width};
     const int crosses = y >= box.top + fill->margin && y < box.bottom - fill->margin;
     if (!crosses || left >= width) return (lf_area){.left = width, .right = width};
     return (lf_area){.left = left, .right = lf_clamp(box.right - fill->margin, left, width)};
@@ -186,12 +188,12 @@ LF_ALIGN void lf_fill_rows(lf_fill *fill, lf_fill_pass pass, const lf_picture *s
     for (int y = from; y < to; y++) {
         void *const frame = (unsigned char *)shown->pixels + y * shown->row_bytes;
         const void *const other = (const unsigned char *)base->pixels + y * base->row_bytes;
-        const lf_area columns = lf_fill_columns(fill, pass, y);
         if (pass == LF_FILL_COUNT) {
-            const int right = columns.right ? 0 : fill->shown.right;
-            for (int x = fill->shown.left; x < right; x += fill->step) lf_fill_count(fill, frame, other, x);
+            if (!lf_fill_counts(fill, y)) continue;
+            for (int x = fill->shown.left; x < fill->shown.right; x += fill->step) lf_fill_count(fill, frame, other, x);
             continue;
         }
+        const lf_area columns = lf_fill_columns(fill, pass, y);
         for (int x = 0; x < fill->width; x++) {
             if (x == columns.left) x = columns.right;
             if (x < fill->width) lf_fill_pixel(fill, frame, other, x, y);

@@ -9,7 +9,6 @@
 #include "types.h"
 
 #define LF_ALIGN static __attribute__((unused))
-#define LF_ALWAYS static inline __attribute__((always_inline)) /* where size is asked for, too */
 
 enum { LF_PARAMETERS = 8 };
 
@@ -33,10 +32,10 @@ static const double lf_hand_shake[LF_PARAMETERS] = {0.06, 0.06, 0.04, 0.01, 0.00
 static const double lf_plausible[LF_PARAMETERS] = {0.25, 0.25, 0.18, 0.06, 0.025, 0.025, 0.08, 0.08};
 
 LF_ALIGN double lf_abs(double a) { return a < 0 ? -a : a; }
-LF_ALWAYS double lf_least(double a, double b) { return a < b ? a : b; }
-LF_ALWAYS double lf_most(double a, double b) { return a > b ? a : b; }
-LF_ALWAYS double lf_root(double a) { return __builtin_sqrt(a); }
-LF_ALWAYS int lf_clamp(int a, int low, int high) { return a < low ? low : a > high ? high : a; }
+LF_INLINE double lf_least(double a, double b) { return a < b ? a : b; }
+LF_INLINE double lf_most(double a, double b) { return a > b ? a : b; }
+LF_INLINE double lf_root(double a) { return __builtin_sqrt(a); }
+LF_INLINE int lf_clamp(int a, int low, int high) { return a < low ? low : a > high ? high : a; }
 
 /* A position inside [0, size): those outside mirrored at the centres of the first and last pixel. */
 LF_ALIGN int lf_mirrored(int position, int size) {
@@ -68,7 +67,7 @@ LF_ALIGN lf_matrix lf_inverse(lf_matrix of) {
 }
 
 /* Where a homography maps a point. */
-LF_ALWAYS void lf_map(const lf_matrix *h, double x, double y, double *to_x, double *to_y) {
+LF_INLINE void lf_map(const lf_matrix *h, double x, double y, double *to_x, double *to_y) {
     const double *m = h->m, divisor = 1 / (m[6] * x + m[7] * y + m[8]);
     *to_x = (m[0] * x + m[1] * y + m[2]) * divisor;
     *to_y = (m[3] * x + m[4] * y + m[5]) * divisor;

@@ -75,7 +75,7 @@ LF_ALIGN void lf_make_taps(lf_taps *taps) {
 }
 
 /* Adds values of a row times a weight; GCC does not make that instruction of the conversion. */
-LF_ALWAYS void lf_add_row(const unsigned char *row, lf_tap_weight weight, lf_tap_words *sums) {
+LF_INLINE void lf_add_row(const unsigned char *row, lf_tap_weight weight, lf_tap_words *sums) {
     lf_tap_bytes values;
     __builtin_memcpy(&values, row, sizeof values);
 #if defined(__AVX2__)
@@ -86,7 +86,7 @@ LF_ALWAYS void lf_add_row(const unsigned char *row, lf_tap_weight weight, lf_tap
 }
 
 /* Sums of four rows of 8-bit values times their weights: they fit 16 bits less a half of their range. */
-LF_ALWAYS void lf_down_u8(const unsigned char *const rows[4], const lf_tap_weight *weights, int16_t *out) {
+LF_INLINE void lf_down_u8(const unsigned char *const rows[4], const lf_tap_weight *weights, int16_t *out) {
     lf_tap_words sums = {0};
     sums -= (int16_t)(1 << 14);
     lf_add_row(rows[0], weights[0], &sums);
@@ -96,7 +96,7 @@ LF_ALWAYS void lf_down_u8(const unsigned char *const rows[4], const lf_tap_weigh
     __builtin_memcpy(out, &sums, sizeof sums);
 }
 
-LF_ALWAYS void lf_down_real(const unsigned char *const rows[4], const float *weights, lf_type type, float *out) {
+LF_INLINE void lf_down_real(const unsigned char *const rows[4], const float *weights, lf_type type, float *out) {
     lf_tap_reals sums = {0};
     for (int i = 0; i < 4; i++) {
         lf_tap_reals values;
@@ -113,7 +113,7 @@ LF_ALWAYS void lf_down_real(const unsigned char *const rows[4], const float *wei
 }
 
 /* Two neighbours of four, times their weights. */
-LF_ALWAYS lf_quad_longs lf_along_two(const int16_t *sums, const int16_t *weights, const int channels) {
+LF_INLINE lf_quad_longs lf_along_two(const int16_t *sums, const int16_t *weights, const int channels) {
 #if defined(__AVX2__)
     const __m128i pairs = channels == 3 ? _mm_setr_epi8(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, -1, -1, -1, -1)
                                         : _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
@@ -135,22 +135,28 @@ LF_ALWAYS lf_quad_longs lf_along_two(const int16_t *sums, const int16_t *weights
 }
 
 /* A pixel from the sums of the four around it, not yet kept in range; four numbers are written. */
-LF_ALWAYS void lf_along_u8(const int16_t *sums, const int16_t *weights, const int channels, int32_t *out) {
+LF_INLINE void lf_along_u8(const int16_t *sums, const int16_t *weights, const int channels, int32_t *out) {
     lf_quad_longs total = lf_along_two(sums, weights, channels) + lf_along_two(sums + 2 * channels, weights + 2, channels);
     total += (1 << (14 + LF_ALONG_BITS)) + (1 << (LF_DOWN_BITS + LF_ALONG_BITS - 1));
     __builtin_memcpy(out, &total, sizeof total);
 }
 
+#if defined(__wasm_simd128__)
+/* Sixteen numbers as bytes, kept in their range. */
+LF_INLINE v128_t lf_bytes_of(const v128_t four[4]) {
+    return wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]), wasm_i16x8_narrow_i32x4(four[2], four[3]));
+}
+#endif
+
 /* Such numbers as bytes; a multiple of 16 is read. */
-LF_ALWAYS void lf_in_range(const int32_t *totals, int count, unsigned char *out) {
+LF_INLINE void lf_in_range(const int32_t *totals, int count, unsigned char *out) {
 #if defined(__wasm_simd128__)
     unsigned char bytes[4 * LF_WARP_RUN];
     for (int i = 0; i < count; i += 16) {
         v128_t four[4];
         for (int j = 0; j < 4; j++)
             four[j] = wasm_i32x4_shr(wasm_v128_load(totals + i + 4 * j), LF_DOWN_BITS + LF_ALONG_BITS);
-        wasm_v128_store(bytes + i, wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]),
-                                                           wasm_i16x8_narrow_i32x4(four[2], four[3])));
+        wasm_v128_store(bytes + i, lf_bytes_of(four));
     }
     __builtin_memcpy(out, bytes, (size_t)count);
 #else
@@ -162,7 +168,7 @@ LF_ALWAYS void lf_in_range(const int32_t *totals, int count, unsigned char *out)
 }
 
 /* The same of 16-bit or float values: results are rounded to integers, or kept in [0, 1]. */
-LF_ALWAYS void lf_along_real(const float *sums, const float *weights, int channels, lf_type type, unsigned char *out) {
+LF_INLINE void lf_along_real(const float *sums, const float *weights, int channels, lf_type type, unsigned char *out) {
     float total[4] = {0};
     for (int i = 0; i < 4; i++)
         for (int c = 0; c < channels; c++) total[c] += sums[i * channels + c] * weights[i];
@@ -174,7 +180,7 @@ LF_ALWAYS void lf_along_real(const float *sums, const float *weights, int channe
 }
 
 /* Pixels of one output row whose positions in the frame are a straight line from (x, y), in 1/2^32 pixels. */
-LF_ALWAYS void lf_warp_run(const lf_picture *frame, const lf_taps *taps, int64_t x, int64_t y, int64_t step_x, int64_t step_y,
+LF_INLINE void lf_warp_run(const lf_picture *frame, const lf_taps *taps, int64_t x, int64_t y, int64_t step_x, int64_t step_y,
                            int count, const lf_type type, const int channels, unsigned char *out) {
     const int size = type == LF_U8 ? 1 : type == LF_U16 ? 2 : 4, pixel = channels * size;
     const int room = (LF_REACH + channels - 1) / channels;

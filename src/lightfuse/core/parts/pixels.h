@@ -7,14 +7,9 @@
 
 /* What a value of 1 is in a picture of a type. */
 LF_INLINE float lf_top(lf_type type) { return type == LF_U8 ? 255.0f : type == LF_U16 ? 65535.0f : 1.0f; }
-LF_INLINE int lf_pixel_bytes(lf_type type) { return type == LF_U8 ? 3 : type == LF_U16 ? 6 : 12; }
 
 /* A value of 16 bits at any address. */
 typedef uint16_t lf_u16 __attribute__((may_alias, aligned(1)));
-
-LF_INLINE char *lf_at(const lf_picture *p, int x, int y) {
-    return (char *)p->pixels + (ptrdiff_t)y * p->row_bytes + (ptrdiff_t)x * lf_pixel_bytes(p->type);
-}
 
 /* Have pixels x .. x+count-1 of row y brought into the cache: strips of rows are too short for processors to foresee.
  * to_write is a constant. */

@@ -71,15 +71,6 @@ LF_CODE lf_area lf_scene_box(lf_area box, const lf_picture *p) {
     return box;
 }
 
-/* The part of a picture in a box. */
-LF_INLINE lf_picture lf_part(const lf_picture *p, lf_area box) {
-    lf_picture part = *p;
-    part.pixels = lf_at(p, box.left, box.top);
-    part.width = box.right - box.left;
-    part.height = box.bottom - box.top;
-    return part;
-}
-
 /* ---- Cells of the thumbnails: how much each of them counts --------------------------------------------------------------- */
 
 LF_INLINE lf_size lf_halved(lf_size size, int times) { return (lf_size){size.rows >> times, size.columns >> times}; }

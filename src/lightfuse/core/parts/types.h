@@ -65,6 +65,23 @@ typedef struct {
     int left, top, right, bottom;
 } lf_area;
 
+#define LF_INLINE static inline __attribute__((always_inline)) /* where size is asked for, too */
+
+LF_INLINE int lf_pixel_bytes(lf_type type) { return type == LF_U8 ? 3 : type == LF_U16 ? 6 : 12; }
+
+LF_INLINE char *lf_at(const lf_picture *p, int x, int y) {
+    return (char *)p->pixels + (ptrdiff_t)y * p->row_bytes + (ptrdiff_t)x * lf_pixel_bytes(p->type);
+}
+
+/* The part of a picture in a box. */
+LF_INLINE lf_picture lf_part(const lf_picture *p, lf_area box) {
+    lf_picture part = *p;
+    part.pixels = lf_at(p, box.left, box.top);
+    part.width = box.right - box.left;
+    part.height = box.bottom - box.top;
+    return part;
+}
+
 /* Rows and columns of a thumbnail, and of the context grid. */
 typedef struct {
     int rows, columns;

@@ -2,8 +2,7 @@
 #ifndef LIGHTFUSE_VECTORS_H
 #define LIGHTFUSE_VECTORS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "types.h"
 
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* where it unrolls less than asked for, that is fine */
@@ -37,7 +36,6 @@ typedef float lf_loose_vec __attribute__((vector_size(4 * LF_LANES), may_alias, 
 typedef int32_t lf_ivec __attribute__((vector_size(4 * LF_LANES)));
 typedef lf_vec lf_plane[LF_VECS]; /* one channel of a tile: LF_TILE pixels of a row */
 
-#define LF_INLINE static inline __attribute__((always_inline))
 #define LF_CODE static __attribute__((unused))
 #define LF_OUTLINE static __attribute__((unused, noinline))
 #if defined(__clang__) && !defined(__wasm__) && !defined(__OPTIMIZE_SIZE__)
