@@ -1,4 +1,4 @@
-"""The page's reading of EXIF, order, grouping, selection, deghosting and gain maps in Node: all are Python's."""
+"""The page's reading of EXIF, order, grouping, selection, deghosting and gain maps in Node, against Python's."""
 
 import json
 import random
@@ -14,14 +14,14 @@ from PIL.TiffImagePlugin import IFDRational
 
 from lightfuse.brackets.bracket import exposure_order
 from lightfuse.brackets.exif_groups import group_by_exif
-from lightfuse.brackets.selection import select_exposures
+from lightfuse.brackets.selection import fuse_selection, select_exposures
 from lightfuse.brackets.shots import Shot
+from lightfuse.colorspace import srgb_to_linear
 from lightfuse.deghost import deghost_bracket
 from lightfuse.fuser import Fuser
 from lightfuse.hdr.gain_map import gain_map
-from lightfuse.hdr.merge import merge_radiance
 from lightfuse.images import ShotInfo, probe_picture
-from lightfuse.metrics.mef_ssim import MefSsim
+from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.web.server import STATIC
 from tools.synthetic import Camera, Scene, moving_object, sample_bracket
 
@@ -107,19 +107,25 @@ def write_photographs(folder):
 
 
 def lit_brackets():
-    """Exposures, and what EXIF says of them."""
-    evs = [-3.0, 0.0, 3.0]
-    pictures = sample_bracket(*MOVING_SIZE, evs).pictures
-    return [(pictures, evs), (pictures, None), (pictures[::2], [-3.0, 3.0])]
+    """Dark to bright, of which the first has a light that the others clip."""
+    return [sample_bracket(*MOVING_SIZE, evs).pictures for evs in ([-3.0, 0.0, 3.0], [-1.0, 2.0])]
 
 
-def as_job(folder, name, pictures, **given):
+def lamp_bracket():
+    """A grey wall that the middle frames show best, with a lamp on 0.2 % of it that only the darkest frame holds."""
+    frames = [np.full((*SIZE[::-1], 3), level, np.uint8) for level in (15, 60, 120, 180)]
+    for frame, level in zip(frames, (200, 254, 255, 255), strict=True):
+        frame[30:33, 40:44] = level
+    return frames
+
+
+def as_job(folder, name, pictures):
     """The pictures written for Node."""
     paths = [folder / f"{name}-{i}.rgba" for i in range(len(pictures))]
     for path, picture in zip(paths, pictures, strict=True):
         path.write_bytes(rgba(picture).tobytes())
     height, width = pictures[0].shape[:2]
-    return {"paths": list(map(str, paths)), "width": width, "height": height, **given}
+    return {"paths": list(map(str, paths)), "width": width, "height": height}
 
 
 def moving_bracket(evs):
@@ -134,11 +140,12 @@ def answered(tmp_path_factory):
     """The brackets' pictures, the photographs with EXIF, and the page's answer."""
     folder = tmp_path_factory.mktemp("page")
     brackets = [sample_bracket(*SIZE, evs, seed=i).pictures for i, evs in enumerate(BRACKETS)]
+    brackets.append(lamp_bracket())
     jobs = [as_job(folder, number, pictures) for number, pictures in enumerate(brackets)]
     files = write_photographs(folder)
     moving = [as_job(folder, f"moving{i}", moving_bracket(evs)) for i, evs in enumerate(MOVING)]
     fuser = Fuser("base", 1)
-    lit = [as_job(folder, f"lit{i}", [fuser(p[0], p[-1]), *p], evs=evs) for i, (p, evs) in enumerate(lit_brackets())]
+    lit = [as_job(folder, f"lit{i}", [fuser(p[0], p[-1]), p[0]]) for i, p in enumerate(lit_brackets())]
     given = {
         "brackets": jobs,
         "orders": [[{"brightness": level, "shot": as_json(shot)} for level, shot in frames] for frames in SHOTS],
@@ -158,20 +165,21 @@ def answered(tmp_path_factory):
     return brackets, files, answer
 
 
-def test_mef_ssim_is_that_of_python(answered):
-    brackets, _, told = answered
-    for pictures, one in zip(brackets, told["selections"], strict=True):
-        mef_ssim = MefSsim(pictures)
-        assert one["scores"] == pytest.approx([mef_ssim.score(picture) for picture in pictures], abs=1e-6)
-        assert max(one["scores"]) - min(one["scores"]) > 0.1
-
-
-def test_selections_are_those_of_python(answered):
+def test_selections_are_nearly_as_good_as_those_of_python(answered):
     brackets, _, told = answered
     fuser = Fuser("base", 1)
-    wanted = [list(select_exposures(pictures, fuser)) for pictures in brackets]
-    assert [one["selection"] for one in told["selections"]] == wanted
-    assert {len(selection) for selection in wanted} == {2, 3}
+    for pictures, selection in zip(brackets[: len(BRACKETS)], told["selections"], strict=False):
+        extremes, by_trials = (0, len(pictures) - 1), select_exposures(pictures, fuser)
+        ends, own, best = (
+            mef_ssim(fuse_selection(chosen, pictures, fuser), pictures) for chosen in (extremes, selection, by_trials)
+        )
+        assert own >= ends
+        assert own > best - 0.02
+
+
+def test_the_only_frame_that_holds_a_highlight_is_selected(answered):
+    _, _, told = answered
+    assert told["selections"][-1][0] == 0
 
 
 def test_order_of_exposures_is_that_of_python(answered):
@@ -211,9 +219,9 @@ def test_ghosts_are_removed_as_by_python(answered):
         assert sum(not np.array_equal(*pair) for pair in zip(frames, given, strict=True)) == len(evs) - 1
 
 
-def test_gain_maps_are_those_of_python(answered):
-    for (pictures, evs), told in zip(lit_brackets(), answered[2]["gains"], strict=True):
-        wanted = gain_map(Fuser("base", 1)(pictures[0], pictures[-1]), merge_radiance(pictures, evs))
+def test_gain_maps_are_those_of_python_for_the_darkest_frame(answered):
+    for (dark, *_, bright), told in zip(lit_brackets(), answered[2]["gains"], strict=True):
+        wanted = gain_map(Fuser("base", 1)(dark, bright), srgb_to_linear(np.float32(dark) / 255))
         assert told["stops"] == pytest.approx(wanted.max_stops, abs=0.005)
         assert (told["height"], told["width"]) == wanted.levels.shape
         levels = np.reshape(told["data"], wanted.levels.shape)

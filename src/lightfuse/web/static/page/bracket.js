@@ -2,8 +2,7 @@
 import { Registration, SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
 import { deghosted } from "../engine/deghost.js";
 import { fillBorder, inSmaller, movedRows } from "../engine/warp.js";
-import { baseExposure, pixelsOf, reduced, relativeExposures } from "./frames.js";
-import { lightOf } from "./light.js";
+import { baseExposure, pixelsOf, reduced } from "./frames.js";
 import { THUMBNAIL_PIXELS, fuseSelection, selectExposures } from "./selection.js";
 
 const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
@@ -26,7 +25,7 @@ export class Bracket {
 
   /**
    * Fuse frames.
-   * @param {number[]} [chosen] positions, dark to bright; without it those are selected that record most of the scene
+   * @param {number[]} [chosen] positions, dark to bright; without it those are selected that show most of the scene well
    * @param {{align: boolean, deghost: boolean}} how whether hand-held frames are aligned to the base, and whether what
    *   moved is taken from one frame
    * @param {import("./pool.js").WorkerPool} pool
@@ -71,11 +70,9 @@ export class Bracket {
     return fuseSelection(pictures, fuse, (under, over) => pool.fuseFinely([under, over], width, height));
   }
 
-  /** The light of the frames that are fused: see `lightOf`. */
-  async light(selection, how, pool) {
-    const pictures = await this.#withoutGhosts(selection, how, pool);
-    const evs = relativeExposures(selection.map((position) => this.frames[position].shot));
-    return lightOf(pictures, this.width, this.height, evs);
+  /** The darkest of the frames that are fused (RGBA), as it is fused. */
+  async darkest(selection, how, pool) {
+    return (await this.#withoutGhosts(selection, how, pool))[0];
   }
 
   async #withoutGhosts(selection, { align, deghost }, pool) {
@@ -111,7 +108,7 @@ export class Bracket {
     if (!this.#selections.has(aligned)) {
       const thumbnails = [];
       for (const position of this.frames.keys()) thumbnails.push(await this.#thumbnail(position, aligned, pool));
-      this.#selections.set(aligned, await selectExposures(thumbnails, pool.fuseAtOnce()));
+      this.#selections.set(aligned, selectExposures(thumbnails));
     }
     return this.#selections.get(aligned);
   }

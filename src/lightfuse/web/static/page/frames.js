@@ -149,7 +149,7 @@ export function baseExposure(frames) {
 }
 
 /** log2(t · ISO / N²) of each shot in EV; undefined where EXIF does not say it of all. */
-export function relativeExposures(shots) {
+function relativeExposures(shots) {
   const haveAll = (name) => shots.every((shot) => shot[name]);
   const haveAllOrNone = (name) => haveAll(name) || !shots.some((shot) => shot[name]);
   return haveAll("time") && haveAllOrNone("iso") && haveAllOrNone("aperture") ? shots.map(relativeExposure) : undefined;

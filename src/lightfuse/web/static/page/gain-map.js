@@ -1,7 +1,5 @@
 /** The gain map of an Ultra HDR JPEG: how many stops brighter an HDR screen shows each place. */
 import { strips } from "./frames.js";
-import { LUMINANCE } from "./light.js";
-import { LINEAR, smoothstep } from "./tones.js";
 
 const MOST_STOPS = 3;
 const SHRINK = 4;
@@ -9,10 +7,16 @@ const MIDDLE = [0.02, 0.6]; // linear luminance of the picture that is neither s
 const ROLL_OFF = 1; // stops below the largest gain from which it is compressed
 const BRIGHT = [-3.5, -1]; // stops below white: no gain below the first, all of it from the second
 const LEAST_RANGE = 0.1; // stops
+/** The luminance that each byte of red, green and blue adds, by sRGB. */
+const LUMINANCE = [0.2126, 0.7152, 0.0722].map((part) => {
+  const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  return Float32Array.from({ length: 256 }, (_, i) => part * linear(i / 255));
+});
 
 /**
- * The gain that restores highlights to their true luminance relative to the mid-tones: see lightfuse.hdr.gain_map.
- * @param {Float64Array} light see `reducedLight`
+ * The gain that restores highlights to their luminance in the darkest exposure, relative to the mid-tones: by the rule
+ * of lightfuse.hdr.gain_map, which the command gives the merged light of all exposures.
+ * @param {Float32Array} light the darkest exposure's `reducedLuminance`
  * @returns RGBA, grey, a quarter of the picture's size: 0 is a gain of 0 stops, 255 one of `stops`
  */
 export function gainMap(picture, finish, light) {
@@ -35,28 +39,20 @@ export function gainMap(picture, finish, light) {
   return { data, width, height, stops: largest };
 }
 
-/** The luminance that `light` tells of each place of a gain map: averages of 4×4 pixels, the same for every look. */
-export function reducedLight({ width, height }, light) {
-  const [columns, rows] = reducedSize(width, height);
-  const reduced = new Float64Array(columns * rows);
-  for (let at = 0; at < reduced.length; at++) {
-    reduced[at] = meanOf(at % columns, Math.floor(at / columns), width, height, light);
-  }
-  return reduced;
-}
-
-/** The luminance of the picture, with its look, at each place of a gain map. */
-function reducedLuminance({ data, width, height }, finish) {
+/** The luminance of a picture, with its look, at each place of a gain map: averages of 4×4 pixels. */
+export function reducedLuminance({ data, width, height }, finish = () => {}) {
   const [columns, rows] = reducedSize(width, height);
   const reduced = new Float32Array(columns * rows);
-  const [red, green, blue] = LUMINANCE.map((part) => LINEAR.map((value) => part * value));
+  const [red, green, blue] = LUMINANCE;
   for (const [top, end] of strips(width, height, SHRINK)) {
-    const [strip, start] = [data.slice(4 * width * top, 4 * width * end), 4 * width * top];
+    const strip = data.slice(4 * width * top, 4 * width * end);
     finish(strip);
-    const own = (i) => red[strip[i - start]] + green[strip[i - start + 1]] + blue[strip[i - start + 2]];
-    for (let row = Math.floor(top / SHRINK); row * SHRINK < end; row++) {
-      for (let column = 0; column < columns; column++) {
-        reduced[row * columns + column] = meanOf(column, row, width, height, own);
+    for (let y = top; y < SHRINK * Math.ceil(end / SHRINK); y++) {
+      const [from, to] = [width * (Math.min(y, end - 1) - top), columns * Math.floor(y / SHRINK)];
+      for (let x = 0; x < SHRINK * columns; x++) {
+        const i = 4 * (from + Math.min(x, width - 1)); // The picture's edges are repeated.
+        const luminance = red[strip[i]] + green[strip[i + 1]] + blue[strip[i + 2]];
+        reduced[to + Math.floor(x / SHRINK)] += luminance / SHRINK ** 2;
       }
     }
   }
@@ -65,12 +61,8 @@ function reducedLuminance({ data, width, height }, finish) {
 
 const reducedSize = (width, height) => [width, height].map((side) => Math.ceil(side / SHRINK));
 
-/** The mean of what is told of the 4×4 pixels of a place, by where their red is; the picture's edges are repeated. */
-function meanOf(column, row, width, height, told) {
-  let sum = 0;
-  for (let i = 0; i < SHRINK * SHRINK; i++) {
-    const y = Math.min(row * SHRINK + Math.floor(i / SHRINK), height - 1);
-    sum += told(4 * (y * width + Math.min(column * SHRINK + (i % SHRINK), width - 1)));
-  }
-  return sum / SHRINK ** 2;
+/** 0 below 0, 1 above 1, smooth between. */
+function smoothstep(place) {
+  const inside = Math.min(1, Math.max(0, place));
+  return inside * inside * (3 - 2 * inside);
 }

@@ -1,6 +1,5 @@
 /** One picture made by several workers, strip by strip; nothing is shared, so any static host will do. */
 import { Core, compileCore } from "../engine/core.js";
-import { Fuser } from "../engine/index.js";
 import { rowsNeeded } from "../engine/warp.js";
 import { strips } from "./frames.js";
 
@@ -65,12 +64,6 @@ export class WorkerPool {
     if (core.filter(pictures)) pictures = pictures.toReversed();
     const context = core.context();
     return (rows) => ({ ...size, context, top: rows[0], rows: rowsOf(rows) });
-  }
-
-  /** A function that fuses two small pictures here and now. */
-  fuseAtOnce() {
-    const fuser = new Fuser(this.module);
-    return (under, over) => fuser.fuse(under, over);
   }
 
   /**

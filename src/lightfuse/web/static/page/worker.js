@@ -1,7 +1,7 @@
 /** The worker behind the page: groups and reads photographs, fuses them, writes files. The page only shows. */
 import { Bracket } from "./bracket.js";
 import { FrameError, headerOf, inWords, readFrames } from "./frames.js";
-import { gainMap, reducedLight } from "./gain-map.js";
+import { gainMap, reducedLuminance } from "./gain-map.js";
 import { grouped } from "./grouping.js";
 import { lookOf } from "./looks.js";
 import { drawn, fileOf, png16Of, ultraHdrOf, zipOf } from "./output.js";
@@ -94,7 +94,7 @@ async function save({ look: wanted, format }) {
   return { blob: await fileIn(format, wanted, made), name: made.name + SUFFIXES[format] };
 }
 
-/** A fused picture with a look as a file; `hdr` has the light of the exposures, merged, in a gain map. */
+/** A fused picture with a look as a file; `hdr` has the highlights of the darkest exposure in a gain map. */
 async function fileIn(format, wanted, from) {
   const { bracket: of, picture, selection, how } = from;
   if (format === "png16") {
@@ -103,16 +103,8 @@ async function fileIn(format, wanted, from) {
   }
   const finish = lookOf(wanted);
   if (format !== "hdr") return fileOf(picture, finish, `image/${format}`, of.exif);
-  from.light ??= await lightOfPicture(from);
+  from.light ??= reducedLuminance({ ...picture, data: await of.darkest(selection, how, await pool) });
   return ultraHdrOf(picture, finish, gainMap(picture, finish, from.light), of.exif);
-}
-
-async function lightOfPicture({ bracket: of, picture, selection, how }) {
-  const light = await of.light(selection, how, await pool);
-  if (light) return reducedLight(picture, light);
-  const { name } = of.frames[selection[0]];
-  const why = "two neighbouring exposures have no tones in common, and EXIF does not tell how far they are apart";
-  throw new FrameError(`From ${name} on, ${why}: use another format.`);
 }
 
 /** Fuse all brackets; answers with an archive, and with what is wrong with those that are not in it. */
