@@ -1,16 +1,15 @@
-/* node page_in_node.mjs STATIC JOB: reads EXIF, orders, groups, selects, deghosts, makes gain maps; prints JSON. */
+/* node page_in_node.mjs STATIC JOB: reads EXIF, groups, selects, deghosts, makes gain maps; prints JSON. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const [folder, job] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(`${folder}/${name}`));
 const { findExif, shotOf } = await load("page/exif.js");
-const { darkToBright } = await load("page/frames.js");
 const { gainMap, reducedLuminance } = await load("page/gain-map.js");
 const { deghosted } = await load("engine/deghost.js");
 const { groupByExif } = await load("page/grouping.js");
 const { selectExposures } = await load("page/selection.js");
-const { brackets, orders, series, files, moving, lit } = JSON.parse(readFileSync(job));
+const { brackets, series, files, moving, lit } = JSON.parse(readFileSync(job));
 
 const read = (path) => new Uint8ClampedArray(readFileSync(path));
 const selections = brackets.map(({ paths, width, height }) => {
@@ -31,7 +30,6 @@ const answer = {
   selections,
   shares,
   gains,
-  orders: orders.map(darkToBright),
   groups: series.map((photographs) => groupByExif(photographs).map((group) => group.map(({ name }) => name))),
   shots: files.map((path) => shotOf(findExif(new Uint8Array(readFileSync(path))))),
 };

@@ -2,14 +2,13 @@
 import { Registration, SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
 import { deghosted } from "../engine/deghost.js";
 import { fillBorder, inSmaller, movedRows } from "../engine/warp.js";
-import { baseExposure, pixelsOf, reduced } from "./frames.js";
-import { THUMBNAIL_PIXELS, fuseSelection, selectExposures } from "./selection.js";
+import { baseExposure, pixelsOf } from "./frames.js";
+import { fuseSelection, selectExposures } from "./selection.js";
 
 const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
 
 export class Bracket {
   #places;
-  #selections = new Map();
 
   /** @param {object[]} frames two or more of one size, dark to bright */
   constructor(frames) {
@@ -32,32 +31,29 @@ export class Bracket {
    * @param {(progress: string) => void} tell
    * @returns the fused `picture` (RGBA) and a `name` for its file; the `selection`, and the darkest and brightest of it
    *   as they were fused; how the frames moved; what is known of `ghosts` (share, reason), if any were looked
-   *   for; and how many `milliseconds` each part took
+   *   for; and how many `milliseconds` aligning and fusing took
    */
   async fuse(chosen, how, pool, tell) {
     const { width, height } = this;
     const { align, deghost } = how;
-    const clock = new Clock();
+    const began = performance.now();
     if (align) this.#places ??= await this.#found(pool, tell);
-    clock.lap("align");
-    const selection = chosen ?? (await this.#select(align, pool));
-    clock.lap("select");
+    const selection = chosen ?? this.#select(align, pool);
     let pictures = await this.#pictures(selection, align, pool);
-    clock.lap("align");
+    const milliseconds = { align: performance.now() - began };
     let ghosts;
     if (deghost) {
       tell("Removing ghosts…");
       ghosts = await deghosted(pictures, width, height);
       pictures = ghosts.frames;
     }
-    clock.lap("deghost");
     tell("Fusing…");
+    const ready = performance.now();
     const data = await fuseSelection(pictures, (under, over) => pool.fuse([under, over], width, height));
-    clock.lap("fuse");
+    milliseconds.fuse = performance.now() - ready;
     const [dark, bright] = [pictures[0], pictures.at(-1)].map((pixels) => ({ data: pixels, width, height }));
     const moves = align ? selection.map((position) => this.#movement(position)) : [];
     const name = `${this.frames[selection.at(-1)].name.replace(/\.[^.]*$/, "")}_fused`;
-    const { milliseconds } = clock;
     const told = ghosts && { share: ghosts.share, reason: ghosts.reason };
     return { picture: { data, width, height }, name, dark, bright, selection, moves, ghosts: told, milliseconds };
   }
@@ -102,15 +98,10 @@ export class Bracket {
     return shown;
   }
 
-  /** The positions that fused hold most of the scene; found once for aligned frames, and once for others. */
-  async #select(aligned, pool) {
-    if (this.frames.length === 2) return [0, 1];
-    if (!this.#selections.has(aligned)) {
-      const thumbnails = [];
-      for (const position of this.frames.keys()) thumbnails.push(await this.#thumbnail(position, aligned, pool));
-      this.#selections.set(aligned, selectExposures(thumbnails));
-    }
-    return this.#selections.get(aligned);
+  /** The positions that fused show most of the scene. */
+  #select(aligned, pool) {
+    const small = this.frames.map((frame) => frame.small);
+    return selectExposures(aligned ? small.map((picture, position) => this.#moved(picture, position, pool)) : small);
   }
 
   async #found(pool, tell) {
@@ -130,27 +121,12 @@ export class Bracket {
     return places;
   }
 
-  /** Warped at twice its size, so that interpolation does not soften it. */
-  async #thumbnail(position, aligned, pool) {
-    let { small } = this.frames[position];
-    const { width, height } = small;
-    if (aligned && this.#places[position].pixels > 0) {
-      const warp = inSmaller(this.#places[position].warp, this.width / width, this.height / height);
-      const moved = movedRows(pool.core.calls, { data: small.data, first: 0 }, width, height, warp);
-      small = new ImageData(moved.slice(), width, height);
-    }
-    return reduced(await createImageBitmap(small), THUMBNAIL_PIXELS);
-  }
-}
-
-class Clock {
-  milliseconds = {};
-  #last = performance.now();
-
-  /** Count the time since the last lap as `name`'s. */
-  lap(name) {
-    const now = performance.now();
-    this.milliseconds[name] = (this.milliseconds[name] ?? 0) + now - this.#last;
-    this.#last = now;
+  /** A small picture of a frame, aligned to the base. */
+  #moved(small, position, pool) {
+    const { pixels, warp } = this.#places[position];
+    if (pixels === 0) return small;
+    const { data, width, height } = small;
+    const smaller = inSmaller(warp, this.width / width, this.height / height);
+    return { data: movedRows(pool.core.calls, { data, first: 0 }, width, height, smaller).slice() };
   }
 }

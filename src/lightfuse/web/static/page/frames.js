@@ -1,9 +1,7 @@
 /** Photographs read from files: their pixels, how bright they are, and what is wrong with those that cannot be used. */
 import { findExif, shotOf } from "./exif.js";
-import { THUMBNAIL_PIXELS } from "./selection.js";
 
-/** Thumbnails for selecting exposures are made of frames twice their width and height, also shown as previews. */
-const SMALL_PIXELS = 4 * THUMBNAIL_PIXELS;
+const SMALL_PIXELS = 384 * 256; // of previews, by whose tones exposures are selected
 const MOST_KEPT = 64_000_000; // pixels of all frames; those of more are read again when they are wanted
 const STRIP_PIXELS = 1_000_000;
 
@@ -34,13 +32,13 @@ export async function readFrames(headers) {
     const sizes = `${name} is ${width} × ${height} pixels and ${frame.name} ${frame.width} × ${frame.height}`;
     throw new FrameError(`${sizes}: choose exposures of one size.`);
   }
-  return darkToBright(frames).map((position) => frames[position]);
+  return frames.sort((a, b) => a.brightness - b.brightness);
 }
 
 async function readFrame(header, count) {
   const bitmap = await decode(header.file);
   const { width, height } = bitmap;
-  const small = reduced(bitmap, SMALL_PIXELS);
+  const small = reduced(bitmap);
   const brightness = meanOf(small.data);
   const pixels = count * width * height <= MOST_KEPT ? rgbaOf(bitmap, header.name) : undefined;
   bitmap.close();
@@ -48,12 +46,12 @@ async function readFrame(header, count) {
 }
 
 /**
- * A picture reduced to a number of pixels, if it has more.
+ * A picture reduced to `SMALL_PIXELS`, if it has more.
  * @param {ImageBitmap} picture
  * @returns {ImageData}
  */
-export function reduced(picture, mostPixels) {
-  const scale = Math.min(1, Math.sqrt(mostPixels / (picture.width * picture.height)));
+function reduced(picture) {
+  const scale = Math.min(1, Math.sqrt(SMALL_PIXELS / (picture.width * picture.height)));
   const [width, height] = [picture.width, picture.height].map((side) => Math.max(1, Math.round(side * scale)));
   const context = contextOf(new OffscreenCanvas(width, height));
   context.drawImage(picture, 0, 0, width, height);
@@ -109,37 +107,14 @@ function meanOf(data) {
   return sum / (data.length * 0.75 * 255);
 }
 
-/* ---- How photographs were exposed, in words; their order; and the one that the others follow --------------------- */
+/* ---- How photographs were exposed, in words, and the one that the others follow ----------------------------------- */
 
 const MIDDLE_GREY = 0.5;
-const SAME_EXPOSURE = 0.05; // EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
-const TOLERATED_DROP = 2 / 255; // By so much an exposure said to be brighter may be darker before EXIF is not believed.
-const DIFFERENT_BRIGHTNESS = 5 / 255; // So far apart two exposures cannot have been one.
 
 /** Such as "1/250 s · f/8 · ISO 100", or "" where EXIF does not say. */
 export function inWords({ time, aperture, iso }) {
   const parts = [time && `${shutter(time)} s`, aperture && `f/${+aperture.toFixed(1)}`, iso && `ISO ${iso}`];
   return parts.filter(Boolean).join(" · ");
-}
-
-/**
- * Positions of frames from dark to bright: by what EXIF says, unless their brightness contradicts it, else by that.
- * @param {{brightness: number, shot: object}[]} frames
- * @returns {number[]}
- */
-export function darkToBright(frames) {
-  const positions = frames.map((_, i) => i);
-  const brightness = (i) => frames[i].brightness;
-  const byBrightness = [...positions].sort((a, b) => brightness(a) - brightness(b));
-  const evs = relativeExposures(frames.map((frame) => frame.shot));
-  if (!evs) return byBrightness;
-  const byExif = [...positions].sort((a, b) => evs[a] - evs[b] || brightness(a) - brightness(b));
-  const contradicted = byExif.slice(1).some((brighter, i) => {
-    const darker = byExif[i];
-    const rise = brightness(brighter) - brightness(darker);
-    return rise < -TOLERATED_DROP || (evs[brighter] - evs[darker] < SAME_EXPOSURE && rise > DIFFERENT_BRIGHTNESS);
-  });
-  return contradicted ? byBrightness : byExif;
 }
 
 /** Position of the exposure whose brightness is nearest the middle: its metadata stands for the picture. */
@@ -148,14 +123,7 @@ export function baseExposure(frames) {
   return off.indexOf(Math.min(...off));
 }
 
-/** log2(t · ISO / N²) of each shot in EV; undefined where EXIF does not say it of all. */
-function relativeExposures(shots) {
-  const haveAll = (name) => shots.every((shot) => shot[name]);
-  const haveAllOrNone = (name) => haveAll(name) || !shots.some((shot) => shot[name]);
-  return haveAll("time") && haveAllOrNone("iso") && haveAllOrNone("aperture") ? shots.map(relativeExposure) : undefined;
-}
-
-/** Of one shot, larger for brighter; undefined without a shutter time. */
+/** log2(t · ISO / N²) of a shot in EV, larger for brighter; undefined without a shutter time. */
 export function relativeExposure({ time, iso, aperture }) {
   return time ? Math.log2((time * (iso || 100)) / (aperture || 1) ** 2) : undefined;
 }

@@ -1,15 +1,15 @@
-/** The photographs of several scenes grouped into brackets by EXIF, as lightfuse.brackets.exif_groups does. */
+/**
+ * The photographs of several scenes grouped into brackets by EXIF: a new bracket begins after a long pause, with another
+ * camera, and where an exposure comes back. lightfuse.brackets.exif_groups knows more of irregular series.
+ */
 import { relativeExposure } from "./frames.js";
 
 const [AUTOMATIC, BRACKETING] = [0, 2]; // EXIF ExposureMode
 const SAME_EV = 0.2; // less than the third of a stop cameras step by, more than the rounding of 1/60 s
-const MAX_DRIFT = 0.5; // change of light from one bracket to the next, as a fraction of the bracket's EV range
 const NOISE_REDUCTION = 1; // seconds: from this exposure on, a camera may take a dark frame as long after it
 const MAX_GAP = 30; // seconds between two shots that always end a bracket
 const BURST_GAP = 2; // seconds between shots of a burst, as seen through time stamps of whole seconds
-const GAP_FACTOR = 5; // A gap this many times the usual one ends a bracket,
-const CLEAR_GAP_FACTOR = 3; // or this many times, if exposures confirm it.
-const STAMP = 0.01; // seconds that subseconds are rounded to
+const GAP_FACTOR = 5; // A gap this many times the usual one ends a bracket.
 const MIN_EV_RANGE = 0.6; // from darkest to brightest: three exposures a third of a stop apart
 const METERED_RANGE = 1.5; // EV, more than metering changes by within a burst
 const MOST_TOGETHER = 3; // So few photographs are always one bracket.
@@ -102,11 +102,12 @@ function longestGapWithin(gaps) {
 
 function bracketsIn(cluster) {
   const evs = exposureSteps(cluster);
-  return split(cluster, evs).flatMap((positions) => {
+  const comesBack = (group, i) => group.some((j) => Math.abs(evs[j] - evs[i]) < SAME_EV);
+  return divided([...evs.keys()], comesBack).flatMap((positions) => {
     const own = positions.map((i) => evs[i]);
-    const kept = withoutRepeats(positions.map((i) => cluster[i]), own);
     const range = Math.max(...own) - Math.min(...own);
-    return range >= MIN_EV_RANGE && !isMeteredAnew(kept, range) ? [kept] : [];
+    const photographs = positions.map((i) => cluster[i]);
+    return range >= MIN_EV_RANGE && !isMeteredAnew(photographs, range) ? [photographs] : [];
   });
 }
 
@@ -118,97 +119,10 @@ function exposureSteps(cluster) {
   return vary || evs.includes(undefined) ? biases.map((bias) => bias ?? 0) : evs;
 }
 
-/** Of photographs with one exposure, keep the one nearest in time to the rest of the bracket. */
-function withoutRepeats(photographs, evs) {
-  const firsts = evs.map((ev) => evs.findIndex((other) => isSame(other, ev)));
-  const repeats = [...evs.keys()].filter((i) => firsts[i] !== i);
-  const leftOut = new Set();
-  for (const first of new Set(repeats.map((i) => firsts[i]))) {
-    const same = [first, ...repeats.filter((i) => firsts[i] === first)];
-    const others = photographs.filter((_, i) => !same.includes(i));
-    const toOthers = same.map((i) => Math.min(...others.map((other) => distance(photographs[i], other))));
-    const kept = same[toOthers.indexOf(Math.min(...toOthers))];
-    for (const i of same) if (i !== kept) leftOut.add(i);
-  }
-  return photographs.filter((_, i) => !leftOut.has(i));
-}
-
-function distance({ shot: a }, { shot: b }) {
-  return isNumber(a.taken) && isNumber(b.taken) ? Math.abs(a.taken - b.taken) : 0;
-}
-
 /** Whether the exposures differ only because the camera metered each of some separate pictures, or of a burst. */
 function isMeteredAnew(photographs, range) {
   const isAutomatic = photographs.every(({ shot }) => shot.mode === AUTOMATIC);
   const biases = new Set(photographs.map(({ shot }) => shot.bias ?? 0));
   const isSlow = photographs.some((one, i) => i > 0 && gap(photographs[i - 1], one) > BURST_GAP);
   return isAutomatic && biases.size === 1 && (isSlow || range < METERED_RANGE);
-}
-
-/**
- * Divide a cluster into brackets by exposure; by its gaps where those say so and the exposures do not repeat.
- *
- * In a series of brackets from which pictures were deleted, only the pauses tell where each begins. They do if every
- * bracket that they divide off is one by its exposures, too.
- */
-function split(cluster, evs) {
-  if (periodOf(evs) || !cluster.some(({ shot }) => shot.taken % 1 > 0)) return splitByExposure(evs);
-  const gaps = cluster.slice(1).map((one, i) => gap(cluster[i], one));
-  const usual = gaps.toSorted((a, b) => a - b)[(gaps.length - 1) >> 2] ?? 0;
-  const byGaps = divided([...evs.keys()], (_, i) => gaps[i - 1] > CLEAR_GAP_FACTOR * usual + STAMP);
-  const isClear = byGaps.every((positions) => {
-    const own = positions.map((i) => evs[i]);
-    return Math.max(...own) - Math.min(...own) >= MIN_EV_RANGE && splitByExposure(own).length === 1;
-  });
-  return isClear ? byGaps : splitByExposure(evs);
-}
-
-/* ---- Division by exposure ---------------------------------------------------------------------------------------- */
-
-/**
- * Divide consecutive shots, of which the EV are given, into brackets; returns their positions.
- *
- * Tried in turn: a repeating pattern (0 −2 +2, 0 −2 +2), also while the light drifts, and possibly cut short at the
- * end; groups of the same exposures in any order (−2 0 +2, +2 0 −2); one bracket with an exposure shot twice
- * (−2 0 0 +2); otherwise a new bracket wherever an exposure comes back.
- */
-function splitByExposure(evs) {
-  const positions = [...evs.keys()];
-  const period = periodOf(evs);
-  if (period) return divided(positions, (_, i) => i % period === 0);
-  const greedy = divided(positions, (group, i) => group.some((j) => isSame(evs[j], evs[i])));
-  if (greedy.length === 1 || haveSameExposures(evs, greedy)) return greedy;
-  const unrepeated = positions.filter((i) => i === 0 || !isSame(evs[i - 1], evs[i]));
-  if (unrepeated.length === evs.length) return greedy;
-  const starts = splitByExposure(unrepeated.map((i) => evs[i])).map(([first]) => unrepeated[first]);
-  return divided(positions, (_, i) => starts.includes(i));
-}
-
-/** The smallest number of different exposures, at least two, that all shots repeat periodically. */
-function periodOf(evs) {
-  for (let period = 2; period < evs.length; period++) {
-    const own = evs.slice(0, period);
-    if (own.some((ev, i) => own.findIndex((other) => isSame(other, ev)) < i)) return undefined;
-    if (evs.every((_, i) => i === 0 || i % period > 0 || continues(evs, i, period))) return period;
-  }
-  return undefined;
-}
-
-/** Whether the bracket from `start` has the steps of the one before it, and nearly the same light. */
-function continues(evs, start, period) {
-  const [before, here] = [evs.slice(start - period, start), evs.slice(start, start + period)];
-  const drift = here[0] - before[0];
-  const isConclusive = here.length === period || start > period; // One bracket and a part of another prove no drift.
-  const allowed = isConclusive ? MAX_DRIFT * (Math.max(...before) - Math.min(...before)) : SAME_EV;
-  return Math.abs(drift) <= allowed && here.every((ev, i) => isSame(ev - drift, before[i]));
-}
-
-function haveSameExposures(evs, groups) {
-  const [first, ...others] = groups.map((group) => group.map((i) => evs[i]).sort((a, b) => a - b));
-  const isLikeFirst = (other) => other.length === first.length && other.every((ev, i) => isSame(ev, first[i]));
-  return first.length >= 2 && others.every(isLikeFirst);
-}
-
-function isSame(a, b) {
-  return Math.abs(a - b) < SAME_EV;
 }

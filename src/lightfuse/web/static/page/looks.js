@@ -10,28 +10,25 @@ const HELD_BACK = [
   [248, 32, 0.5],
 ];
 const HUE_STEPS = 4; // per degree
-const SATURATION_STEPS = 256;
 
 /**
  * What a look does to pixels, in place.
  * @param {"natural" | "bright" | "vivid"} name
  * @param {number} strength 0 (nothing) to 1 (all of it)
- * @param {number} [steps] to a level, of which there are 255 from black to white
- * @returns {(rgba: Uint8ClampedArray | Float32Array) => void}
+ * @returns {(rgba: Uint8ClampedArray | Float32Array) => void} of levels from 0 to 255
  */
-export function lookOf({ name, strength }, steps = 1) {
-  if (name === "bright" && strength > 0) return brighter(LIFT * strength, steps);
+export function lookOf({ name, strength }) {
+  if (name === "bright" && strength > 0) return brighter(LIFT * strength);
   if (name === "vivid" && strength > 0) return moreVivid(VIVIDNESS * strength);
   return () => {};
 }
 
 /** Every pixel times f(v) / v of its largest value v, with f(v) = v + lift·v·v^¼·(1 − v). */
-function brighter(lift, steps) {
-  const white = 255 * steps;
-  const gains = Float32Array.from({ length: white + 1 }, (_, i) => 1 + lift * (i / white) ** 0.25 * (1 - i / white));
+function brighter(lift) {
   return (rgba) => {
     for (let i = 0; i < rgba.length; i += 4) {
-      const gain = gains[Math.max(rgba[i], rgba[i + 1], rgba[i + 2]) * steps];
+      const largest = Math.max(rgba[i], rgba[i + 1], rgba[i + 2]) / 255;
+      const gain = 1 + lift * Math.sqrt(Math.sqrt(largest)) * (1 - largest);
       rgba[i] *= gain;
       rgba[i + 1] *= gain;
       rgba[i + 2] *= gain;
@@ -41,16 +38,16 @@ function brighter(lift, steps) {
 
 /** Every value of a pixel moved away from its largest, v, to v − q·(v − value). */
 function moreVivid(vividness) {
-  const spreads = spreadTable(vividness);
+  const held = Float32Array.from({ length: 360 * HUE_STEPS }, (_, i) => vividness * holding((i + 0.5) / HUE_STEPS));
   return (rgba) => {
     for (let i = 0; i < rgba.length; i += 4) {
       const [red, green, blue] = [rgba[i], rgba[i + 1], rgba[i + 2]];
       const largest = Math.max(red, green, blue);
       const range = largest - Math.min(red, green, blue);
       if (range === 0) continue;
-      const column = Math.min((hueOf(red, green, blue, largest, range) * HUE_STEPS) | 0, 360 * HUE_STEPS - 1);
-      const row = ((range * (SATURATION_STEPS - 1)) / largest + 0.5) | 0;
-      const spread = spreads[row * 360 * HUE_STEPS + column];
+      const hold = held[Math.min((hueOf(red, green, blue, largest, range) * HUE_STEPS) | 0, held.length - 1)];
+      const saturation = range / largest;
+      const spread = 1 + (hold * (1 - saturation) * saturation) / (saturation + NEARLY_GREY);
       rgba[i] = largest - spread * (largest - red);
       rgba[i + 1] = largest - spread * (largest - green);
       rgba[i + 2] = largest - spread * (largest - blue);
@@ -62,18 +59,6 @@ function moreVivid(vividness) {
 function hueOf(red, green, blue, largest, range) {
   if (largest === red) return (60 * ((green - blue) / range) + 360) % 360;
   return largest === green ? 120 + (60 * (blue - red)) / range : 240 + (60 * (red - green)) / range;
-}
-
-/** q of every saturation (rows) and hue (columns). */
-function spreadTable(vividness) {
-  const table = new Float32Array(SATURATION_STEPS * 360 * HUE_STEPS);
-  const held = Float32Array.from({ length: 360 * HUE_STEPS }, (_, i) => vividness * holding((i + 0.5) / HUE_STEPS));
-  for (let s = 0, at = 0; s < SATURATION_STEPS; s++) {
-    const saturation = s / (SATURATION_STEPS - 1);
-    const most = ((1 - saturation) * saturation) / (saturation + NEARLY_GREY);
-    for (const hold of held) table[at++] = 1 + hold * most;
-  }
-  return table;
 }
 
 /** How much of the effect is left for a hue, smooth all around. */

@@ -6,7 +6,7 @@
  * comes nearly as far (docs/web.md).
  */
 
-export const THUMBNAIL_PIXELS = 192 * 128;
+const SAMPLES = 24_000; // of each picture, about
 const [BLACK, WHITE] = [8, 247]; // levels: clipped below the first and above the second
 const [DARKEST, BRIGHTEST] = [12, 243]; // levels between which a frame holds a tone beyond doubt
 const MAX_CLIPPED = 5e-4; // fraction of the picture that may be clipped in all selected frames but not in another
@@ -23,11 +23,11 @@ export async function fuseSelection(pictures, fuse, fuseLast = fuse) {
 /**
  * Of the selections in which nearly all that any holds is well exposed, the one of most similar exposures; never one
  * without the only frame to hold a highlight or a shadow.
- * @param {ImageData[]} thumbnails dark to bright, of one size
+ * @param {{data: Uint8ClampedArray}[]} pictures small, RGBA, dark to bright, of one size
  * @returns {number[]}
  */
-export function selectExposures(thumbnails) {
-  const levels = thumbnails.map(levelsOf);
+export function selectExposures(pictures) {
+  const levels = pictures.map(levelsOf);
   const held = levels[0].map((_, i) => levels.some((frame) => frame[i] >= DARKEST && frame[i] <= BRIGHTEST));
   const found = selectionsOf(levels.length).map((selection) => ({ selection, ...tonesOf(selection, levels, held) }));
   const extremes = found.find(({ selection: [dark, bright] }) => dark === 0 && bright === levels.length - 1);
@@ -56,20 +56,25 @@ function tonesOf(selection, levels, held) {
   const own = selection.map((position) => levels[position]);
   let [kept, white, black] = [0, 0, 0];
   for (let i = 0; i < held.length; i++) {
-    let [least, most, best] = [255, 0, 0];
-    for (const { [i]: level } of own) {
-      [least, most] = [Math.min(least, level), Math.max(most, level)];
-      best = Math.max(best, Math.min(1, (level - LOWEST) / SOFTNESS, (HIGHEST - level) / SOFTNESS));
+    let least = 255;
+    let most = 0;
+    let best = 0;
+    for (let k = 0; k < own.length; k++) {
+      const level = own[k][i];
+      least = Math.min(least, level);
+      most = Math.max(most, level);
+      best = Math.max(best, Math.min(SOFTNESS, level - LOWEST, HIGHEST - level));
     }
     kept += best;
     if (held[i] && least > WHITE) white++;
     if (held[i] && most < BLACK) black++;
   }
-  return { kept: kept / held.length, clipped: Math.max(white, black) / held.length };
+  return { kept: kept / SOFTNESS / held.length, clipped: Math.max(white, black) / held.length };
 }
 
-/** The mean of the channels of each pixel. */
+/** The mean of the channels of some pixels. */
 function levelsOf({ data }) {
+  const step = 4 * Math.max(1, Math.floor(data.length / 4 / SAMPLES));
   const level = (i) => (data[i] + data[i + 1] + data[i + 2]) / 3;
-  return Float32Array.from({ length: data.length / 4 }, (_, i) => level(4 * i));
+  return Float32Array.from({ length: Math.ceil(data.length / step) }, (_, i) => level(step * i));
 }

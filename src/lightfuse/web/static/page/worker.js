@@ -18,7 +18,6 @@ let made;
 
 /** The formats of files: how their names end. */
 const SUFFIXES = { jpeg: ".jpg", png: ".png", png16: ".png", hdr: ".jpg" };
-const FINE_STEPS = 128; // to a level, of a picture that is not rounded to bytes
 
 const tasks = { open, show, fuse, look, save, saveAll };
 let queue = Promise.resolve();
@@ -97,11 +96,8 @@ async function save({ look: wanted, format }) {
 /** A fused picture with a look as a file; `hdr` has the highlights of the darkest exposure in a gain map. */
 async function fileIn(format, wanted, from) {
   const { bracket: of, picture, selection, how } = from;
-  if (format === "png16") {
-    const fine = await of.fuseFinely(selection, how, await pool);
-    return png16Of(picture, fine, lookOf(wanted, FINE_STEPS), of.exif);
-  }
   const finish = lookOf(wanted);
+  if (format === "png16") return png16Of(picture, await of.fuseFinely(selection, how, await pool), finish, of.exif);
   if (format !== "hdr") return fileOf(picture, finish, `image/${format}`, of.exif);
   from.light ??= reducedLuminance({ ...picture, data: await of.darkest(selection, how, await pool) });
   return ultraHdrOf(picture, finish, gainMap(picture, finish, from.light), of.exif);
