@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,22 @@ def test_a_failing_disk_is_reported_and_no_temporary_file_stays(tmp_path, monkey
     with pytest.raises(OutputError, match=f"cannot be written: {os.strerror(code)}"):
         Manifest(tmp_path, tmp_path).open()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
+def test_a_record_that_the_disk_has_no_room_for_is_not_half_written(tmp_path):
+    """A write that finds room for a part of its bytes reports no error."""
+    import resource
+
+    manifest = Manifest(tmp_path, tmp_path)
+    manifest.open()
+    manifest.add(failed(), tmp_path / "a.jpg")
+    before = manifest.path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=os.strerror(errno.ENOSPC)):
+            manifest.add(failed(), tmp_path / "b.jpg")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert manifest.path.read_bytes() == before

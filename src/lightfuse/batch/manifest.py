@@ -1,5 +1,6 @@
 """The record of a batch, one JSON line a bracket, from which the next run resumes."""
 
+import errno
 import json
 import os
 import stat
@@ -115,8 +116,7 @@ class Manifest:
                     self._described(path, staged and staged.with_name(path.name)) for path in extra_outputs
                 ]
             kept = whole if staged is None else whole | {"staging": staged.parent.name, "overwrite": overwrite}
-            with open(self.path, "ab", buffering=0) as file:
-                file.write(_line(kept))
+            _append(self.path, _line(kept))
         except OSError as error:
             raise cannot_write(self.path, error) from None
         self._records[whole["output"]] = whole
@@ -200,6 +200,15 @@ def _is_name(name: Any) -> bool:
 
 def _line(record: Record) -> bytes:
     return json.dumps(record).encode("ascii") + b"\n"  # Names that are not valid Unicode survive as escapes.
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a line, or nothing where the disk has no room for all of it."""
+    with open(path, "ab", buffering=0) as file:
+        end = file.tell()
+        if file.write(line) < len(line):
+            file.truncate(end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:
