@@ -81,6 +81,13 @@ def test_long_labels_wrap_within_their_column():
     assert long.shape[0] > short.shape[0]
 
 
+def test_labels_that_are_no_text_are_drawn():
+    """File names may hold bytes that are not UTF-8, which crashed OpenCV, and control characters."""
+    pictures = [noise(1), noise(2)]
+    drawn = comparison_sheet(pictures, noise(3), ["b\udce9_1.jpg", "a\n\x1b2.jpg"])
+    np.testing.assert_array_equal(drawn, comparison_sheet(pictures, noise(3), ["b?_1.jpg", "a??2.jpg"]))
+
+
 @pytest.mark.parametrize("labels", [[], ["one", "two", "three"]])
 def test_each_frame_needs_a_label(labels):
     with pytest.raises(PictureError, match="a label for each"):

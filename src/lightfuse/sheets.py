@@ -160,9 +160,10 @@ def _stroke(letter: float) -> int:
 
 
 def drawable(text: str) -> str:
-    """The text in characters that OpenCV can draw: before version 5 only ASCII."""
+    """The text in characters that OpenCV can draw: before version 5 only ASCII, never those of broken file names."""
     import cv2
 
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
     if int(cv2.__version__.split(".")[0]) >= 5:
         return text
     return text.replace("Δ", "d").replace("°", " deg").encode("ascii", "replace").decode()
