@@ -284,6 +284,9 @@ def test_exif_size_tags_are_updated():
         (b"<a><Container:Directory><rdf:Seq/></Container:Directory></a>", b"<a></a>"),
         (b'<a xmpNote:HasExtendedXMP="00FF" xmp:Rating="4"/>', b'<a xmp:Rating="4"/>'),
         (b"<a><xmpNote:HasExtendedXMP>00FF</xmpNote:HasExtendedXMP></a>", b"<a></a>"),
+        (b'<a GCamera:MotionPhoto="1" GCamera:MicroVideoOffset="9" GCamera:Mode="2"/>', b'<a GCamera:Mode="2"/>'),
+        (b"<a><Camera:MotionPhotoVersion>1</Camera:MotionPhotoVersion></a>", b"<a></a>"),
+        (b'<a GDepth:Format="RangeInverse" GImage:Mime="image/jpeg" GAudio:Mime="audio/mp4"/>', b"<a/>"),
     ],
 )
 def test_stale_xmp_properties_are_removed(before, after):

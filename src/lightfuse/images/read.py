@@ -253,6 +253,7 @@ def sniff_format(head: bytes) -> Format:
     if not head:
         raise UnreadableError("is empty")
     other = next((name for start, name in _OTHERS.items() if head.startswith(start)), None)
+    other = "a video" if head[4:8] == b"ftyp" else other
     what = f"{other}, which cannot be read here" if other else "not a picture"
     raise UnreadableError(f"is {what}; give a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC or camera raw file")
 

@@ -13,9 +13,13 @@ PHOTOSHOP_PREFIX = b"Photoshop 3.0\0"
 IPTC_START = b"\x1c"  # Every IPTC record starts with it.
 _RESOURCE, _IPTC_RESOURCE = b"8BIM", 0x0404
 
-# What was true of the exposure's own file alone: thumbnails, a gain map's description and position, extended XMP.
+# What was true of the exposure's own file alone: thumbnails, extended XMP, and what describes or points at other parts
+# of the file: a gain map, the video of a motion photo, a depth map with its picture, a sound.
 _STALE_ELEMENTS = frozenset({"xmp:Thumbnails", "Container:Directory", "GContainer:Directory"})
-_STALE_NAMES = ("hdrgm:", "xmpNote:HasExtendedXMP")
+_STALE_NAMES = (
+    "hdrgm:", "HDRGainMap:", "xmpNote:HasExtendedXMP", "GCamera:MicroVideo", "GCamera:MotionPhoto",
+    "Camera:MicroVideo", "Camera:MotionPhoto", "GDepth:", "GImage:", "GAudio:",
+)  # fmt: skip
 _TAG_NAME = re.compile(rb"<[^\s/>]*")
 _ATTRIBUTE = re.compile(rb"""\s*([^\s=/>]+)\s*=\s*("[^"]*"|'[^']*')""")
 
