@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import Any
 from lightfuse.batch.executors import BatchExecutor, choose_concurrency, open_executor
 from lightfuse.batch.manifest import DONE, FAILED, Manifest
 from lightfuse.batch.plan import BracketJob, BracketSet
-from lightfuse.batch.sets import find_tone
+from lightfuse.batch.sets import find_tone, is_set
 from lightfuse.batch.staging import discard, publish, stage
 from lightfuse.batch.work import BatchSettings, JobResult, fuse_job
 from lightfuse.batch.workers import WorkerDiedError
@@ -151,23 +151,26 @@ class Coordinator:
 
     def _match_sets(self) -> None:
         """Find the tone of every set of which a bracket is to be fused, unless some were made without one."""
+        options, digest = self._settings.options, self._settings.digest
+        fuser, executor = Fuser(self._settings.weights), self._executor.executor
         outputs = {job.output for job in self._jobs}
-        for candidate in self._sets:
-            if self.stop.is_set() or outputs.isdisjoint(job.output for job in candidate.jobs):
+        for candidate in self._sets if fuser.has_context else ():
+            members = {job.output for job in candidate.jobs}
+            if self.stop.is_set() or outputs.isdisjoint(members):
                 continue
-            options = self._settings.options
-            tone = find_tone(candidate, self._executor.executor, Fuser(self._settings.weights), options)
-            if tone is None:
-                continue
-            members, plain = {job.output for job in candidate.jobs}, {self._settings.digest}
             done = [job for job in candidate.jobs if job.output not in outputs]
-            if any(self._manifest.is_up_to_date(job.inputs, job.output, plain) for job in done):
-                noted = [dataclasses.replace(job, notes=(*job.notes, _NOT_MATCHED)) for job in self._jobs]
-                self._jobs = [n if n.output in members else job for n, job in zip(noted, self._jobs, strict=True)]
-                continue
-            matched = dataclasses.replace(self._settings, options=dataclasses.replace(options, tone=tone))
-            object.__setattr__(matched, "digest", candidate.digest(self._settings.digest))
-            self._in_sets |= dict.fromkeys(members, matched)
+            if any(self._manifest.is_up_to_date(job.inputs, job.output, {digest}) for job in done):
+                if is_set(candidate, executor, options):
+                    self._note(members, _NOT_MATCHED)
+            elif tone := find_tone(candidate, executor, fuser, options):
+                matched = dataclasses.replace(self._settings, options=dataclasses.replace(options, tone=tone))
+                object.__setattr__(matched, "digest", candidate.digest(digest))
+                self._in_sets |= dict.fromkeys(members, matched)
+
+    def _note(self, outputs: Collection[Path], note: str) -> None:
+        self._jobs = [
+            dataclasses.replace(job, notes=(*job.notes, note)) if job.output in outputs else job for job in self._jobs
+        ]
 
     def _settings_of(self, job: BracketJob) -> BatchSettings:
         return self._in_sets.get(job.output, self._settings)

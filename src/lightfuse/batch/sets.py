@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
+from functools import partial
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -144,101 +145,96 @@ def small_frames(inputs: Sequence[Path], max_pixels: int, white_level: float | N
     return [replace(f, pixels=np.ascontiguousarray(shrink(f.pixels, _SIDE, _SIDE)), alpha=None) for f in frames]
 
 
+def is_set(candidate: BracketSet, executor: Executor, options: FuseOptions) -> bool:
+    """Whether brackets are one set: a person says so, or their pictures overlap."""
+    return candidate.named or _is_still(candidate.jobs, partial(_read_small, executor, options)) is not None
+
+
 def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: FuseOptions) -> Tone | None:
     """The tone that suits the brackets of a set on the whole: the mean of a sample of them.
 
+    Args:
+        candidate: brackets that may be a set.
+        executor: runs the reading, a bracket a task.
+        fuser: a context model.
+        options: how the brackets are fused.
+
     Returns:
-        None if it is no set, or the model is no context model. Brackets that cannot be read have no part in it.
+        None if it is no set. Brackets that cannot be read have no part in it.
     """
-    read: dict[tuple[Path, ...], list[Frame]] = {}
-    jobs, faulty = list(candidate.jobs), set[Path]()
-
-    def frames_of(inputs: Sequence[tuple[Path, ...]]) -> list[list[Frame]]:
-        limits = options.max_pixels, options.white_level
-        missing = [paths for paths in inputs if paths not in read]
-        tasks = {paths: executor.submit(small_frames, paths, *limits) for paths in missing}
-        for paths, task in tasks.items():
-            with naming(paths):
-                read[paths] = task.result()
-        return [read[paths] for paths in inputs]
-
-    def agreeing(job: BracketJob) -> list[Array]:
-        with naming(job.inputs):
-            made = in_one_profile(make_bracket(read[job.inputs]))
-            return averaged(white_balanced(in_fusing_coding(made)[0])).pixels
-
-    @contextmanager
-    def naming(paths: Sequence[Path]) -> Iterator[None]:
-        try:
-            yield
-        except LightFuseError:
-            faulty.update(paths)
-            raise
-
-    while len(jobs) > 1:
-        with suppress(LightFuseError):  # The bracket is to say itself what is wrong with it.
-            neighbours = [pair for pair in pairwise(candidate.jobs) if pair[0] in jobs and pair[1] in jobs]
-            still = _is_still(neighbours, frames_of)
-            if still is None and not candidate.named:
-                return None
-            sample = _spread(jobs, _SAMPLED)
-            frames_of([job.inputs for job in sample])
-            brackets = [agreeing(job) for job in sample]
-            return _common_tone(brackets, fuser, still=bool(still), extremes=options.exposures == "extremes")
-        sound = [job for job in jobs if faulty.isdisjoint(job.inputs)]
-        if len(sound) == len(jobs):
-            return None
-        jobs = sound
-    return None
+    read = partial(_read_small, executor, options)
+    still = _is_still(candidate.jobs, read)
+    if still is None and not candidate.named:
+        return None
+    sample = read([job.inputs for job in _spread(candidate.jobs, _SAMPLED)])
+    brackets = [pixels for frames in sample if (pixels := _agreeing(frames))]
+    return _common_tone(brackets, fuser, still=bool(still), extremes=options.exposures == "extremes")
 
 
-def _is_still(
-    neighbours: Sequence[tuple[BracketJob, BracketJob]],
-    frames_of: Callable[[Sequence[tuple[Path, ...]]], list[list[Frame]]],
-) -> bool | None:
+def _read_small(executor: Executor, options: FuseOptions, brackets: Sequence[Sequence[Path]]) -> list[list[Frame]]:
+    """The small frames of brackets; none where one cannot be read, which its bracket is to say when it is fused."""
+    limits = options.max_pixels, options.white_level
+    read: list[list[Frame]] = []
+    for task in [executor.submit(small_frames, paths, *limits) for paths in brackets]:
+        read.append([])
+        with suppress(LightFuseError):
+            read[-1] = task.result()
+    return read
+
+
+def _agreeing(frames: Sequence[Frame]) -> list[Array]:
+    """The pixels of a bracket's frames as they are fused but for alignment; none where it cannot be fused."""
+    with suppress(LightFuseError):
+        bracket, _ = in_fusing_coding(in_one_profile(make_bracket(frames)))
+        return averaged(white_balanced(bracket)).pixels
+    return []
+
+
+def _is_still(jobs: Sequence[BracketJob], read: Callable[[Sequence[Sequence[Path]]], list[list[Frame]]]) -> bool | None:
     """Whether the camera stood still all the time; None where neighbours do not even overlap.
 
     The middle exposures are compared; of a dark or bright part of a scene, another may be the one that shows it.
     """
-    if not neighbours:
-        return None
-    links = [*_spread(neighbours, _LINKS), (neighbours[0][0], neighbours[-1][1])]
-    count = len(links[0][0].inputs)
-    by_distance = sorted(range(count), key=lambda position: abs(position - count // 2))
+    links = _spread(list(pairwise(jobs)), _LINKS)
+    count = len(jobs[0].inputs)
 
-    def views(link: Sequence[BracketJob], position: int) -> list[Array]:
-        return [frames[0].pixels for frames in frames_of([job.inputs[position : position + 1] for job in link])]
+    def views(position: int) -> dict[BracketJob, Array]:
+        linked = list(dict.fromkeys(chain(*links)))
+        frames = read([job.inputs[position : position + 1] for job in linked])
+        return {job: found[0].pixels for job, found in zip(linked, frames, strict=True) if found}
 
-    middles = [views(link, count // 2) for link in links]
-    if any(a.shape != b.shape for a, b in middles):
+    seen = views(count // 2)
+    links = [link for link in links if seen.keys() >= set(link)]
+    if not links:
         return None
-    still = [same_view(a, b) for a, b in middles]
-    if all(still):
+    pairs = [(seen[a], seen[b]) for a, b in (*links, (links[0][0], links[-1][1]))]
+    if any(a.shape != b.shape for a, b in pairs):
+        return None
+    same = [same_view(a, b) for a, b in pairs]
+    if all(same):
         return True
-    overlaps = (
-        same or any(overlap(*views(link, position)) for position in by_distance)
-        for same, link in zip(still[:-1], links[:-1], strict=True)
-    )
-    return False if all(overlaps) else None
+    links = [link for link, is_same in zip(links, same[:-1], strict=True) if not is_same]
+    for position in sorted(range(count), key=lambda position: abs(position - count // 2)):
+        seen = seen if position == count // 2 else views(position)
+        links = [(a, b) for a, b in links if not (a in seen and b in seen and overlap(seen[a], seen[b]))]
+    return None if links else False
 
 
 def _common_tone(brackets: Sequence[list[Array]], fuser: Fuser, *, still: bool, extremes: bool) -> Tone | None:
-    count = len(brackets[0])
+    count = len(brackets[0]) if len(brackets) > 1 else 1
     if count == 1 or any(len(bracket) != count for bracket in brackets):
         return None
     selection = extreme_pair(count) if extremes else select_for_all(brackets, fuser)
     found: list[list[Context]] = []
 
     def fuse(under: Array, over: Array) -> Array:
-        context = fuser.context(under, over)
-        found[-1] += [] if context is None else [context]
+        if context := fuser.context(under, over):
+            found[-1].append(context)
         return fuser(under, over)
 
     for bracket in brackets:
         found.append([])
         fuse_selection(selection, bracket, fuse)
-    if not found[0]:
-        return None
     contexts = []
     for step in zip(*found, strict=True):  # Of one pair in every bracket.
         grids = [context.grid for context in step if context.grid is not None]
