@@ -8,6 +8,7 @@ import tifffile
 from builders.photographs import write_brackets, write_plain, write_shot
 from PIL import Image
 
+from lightfuse.brackets import files
 from lightfuse.brackets.grouping import GroupSettings, group_folder
 from lightfuse.errors import DataError
 
@@ -340,6 +341,16 @@ def test_pictures_merged_from_a_bracket_are_left_out(tmp_path, name):
     found = group(tmp_path)
     assert [[shot.path.name for shot in b.shots] for b in found.brackets] == [[f"IMG_000{i}.jpg" for i in (1, 2, 3)]]
     assert left_out(found)[f"{name}.jpg"].startswith("it is derived from IMG_000")
+
+
+def test_each_header_is_read_once_to_find_what_a_picture_is_derived_from(tmp_path, monkeypatch):
+    write_brackets(tmp_path, 3)
+    write_shot(tmp_path / "IMG_0001-IMG_0009 final.jpg", 5, 900, level=200)
+    read = []
+    probe = files.probe_picture
+    monkeypatch.setattr(files, "probe_picture", lambda path: read.append(path) or probe(path))
+    files.list_exposures(tmp_path)
+    assert len(read) == len(set(read)) == 10
 
 
 def test_numbered_names_without_an_original_and_other_pictures_are_exposures(tmp_path):

@@ -5,14 +5,15 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from lightfuse.brackets.shots import in_name_order, natural_key
 from lightfuse.errors import DataError, PictureError
-from lightfuse.images import INPUT_SUFFIXES, RAW_SUFFIXES, probe_picture
+from lightfuse.images import INPUT_SUFFIXES, RAW_SUFFIXES, ShotInfo, probe_picture
 from lightfuse.system import display_name
 
 LABEL_FOLDER = "Label"
@@ -60,8 +61,7 @@ def find_brackets(folder: Path) -> list[BracketFolder]:
     found = [_bracket_folder(Path(place), folder, files) for place, _, files in os.walk(folder)]
     brackets = sorted((b for b in found if b is not None), key=lambda b: natural_key(b.name))
     if not brackets:
-        suffixes = ", ".join(sorted(INPUT_SUFFIXES))
-        raise DataError(f"{display_name(folder)} holds no pictures ({suffixes}); give another folder")
+        raise DataError(f"{display_name(folder)} holds no pictures; give another folder")
     return brackets
 
 
@@ -146,7 +146,8 @@ def list_exposures(
     stems: dict[Path, dict[str, Path]] = {}
     for path in exposures:
         stems.setdefault(path.parent, {})[_comparable(path.stem)] = path
-    derived = {path: original for path in exposures if (original := _original_of(path, stems[path.parent])) is not None}
+    shot_of = cache(_shot_of)
+    derived = {path: one for path in exposures if (one := _original_of(path, stems[path.parent], shot_of)) is not None}
     listing.left_out += [LeftOut(path, f"it is derived from {display_name(one.name)}") for path, one in derived.items()]
     originals = [path for path in exposures if path not in derived]
     for path in sorted(originals, key=lambda path: natural_key(str(path.parent))):
@@ -288,7 +289,7 @@ def _preference(path: Path, raw: bool) -> tuple[bool, bool, int]:
     return raw, suffix in _NEEDS_EXTRA, -depth
 
 
-def _original_of(path: Path, stems: Mapping[str, Path]) -> Path | None:
+def _original_of(path: Path, stems: Mapping[str, Path], shot_of: Callable[[Path], ShotInfo]) -> Path | None:
     """The picture of its folder of which this one is an edited version, a copy or a merged picture.
 
     That is told by its name, or by a name that begins or ends with another's ("IMG_1 (1)", "Copy of IMG_1",
@@ -304,7 +305,7 @@ def _original_of(path: Path, stems: Mapping[str, Path]) -> Path | None:
     for name in ends:
         if name in stems:
             others = [stems[name], *_numbered_after(name, stems)]
-            if found := next((other for other in others if _is_same_shot(path, other)), None):
+            if found := next((other for other in others if _is_same_shot(path, other, shot_of)), None):
                 return found
     return None
 
@@ -323,11 +324,14 @@ def _comparable(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).casefold()
 
 
-def _is_same_shot(a: Path, b: Path) -> bool:
+def _is_same_shot(a: Path, b: Path, shot_of: Callable[[Path], ShotInfo]) -> bool:
     """Whether two files are one shot: "hall (1).jpg" may be a copy, or another picture of the same name."""
     try:
-        # Programs turn pictures upright, and say that they made them.
-        shots = [replace(probe_picture(path).shot, orientation=1, rendered=False) for path in (a, b)]
-        return shots[0] == shots[1] if shots[0].taken else filecmp.cmp(a, b, shallow=False)
+        return shot_of(a) == shot_of(b) if shot_of(a).taken else filecmp.cmp(a, b, shallow=False)
     except (PictureError, OSError):
         return False
+
+
+def _shot_of(path: Path) -> ShotInfo:
+    """What EXIF says of a shot, but for what programs change: they turn pictures upright, and say that they did."""
+    return replace(probe_picture(path).shot, orientation=1, rendered=False)
