@@ -18,6 +18,7 @@ from lightfuse.images import read_picture
 from lightfuse.system import display_name
 
 _M_ARENA_MAX, _ARENAS = -8, 2  # malloc.h
+_SECONDS_TO_END = 10.0
 _PRELOADED = ["lightfuse.batch.work", "lightfuse.align", "lightfuse.deghost", "lightfuse.core", "numpy", "cv2"]
 
 
@@ -55,12 +56,13 @@ class WorkerPool(Executor):
             return self._call(work, inputs, *args, **kwargs)
         except WorkerDiedError as death:
             fatal = [path for path in inputs if self._kills_worker(path)]
-            names = " and ".join(display_name(path) for path in fatal or inputs)
-            what = "cannot be read" if fatal else "could not be fused"
-            advice = (
-                "it is damaged or unsupported; take it away or convert it" if fatal else "run again to try once more"
-            )
-            raise WorkerDiedError(f"{names} {what}: the process that tried {death}; {advice}") from None
+            if fatal:
+                what = f"{' and '.join(map(display_name, fatal))} cannot be read"
+                advice = "it is damaged or unsupported; take it away or convert it"
+            else:
+                what = f"{display_name(inputs[0])} and its bracket could not be fused"
+                advice = "run again to try once more, with fewer --jobs if memory was short"
+            raise WorkerDiedError(f"{what}: the process that tried {death}; {advice}") from None
 
     def _call(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -106,7 +108,12 @@ class _Worker:
         return answer
 
     def end(self) -> None:
+        """Ask the process to end, as another may hold the connection open, and end it where it does not."""
+        with suppress(OSError):
+            self._connection.send(None)
         self._connection.close()
+        self._process.join(_SECONDS_TO_END)
+        self._process.kill()
         self._process.join()
 
 
@@ -115,14 +122,14 @@ def _read_only(path: Path) -> None:
 
 
 def _serve(connection: Connection) -> None:
-    """Do tasks until the connection is closed."""
+    """Do tasks until there is none, or the connection is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     _limit_malloc_arenas()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):
-        while True:
-            work, args, kwargs = connection.recv()
+        while task := connection.recv():
+            work, args, kwargs = task
             try:
                 answer = False, work(*args, **kwargs)
             except Exception as error:  # Raised again by the process that submitted the task.
