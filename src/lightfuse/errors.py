@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+
+_PACKAGES = {".jxl": ("JPEG XL", "pyjpegxl"), ".exr": ("OpenEXR", "OpenEXR")}  # Of the extras named as the suffixes.
 
 
 class LightFuseError(Exception):
@@ -40,3 +43,10 @@ def missing_extra(feature: str, extra: str, *modules: str) -> Iterator[None]:
         if error.name not in modules:
             raise
         raise MissingExtraError(feature, extra) from None
+
+
+def check_extra(suffix: str) -> None:
+    """Raise `MissingExtraError` where writing a format (``".jxl"``) needs an extra that is not installed."""
+    what, package = _PACKAGES.get(suffix.lower(), ("", ""))
+    if package and find_spec(package) is None:
+        raise MissingExtraError(f"writing {what}", suffix.lower()[1:])

@@ -82,6 +82,7 @@ def fuse_files(
 
     # Eight bits are widened before anything is computed: deeper files hold more than 256 levels then.
     bracket = in_one_profile(make_bracket(frames, 8 if options.encode.bit_depth in ("auto", 8) else 16))
+    del frames  # Not to keep the pictures that were widened.
     fused = _fuse_named(bracket, fuser, options)
     times.append(time.perf_counter())
 

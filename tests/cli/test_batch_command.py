@@ -271,6 +271,13 @@ def test_a_folder_without_brackets_is_refused(refused, tmp_path, folder, says):
     assert says.format(tmp_path) in refused(tmp_path, "batch", tmp_path / folder, "-o", tmp_path / "out")
 
 
+def test_a_format_whose_extra_is_missing_is_refused_before_anything_is_fused(refused, holiday, tmp_path, monkeypatch):
+    monkeypatch.setattr("lightfuse.errors.find_spec", lambda _: None)
+    for option in ("--format", "--hdr"):
+        sentence = refused(tmp_path, "batch", holiday, "-o", tmp_path / "out", option, "jxl")
+        assert sentence == "writing JPEG XL needs an extra: pip install 'lightfuse[jxl]'"
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

@@ -329,3 +329,14 @@ def test_pictures_whose_names_begin_with_a_minus_are_given_after_two(lightfuse_p
         "lightfuse: '-2EV.jpg' would be taken for options; give pictures whose names begin with '-' last, after --\n"
     )
     assert lightfuse_program("fuse", "-o", "out.jpg", "--", "-2EV.jpg", "+2EV.jpg").code == 0
+
+
+def test_pictures_without_a_command_and_a_folder_are_refused_with_the_command_to_give(refused, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert refused(folder, "under.jpg", "over.jpg", "-o", "out.jpg") == (
+        "'under.jpg' is no command; to fuse pictures: lightfuse fuse UNDER OVER -o OUT"
+    )
+    (folder / "holiday").mkdir()
+    assert refused(folder, "fuse", "holiday", "-o", "out.jpg") == (
+        "holiday is a folder; fuse the brackets in it by 'lightfuse batch'"
+    )

@@ -143,7 +143,7 @@ def test_check_finds_unwritable_outputs(tmp_path):
 
 
 def test_check_finds_missing_openexr(tmp_path, monkeypatch):
-    monkeypatch.setattr("lightfuse.hdr.files.find_spec", lambda _: None)
+    monkeypatch.setattr("lightfuse.errors.find_spec", lambda _: None)
     check_hdr_output(tmp_path / "radiance.hdr", overwrite=False)
     with pytest.raises(MissingExtraError, match="exr"):
         check_hdr_output(tmp_path / "radiance.exr", overwrite=False)

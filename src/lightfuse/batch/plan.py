@@ -6,12 +6,11 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from lightfuse.batch.manifest import Manifest
 from lightfuse.brackets.grouping import GroupedBracket
-from lightfuse.errors import MissingExtraError, OutputError
+from lightfuse.errors import OutputError, check_extra
 from lightfuse.images import format_of
 from lightfuse.options import compare_path, hdr_path
 from lightfuse.system import display_name
@@ -73,10 +72,8 @@ class NameSettings:
 
     def __post_init__(self) -> None:
         format_of(self.suffix)
-        if self.hdr == ".exr" and find_spec("OpenEXR") is None:
-            raise MissingExtraError("writing OpenEXR", "exr")
-        if self.hdr == ".jxl" and find_spec("pyjpegxl") is None:
-            raise MissingExtraError("writing JPEG XL", "jxl")
+        for suffix in filter(None, (self.suffix, self.hdr)):
+            check_extra(suffix)
         try:
             fields = [name for _, name, form, _ in string.Formatter().parse(self.template) if name is not None]
             self.template.format(**_EXAMPLE)
@@ -184,5 +181,5 @@ def _check_names(jobs: Sequence[BracketJob]) -> None:
         if other is not owner:
             raise OutputError(
                 f"two brackets would be written to {display_name(path)}, that of {display_name(other.inputs[0])} "
-                f"and that of {display_name(owner.inputs[0])}; give another --name, such as '{{first}}_fused'"
+                f"and that of {display_name(owner.inputs[0])}; give another --name, such as '{{number}}_{{scene}}'"
             )

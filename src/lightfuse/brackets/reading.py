@@ -19,7 +19,7 @@ from lightfuse.images import RAW_SUFFIXES, Picture, ShotInfo, UnreadableError
 from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.raw import opened_raw
 from lightfuse.images.read import probe_picture, raw_white_balance, read_pages, read_picture
-from lightfuse.system import usable_cores
+from lightfuse.system import display_name, usable_cores
 
 PathLike = str | os.PathLike[str]
 
@@ -43,6 +43,8 @@ def read_frames(
     """
     pages = None
     if len(inputs) == 1:
+        if os.path.isdir(inputs[0]):
+            raise PictureError(f"{display_name(inputs[0])} is a folder; fuse the brackets in it by 'lightfuse batch'")
         if os.path.isfile(inputs[0]):
             pages = read_pages(inputs[0], max_pixels=max_pixels, white_level=white_level)
         if pages is None:

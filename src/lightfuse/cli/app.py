@@ -39,13 +39,15 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> None:
     """Run the command that the arguments name.
 
-    Raises LightFuseError if a file such as -2EV.jpg is given where it would be taken for options.
+    Raises LightFuseError if a file is given in place of a command, or one such as -2EV.jpg where options may stand.
     """
     for argument in itertools.takewhile(lambda argument: argument != "--", arguments):
         if argument.startswith("-") and argument != "-" and os.path.lexists(argument):
             raise LightFuseError(
                 f"{argument!r} would be taken for options; give pictures whose names begin with '-' last, after --"
             )
+    if arguments and os.path.isfile(arguments[0]) and arguments[0] not in _COMMANDS:
+        raise LightFuseError(f"{arguments[0]!r} is no command; to fuse pictures: lightfuse fuse UNDER OVER -o OUT")
     application(arguments)()
 
 

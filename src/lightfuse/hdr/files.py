@@ -4,13 +4,12 @@ import math
 import os
 import struct
 from dataclasses import replace
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
-from lightfuse.errors import MissingExtraError, missing_extra
+from lightfuse.errors import check_extra, missing_extra
 from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, gain_map
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
@@ -40,9 +39,7 @@ def check_hdr_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """
     suffix = _suffix(path)
     check_writable(path, overwrite=overwrite)
-    for needed, package, what in ((".exr", "OpenEXR", "OpenEXR"), (".jxl", "pyjpegxl", "JPEG XL")):
-        if suffix == needed and find_spec(package) is None:
-            raise MissingExtraError(f"writing {what}", needed[1:])
+    check_extra(suffix)
 
 
 def write_hdr(

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.colorspace import rgb_problem
-from lightfuse.errors import MissingExtraError, OutputError
+from lightfuse.errors import OutputError, check_extra
 from lightfuse.images.colour import convert_profile, is_grey
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jpeg import encode_jpeg
@@ -44,11 +43,11 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
             raise OutputError("a picture cannot be shown on a terminal; send standard output to a file or a pipe")
         return
     try:
-        kind = None if os.path.isdir(path) else format_of(Path(path).suffix)
+        if not os.path.isdir(path):
+            format_of(Path(path).suffix)
     except OutputError as error:
         raise cannot_write(path, error) from None
-    if kind == "JPEG XL" and find_spec("pyjpegxl") is None:
-        raise MissingExtraError("writing JPEG XL", "jxl")
+    check_extra(Path(path).suffix)
     check_writable(path, overwrite=overwrite)
 
 
