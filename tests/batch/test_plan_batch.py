@@ -71,7 +71,7 @@ def test_a_sheet_that_would_replace_an_exposure_is_refused(tmp_path):
 
 
 def test_missing_openexr_is_reported_before_anything_runs(monkeypatch):
-    monkeypatch.setattr("lightfuse.batch.plan.find_spec", lambda _: None)
+    monkeypatch.setattr("lightfuse.errors.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"lightfuse\[exr\]"):
         NameSettings(hdr=".exr")
 

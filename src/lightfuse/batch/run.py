@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -161,16 +161,12 @@ class Coordinator:
             done = [job for job in candidate.jobs if job.output not in outputs]
             if any(self._manifest.is_up_to_date(job.inputs, job.output, {digest}) for job in done):
                 if is_set(candidate, executor, options):
-                    self._note(members, _NOT_MATCHED)
+                    noted = [dataclasses.replace(job, notes=(*job.notes, _NOT_MATCHED)) for job in self._jobs]
+                    self._jobs = [n if n.output in members else job for n, job in zip(noted, self._jobs, strict=True)]
             elif tone := find_tone(candidate, executor, fuser, options):
                 matched = dataclasses.replace(self._settings, options=dataclasses.replace(options, tone=tone))
                 object.__setattr__(matched, "digest", candidate.digest(digest))
                 self._in_sets |= dict.fromkeys(members, matched)
-
-    def _note(self, outputs: Collection[Path], note: str) -> None:
-        self._jobs = [
-            dataclasses.replace(job, notes=(*job.notes, note)) if job.output in outputs else job for job in self._jobs
-        ]
 
     def _settings_of(self, job: BracketJob) -> BatchSettings:
         return self._in_sets.get(job.output, self._settings)

@@ -121,11 +121,9 @@ def _same_exposures(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> bo
 def _digest(jobs: Sequence[BracketJob]) -> str:
     digest = hashlib.sha256()
     for path in (path for job in jobs for path in job.inputs):
-        try:
+        with suppress(OSError):
             status = path.stat()
-        except OSError:
-            continue
-        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
 
 

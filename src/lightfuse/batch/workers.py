@@ -79,10 +79,8 @@ class WorkerPool(Executor):
         """Whether reading this file alone ends a worker."""
         try:
             self._call(_read_only, path)
-        except WorkerDiedError:
-            return True
-        except Exception:  # Any error is an answer: the worker has survived it.
-            return False
+        except Exception as error:  # Any other error is an answer: the worker has survived it.
+            return isinstance(error, WorkerDiedError)
         return False
 
 
