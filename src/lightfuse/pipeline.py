@@ -20,6 +20,7 @@ from lightfuse.brackets.masks import fill_transparent, opaque_masks, union_alpha
 from lightfuse.brackets.reading import frame_from, read_frames
 from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
+from lightfuse.brackets.surround import find_mount
 from lightfuse.deghost import deghost_bracket
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.fuser import DEFAULT_MODEL, Context, Fuser, Tone, tone_key
@@ -148,6 +149,11 @@ def fuse_bracket(
     """
     bracket, coding = in_fusing_coding(bracket, fitted=options.tone is None)
     alphas = [frame.alpha for frame in bracket.frames]
+    mount = None if options.border == "crop" else find_mount(bracket.pixels)
+    if mount is not None:
+        # No step takes for a part of the scene what is black in all exposures.
+        framed = bracket.base_frame.pixels
+        bracket = bracket.with_pixels([np.where(mount[..., None], p.dtype.type(0), p) for p in bracket.pixels])
     if any(alpha is not None for alpha in alphas):
         # What other programs have warped, they have aligned.
         bracket = bracket.with_pixels(fill_transparent(bracket.pixels, opaque_masks(alphas, bracket.pixels[0].shape)))
@@ -180,6 +186,9 @@ def fuse_bracket(
 
     picture = selected[0] if len(selected) == 1 else fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
     picture = apply_look(picture, options.look, options.strength, threads=fuser.threads)
+    if mount is not None:
+        for pixels in (picture, *bracket.pixels, *(stack or ())):
+            np.copyto(pixels, framed, where=mount[..., None])
     known = tuple(context for context in contexts if context is not None)
     return FusedBracket(
         picture if coding is None else coding.decode(picture),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.brackets.surround import find_surround
 from lightfuse.colorspace import full_scale
 
 Array = NDArray[Any]
@@ -18,9 +19,7 @@ Mask = NDArray[np.bool_]
 
 _BLACK, _WHITE = 0.03, 0.97  # Scanned mounts are a few levels above black.
 _GRID_SIDE = 512  # The longer side of the small pictures in which a surround is sought
-_LEAST_SHARE = 0.01  # of the picture
 _LEAST_KEPT = 0.5  # Share of what is not empty
-_WIDTH = 7  # Pixels of the small pictures that a surround is wide at least
 _RIM = 1.5  # Pixels of the small pictures beside a surround that are blurred with it
 _RAMP = 8.0  # Pixels of the small pictures over which the scene fades out towards the surround
 
@@ -51,7 +50,7 @@ def find_scene(frames: Sequence[Array], smallest_side: int) -> Scene:
     small = [_unit(frame[::step, ::step, 1]) for frame in frames]
     darkest, brightest = np.minimum.reduce(small), np.maximum.reduce(small)
     empty = (brightest < _BLACK) | (darkest > _WHITE)
-    surround = _surround(empty)
+    surround = find_surround(empty)
     if not surround.any() or surround.all():
         return Scene(list(frames))
     import cv2
@@ -76,21 +75,6 @@ def find_scene(frames: Sequence[Array], smallest_side: int) -> Scene:
         for frame, tones in zip(shown, small, strict=True)
     ]
     return Scene(faded, int(whole[1].start), int(whole[0].start))
-
-
-def _surround(empty: Mask) -> Mask:
-    """The wide parts of an empty area that reach the picture's edges; nowhere if they are small."""
-    edges = np.concatenate([empty[0], empty[-1], empty[:, 0], empty[:, -1]])
-    if edges.mean() < _LEAST_SHARE:
-        return np.zeros_like(empty)
-    import cv2
-
-    padded = cv2.copyMakeBorder(empty.astype(np.uint8), *(_WIDTH,) * 4, cv2.BORDER_REPLICATE)
-    wide = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((_WIDTH, _WIDTH), np.uint8))[_WIDTH:-_WIDTH, _WIDTH:-_WIDTH]
-    _, parts = cv2.connectedComponents(wide)
-    at_edges = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
-    surround: Mask = np.isin(parts, at_edges[at_edges > 0])
-    return surround if surround.mean() >= _LEAST_SHARE else np.zeros_like(empty)
 
 
 def _spread(tones: Floats, inside: Floats) -> Floats:

@@ -27,6 +27,7 @@ _SAME_PICTURE, _BRACKET = 0.03, 0.12
 # The weight of a cell rises from 0 to 1 as the brightest channel of over rises between the limits of _BLACK, and falls
 # as the darkest channel of under rises between those of _WHITE. Borders of scans are a few levels above black.
 _BLACK, _WHITE = (0.02, 0.06), (0.94, 0.98)
+_BESIDE_EMPTY = 0.1  # the weight of a cell beside one of weight 0, with which it may be mixed
 
 Place = tuple[int, int]
 
@@ -310,13 +311,16 @@ def _doubling(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 def scene_weights(thumbnail: Tensor) -> Tensor:
     """Return the weight of each cell of an N×6×h×w thumbnail (under and over): N×1×h×w in [0, 1].
 
-    0 where both exposures are black or both are white, such as in a border, else 1, with smooth transitions.
+    0 where both exposures are black or both are white, such as in a border, low beside that, else 1, with smooth
+    transitions.
     """
     brightest = thumbnail[:, 3:].amax(dim=1, keepdim=True)
     darkest = thumbnail[:, :3].amin(dim=1, keepdim=True)
     above_black = ((brightest - _BLACK[0]) / (_BLACK[1] - _BLACK[0])).clamp(0, 1)
     below_white = ((_WHITE[1] - darkest) / (_WHITE[1] - _WHITE[0])).clamp(0, 1)
     weights = above_black * below_white
+    lowest_near = -F.max_pool2d(-weights, 3, stride=1, padding=1)
+    weights = weights * (_BESIDE_EMPTY + (1 - _BESIDE_EMPTY) * lowest_near)
     floor = (1 - weights.mean(dim=(2, 3), keepdim=True) / SMALLEST_SCENE).clamp(min=0)
     return torch.maximum(weights, floor)
 

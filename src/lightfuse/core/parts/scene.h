@@ -91,8 +91,18 @@ LF_INLINE float lf_cell_weight(float brightest, float darkest) {
            (below_white < 0 ? 0 : below_white > 1 ? 1 : below_white);
 }
 
-/* The weights of all cells, and their sum. Where less than 1 / 1024 of the picture counts, the rest counts, too. */
-LF_INLINE float lf_scene_weights(const uint16_t *thumbnails, lf_size size, float *weights) {
+/* The lowest of a plane's values in the 3 x 3 cells around one. */
+LF_INLINE float lf_lowest_near(const float *plane, lf_size size, int row, int column) {
+    float lowest = plane[(size_t)row * size.columns + column];
+    for (int y = row > 0 ? row - 1 : 0; y < size.rows && y <= row + 1; y++)
+        for (int x = column > 0 ? column - 1 : 0; x < size.columns && x <= column + 1; x++)
+            lowest = plane[(size_t)y * size.columns + x] < lowest ? plane[(size_t)y * size.columns + x] : lowest;
+    return lowest;
+}
+
+/* The weights of all cells, and their sum. Cells beside empty ones may be mixed with these, and count less. Where less than
+ * 1 / 1024 of the picture counts, the rest counts, too. spare holds a plane. */
+LF_INLINE float lf_scene_weights(const uint16_t *thumbnails, lf_size size, float *weights, float *spare) {
     const size_t cells = lf_cells(size);
     double sum = 0, total = 0;
     for (size_t i = 0; i < cells; i++) {
@@ -102,7 +112,11 @@ LF_INLINE float lf_scene_weights(const uint16_t *thumbnails, lf_size size, float
             brightest = over[c * cells] > brightest ? over[c * cells] : brightest;
             darkest = under[c * cells] < darkest ? under[c * cells] : darkest;
         }
-        weights[i] = lf_cell_weight((float)brightest / 65535.0f, (float)darkest / 65535.0f);
+        spare[i] = lf_cell_weight((float)brightest / 65535.0f, (float)darkest / 65535.0f);
+    }
+    for (size_t i = 0; i < cells; i++) {
+        const int row = (int)(i / (size_t)size.columns), column = (int)(i % (size_t)size.columns);
+        weights[i] = spare[i] * (0.1f + 0.9f * lf_lowest_near(spare, size, row, column));
         sum += weights[i];
     }
     const float floor = (float)(1 - sum / (double)cells * 1024);
@@ -178,7 +192,7 @@ LF_INLINE size_t lf_coarsest_cells(const lf_context_model *m, lf_size size) { re
 LF_CODE float lf_context_prepare(const lf_context_model *m, uint16_t *thumbnails, lf_size size, float *levels) {
     const size_t cells = lf_cells(size);
     float *weights = levels + lf_coarsest_cells(m, size), *plane = weights + cells;
-    const float total = lf_scene_weights(thumbnails, size, weights);
+    const float total = lf_scene_weights(thumbnails, size, weights, plane);
     double sums[3] = {0};
     for (int c = 0; c < 3; c++)
         for (size_t i = 0; i < cells; i++) {
