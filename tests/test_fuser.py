@@ -262,8 +262,8 @@ GOOD = np.zeros((4, 5, 3), np.uint8)
         (GOOD.astype(np.int16), GOOD, "int16; convert"),
         (GOOD.astype(">u2"), GOOD.astype(np.uint16), ">u2; convert"),
         (GOOD.astype(bool), GOOD, "bool; convert"),
-        (GOOD, np.zeros((5, 4, 3), np.uint8), "differ in size: 5×4 and 4×5"),
-        (GOOD, GOOD.astype(np.uint16), "differ in type: uint8 and uint16"),
+        (GOOD, np.zeros((5, 4, 3), np.uint8), "differ in size: picture 1 is 5×4, picture 2 is 4×5"),
+        (GOOD, GOOD.astype(np.uint16), "differ in type: picture 1 is uint8, picture 2 uint16"),
     ],
 )
 def test_invalid_pairs_are_refused(fuser, under, over, says):

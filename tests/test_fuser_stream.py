@@ -106,11 +106,11 @@ def test_static_scene_does_not_flicker(model):
 
 def test_invalid_pair_is_named_by_its_number(fuser):
     good = noise_pair(0)
-    with pytest.raises(PictureError, match=r"pair 3 of the stream: the two pictures differ in size"):
+    with pytest.raises(PictureError, match=r"pair 3 of the stream: the pictures differ in size"):
         list(fuser.stream([good, good, (good[0], good[1][1:])]))
     with pytest.raises(PictureError, match=r"pair 1 of the stream: a pair is two pictures, not 3"):
         list(fuser.stream([(*good, good[0])]))
-    with pytest.raises(PictureError, match=r"pair 2 of the stream: a picture must be an RGB array"):
+    with pytest.raises(PictureError, match=r"pair 2 of the stream: picture 1 must be an RGB array"):
         list(fuser.stream([good, ("under", "over")]))
 
 

@@ -1,5 +1,6 @@
 """RGB pictures as arrays: the check of their shape and type, the sRGB transfer function, luma and luminance."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,22 +38,24 @@ def rgb_problem(picture: object) -> str | None:
     return None
 
 
-def check_pair(under: NDArray[Any], over: NDArray[Any]) -> None:
-    """Raise PictureError unless both are RGB pictures of one size and one supported dtype."""
-    check_picture(under)
-    check_picture(over)
-    if under.shape != over.shape:
-        raise PictureError(
-            f"the two pictures differ in size: {under.shape[1]}×{under.shape[0]} and {over.shape[1]}×{over.shape[0]}"
-        )
-    if under.dtype != over.dtype:
-        raise PictureError(f"the two pictures differ in type: {under.dtype} and {over.dtype}; convert one of them")
-
-
-def check_picture(picture: NDArray[Any]) -> None:
+def check_picture(picture: NDArray[Any], name: str = "a picture") -> None:
     """Raise PictureError unless it is an RGB picture of a supported dtype."""
     if problem := rgb_problem(picture):
-        raise PictureError(f"a picture {problem}")
+        raise PictureError(f"{name} {problem}")
+
+
+def check_pictures(pictures: Sequence[NDArray[Any]], names: Sequence[str] | None = None) -> None:
+    """Raise PictureError, by these names, unless all are RGB pictures of one size and one supported dtype."""
+    names = names or [f"picture {number}" for number in range(1, len(pictures) + 1)]
+    for picture, name in zip(pictures, names, strict=True):
+        check_picture(picture, name)
+        first = pictures[0]
+        if picture.shape != first.shape:
+            sizes = [f"{n} is {p.shape[1]}×{p.shape[0]}" for n, p in ((names[0], first), (name, picture))]
+            raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give pictures of one size")
+        if picture.dtype != first.dtype:
+            types = f"{names[0]} is {first.dtype}, {name} {picture.dtype}"
+            raise PictureError(f"the pictures differ in type: {types}; convert them to one")
 
 
 def srgb_to_linear(values: Floats) -> Floats:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import check_pair
+from lightfuse.colorspace import check_pictures
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
 from lightfuse.models import PaperConfig, Weights, check_shapes, load_weights
 from lightfuse.models.store import core_members
@@ -140,7 +140,7 @@ class Fuser:
         A ``context`` is used instead of the pair's own, so that pictures of one set get one tone. Raises PictureError
         as `__call__` does, and LightFuseError for a context of another model, or a model that takes none.
         """
-        check_pair(under, over)
+        check_pictures((under, over))
         if out is None:
             out = np.empty(under.shape, under.dtype)
         else:
@@ -150,7 +150,7 @@ class Fuser:
 
     def context(self, under: Array, over: Array) -> Context | None:
         """Return the context of two pictures (see `__call__`) with its grid; None if the model is no context model."""
-        check_pair(under, over)
+        check_pictures((under, over))
         return self._fuse_into(self._checked(under, "first"), self._checked(over, "second"), None, None)
 
     def stream(self, pairs: Iterable[tuple[Array, Array]]) -> Iterator[Array]:

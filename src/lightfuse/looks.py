@@ -21,8 +21,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import rgb_problem
-from lightfuse.errors import LightFuseError, PictureError
+from lightfuse.colorspace import check_picture
+from lightfuse.errors import LightFuseError
 from lightfuse.system import usable_cores
 
 Look = Literal["natural", "bright", "vivid"]
@@ -54,8 +54,7 @@ def apply_look(picture: Array, look: Look, strength: float = 1.0, *, threads: in
         raise LightFuseError(f"there is no look {look!r}; use one of {', '.join(LOOKS)}")
     if not 0 <= strength <= 1:
         raise LightFuseError(f"the strength of a look is {strength:g}; it must lie between 0 and 1")
-    if problem := rgb_problem(picture):
-        raise PictureError(f"the picture {problem}")
+    check_picture(picture, "the picture")
     if look == "natural" or strength == 0:
         return picture
     apply, threads = _band_filter(picture.dtype, look, strength), threads or usable_cores()

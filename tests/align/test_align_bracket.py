@@ -171,9 +171,9 @@ def test_align_refuses_bad_brackets_in_one_sentence(static) -> None:
         align_bracket([dark], 0)
     with pytest.raises(PictureError, match=r"differ in size: a\.jpg is 600×400, b\.jpg is 600×399"):
         align_bracket([dark, bright[1:]], 0, names=["a.jpg", "b.jpg"])
-    with pytest.raises(PictureError, match="differ in depth: frame 1 is uint8, frame 2 uint16"):
+    with pytest.raises(PictureError, match="differ in type: frame 1 is uint8, frame 2 uint16"):
         align_bracket([dark, bright.astype(np.uint16)], 0)
-    with pytest.raises(PictureError, match=r"frame 2 cannot be aligned: .* not an array of shape \(400, 600\)"):
+    with pytest.raises(PictureError, match=r"frame 2 must be an RGB array .* not an array of shape \(400, 600\)"):
         align_bracket([dark, bright[..., 0]], 0)
     with pytest.raises(PictureError, match="frame 2 cannot be aligned: it holds values that are not finite"):
         align_bracket([dark.astype(np.float32), np.full(bright.shape, np.nan, np.float32)], 0)

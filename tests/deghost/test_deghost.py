@@ -205,8 +205,8 @@ def test_deghost_ignores_tiny_frames(size):
 @pytest.mark.parametrize(
     ("under", "over", "told"),
     [
-        (np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4, 3), np.uint8), "differ in size: 5×4 and 4×5"),
-        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 3), np.uint16), "differ in type: uint8 and uint16"),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4, 3), np.uint8), "picture 1 is 5×4, picture 2 is 4×5"),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 3), np.uint16), "picture 1 is uint8, picture 2 uint16"),
         (np.zeros((4, 5), np.uint8), np.zeros((4, 5), np.uint8), "height × width × 3"),
         (np.zeros((4, 5, 3)), np.zeros((4, 5, 3)), "not float64"),
         ("a.jpg", np.zeros((4, 5, 3), np.uint8), "not str"),

@@ -148,8 +148,8 @@ def test_exposures_without_common_tones_need_exif():
     ("frames", "stops", "sentence"),
     [
         ([np.zeros((4, 4, 3), np.uint8)], None, "two exposures or more"),
-        ([np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5, 3), np.uint8)], None, "one size and type"),
-        ([np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint16)], None, "one size and type"),
+        ([np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5, 3), np.uint8)], None, "picture 1 is 4×4, picture 2 is 5×4"),
+        ([np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 3), np.uint16)], None, "differ in type: picture 1 is uint8"),
         ([np.zeros((4, 4), np.uint8)] * 2, None, "must be an RGB array"),
         ([np.zeros((4, 4, 3), np.int32)] * 2, None, "uint8, uint16 or float32"),
         ([np.zeros((4, 4, 3), np.uint8)] * 2, (1.0,), "as many exposures"),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lightfuse import core
 from lightfuse.align.surround import find_scene
-from lightfuse.colorspace import rgb_problem
+from lightfuse.colorspace import check_pictures
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.system import thread_count
 
@@ -170,18 +170,8 @@ def _check(frames: Sequence[Array], base: int, names: Sequence[str]) -> None:
         raise LightFuseError(f"{len(names)} names were given for {len(frames)} pictures")
     if not 0 <= base < len(frames):
         raise LightFuseError(f"the base is a picture's index from 0 to {len(frames) - 1}, not {base}")
+    check_pictures(frames, names)
     for frame, name in zip(frames, names, strict=True):
-        if problem := rgb_problem(frame):
-            raise PictureError(f"{name} cannot be aligned: it {problem}")
-    first, called = frames[base], names[base]
-    for frame, name in zip(frames, names, strict=True):
-        if frame.shape != first.shape:
-            sizes = [f"{n} is {f.shape[1]}×{f.shape[0]}" for n, f in ((called, first), (name, frame))]
-            raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give pictures of one size")
-        if frame.dtype != first.dtype:
-            raise PictureError(
-                f"the pictures differ in depth: {called} is {first.dtype}, {name} {frame.dtype}; convert them to one"
-            )
         # NaN and infinity both show in the sum of the extremes, without an array as large as the picture.
         if frame.dtype == np.float32 and not np.isfinite(frame.min() + frame.max()):
             raise PictureError(f"{name} cannot be aligned: it holds values that are not finite")

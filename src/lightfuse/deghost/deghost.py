@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse import core
-from lightfuse.colorspace import check_pair, full_scale
+from lightfuse.colorspace import check_pictures, full_scale
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.system import thread_count
 
@@ -80,7 +80,7 @@ def deghost(
         PictureError: the frames are not such pictures, differ in size or type, or hold NaN or infinite values.
         LightFuseError: ``base``, ``mode`` or ``threads`` is none of the above.
     """
-    check_pair(under, over)
+    check_pictures((under, over))
     if base not in ("under", "over", None):
         raise LightFuseError(f"base must be 'under', 'over' or None, not {base!r}")
     if mode not in ("auto", "always"):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import full_scale, rgb_problem, srgb_to_linear
+from lightfuse.colorspace import check_pictures, full_scale, srgb_to_linear
 from lightfuse.errors import PictureError
 from lightfuse.images.pixels import look_up, table_size
 
@@ -84,11 +84,7 @@ def merge_radiance(
 def _check(frames: Sequence[Array], relative_ev: Sequence[float] | None) -> None:
     if len(frames) < 2:
         raise PictureError("merging to HDR takes two exposures or more")
-    for frame in frames:
-        if problem := rgb_problem(frame):
-            raise PictureError(f"a frame {problem}")
-        if frame.shape != frames[0].shape or frame.dtype != frames[0].dtype:
-            raise PictureError("the frames of a bracket must be of one size and type to be merged to HDR")
+    check_pictures(frames)
     if relative_ev is not None and (len(relative_ev) != len(frames) or not np.isfinite(relative_ev).all()):
         raise PictureError(f"{len(frames)} frames need as many exposures in stops, all of them finite numbers")
 
