@@ -102,7 +102,7 @@ def test_wide_colours_stay_wide(tmp_path):
 
 
 def test_a_missing_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("lightfuse.hdr.files.find_spec", lambda _: None)
+    monkeypatch.setattr("lightfuse.errors.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match="jxl"):
         check_hdr_output(tmp_path / "hdr.jxl", overwrite=False)
     check_hdr_output(tmp_path / "hdr.avif", overwrite=False)

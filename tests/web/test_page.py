@@ -312,6 +312,7 @@ def test_what_cannot_be_fused_is_told_and_what_was_open_stays(page):
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
     refused = [
         ([("one.png", good)], "One photograph is not enough"),
+        ([("notes.txt", b"words")], "notes.txt is not a picture that this browser can read: use JPEG"),
         ([("a.png", good), ("b.png", short)], "a.png is 9 × 9 pixels and b.png 9 × 8"),
         ([("a.png", good), ("notes.txt", b"words")], "notes.txt is not a picture that this browser can read: use JPEG"),
         ([("a.png", good), ("phone.heic", heic)], "phone.heic is not a picture that this browser can read: use JPEG"),

@@ -20,9 +20,6 @@ export async function headerOf(file) {
  * @returns {Promise<object[]>}
  */
 export async function readFrames(headers) {
-  if (headers.length < 2) {
-    throw new FrameError("One photograph is not enough: add another exposure of the same scene.");
-  }
   const frames = [];
   for (const header of headers) {
     const frame = await readFrame(header, headers.length);
@@ -31,6 +28,9 @@ export async function readFrames(headers) {
     if (frame.width === width && frame.height === height) continue;
     const sizes = `${name} is ${width} × ${height} pixels and ${frame.name} ${frame.width} × ${frame.height}`;
     throw new FrameError(`${sizes}: choose exposures of one size.`);
+  }
+  if (headers.length < 2) {
+    throw new FrameError("One photograph is not enough: add another exposure of the same scene.");
   }
   return frames.sort((a, b) => a.brightness - b.brightness);
 }
