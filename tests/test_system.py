@@ -1,6 +1,8 @@
 """Files written whole or not at all, and the sentences that say why they cannot be."""
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +40,15 @@ def test_names_that_break_a_line_are_escaped():
 
 def test_there_is_a_core_to_use():
     assert 1 <= usable_cores() <= os.cpu_count()
+
+
+def test_a_disk_that_closes_to_writing_meanwhile_is_reported(tmp_path, monkeypatch):
+    """As a card that fails: what was written can be neither moved nor removed."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match=f"a cannot be written: {os.strerror(errno.EROFS)}"):
+        write_atomically(tmp_path / "a", [b"one"], overwrite=True)

@@ -132,14 +132,19 @@ def write_atomically(path: str | os.PathLike[str], parts: Iterable[bytes | memor
     except OSError as error:
         raise cannot_write(path, error) from None
     finally:
-        part.unlink(missing_ok=True)
+        remove(part)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there and the disk lets it go: one that fails may be closed to writing at any moment."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def remove_parts(folder: Path) -> None:
     """Remove the temporary files that a killed process left in a folder; none may be writing there."""
     for part in folder.glob(f"{_PART}*.part"):
-        with suppress(OSError):
-            part.unlink()
+        remove(part)
 
 
 def move_to_free_name(part: Path, target: Path) -> None:
@@ -152,6 +157,6 @@ def move_to_free_name(part: Path, target: Path) -> None:
         with open(target, "xb"):
             pass
         with ExitStack() as undo:
-            undo.callback(target.unlink, missing_ok=True)
+            undo.callback(remove, target)
             os.replace(part, target)
             undo.pop_all()

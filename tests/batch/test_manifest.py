@@ -80,6 +80,18 @@ def test_a_failing_disk_is_reported_and_no_temporary_file_stays(tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_closed_to_writing_is_reported(tmp_path, monkeypatch):
+    """There, removing even what does not exist is refused."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match=f"cannot be written: {os.strerror(errno.EROFS)}"):
+        Manifest(tmp_path, tmp_path).open()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no file's size")
 def test_a_record_that_the_disk_has_no_room_for_is_not_half_written(tmp_path):
     """A write that finds room for a part of its bytes reports no error."""

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from lightfuse.errors import OutputError
-from lightfuse.system import cannot_write, display_name
+from lightfuse.system import cannot_write, display_name, remove
 
 MANIFEST_NAME = "lightfuse-manifest.jsonl"
 STAGING_PREFIX = ".lightfuse-batch-"  # Of whatever a batch writes before it stands in its final place.
@@ -84,7 +84,7 @@ class Manifest:
         except OSError as error:
             raise cannot_write(self.path, error) from None
         finally:
-            part.unlink(missing_ok=True)
+            remove(part)
 
     def add(
         self,

@@ -15,7 +15,7 @@ from typing import IO
 
 from lightfuse.batch.manifest import STAGING_PREFIX, Manifest
 from lightfuse.errors import OutputError
-from lightfuse.system import cannot_write, display_name, is_same_file, move_to_free_name
+from lightfuse.system import cannot_write, display_name, is_same_file, move_to_free_name, remove
 
 LOCK_NAME = ".lightfuse-batch.lock"
 
@@ -63,7 +63,7 @@ def publish(staged: Path, files: Iterable[Path], *, overwrite: bool) -> None:
                 moved.append(target)
     except OSError:
         for target in moved:
-            target.unlink(missing_ok=True)
+            remove(target)
         raise
 
 
@@ -87,8 +87,7 @@ def resume(manifest: Manifest, outputs: Iterable[Path]) -> None:
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
             else:
-                with suppress(OSError):
-                    left.unlink()
+                remove(left)
 
 
 def _create(folder: Path) -> list[Path]:
@@ -109,10 +108,10 @@ def _create(folder: Path) -> list[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    path = folder / LOCK_NAME
-    try:
+    path, file = folder / LOCK_NAME, None
+    with suppress(OSError):
         file = open(path, "ab")  # noqa: SIM115 - closed below
-    except OSError:
+    if file is None:
         yield
         return
     with file:
@@ -126,8 +125,7 @@ def _locked(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            with suppress(OSError):
-                path.unlink()
+            remove(path)
 
 
 def _lock(file: IO[bytes]) -> bool:
