@@ -131,7 +131,7 @@ def test_maker_note_is_not_carried_from_raw():
     data = b"FUJIFILMCCD-RAW ".ljust(84, b"\0") + struct.pack(">II", 200, len(jpeg))
     metadata = scan_raw(io.BytesIO(data.ljust(200, b"\0") + jpeg)).metadata
     assert b"maker's own" not in metadata.exif
-    assert shot_info(metadata).iso == 200
+    assert shot_info(metadata.exif).iso == 200
 
 
 def test_panasonic_exif_is_read_from_the_preview():

@@ -8,7 +8,7 @@ from builders.pictures import exif_block, photo, pillow_bytes
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from lightfuse.images import Metadata, ShotInfo, probe_picture, read_picture, shot_info
+from lightfuse.images import ShotInfo, probe_picture, read_picture, shot_info
 
 TIME, NUMBER, ISO, BIAS, MODE = 0x829A, 0x829D, 0x8827, 0x9204, 0xA402
 ORIGINAL, DIGITISED, SUBSECONDS, SERIAL = 0x9003, 0x9004, 0x9291, 0xA431
@@ -18,7 +18,7 @@ def metadata(shooting, camera=None):
     exif = Image.Exif()
     exif.update(camera or {})
     exif.get_ifd(0x8769).update(shooting)
-    return Metadata(exif=exif.tobytes().removeprefix(b"Exif\0\0"))
+    return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
 FULL = metadata(
@@ -54,27 +54,27 @@ def test_shot_info_reads_every_field():
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_probe_returns_the_shot_and_stored_orientation(tmp_path, kind):
     path = tmp_path / "picture"
-    path.write_bytes(pillow_bytes(photo(), kind, exif=b"Exif\0\0" + FULL.exif))
+    path.write_bytes(pillow_bytes(photo(), kind, exif=b"Exif\0\0" + FULL))
     shot = probe_picture(path).shot
     assert shot.orientation == 6
-    assert shot_info(read_picture(path).metadata, orientation=6) == shot
+    assert shot_info(read_picture(path).metadata.exif, orientation=6) == shot
     assert (shot.exposure_time, shot.taken, shot.serial) == (SAID.exposure_time, SAID.taken, SAID.serial)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_shot_info_reads_both_byte_orders(order):
-    shot = shot_info(Metadata(exif=exif_block(order)))
+    shot = shot_info(exif_block(order))
     assert (shot.exposure_time, shot.make) == (1 / 250, "LightFuse")
 
 
 def test_shot_info_without_exif_is_empty():
-    assert shot_info(Metadata()) == ShotInfo()
+    assert shot_info(None) == ShotInfo()
     assert probe_picture(pillow_bytes(photo(), "JPEG")).shot == ShotInfo()
 
 
 @pytest.mark.parametrize("exif", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", b"no exif"])
 def test_shot_info_of_corrupt_exif_is_empty(exif):
-    assert shot_info(Metadata(exif=exif)) == ShotInfo()
+    assert shot_info(exif) == ShotInfo()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_implausible_flash_is_ignored(value):
 
     exif = b"II*\0\x08\0\0\0" + directory(0x8769, 4, struct.pack("<I", 26), 0)
     exif += directory(0x9209, 11, struct.pack("<f", value), 0)
-    assert shot_info(Metadata(exif=exif)) == ShotInfo()
+    assert shot_info(exif) == ShotInfo()
 
 
 @pytest.mark.parametrize(

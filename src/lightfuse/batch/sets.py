@@ -76,8 +76,9 @@ def _runs(brackets: Sequence[GroupedBracket]) -> Iterator[list[int]]:
     odd: int | None = None  # A bracket that does not follow, such as one that lacks a picture, does not end the run.
 
     def gap_to(position: int) -> float | None:
-        gap = _gap(shots[run[-1]], shots[position])
-        return None if gap is None else gap / (position - run[-1])
+        """Seconds from the start of one bracket to the next, up to a position; None where a time is missing."""
+        times = [[shot.moment for shot in shots[at] if shot.moment] for at in (run[-1], position)]
+        return (min(times[1]) - min(times[0])).total_seconds() / (position - run[-1]) if all(times) else None
 
     def follows(position: int) -> bool:
         before, here = brackets[run[-1]], brackets[position]
@@ -100,12 +101,6 @@ def _runs(brackets: Sequence[GroupedBracket]) -> Iterator[list[int]]:
         interval, odd = gap_to(position) if run else None, None
         run.append(position)
     yield run
-
-
-def _gap(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> float | None:
-    """Seconds from the start of one bracket to the next; None where a time is missing."""
-    times = [[shot.moment for shot in shots if shot.moment] for shots in (before, after)]
-    return (min(times[1]) - min(times[0])).total_seconds() if all(times) else None
 
 
 def _same_exposures(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> bool:

@@ -6,19 +6,11 @@ imported when the first picture is read or written.
 
 from lightfuse.images.coding import FusingCoding, fusing_coding
 from lightfuse.images.colour import convert_profile, is_grey
-from lightfuse.images.metadata import (
-    Header,
-    Metadata,
-    Picture,
-    UnreadableError,
-    shot_info,
-    with_software,
-    without_metadata,
-)
+from lightfuse.images.metadata import Header, Metadata, Picture, UnreadableError, with_software, without_metadata
 from lightfuse.images.options import SUFFIXES, EncodeOptions, format_of
 from lightfuse.images.raw import RAW_SUFFIXES
 from lightfuse.images.read import INPUT_SUFFIXES, probe_picture, raw_white_balance, read_pages, read_picture
-from lightfuse.images.shot import ShotInfo
+from lightfuse.images.shot import ShotInfo, shot_info
 from lightfuse.images.write import check_output, encode_picture, write_picture
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Literal, Self
 from numpy.typing import NDArray
 
 from lightfuse.images.exif import IfdError, exif_with_size, exif_with_software, upright_exif
-from lightfuse.images.shot import ShotInfo, shot_of_exif
+from lightfuse.images.shot import ShotInfo
 from lightfuse.images.xmp import upright_xmp, xmp_with_software
 
 Format = Literal["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG XL", "HEIC", "RAW"]
@@ -197,13 +197,3 @@ def with_size(metadata: Metadata, width: int, height: int) -> Metadata:
     """Return the metadata true for the picture it is written into: its size, and sRGB where it has no profile."""
     exif = metadata.exif and exif_with_size(metadata.exif, width, height, srgb=metadata.icc is None)
     return replace(metadata, exif=exif)
-
-
-def shot_info(metadata: Metadata, orientation: int = 1) -> ShotInfo:
-    """Return how a picture was shot according to its metadata; corrupt EXIF says nothing and raises nothing.
-
-    Args:
-        metadata: of a picture or a header.
-        orientation: what the file stored; the metadata of a picture that was read says 1, its pixels being upright.
-    """
-    return shot_of_exif(metadata.exif, orientation) if metadata.exif else ShotInfo(orientation=orientation)

@@ -22,9 +22,10 @@ from lightfuse.images.exif import is_adobe_rgb
 from lightfuse.images.heif import decode_avif, decode_heic, scan_heif
 from lightfuse.images.jpeg import decode_jpeg, scan_jpeg
 from lightfuse.images.jxl import decode_jxl, scan_jxl
-from lightfuse.images.metadata import Container, Format, Header, Picture, UnreadableError, shot_info
+from lightfuse.images.metadata import Container, Format, Header, Picture, UnreadableError
 from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.png import decode_png, scan_png
+from lightfuse.images.shot import shot_info
 from lightfuse.images.tiff import SEVERAL_PAGES, count_pages, decode_tiff, scan_tiff
 from lightfuse.images.webp import decode_webp, scan_webp
 from lightfuse.system import display_name
@@ -102,7 +103,7 @@ def read_picture(
         raw.check_size(container.width, container.height, max_pixels)
         if container.format == "RAW":
             developed = raw.develop(stream, white_balance, max_pixels)
-            shot = shot_info(container.metadata)
+            shot = shot_info(container.metadata.exif)
             return Picture(developed, source_name(source), container.metadata, shot, notes=container.notes)
         decoded, container = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
         return _picture(decoded, container, source_name(source), white_level, transparent=transparent)
@@ -147,7 +148,7 @@ def _picture(
     turned = turn_upright(pixels, container.orientation)
     if alpha is not None:
         alpha = turn_upright(np.ascontiguousarray(alpha), container.orientation)
-    return Picture(turned, name, metadata, shot_info(metadata), alpha, grey, notes)
+    return Picture(turned, name, metadata, shot_info(metadata.exif), alpha, grey, notes)
 
 
 def probe_picture(source: Source) -> Header:
@@ -158,7 +159,7 @@ def probe_picture(source: Source) -> Header:
     """
     with _opened(source) as stream:
         container = _scan(stream, source)
-    shot, upright = shot_info(container.metadata, container.orientation), container.turned()
+    shot, upright = shot_info(container.metadata.exif, container.orientation), container.turned()
     return Header(upright.width, upright.height, container.format, container.bit_depth, shot)
 
 

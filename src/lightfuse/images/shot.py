@@ -70,10 +70,13 @@ class ShotInfo:
         return self.taken - self.offset if self.taken and self.offset is not None else self.taken
 
 
-def shot_of_exif(exif: bytes, orientation: int = 1) -> ShotInfo:
-    """Return what a TIFF-structured EXIF block says of the shot; where it is corrupt, that it says nothing."""
+def shot_info(exif: bytes | None, orientation: int = 1) -> ShotInfo:
+    """Return what a TIFF-structured EXIF block says of the shot; where it is missing or corrupt, that it says nothing.
+
+    The orientation is what the file stored: the block of a picture that was read says 1, its pixels being upright.
+    """
     try:
-        block = Directories(exif)
+        block = Directories(exif or b"")
     except IfdError:
         return ShotInfo(orientation=orientation)
     found = {e.tag: block.value(e) for e in block.main.entries if e.tag in _CAMERA_TAGS and e.size <= _MAX_SIZE}
