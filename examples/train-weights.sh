@@ -38,8 +38,8 @@ train() {
 }
 
 # A long first run learns tone; later ones ask for each model's own detail, for highlights and for hue as the whole
-# bracket knows it, on dim scenes, with borders, bars, round masks and night skies; the last two of base also for its
-# colours where over fades to white.
+# bracket knows it, on dim scenes, with borders, bars, round masks and night skies; the last ones also for its colours
+# where over fades to white.
 settings=("$@")
 hard=(dim=0.3 border=0.35)
 case $model in
@@ -47,15 +47,16 @@ case $model in
         own=("${hard[@]}" mef_ssim=14 mef_ssim_labelled=0.6 saturation=3 highlights=16 hue=6)
         train first steps=10000 "${hard[@]}"
         train second steps=9000 "${own[@]}" mef_ssim=8 mef_ssim_labelled=0.4 saturation=1.6 highlights=8 hue=1
-        train run steps=9000 "${own[@]}"
+        train third steps=9000 "${own[@]}"
+        train run steps=6000 "${own[@]}" highlight_colour=6
         ;;
     base)
         own=("${hard[@]}" ssim=0.9 chroma=2 shrink_labelled=0.25 mef_ssim=60 mef_ssim_labelled=1.6 saturation=3 highlights=26 hue=26)
         train first steps=14000 "${hard[@]}"
         train second steps=20000 "${own[@]}" mef_ssim=42 mef_ssim_labelled=1.3 saturation=2.8 highlights=20 hue=5
         train third steps=10000 "${own[@]}"
-        train fourth steps=5000 "${own[@]}" highlight_colour=10
-        train run steps=3500 "${own[@]}" mef_ssim=78 mef_ssim_labelled=2 highlight_colour=10
+        train fourth steps=7000 "${own[@]}" highlight_colour=10
+        train run steps=2500 "${own[@]}" mef_ssim=78 mef_ssim_labelled=2 saturation=4 highlight_colour=10
         ;;
     *) train run ;;
 esac

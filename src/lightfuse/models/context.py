@@ -267,11 +267,6 @@ class _Cut:
         return torch.stack([part[:, y : y + side, z : z + side] for part, (y, z) in zip(x, self.places, strict=True)])
 
 
-def windows_of(thumbnail: Tensor, windows: Sequence[Place]) -> Tensor:
-    """Return the `WINDOW` of each sample of an N×C×h×w thumbnail: N×C×64×64."""
-    return _Cut(WINDOW, windows).of(thumbnail)
-
-
 def _cuts(windows: Sequence[Place], half_size: Sequence[int]) -> dict[int, _Cut]:
     """The parts to decode at the two finest levels: the windows, and what they need of the half-size level."""
     cuts = {0: _Cut(WINDOW, windows)}

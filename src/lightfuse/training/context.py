@@ -9,7 +9,7 @@ from torch import Tensor
 from lightfuse.errors import DataError
 from lightfuse.metrics.mef_ssim import SMALLEST_SIDE
 from lightfuse.models import ContextConfig
-from lightfuse.models.context import compose, luma_bounds, luma_of, proposed_luma, windows_of
+from lightfuse.models.context import compose, luma_bounds, luma_of, proposed_luma
 from lightfuse.models.networks import ContextModel
 from lightfuse.training.losses import (
     ReferenceLosses,
@@ -80,8 +80,7 @@ class ContextObjective:
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
         """Compute the losses of each kind of sample, and the penalty for luma out of range."""
-        grid, strength = model.context(batch.thumbnails, batch.windows)
-        fused, excess = _fuse(model, batch, grid, strength)
+        fused, excess = _fuse(model, batch)
         n = batch.labelled
         losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
         if n:
@@ -92,8 +91,6 @@ class ContextObjective:
             losses |= {f"labelled_{name}": part.mean() for name, part in parts.items()}
         if n < len(fused):
             parts = self._unlabelled_losses(batch.crops[n:], fused[n:], batch.thumbnails[n:], batch.soft[n:])
-            if self._settings.highlight_colour and self._settings.saturation:
-                parts["excess_chroma"] = self._settings.saturation * _excess_of_scenes(model, batch, grid, strength)
             losses |= {f"unlabelled_{name}": part.mean() for name, part in parts.items()}
         return losses
 
@@ -120,8 +117,7 @@ class ContextObjective:
             reference = with_highlight_colours(reference, luma_of(reference), over, colours)
         if settings.saturation:
             losses["saturation"] = settings.saturation * saturation_loss(fused, wanted)
-            if not settings.highlight_colour:
-                losses["excess_chroma"] = settings.saturation / 2 * excess_chroma_loss(fused, wanted, _MOST_CHROMA)
+            losses["excess_chroma"] = settings.saturation / 2 * excess_chroma_loss(fused, wanted, _MOST_CHROMA)
         if settings.soft and soft.any():
             against = self._against(reference, fused)
             losses |= {name: settings.soft * soft * part for name, part in against.items()}
@@ -144,8 +140,9 @@ class ContextObjective:
         return measure(model, self._validation)
 
 
-def _fuse(model: ContextModel, batch: ContextBatch, grid: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
+def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
     """Fuse the crops with the context of their thumbnails; returns them and by how much luma was limited."""
+    grid, strength = model.context(batch.thumbnails, batch.windows)
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
     under, over = batch.crops[:, :3], batch.crops[:, 3:6]
     answer = model.combining.answer(under, over, context)
@@ -153,18 +150,3 @@ def _fuse(model: ContextModel, batch: ContextBatch, grid: Tensor, strength: Tens
     luma = proposed_luma(under, over, answer, strength)
     lowest, highest = luma_bounds(under, over)
     return fused.clamp(0, 1), (luma - luma.maximum(lowest).minimum(highest)).abs()
-
-
-def _excess_of_scenes(model: ContextModel, batch: ContextBatch, grid: Tensor, strength: Tensor) -> Tensor:
-    """How far the chroma of scenes without a reference is above that of their better exposed input: N.
-
-    Measured where thumbnails are decoded, against the mean of that part or of the whole, whichever is larger: a sky
-    that over shows as white may be blue, in a scene that has colours elsewhere.
-    """
-    thumbnails, grid, strength = (x[batch.labelled :] for x in (batch.thumbnails, grid, strength))
-    whole = better_exposed(*thumbnails.chunk(2, dim=1), clipped_last=False)
-    seen = thumbnails if batch.windows is None else windows_of(thumbnails, batch.windows[batch.labelled :])
-    under, over = seen.chunk(2, dim=1)
-    fused = model.combining(under, over, grid, strength).clamp(0, 1)
-    part = better_exposed(under, over, clipped_last=False)
-    return torch.minimum(*(excess_chroma_loss(fused, wanted, _MOST_CHROMA) for wanted in (part, whole)))

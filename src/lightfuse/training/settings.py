@@ -70,8 +70,8 @@ class TrainSettings:
     saturation: float = 0.0  # difference in mean chroma from the better exposed input
     highlights: float = 0.0  # `highlight_loss`
     highlight_colour: float = 0.0
-    """Difference in chroma from the bracket's own where over is nearly clipped. Above 0, saturation and soft references
-    follow the bracket there, too, and too much chroma is a matter of whole scenes instead of crops."""
+    """Difference in chroma from the bracket's own where over is nearly clipped; above 0, saturation and soft references
+    follow the bracket there, too."""
     out_of_range: float = 0.0  # how far luma has to be limited to that of both exposures
 
     validate_every: int = 500  # steps; the checkpoint is written at every validation

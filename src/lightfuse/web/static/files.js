@@ -1,5 +1,5 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "917369db249a0884", files:
+self.LIGHTFUSE = { version: "3a4766553b89523a", files:
 ["./", "engine/align.js", "engine/core.js", "engine/deghost.js", "engine/index.js", "engine/lightfuse-deghost.wasm",
 "engine/lightfuse.wasm", "engine/warp.js", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js",
 "page/exif.js", "page/frames.js", "page/gain-map.js", "page/grouping.js", "page/helper.js", "page/looks.js",
