@@ -88,6 +88,16 @@ def test_the_only_frame_that_holds_a_small_highlight_or_shadow_is_selected(
     assert select_exposures(frames, fuser)[position] == range(5)[position]
 
 
+@pytest.mark.slow
+def test_the_only_frame_that_holds_a_coloured_lamp_is_selected(fuser: Fuser) -> None:
+    """Its red is clipped in the other frames, whose mean of the channels is far from white."""
+    frames = exposures(-8, -6, -3, 0, 3)
+    for frame in frames:
+        frame[40:49, 40:49] = 255, 150, 90
+    frames[0][40:49, 40:49] = 180, 75, 45
+    assert select_exposures(frames, fuser)[0] == 0
+
+
 def test_selection_cost_is_the_fraction_held_only_by_frames_left_out() -> None:
     frames = [np.full((64, 64, 3), level, np.uint8) for level in (30, 110, 250)]
     for frame in frames[1:]:

@@ -90,6 +90,9 @@ class _Trial:
         self._levels = [_levels(thumbnail) for thumbnail in thumbnails]
         self._well_exposed = [_well_exposed(thumbnail) for thumbnail in thumbnails]
         self._held = np.maximum.reduce(self._well_exposed) >= _HELD
+        # A coloured lamp is clipped in one channel before the others.
+        self._largest = [_levels(thumbnail.max(axis=2, keepdims=True)) for thumbnail in thumbnails]
+        self._unclipped = np.maximum.reduce([_well_exposed(t.max(axis=2, keepdims=True)) for t in thumbnails]) >= _HELD
         self._scene = max(float((~_empty(self._levels)).mean()), _SMALLEST_SCENE)
 
     def score(self, selection: Selection) -> float:
@@ -98,12 +101,12 @@ class _Trial:
         return 1 - (1 - self._mef_ssim.score(result) + _lost(self._well_exposed, selection)) / self._scene
 
     def clipped(self, selection: Selection) -> float:
-        """The larger of two fractions: held by some frame, but white, or black, in all of the selection."""
-        darkest = np.minimum.reduce([self._levels[position] for position in selection])
+        """The larger of two fractions: held by some frame, but clipped, or black, in all of the selection."""
+        darkest = np.minimum.reduce([self._largest[position] for position in selection])
         brightest = np.maximum.reduce([self._levels[position] for position in selection])
         low, high = _CLIPPED_LEVELS
         white, black = darkest > high - _CLIPPING_SOFTNESS / 2, brightest < low + _CLIPPING_SOFTNESS / 2
-        return float(max((self._held & white).mean(), (self._held & black).mean())) / self._scene
+        return float(max((self._unclipped & white).mean(), (self._held & black).mean())) / self._scene
 
 
 class _Search:
