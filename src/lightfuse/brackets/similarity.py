@@ -116,14 +116,9 @@ def overlap(first: Array, second: Array) -> bool:
 
 def _reduced(frame: Array) -> Floats:
     """The frame as float32 in [0, 1], its longer side reduced to `COMPARED_SIDE` pixels."""
-    longest = max(frame.shape[:2])
-    if frame.dtype == np.float32 and longest <= COMPARED_SIDE:
+    if frame.dtype == np.float32 and max(frame.shape[:2]) <= COMPARED_SIDE:
         return frame
-    step = max(1, longest // (4 * COMPARED_SIDE))
-    rows, columns = (-(-side // step) for side in frame.shape[:2])
-    scale = min(1.0, COMPARED_SIDE / max(rows, columns))
-    small = np.empty((max(1, round(rows * scale)), max(1, round(columns * scale)), 3), np.float32)
-    core.reduce(np.ascontiguousarray(frame), step, small)
+    small = core.area_means(frame, COMPARED_SIDE)
     if frame.dtype != np.float32:
         np.rint(small, out=small)
     small /= np.float32(full_scale(frame.dtype))

@@ -17,7 +17,6 @@ Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 _GRID_SIDE = 384  # The longer side of the small pictures in which a surround is sought
-_SAMPLES = 4  # Rows and columns read for each of a small picture's
 _BLUR = 5  # Pixels of the small pictures over which noise and JPEG artefacts are averaged
 _SAME, _SAME_PIXEL = 2.0, 6.0  # Levels of 255 by which such means, and single pixels, may differ between exposures
 _BLACK, _WHITE = 5.0, 250.0  # What is black or white only is left out by whatever looks at it.
@@ -39,7 +38,8 @@ def find_mount(frames: Sequence[Array]) -> Mask | None:
         return None  # Nearly all pictures, before OpenCV is loaded.
     import cv2
 
-    blurred = [cv2.blur(_small(frame), (_BLUR, _BLUR)) for frame in frames]
+    unit = np.float32(255 / full_scale(frames[0].dtype))
+    blurred = [cv2.blur(core.area_means(frame, _GRID_SIDE) * unit, (_BLUR, _BLUR)) for frame in frames]
     surround = find_surround(_difference(blurred) <= _SAME)
     if not surround.any() or 1 - surround.mean() < _LEAST_SCENE:
         return None
@@ -84,16 +84,6 @@ def _may_reach_edges(frames: Sequence[Array]) -> bool:
     same = (brightest - darkest).max(axis=1) <= _SAME_PIXEL
     is_toned = (brightest.max(axis=1) > _BLACK) & (darkest.min(axis=1) < _WHITE)
     return bool((same & is_toned).mean() >= _LEAST_SHARE)
-
-
-def _small(frame: Array) -> NDArray[np.float32]:
-    """Means over equal areas of a frame, in levels of 255."""
-    longest = max(frame.shape[:2])
-    side = min(longest, _GRID_SIDE)
-    height, width = (max(1, extent * side // longest) for extent in frame.shape[:2])
-    small = np.empty((height, width, 3), np.float32)
-    core.reduce(core.packed(frame), max(1, longest // (side * _SAMPLES)), small)
-    return small * np.float32(255 / full_scale(frame.dtype))
 
 
 def _difference(frames: Sequence[Array]) -> Array:
