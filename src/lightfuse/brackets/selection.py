@@ -91,8 +91,9 @@ class _Trial:
         self._well_exposed = [_well_exposed(thumbnail) for thumbnail in thumbnails]
         self._held = np.maximum.reduce(self._well_exposed) >= _HELD
         # A coloured lamp is clipped in one channel before the others.
-        self._largest = [_levels(thumbnail.max(axis=2, keepdims=True)) for thumbnail in thumbnails]
-        self._unclipped = np.maximum.reduce([_well_exposed(t.max(axis=2, keepdims=True)) for t in thumbnails]) >= _HELD
+        largest = [thumbnail.max(axis=2, keepdims=True) for thumbnail in thumbnails]
+        self._largest = [_levels(plane) for plane in largest]
+        self._unclipped = np.maximum.reduce([_well_exposed(plane) for plane in largest]) >= _HELD
         self._scene = max(float((~_empty(self._levels)).mean()), _SMALLEST_SCENE)
 
     def score(self, selection: Selection) -> float:
