@@ -151,13 +151,16 @@ class Coordinator:
 
     def _match_sets(self) -> None:
         """Find the tone of every set of which a bracket is to be fused, unless some were made without one."""
+        outputs = {job.output for job in self._jobs}
+        sets = [one for one in self._sets if not outputs.isdisjoint(job.output for job in one.jobs)]
+        if not sets:
+            return
         options, digest = self._settings.options, self._settings.digest
         fuser, executor = Fuser(self._settings.weights), self._executor.executor
-        outputs = {job.output for job in self._jobs}
-        for candidate in self._sets if fuser.has_context else ():
+        for candidate in sets if fuser.has_context else ():
+            if self.stop.is_set():
+                return
             members = {job.output for job in candidate.jobs}
-            if self.stop.is_set() or outputs.isdisjoint(members):
-                continue
             done = [job for job in candidate.jobs if job.output not in outputs]
             if any(self._manifest.is_up_to_date(job.inputs, job.output, {digest}) for job in done):
                 if is_set(candidate, executor, options):

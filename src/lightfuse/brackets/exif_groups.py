@@ -79,8 +79,9 @@ def _clusters(shots: Sequence[Shot], max_gap: float) -> Iterator[list[Shot]]:
     for run in (timed, [shot for shot in shots if not shot.info.moment]):
         cluster: list[Shot] = []
         for shot in run:
-            changes = cluster and len({each.info.exposure_mode == BRACKETING for each in (cluster[-1], shot)}) > 1
-            if changes or (cluster and gap_between(cluster[-1], shot) > limit):
+            if cluster and (
+                gap_between(cluster[-1], shot) > limit or _is_bracketing(cluster[-1]) != _is_bracketing(shot)
+            ):
                 yield cluster
                 cluster = []
             cluster.append(shot)
@@ -97,6 +98,10 @@ def _longest_gap_within(gaps: Sequence[float], max_gap: float) -> float:
     if not short:
         return max_gap
     return min(max_gap, max(_BURST_GAP, _GAP_FACTOR * short[(len(short) - 1) // 4]))
+
+
+def _is_bracketing(shot: Shot) -> bool:
+    return shot.info.exposure_mode == BRACKETING
 
 
 def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:

@@ -178,7 +178,7 @@ def _walk(top: Path, without: Path | None, unreadable: list[LeftOut]) -> Iterato
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if not os.path.isdir(entry):  # Nor a circular link; it is reported as a file.
+            if not _is_folder(entry):
                 names.append(entry.name)
             elif entry.name.casefold() in _SYSTEM_FOLDERS:
                 continue
@@ -193,6 +193,13 @@ def _walk(top: Path, without: Path | None, unreadable: list[LeftOut]) -> Iterato
 def _identity(folder: Path) -> tuple[int, int]:
     status = os.stat(folder)
     return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # A circular link; it is reported as a file.
+        return False
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
