@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from builders.errors import close_disk
 
 from lightfuse.errors import OutputError
 from lightfuse.system import check_writable, display_name, usable_cores, write_atomically
@@ -44,11 +45,6 @@ def test_there_is_a_core_to_use():
 
 def test_a_disk_that_closes_to_writing_meanwhile_is_reported(tmp_path, monkeypatch):
     """As a card that fails: what was written can be neither moved nor removed."""
-
-    def refuse(*_, **__):
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-    monkeypatch.setattr(os, "replace", refuse)
-    monkeypatch.setattr(Path, "unlink", refuse)
+    close_disk(monkeypatch, (os, "replace"), (Path, "unlink"))
     with pytest.raises(OutputError, match=f"a cannot be written: {os.strerror(errno.EROFS)}"):
         write_atomically(tmp_path / "a", [b"one"], overwrite=True)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders.errors import close_disk
 
 from lightfuse.batch.manifest import MANIFEST_NAME, Manifest, results_below
 from lightfuse.errors import OutputError
@@ -82,12 +83,7 @@ def test_a_failing_disk_is_reported_and_no_temporary_file_stays(tmp_path, monkey
 
 def test_a_disk_closed_to_writing_is_reported(tmp_path, monkeypatch):
     """There, removing even what does not exist is refused."""
-
-    def refuse(*_, **__):
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-    monkeypatch.setattr(Path, "write_bytes", refuse)
-    monkeypatch.setattr(Path, "unlink", refuse)
+    close_disk(monkeypatch, (Path, "write_bytes"), (Path, "unlink"))
     with pytest.raises(OutputError, match=f"cannot be written: {os.strerror(errno.EROFS)}"):
         Manifest(tmp_path, tmp_path).open()
 

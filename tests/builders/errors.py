@@ -1,4 +1,7 @@
-"""The sentences with which pictures are refused."""
+"""The sentences with which pictures are refused, and disks that refuse to be written to."""
+
+import errno
+import os
 
 import pytest
 
@@ -23,3 +26,13 @@ def read_error(source, **options):
 def write_error(function, *arguments, **options):
     """The message with which a function refuses to write."""
     return error_message(OutputError, function, *arguments, **options)
+
+
+def close_disk(monkeypatch, *calls):
+    """Let each call, an object and the name of its function, fail as on a disk that is closed to writing."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for place, name in calls:
+        monkeypatch.setattr(place, name, refuse)
