@@ -122,11 +122,11 @@ LF_INLINE void lf_context_tile(const lf_context_row *r, const lf_folded *f, cons
     lf_plane x[6], hidden[2][LF_MAX_WIDTH], answers[LF_ANSWERS];
     lf_read_tile(r->under, type, r->at + column, r->row, count, x);
     lf_read_tile(r->over, type, r->at + column, r->row, count, x + 3);
-    lf_layer(x, 6, hidden[0], shape.first, f->weights[0], start, 1);
-    lf_layer(hidden[0], shape.first, hidden[1], shape.second, f->weights[1], lf_start_at(f->bias), 1);
+    lf_layer(x, 6, NULL, hidden[0], shape.first, f->weights[0], start, 1);
+    lf_layer(hidden[0], shape.first, NULL, hidden[1], shape.second, f->weights[1], lf_start_at(f->bias), 1);
     start.upper += shape.first * LF_COLUMNS;
     start.step += shape.first * LF_COLUMNS;
-    lf_layer(hidden[1], shape.second, answers, LF_ANSWERS, f->weights[2], start, 0);
+    lf_layer(hidden[1], shape.second, NULL, answers, LF_ANSWERS, f->weights[2], start, 0);
     lf_structure(answers, x, lf_top(type));
     lf_write_tile(r->out, type, r->at + column, r->row, count, x);
 }

@@ -214,14 +214,17 @@ LF_INLINE void lf_paper_strip(lf_paper_folded f, const int hidden1, const int hi
         for (int x = 0; x < columns; x += LF_TILE) {
             const int count = lf_min_int(LF_TILE, columns - x);
             lf_plane pixels[6], layer1[LF_MAX_HIDDEN], layer2[LF_MAX_HIDDEN], y[3];
+            int live[LF_MAX_HIDDEN];
             LF_FORGET(f.w1);
             LF_FORGET(f.w2);
             LF_FORGET(f.w3);
             lf_read_tile(under, type, at + x, row, count, pixels);
             lf_read_tile(over, type, at + x, row, count, pixels + 3);
-            lf_layer(pixels, 6, layer1, hidden1, f.w1, lf_start_at(f.b1), 1);
-            lf_layer(layer1, hidden1, layer2, hidden2, f.w2, lf_start_at(f.b2), 1);
-            lf_layer(layer2, hidden2, y, 3, f.w3, lf_start_at(f.b3), 0);
+            lf_layer(pixels, 6, NULL, layer1, hidden1, f.w1, lf_start_at(f.b1), 1);
+            const int live1 = lf_live_channels(layer1, hidden1, live);
+            lf_layer(layer1, live1, live, layer2, hidden2, f.w2, lf_start_at(f.b2), 1);
+            const int live2 = lf_live_channels(layer2, hidden2, live);
+            lf_layer(layer2, live2, live, y, 3, f.w3, lf_start_at(f.b3), 0);
             LF_UNROLL
             for (int c = 0; c < 3; c++)
                 LF_UNROLL

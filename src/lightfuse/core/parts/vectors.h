@@ -77,12 +77,16 @@ LF_INLINE float *lf_aligned(float *scratch) { return (float *)(((uintptr_t)scrat
 LF_INLINE lf_vec lf_min(lf_vec a, lf_vec b) { return (lf_vec)_mm512_min_ps((__m512)a, (__m512)b); }
 LF_INLINE lf_vec lf_max(lf_vec a, lf_vec b) { return (lf_vec)_mm512_max_ps((__m512)a, (__m512)b); }
 LF_INLINE lf_ivec lf_to_int(lf_vec a) { return (lf_ivec)_mm512_cvtps_epi32((__m512)a); }
+LF_INLINE int lf_any_positive(lf_vec a) { return _mm512_cmp_ps_mask((__m512)a, _mm512_setzero_ps(), _CMP_GT_OQ) != 0; }
 LF_INLINE lf_vec lf_reciprocal_estimate(lf_vec a) { return (lf_vec)_mm512_rcp14_ps((__m512)a); }
 #elif defined(__AVX2__)
 LF_INLINE lf_vec lf_min(lf_vec a, lf_vec b) { return (lf_vec)_mm256_min_ps((__m256)a, (__m256)b); }
 LF_INLINE lf_vec lf_max(lf_vec a, lf_vec b) { return (lf_vec)_mm256_max_ps((__m256)a, (__m256)b); }
 LF_INLINE lf_vec lf_round(lf_vec a) { return (lf_vec)_mm256_round_ps((__m256)a, 8); }
 LF_INLINE lf_ivec lf_to_int(lf_vec a) { return (lf_ivec)_mm256_cvtps_epi32((__m256)a); }
+LF_INLINE int lf_any_positive(lf_vec a) {
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a, _mm256_setzero_ps(), _CMP_GT_OQ)) != 0;
+}
 LF_INLINE lf_vec lf_reciprocal_estimate(lf_vec a) { return (lf_vec)_mm256_rcp_ps((__m256)a); }
 #else
 LF_INLINE lf_vec lf_pick(lf_ivec mask, lf_vec a, lf_vec b) {
@@ -92,6 +96,11 @@ LF_INLINE lf_vec lf_min(lf_vec a, lf_vec b) { return lf_pick((lf_ivec)(a < b), a
 LF_INLINE lf_vec lf_max(lf_vec a, lf_vec b) { return lf_pick((lf_ivec)(a > b), a, b); }
 LF_INLINE lf_vec lf_round(lf_vec a) { return (a + 12582912.0f) - 12582912.0f; } /* 1.5 * 2^23; |a| < 2^22 */
 LF_INLINE lf_ivec lf_to_int(lf_vec a) { return __builtin_convertvector(lf_round(a), lf_ivec); }
+LF_INLINE int lf_any_positive(lf_vec a) {
+    int any = 0;
+    for (int i = 0; i < LF_LANES; i++) any |= a[i] > 0.0f;
+    return any;
+}
 #endif
 
 /* a * b + c in one step where the processor has one. Everything else must not be contracted (-ffp-contract=off): the context
@@ -168,9 +177,23 @@ typedef struct {
 
 LF_INLINE lf_start lf_start_at(const float *bias) { return (lf_start){bias, NULL, NULL, 0, 0}; }
 
-/* Output channels o .. o+outs-1 (outs a constant) of a layer of weights w [n_in][n_out]. */
-LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_plane *restrict out, const int n_out,
-                              const int o, const int outs, const float *restrict w, lf_start start, const int relu) {
+/* The numbers of the channels that are not 0 in all pixels of a tile; returns how many they are. ReLU leaves about half. */
+LF_INLINE int lf_live_channels(const lf_plane *in, int n_in, int *live) {
+    int count = 0;
+    for (int i = 0; i < n_in; i++) {
+        live[count] = i;
+        lf_vec most = in[i][0];
+        for (int k = 1; k < LF_VECS; k++) most = lf_max(most, in[i][k]);
+        count += lf_any_positive(most);
+    }
+    return count;
+}
+
+/* Output channels o .. o+outs-1 (outs a constant) of a layer of weights w [n_in][n_out], of whose inputs only those numbered
+ * in `live` (or NULL: all) are read. */
+LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, const int *live, lf_plane *restrict out,
+                              const int n_out, const int o, const int outs, const float *restrict w, lf_start start,
+                              const int relu) {
     lf_vec sum[LF_OUTS][LF_VECS];
     LF_UNROLL
     for (int j = 0; j < outs; j++)
@@ -183,7 +206,8 @@ LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_pl
                 sum[j][k] = start.bias ? lf_splat(start.bias[o + j]) : lf_splat(0);
             }
         }
-    for (int i = 0; i < n_in; i++)
+    for (int n = 0; n < n_in; n++) {
+        const int i = live ? live[n] : n;
         LF_UNROLL
         for (int j = 0; j < outs; j++) {
             const lf_vec weight = lf_splat(w[i * n_out + o + j]);
@@ -193,6 +217,7 @@ LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_pl
                 LF_IN_ORDER(sum[j][k]);
             }
         }
+    }
     LF_UNROLL
     for (int j = 0; j < outs; j++)
         LF_UNROLL
@@ -201,17 +226,17 @@ LF_INLINE void lf_layer_block(const lf_plane *restrict in, const int n_in, lf_pl
 }
 
 /* A layer with ReLU if relu (a constant). Where n_in and n_out are constants too, so is every loop. */
-LF_INLINE void lf_layer(const lf_plane *restrict in, const int n_in, lf_plane *restrict out, const int n_out,
+LF_INLINE void lf_layer(const lf_plane *restrict in, const int n_in, const int *live, lf_plane *restrict out, const int n_out,
                         const float *restrict w, lf_start start, const int relu) {
     int o = 0;
-    for (; o + LF_OUTS <= n_out; o += LF_OUTS) lf_layer_block(in, n_in, out, n_out, o, LF_OUTS, w, start, relu);
+    for (; o + LF_OUTS <= n_out; o += LF_OUTS) lf_layer_block(in, n_in, live, out, n_out, o, LF_OUTS, w, start, relu);
     if (__builtin_constant_p(n_out)) {
-        if (o < n_out) lf_layer_block(in, n_in, out, n_out, o, n_out - o, w, start, relu);
+        if (o < n_out) lf_layer_block(in, n_in, live, out, n_out, o, n_out - o, w, start, relu);
         return;
     }
     if (LF_OUTS > 4)
-        for (; o + 4 <= n_out; o += 4) lf_layer_block(in, n_in, out, n_out, o, 4, w, start, relu);
-    for (; o < n_out; o++) lf_layer_block(in, n_in, out, n_out, o, 1, w, start, relu);
+        for (; o + 4 <= n_out; o += 4) lf_layer_block(in, n_in, live, out, n_out, o, 4, w, start, relu);
+    for (; o < n_out; o++) lf_layer_block(in, n_in, live, out, n_out, o, 1, w, start, relu);
 }
 
 #endif
