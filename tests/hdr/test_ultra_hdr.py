@@ -60,7 +60,7 @@ def xmp_of(jpeg):
 def appended(jpeg):
     """The second picture of the file, found by the multi-picture index."""
     at, payload = next((at, payload) for at, _, payload in segments(jpeg) if payload.startswith(b"MPF\0"))
-    (_, first_size, first, *_), (_, size, offset, *_) = struct.iter_unpack(">IIIHH", payload[-32:])
+    (_, first_size, first, *_), (_, size, offset, *_) = struct.iter_unpack("<IIIHH", payload[-32:])
     header = at + 4 + 4
     assert first == 0
     assert header + offset == first_size

@@ -205,9 +205,9 @@ def serialise(tree: Tree, base: int) -> bytes:
     return bytes(directory + bytes(4) + values)
 
 
-def block_of(tree: Tree) -> bytes | None:
-    """Return directories as an EXIF block; None if there is nothing in them."""
-    return b"II*\0" + struct.pack("<I", 8) + serialise(tree, 8) if tree else None
+def block_of(tree: Tree) -> bytes:
+    """Return directories as an EXIF block; empty if there is nothing in them."""
+    return b"II*\0" + struct.pack("<I", 8) + serialise(tree, 8) if tree else b""
 
 
 def upright_exif(exif: bytes) -> tuple[bytes, int]:
@@ -251,8 +251,8 @@ def _end(found: Directories, directory: Directory, depth: int = 1) -> int:
     return max(ends)
 
 
-def exif_from_tiff(stream: BinaryIO, *, raw: bool = False) -> bytes | None:
-    """Gather a TIFF file's descriptive tags, Exif and GPS directories into an EXIF block; None if it has none.
+def exif_from_tiff(stream: BinaryIO, *, raw: bool = False) -> bytes:
+    """Gather a TIFF file's descriptive tags, Exif and GPS directories into an EXIF block; empty if it has none.
 
     Args:
         stream: the file.
@@ -279,7 +279,7 @@ def exif_with_software(exif: bytes | None, software: str) -> bytes:
     try:
         found = _open_block(exif or b"")
     except IfdError:
-        return block_of({_SOFTWARE: Value(ASCII, len(text), text)}) or b""
+        return block_of({_SOFTWARE: Value(ASCII, len(text), text)})
     order, block = found.order, bytearray(exif or b"")
     (first,) = struct.unpack_from(order + "I", block, 4)
     entries: dict[int, bytes] = {}
@@ -337,7 +337,7 @@ def is_adobe_rgb(exif: bytes) -> bool:
     return space == _ADOBE_RGB or (space == _UNCALIBRATED and index == b"R03")
 
 
-def without_maker_note(exif: bytes) -> bytes | None:
+def without_maker_note(exif: bytes) -> bytes:
     """Return an EXIF block, laid out anew, without its thumbnail and the camera maker's private block.
 
     Raises:

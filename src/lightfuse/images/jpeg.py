@@ -26,6 +26,8 @@ _SOS, _APP0, _APP1, _APP2, _APP13, _RST0 = 0xDA, 0xE0, 0xE1, 0xE2, 0xED, 0xD0
 _DHT, _DAC, _ARITHMETIC = 0xC4, 0xCC, 0xC9  # Tables of the two entropy coders; frames from the last on use the second.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 … SOF15 without DHT, JPG and DAC.
 _BARE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # Markers without a length: TEM, SOI, RST0 … RST7.
+APPLICATION = range(0xE0, 0xF0)
+"""The markers of application segments."""
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC = b"ICC_PROFILE\0"
 _MAX_PAYLOAD = 0xFFFF - 2
@@ -206,9 +208,12 @@ def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
     if metadata.iptc:
         iptc = PHOTOSHOP_PREFIX + resources_of_iptc(metadata.iptc)
         segments += segment(_APP13, iptc) if len(iptc) <= _MAX_PAYLOAD else b""
-    if not segments:
-        return jpeg
-    at = after_segments(jpeg, {_APP0})  # JFIF wants its APP0 first.
+    return insert_segments(jpeg, segments, {_APP0})  # JFIF wants its APP0 first.
+
+
+def insert_segments(jpeg: bytes, segments: bytes | bytearray, markers: Collection[int]) -> bytes:
+    """Return a JPEG file with more segments behind its first ones that have these markers."""
+    at = after_segments(jpeg, markers)
     return b"".join([jpeg[:at], segments, memoryview(jpeg)[at:]])
 
 

@@ -131,7 +131,7 @@ def _of_jpeg(stream: BinaryIO, at: int, length: int) -> tuple[int, int, bytes | 
     return container.width, container.height, container.metadata.exif
 
 
-def _of_cr3(stream: BinaryIO) -> bytes | None:
+def _of_cr3(stream: BinaryIO) -> bytes:
     """Return the EXIF of a CR3: its main and its shooting directory stand in boxes of their own, each like a TIFF."""
     tree: Tree = {}
     budget = MetadataBudget()

@@ -69,7 +69,7 @@ def scan_tiff(stream: BinaryIO) -> Container:
         try:
             exif = exif_from_tiff(stream)
         except IfdError:
-            exif = None
+            exif = b""
             notes += ("its EXIF could not be read and was left out",)
         budget, blocks = MetadataBudget(), dict[int, bytes]()
         for tag in filter(None, map(page.tags.get, (_ICC_TAG, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG))):
