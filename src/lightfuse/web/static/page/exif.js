@@ -30,9 +30,9 @@ const TIMES = [
 export function findExif(file) {
   return orUndefined(() => {
     if (startsWith(file, 0, [0xff, 0xd8])) return inJpeg(file)?.slice();
-    if (startsWith(file, 0, PNG_SIGNATURE)) return inPng(file)?.slice();
+    if (startsWith(file, 0, PNG_SIGNATURE)) return inChunks(file, "eXIf", 8, true)?.slice();
     if (text(file, 0, 4) !== "RIFF" || text(file, 8, 4) !== "WEBP") return undefined;
-    const found = inWebp(file);
+    const found = inChunks(file, "EXIF", 12, false);
     return found?.slice(startsWith(found, 0, NAME) ? NAME.length : 0);
   });
 }
@@ -47,20 +47,12 @@ function inJpeg(file) {
   return undefined;
 }
 
-function inPng(file) {
+/** Of the chunks of a PNG or WebP from a place on, the data of the first of a name. */
+function inChunks(file, name, start, isPng) {
   const view = viewOf(file);
-  for (let at = 8, length; at + 8 <= file.length; at += 12 + length) {
-    length = view.getUint32(at);
-    if (text(file, at + 4, 4) === "eXIf") return file.subarray(at + 8, at + 8 + length);
-  }
-  return undefined;
-}
-
-function inWebp(file) {
-  const view = viewOf(file);
-  for (let at = 12, length; at + 8 <= file.length; at += 8 + length + (length % 2)) {
-    length = view.getUint32(at + 4, true);
-    if (text(file, at, 4) === "EXIF") return file.subarray(at + 8, at + 8 + length);
+  for (let at = start, length; at + 8 <= file.length; at += isPng ? 12 + length : 8 + length + (length % 2)) {
+    length = view.getUint32(isPng ? at : at + 4, !isPng);
+    if (text(file, isPng ? at + 4 : at, 4) === name) return file.subarray(at + 8, at + 8 + length);
   }
   return undefined;
 }

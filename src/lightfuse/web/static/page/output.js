@@ -1,5 +1,4 @@
 /** Files of the fused pictures: JPEG and PNG with EXIF, written by strips, and a ZIP archive of several. */
-import { exifForResult } from "./exif.js";
 import { strips } from "./frames.js";
 import { fields, joined, segment } from "./ultra-hdr.js";
 
@@ -29,31 +28,11 @@ export function drawn({ data, width, height }, finish = () => {}, shrink = 1) {
 }
 
 /**
- * A picture as a file.
- * @param {"image/jpeg" | "image/png"} type
- * @param {Uint8Array} [exif] of the base exposure
+ * A picture as a JPEG.
+ * @param {Uint8Array} [exif] as it belongs to this picture
  * @returns {Promise<Blob>}
  */
-export async function fileOf(picture, finish, type, exif) {
-  const block = exif && exifForResult(exif, picture.width, picture.height);
-  return type === "image/png" ? pngOf(picture, copies(picture), finish, 8, block) : jpegOf(picture, finish, block);
-}
-
-function* copies({ data, width, height }) {
-  for (const [top, end] of strips(width, height)) yield data.slice(4 * width * top, 4 * width * end);
-}
-
-/**
- * A PNG of 16 bits a channel.
- * @param {AsyncIterable<Float32Array>} fine strips of the picture, RGBA, in levels from 0 to 255
- * @param {(strip: Float32Array) => void} finish changes them, such as to a look
- */
-export function png16Of(picture, fine, finish, exif) {
-  return pngOf(picture, fine, finish, 16, exif && exifForResult(exif, picture.width, picture.height));
-}
-
-/** @param {Uint8Array} [exif] as it belongs to this picture */
-async function jpegOf(picture, finish, exif, quality = JPEG_QUALITY) {
+export async function jpegOf(picture, finish, exif, quality = JPEG_QUALITY) {
   const type = "image/jpeg";
   const jpeg = await drawn(picture, finish).convertToBlob({ type, quality });
   if (!exif || exif.length > MOST_EXIF_IN_JPEG) return jpeg;
@@ -61,20 +40,25 @@ async function jpegOf(picture, finish, exif, quality = JPEG_QUALITY) {
 }
 
 /**
- * An Ultra HDR JPEG: the picture as `fileOf` writes it, and its gain map.
+ * An Ultra HDR JPEG: the picture as `jpegOf` writes it, and its gain map.
  * @param {{data: Uint8ClampedArray, width: number, height: number, stops: number}} gain see `gainMap`
  */
-export async function ultraHdrOf(picture, finish, gain, exif) {
-  const block = exif && exifForResult(exif, picture.width, picture.height);
+export async function ultraHdrOf(picture, finish, exif, gain) {
   const map = jpegOf(gain, undefined, undefined, GAIN_MAP_QUALITY);
-  return joined(await jpegOf(picture, finish, block), await map, gain.stops);
+  return joined(await jpegOf(picture, finish, exif), await map, gain.stops);
 }
 
 /* ---- PNG (ISO 15948), RGB at 8 or 16 bits a channel, in sRGB ------------------------------------------------------- */
 
 const [RGB, SUB, PERCEPTUAL] = [2, 1, 0]; // colour type; a filter: bytes less those of the pixel to the left; intent
 
-async function pngOf({ width, height }, source, finish, bits, exif) {
+/**
+ * A picture as a PNG of 8 bits a channel, or of 16.
+ * @param {(strip: Uint8ClampedArray | Float32Array) => void} finish changes some rows, such as to a look
+ * @param {AsyncIterable<Float32Array>} [fine] strips of the picture, RGBA, in levels from 0 to 255, for 16 bits
+ */
+export async function pngOf({ data, width, height }, finish, exif, fine) {
+  const bits = fine ? 16 : 8;
   const header = new DataView(new ArrayBuffer(13));
   header.setUint32(0, width);
   header.setUint32(4, height);
@@ -82,7 +66,8 @@ async function pngOf({ width, height }, source, finish, bits, exif) {
   const deflate = new CompressionStream("deflate");
   const compressed = new Response(deflate.readable).arrayBuffer();
   const writer = deflate.writable.getWriter();
-  for await (const rgba of source) {
+  for await (const part of fine ?? strips(width, height)) {
+    const rgba = fine ? part : data.slice(4 * width * part[0], 4 * width * part[1]);
     finish(rgba);
     await writer.write(scanlines(rgba, width, bits));
   }

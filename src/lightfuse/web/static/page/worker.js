@@ -1,10 +1,11 @@
 /** The worker behind the page: groups and reads photographs, fuses them, writes files. The page only shows. */
 import { Bracket } from "./bracket.js";
+import { exifForResult } from "./exif.js";
 import { FrameError, headerOf, inWords, readFrames } from "./frames.js";
 import { gainMap, reducedLuminance } from "./gain-map.js";
 import { grouped } from "./grouping.js";
 import { lookOf } from "./looks.js";
-import { drawn, fileOf, png16Of, ultraHdrOf, zipOf } from "./output.js";
+import { drawn, jpegOf, pngOf, ultraHdrOf, zipOf } from "./output.js";
 import { WorkerPool } from "./pool.js";
 
 const pool = WorkerPool.load();
@@ -97,10 +98,12 @@ async function save({ look: wanted, format }) {
 async function fileIn(format, wanted, from) {
   const { bracket: of, picture, selection, how } = from;
   const finish = lookOf(wanted);
-  if (format === "png16") return png16Of(picture, await of.fuseFinely(selection, how, await pool), finish, of.exif);
-  if (format !== "hdr") return fileOf(picture, finish, `image/${format}`, of.exif);
+  const exif = of.exif && exifForResult(of.exif, picture.width, picture.height);
+  if (format === "jpeg") return jpegOf(picture, finish, exif);
+  if (format === "png") return pngOf(picture, finish, exif);
+  if (format === "png16") return pngOf(picture, finish, exif, await of.fuseFinely(selection, how, await pool));
   from.light ??= reducedLuminance({ ...picture, data: await of.darkest(selection, how, await pool) });
-  return ultraHdrOf(picture, finish, gainMap(picture, finish, from.light), of.exif);
+  return ultraHdrOf(picture, finish, exif, gainMap(picture, finish, from.light));
 }
 
 /** Fuse all brackets; answers with an archive, and with what is wrong with those that are not in it. */
