@@ -5,7 +5,7 @@ Sources: XMP specification part 1 (ISO 16684-1); Adobe Photoshop File Formats; I
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from xml.parsers import expat
 
 MAX_XMP = 1 << 23
@@ -20,10 +20,12 @@ _STALE_NAMES = (
     "hdrgm:", "HDRGainMap:", "xmpNote:HasExtendedXMP", "GCamera:MicroVideo", "GCamera:MotionPhoto",
     "Camera:MicroVideo", "Camera:MotionPhoto", "GDepth:", "GImage:", "GAudio:",
 )  # fmt: skip
-_TAG_NAME = re.compile(rb"<[^\s/>]*")
-_ATTRIBUTE = re.compile(rb"""\s*([^\s=/>]+)\s*=\s*("[^"]*"|'[^']*')""")
-
-Edit = tuple[int, int, bytes]
+# Tags and, so that no tag is found inside them, comments, CDATA sections and processing instructions. Nothing is tried
+# twice, so that well-formed XML is read in time in proportion to its length.
+_TAG = re.compile(
+    rb"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<(/?)([^\s/>]++)((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""", re.DOTALL
+)
+_ATTRIBUTE = re.compile(rb"""\s*+([^\s=/>]++)\s*+=\s*+("[^"]*+"|'[^']*+')""")
 
 
 def upright_xmp(xmp: bytes) -> bytes | None:
@@ -55,79 +57,55 @@ def _edited(xmp: bytes, values: dict[str, Callable[[str], bytes | None]], *, dro
     xmp = xmp.rstrip(b"\0")
     if len(xmp) > MAX_XMP or b"\0" in xmp:  # UTF-16 and UTF-32 are full of zeros; XMP in pictures is UTF-8.
         return None
-    editor = _Editor(xmp, values, drop_stale)
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = _refuse
     try:
-        editor.parser.Parse(xmp, True)
+        parser.Parse(xmp, True)
     except expat.ExpatError:
         return None
+    edits: list[tuple[int, int, bytes]] = []
+
+    def edit(name: str, whole: tuple[int, int], value: tuple[int, int] | None) -> None:
+        if is_stale(name):
+            edits.append((*whole, b""))
+        elif value:
+            replacement = values[name](xmp[slice(*value)].decode("utf-8", "replace"))
+            edits.extend([(*value, replacement)] if replacement is not None else [])
+
+    def is_stale(name: str) -> bool:
+        return drop_stale and (name in _STALE_ELEMENTS or name.startswith(_STALE_NAMES))
+
+    # Of the elements to drop or replace that are open: name, where they start, where their start tag ends, depth.
+    open_elements: list[tuple[str, int, int, int]] = []
+    depth = 0
+    for tag in _TAG.finditer(xmp):
+        if tag[2] is None:
+            continue
+        name, is_empty = tag[2].decode("utf-8", "replace"), tag[3].endswith(b"/")
+        if not tag[1]:
+            depth += 1
+            if name in values or is_stale(name):
+                open_elements.append((name, tag.start(), tag.end(), depth))
+            for found in _ATTRIBUTE.finditer(xmp, *tag.span(3)):
+                key = found[1].decode("utf-8", "replace")
+                if key in values or is_stale(key):
+                    edit(key, found.span(), (found.start(2) + 1, found.end() - 1))
+        if tag[1] or is_empty:
+            if open_elements and open_elements[-1][3] == depth:
+                name, start, text_at, _ = open_elements.pop()
+                is_text = not is_empty and xmp.find(b"<", text_at, tag.start()) < 0
+                edit(name, (start, tag.end()), (text_at, tag.start()) if is_text else None)
+            depth -= 1
     parts, at = [], 0
-    for start, end, replacement in sorted(editor.edits):
+    for start, end, replacement in sorted(edits):
         if start >= at:  # Not inside what was dropped.
             parts += [xmp[at:start], replacement]
             at = end
     return b"".join([*parts, xmp[at:]])
 
 
-class _Editor:
-    """Collects, while expat parses a packet, which of its bytes are to be replaced by what."""
-
-    def __init__(self, xmp: bytes, values: dict[str, Callable[[str], bytes | None]], drop_stale: bool) -> None:
-        self.edits: list[Edit] = []
-        self._xmp, self._values, self._drop_stale = xmp, values, drop_stale
-        self._depth = 0
-        # Of the elements to drop or replace that are open: name, where they start, where their start tag ends, depth.
-        self._open: list[tuple[str, int, int, int]] = []
-        self.parser = expat.ParserCreate()
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.StartDoctypeDeclHandler = self._refuse
-
-    def _refuse(self, *_: object) -> None:
-        raise expat.ExpatError("an XMP packet has no document type")
-
-    def _stale(self, name: str) -> bool:
-        return self._drop_stale and (name in _STALE_ELEMENTS or name.startswith(_STALE_NAMES))
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        at = self.parser.CurrentByteIndex
-        if name in self._values or self._stale(name):
-            self._open.append((name, at, self._tag_end(at), self._depth))
-        if any(key in self._values or self._stale(key) for key in attributes):
-            for key, start, value_at, end in self._attributes(at):
-                if self._stale(key):
-                    self.edits.append((start, end, b""))
-                elif key in self._values:
-                    self._replace(key, value_at, end - 1)
-
-    def _end(self, _: str) -> None:
-        if self._open and self._open[-1][3] == self._depth:
-            at = self.parser.CurrentByteIndex
-            name, start, text_at, _depth = self._open.pop()
-            is_empty = self._xmp[text_at - 2 : text_at] == b"/>"
-            if self._stale(name):
-                self.edits.append((start, text_at if is_empty else self._tag_end(at), b""))
-            elif not is_empty and self._xmp.find(b"<", text_at, at) < 0:
-                self._replace(name, text_at, at)
-        self._depth -= 1
-
-    def _replace(self, name: str, start: int, end: int) -> None:
-        replacement = self._values[name](self._xmp[start:end].decode("utf-8", "replace"))
-        if replacement is not None:
-            self.edits.append((start, end, replacement))
-
-    def _tag_end(self, at: int) -> int:
-        """Return where the tag that starts at `at` ends; a ``>`` may stand inside its quoted values."""
-        at = max((end for *_, end in self._attributes(at)), default=at)
-        return self._xmp.index(b">", at) + 1
-
-    def _attributes(self, at: int) -> Iterator[tuple[str, int, int, int]]:
-        """Yield for each attribute of a (well-formed) tag its name, and where the white space before it, its value and
-        what follows its closing quote start.
-        """
-        found = _TAG_NAME.match(self._xmp, at)
-        while found and (found := _ATTRIBUTE.match(self._xmp, found.end())):
-            yield found[1].decode("utf-8", "replace"), found.start(), found.start(2) + 1, found.end()
+def _refuse(*_: object) -> None:
+    raise expat.ExpatError("an XMP packet has no document type")
 
 
 def iptc_of_resources(resources: bytes) -> bytes | None:
