@@ -3,6 +3,7 @@
 This is what the library (see `jxl`) does not tell and cannot write: animation, XYB, and ICC profiles.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lightfuse.errors import OutputError
@@ -21,6 +22,8 @@ _TONE_MAPPING = 1 + 16 + 16 + 1 + 16  # Bits: not the default; intensity target,
 # Not the default, no ICC profile; RGB, D65, Rec. 2100's primaries, no gamma, PQ, relative colorimetric.
 _REC_2100_PQ = ((0, 1), (0, 1), (0, 2), (1, 2), (2, 2), (9 - 2, 4), (0, 1), (2, 2), (16 - 2, 4), (1, 2))
 
+Fields = Sequence[tuple[int, int]]
+
 
 @dataclass(frozen=True, slots=True)
 class JxlHeader:
@@ -32,6 +35,7 @@ class JxlHeader:
         bits: per sample; is_float: they are floats.
         xyb: pixels are stored as XYB, so that the colour encoding only says how they want to be shown.
         has_icc: the colour encoding is an ICC profile that follows the header.
+        has_extra: fields for tone mapping follow the colour encoding.
         depth_at, depth_end, xyb_at, colour_at: where the bit depth starts and ends, the `xyb` flag stands, and the
             colour encoding starts; 0 in a header of nothing but defaults.
     """
@@ -43,6 +47,7 @@ class JxlHeader:
     is_float: bool = False
     xyb: bool = True
     has_icc: bool = False
+    has_extra: bool = False
     depth_at: int = 0
     depth_end: int = 0
     xyb_at: int = 0
@@ -83,7 +88,8 @@ def read_header(codestream: bytes) -> JxlHeader:
     width, height = _size(bits)
     if bits.take(1):  # All default: 8 bits, sRGB, stored as XYB.
         return JxlHeader(width, height)
-    if bits.take(1):
+    has_extra = bool(bits.take(1))
+    if has_extra:
         if bits.take(3) >= 4:  # The orientation less 1, which the decoder applies.
             width, height = height, width
         if bits.take(1):
@@ -105,7 +111,8 @@ def read_header(codestream: bytes) -> JxlHeader:
     xyb = bool(bits.take(1))
     colour_at = bits.at
     has_icc = not bits.take(1) and bool(bits.take(1))
-    return JxlHeader(width, height, False, depth, is_float, xyb, has_icc, depth_at, depth_end, xyb_at, colour_at)
+    places = depth_at, depth_end, xyb_at, colour_at
+    return JxlHeader(width, height, False, depth, is_float, xyb, has_icc, has_extra, *places)
 
 
 def _size(bits: _Bits) -> tuple[int, int]:
@@ -158,55 +165,46 @@ def with_colour(codestream: bytes, icc: bytes | None, depth: int) -> bytes:
         icc: the profile; None is sRGB.
         depth: bits per sample; 32 are floats.
     """
-    header, bits = _at_colour(codestream)
-    if bits.take(3) != _REST:
-        raise OutputError(_NOT_UNDERSTOOD)
-    end, bits.at = bits.at, 0
     # Floats of 32 bits, 8 of them the exponent, or integers of 8 or more.
     depth_field = (1 | 7 << 3, 7) if depth == 32 else (0, 3) if depth == 8 else (0b110 | depth - 1 << 3, 9)
-    fields = [(bits.take(header.depth_at), header.depth_at), depth_field]
-    bits.at = header.depth_end
-    length = header.colour_at - header.depth_end
-    fields.append((bits.take(length), length))
-    fields.append((1, 1) if icc is None else (0b0010, 4))  # All default, or a profile for RGB: not default, ICC.
-    fields.append((_REST, 3))
-    return _with_fields(codestream, end, fields if icc is None else fields + _icc_bits(icc))
+    if icc is None:
+        return _edited(codestream, [(1, 1)], depth_field)  # All default.
+    return _edited(codestream, [(0b0010, 4)], depth_field, _icc_bits(icc))  # Not default, for RGB: a profile.
 
 
 def with_rec_2100_pq(codestream: bytes) -> bytes:
     """Return our own encoder's codestream, stored as XYB with an intensity target, shown as Rec. 2100 PQ."""
-    header, bits = _at_colour(codestream)
-    tail = (bits.take(_TONE_MAPPING), _TONE_MAPPING), (bits.take(3), 3)
-    if tail[1][0] != _REST or not header.xyb:
-        raise OutputError(_NOT_UNDERSTOOD)
-    end, bits.at = bits.at, 0
-    return _with_fields(codestream, end, [(bits.take(header.colour_at), header.colour_at), *_REC_2100_PQ, *tail])
+    return _edited(codestream, _REC_2100_PQ)
 
 
-def _at_colour(codestream: bytes) -> tuple[JxlHeader, _Bits]:
-    """The header, and its bits right behind the colour encoding."""
-    header = read_header(codestream)
-    bits = _Bits(codestream[len(SIGNATURE) : HEADER_BYTES])
-    bits.at = header.colour_at
+def _edited(codestream: bytes, colour: Fields, depth: tuple[int, int] | None = None, icc: Fields = ()) -> bytes:
+    """The codestream with other fields (value, width in bits) for its colour encoding, depth, and profile."""
+    header, bits = read_header(codestream), _Bits(codestream[len(SIGNATURE) : HEADER_BYTES])
+
+    def copied(start: int, end: int) -> tuple[int, int]:
+        bits.at = start
+        return bits.take(end - start), end - start
+
+    before = copied(0, header.depth_at), depth or copied(header.depth_at, header.depth_end)
+    fields = [*before, copied(header.depth_end, header.colour_at), *colour]
     if not bits.take(1):  # Not the default, but: no ICC profile, space, white, primaries, no gamma, curve, intent.
         icc_follows, *_, has_gamma = (bits.take(1), bits.enum(), bits.enum(), bits.enum(), bits.take(1))
         bits.enum(), bits.enum()
         if icc_follows or has_gamma:
             raise OutputError(_NOT_UNDERSTOOD)
-    return header, bits
-
-
-def _with_fields(codestream: bytes, end: int, fields: list[tuple[int, int]]) -> bytes:
-    """The codestream with fields (value, width in bits) in place of its header, which ends at a bit."""
+    fields.append(copied(bits.at, bits.at + (_TONE_MAPPING if header.has_extra else 0)))
+    fields.append(copied(bits.at, bits.at + 3))
+    if fields[-1][0] != _REST:
+        raise OutputError(_NOT_UNDERSTOOD)
     value = count = 0
-    for field, width in fields:
+    for field, width in (*fields, *icc):
         value |= field << count
         count += width
-    frame_at = len(SIGNATURE) + (end + 7) // 8
+    frame_at = len(SIGNATURE) + (bits.at + 7) // 8
     return b"".join([SIGNATURE, value.to_bytes((count + 7) // 8, "little"), memoryview(codestream)[frame_at:]])
 
 
-def _icc_bits(icc: bytes) -> list[tuple[int, int]]:
+def _icc_bits(icc: bytes) -> Fields:
     """Return a profile as it follows the header (18181-1, E.4), in the simplest valid way: without compression.
 
     The profile's own header is coded as differences from what is expected, the rest as it is. The entropy coder is told
