@@ -102,7 +102,7 @@ def test_alpha_is_written(suffix, compression):
 
 
 def test_transparent_parts_are_black_where_a_format_has_no_alpha():
-    shown = np.asarray(Image.open(io.BytesIO(encode_picture(RGBA, ".jpg", quality=100))))
+    shown = np.asarray(Image.open(io.BytesIO(encode_picture(RGBA, ".jpg", options=EncodeOptions(100)))))
     assert shown.shape == (40, 60, 3)
     assert shown[20:, 40:].max() < 6
 

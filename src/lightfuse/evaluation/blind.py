@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from lightfuse.errors import DataError
 from lightfuse.evaluation.evaluate import Result, Scene
 from lightfuse.evaluation.tables import markdown_table
-from lightfuse.images import write_picture
+from lightfuse.images import EncodeOptions, write_picture
 from lightfuse.metrics.pictures import to_eight_bits
 from lightfuse.sheets import shrink
 from lightfuse.system import already_exists, make_folder, write_atomically
@@ -89,7 +89,7 @@ class BlindTest:
             for side, name in zip("ab", names, strict=True):
                 picture = shrink(to_eight_bits(results[name].picture), LONG_SIDE, LONG_SIDE)
                 path = self.folder / "pairs" / f"{pair.id}-{side}.jpg"
-                write_picture(path, picture, quality=_QUALITY, overwrite=self._overwrite)
+                write_picture(path, picture, options=EncodeOptions(_QUALITY), overwrite=self._overwrite)
 
     def finish(self) -> None:
         """Write the page, which shows the pairs in random order, and the key; raises OutputError as `add` does."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.evaluation.evaluate import Result, Scene
-from lightfuse.images import write_picture
+from lightfuse.images import EncodeOptions, write_picture
 from lightfuse.metrics.colour import delta_e_2000, rgb_to_lab
 from lightfuse.metrics.pictures import Picture, to_eight_bits
 from lightfuse.sheets import Cell, Pixels, colour_bar, framed, heading, row_of, rows_of, shrink, stack
@@ -54,7 +54,7 @@ class ContactSheets:
 
     def _write(self, path: Path, picture: Pixels) -> None:
         make_folder(path.parent)
-        write_picture(path, picture, quality=_QUALITY, overwrite=self._overwrite)
+        write_picture(path, picture, options=EncodeOptions(_QUALITY), overwrite=self._overwrite)
 
 
 def sheet(scene: Scene, results: Mapping[str, Result]) -> Pixels:

@@ -57,7 +57,6 @@ def write_picture(
     metadata: Metadata | None = None,
     options: EncodeOptions | None = None,
     *,
-    quality: int | None = None,
     overwrite: bool = False,
     suffix: str = ".png",
 ) -> None:
@@ -76,7 +75,7 @@ def write_picture(
     """
     check_output(path, overwrite=overwrite)
     if path == STDOUT:
-        picture = encode_picture(pixels, suffix, metadata, options, quality=quality)
+        picture = encode_picture(pixels, suffix, metadata, options)
         try:
             sys.stdout.buffer.write(picture)
             sys.stdout.buffer.flush()
@@ -84,19 +83,14 @@ def write_picture(
             raise cannot_write("standard output", error) from None
         return
     try:
-        parts = encode_in_parts(pixels, Path(path).suffix, metadata, options, quality)
+        parts = encode_in_parts(pixels, Path(path).suffix, metadata, options)
     except OutputError as error:
         raise cannot_write(path, error) from None
     write_atomically(path, parts, overwrite=overwrite)
 
 
 def encode_picture(
-    pixels: NDArray[Any],
-    suffix: str,
-    metadata: Metadata | None = None,
-    options: EncodeOptions | None = None,
-    *,
-    quality: int | None = None,
+    pixels: NDArray[Any], suffix: str, metadata: Metadata | None = None, options: EncodeOptions | None = None
 ) -> bytes:
     """Encode a picture in the format of a file suffix.
 
@@ -111,23 +105,20 @@ def encode_picture(
         suffix: such as ``".jpg"``.
         metadata: what to write besides the pixels; its ICC profile is theirs.
         options: quality, depth, compression.
-        quality: in place of the options' quality.
 
     Raises:
         OutputError: the suffix is unknown, the format does not have what the options ask for, the pixels are not as
             above, or the format cannot hold a picture of that size.
         MissingExtraError: the format needs an extra that is not installed.
     """
-    return b"".join(encode_in_parts(pixels, suffix, metadata, options, quality))
+    return b"".join(encode_in_parts(pixels, suffix, metadata, options))
 
 
 def encode_in_parts(
-    pixels: NDArray[Any], suffix: str, metadata: Metadata | None, options: EncodeOptions | None, quality: int | None
+    pixels: NDArray[Any], suffix: str, metadata: Metadata | None, options: EncodeOptions | None
 ) -> Parts:
     """Encode a picture as `encode_picture` does, into parts that together are the file: nothing large is copied."""
-    kind = format_of(suffix)
-    options = options or EncodeOptions()
-    options = options if quality is None else replace(options, quality=quality)
+    kind, options = format_of(suffix), options or EncodeOptions()
     check_options(options, kind)
     pixels, metadata = _for_format(_checked(pixels), metadata or Metadata(), kind)
     check_side(kind, max(pixels.shape))
