@@ -33,7 +33,7 @@ from lightfuse.batch.manifest import MANIFEST_NAME
 from lightfuse.brackets.bracket import brightness, darkest_first
 from lightfuse.brackets.files import find_brackets
 from lightfuse.images import read_picture
-from lightfuse.images.pixels import to_uint8
+from lightfuse.images.pixels import to_depth
 from lightfuse.sheets import shrink
 from tools.synthetic import Camera, Scene, moving_object
 
@@ -100,7 +100,7 @@ def _with_passers_by(light: Array, time: float) -> tuple[Array, Array]:
 
 def _cut(folder: Path) -> Iterator[tuple[str, list[list[Array]]]]:
     for found in find_brackets(folder):
-        pictures = [to_uint8(shrink(read_picture(path).pixels, _SIDE, _SIDE)) for path in found.exposures]
+        pictures = [to_depth(shrink(read_picture(path).pixels, _SIDE, _SIDE), 8) for path in found.exposures]
         if len({picture.shape for picture in pictures}) > 1:
             continue
         ordered = [pictures[i] for i in darkest_first([brightness(picture) for picture in pictures])]
@@ -155,7 +155,7 @@ def _fused_by_enfuse(brackets: Sequence[Sequence[Path]], folder: Path) -> list[A
 
 
 def _pictures(paths: Sequence[Path]) -> list[Array]:
-    return [to_uint8(read_picture(path).pixels).astype(np.float32) for path in paths]
+    return [to_depth(read_picture(path).pixels, 8).astype(np.float32) for path in paths]
 
 
 def _seams(tiles: Sequence[Array]) -> tuple[float, float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import PictureError
-from lightfuse.images.pixels import to_uint8
+from lightfuse.images.pixels import to_depth
 
 Pixels = NDArray[np.uint8]  # an RGB picture, H×W×3
 Array = NDArray[Any]
@@ -119,7 +119,7 @@ def comparison_sheet(
     cells = []
     for picture, label in zip([*frames, fused], [*labels, fused_label], strict=True):
         shrunk: Array = shrink(picture, widest, round(_TALLEST * widest))
-        cells.append(Cell(np.ascontiguousarray(to_uint8(shrunk)), label))
+        cells.append(Cell(np.ascontiguousarray(to_depth(shrunk, 8)), label))
     column = min(widest, max(_NARROWEST_COLUMN, *(cell.picture.shape[1] for cell in cells)))
     letter = _LARGE_LETTER if column >= _WIDE_COLUMN else _LETTER
     return framed(stack(rows_of(cells, columns, column, letter), gap=_ROW_GAP))

@@ -15,8 +15,9 @@ from PIL import Image
 
 from lightfuse import system as system_module
 from lightfuse.errors import OutputError
-from lightfuse.images import SUFFIXES, check_output, encode_picture, read_picture, write_picture
+from lightfuse.images import SUFFIXES, EncodeOptions, check_output, encode_picture, read_picture, write_picture
 from lightfuse.images import write as write_module
+from lightfuse.images.pixels import to_depth
 
 
 def by_pillow(data):
@@ -63,9 +64,7 @@ def test_odd_sized_tiff_is_read_by_pillow(size):
 def test_every_sixteen_bit_value_rounds_to_its_nearest_eight_bit_level():
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     pixels = np.dstack([values] * 3)
-    from lightfuse.images.pixels import to_uint8
-
-    np.testing.assert_array_equal(to_uint8(pixels), np.rint(pixels / 257))
+    np.testing.assert_array_equal(to_depth(pixels, 8), np.rint(pixels / 257))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
@@ -90,19 +89,20 @@ def test_pixels_of_any_memory_layout_are_written():
 
 @pytest.mark.parametrize(("quality", "sampling"), [(95, (1, 1)), (90, (1, 1)), (89, (2, 2))])
 def test_chroma_is_halved_only_below_quality_90(quality, sampling):
-    image = Image.open(io.BytesIO(encode_picture(photo(), ".jpg", quality=quality)))
+    image = Image.open(io.BytesIO(encode_picture(photo(), ".jpg", options=EncodeOptions(quality))))
     assert image.layer[0][1:3] == sampling
 
 
 def test_quality_sets_the_size():
     rough = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     for suffix in (".jpg", ".webp"):
-        assert len(encode_picture(rough, suffix, quality=50)) < len(encode_picture(rough, suffix, quality=95))
+        low, high = (encode_picture(rough, suffix, options=EncodeOptions(quality)) for quality in (50, 95))
+        assert len(low) < len(high)
 
 
 @pytest.mark.parametrize("quality", [0, 101, -5])
 def test_quality_out_of_range_is_refused(quality):
-    assert f"quality is {quality}" in write_error(encode_picture, photo(), ".jpg", quality=quality)
+    assert f"quality is {quality}" in write_error(encode_picture, photo(), ".jpg", options=EncodeOptions(quality))
 
 
 @pytest.mark.parametrize(

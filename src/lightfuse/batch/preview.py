@@ -10,7 +10,7 @@ from lightfuse.brackets.reading import read_small
 from lightfuse.brackets.shots import Shot
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.images import check_output, probe_picture, write_picture
-from lightfuse.images.pixels import to_uint8
+from lightfuse.images.pixels import to_depth
 from lightfuse.sheets import Cell, Pixels, framed, heading, row_of, shrink, side_by_side, stack
 from lightfuse.system import display_name, make_folder, usable_cores
 
@@ -61,6 +61,6 @@ def _small(path: Path) -> tuple[Pixels, float | None]:
     ev = None
     try:
         ev = Shot(path, probe_picture(path).shot).ev
-        return to_uint8(shrink(read_small(path, _CELL), _CELL, _CELL)), ev
+        return to_depth(shrink(read_small(path, _CELL), _CELL, _CELL), 8), ev
     except PictureError:
         return np.full((_CELL * 2 // 3, _CELL, 3), 90, np.uint8), ev

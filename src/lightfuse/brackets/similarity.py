@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lightfuse import core
 from lightfuse.colorspace import full_scale
-from lightfuse.images.pixels import to_uint8
+from lightfuse.images.pixels import to_depth
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -100,7 +100,7 @@ def overlap(first: Array, second: Array) -> bool:
     import cv2
 
     sift = cv2.SIFT.create(_POINTS, contrastThreshold=0.02)
-    greys = [cv2.equalizeHist(cv2.cvtColor(to_uint8(frame), cv2.COLOR_RGB2GRAY)) for frame in (first, second)]
+    greys = [cv2.equalizeHist(cv2.cvtColor(to_depth(frame, 8), cv2.COLOR_RGB2GRAY)) for frame in (first, second)]
     (points, one), (others, two) = (sift.detectAndCompute(grey, None) for grey in greys)
     if one is None or two is None or min(len(one), len(two)) < _MATCHED:
         return False

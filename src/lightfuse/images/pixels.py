@@ -134,7 +134,10 @@ def turn_upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def to_depth(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Return pixels as uint8, uint16 or float32 (32 bits) over their full range, rounded where they become coarser."""
+    """Return pixels as uint8, uint16 or float32 (32 bits) over their full range, rounded where they become coarser.
+
+    Those of that type already are returned as they are.
+    """
     is_float = pixels.dtype.kind == "f"
     if bits == 32:
         return pixels.astype(np.float32, copy=False) if is_float else pixels / np.float32(full_scale(pixels.dtype))
@@ -147,11 +150,6 @@ def to_depth(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
     if 8 * pixels.itemsize == bits:
         return pixels
     return narrow(pixels, 8).astype(np.uint8) if bits == 8 else pixels.astype(np.uint16) * np.uint16(257)
-
-
-def to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Round uint16 (v / 257) or float in [0, 1] (v · 255) to uint8; uint8 is returned as it is."""
-    return to_depth(pixels, 8)
 
 
 def narrow(pixels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:

@@ -14,7 +14,7 @@ from lightfuse.brackets.files import BracketFolder, find_brackets
 from lightfuse.errors import DataError, PictureError
 from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
-from lightfuse.images.pixels import to_uint8
+from lightfuse.images.pixels import to_depth
 from lightfuse.sheets import shrink
 from lightfuse.system import make_folder, write_atomically
 from lightfuse.training.soft_reference import best_colours, soft_reference, taught_tone
@@ -244,7 +244,7 @@ def _prepare_scene(
 
 def _read_small(path: Path, long_side: int) -> Pixels:
     pixels = read_picture(path).pixels
-    return to_uint8(shrink(pixels, long_side, long_side) if long_side else pixels)
+    return to_depth(shrink(pixels, long_side, long_side) if long_side else pixels, 8)
 
 
 def _scene_from_json(fields: dict[str, Any]) -> Scene:
