@@ -2,7 +2,6 @@
 
 import math
 import os
-import struct
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -15,12 +14,12 @@ from lightfuse.hdr.merge import Array, Floats
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
 from lightfuse.images.colour import REC_2020, linear_profile, rgb_profile, transform
-from lightfuse.images.exif import ASCII, BYTE, Tree, Value
+from lightfuse.images.exif import ASCII, BYTE, RATIONAL, SRATIONAL, Tree, Value, longs, numbers, shorts
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jxl import encode_hdr_jxl
 from lightfuse.images.metadata import Parts, with_size
 from lightfuse.images.pixels import to_depth
-from lightfuse.images.tiff import encode_tiff, shorts
+from lightfuse.images.tiff import encode_tiff
 from lightfuse.system import cannot_write, check_writable, write_atomically
 
 GAIN_MAP_SUFFIXES = (".jpg", ".jpeg")
@@ -115,7 +114,6 @@ def _suffix(path: str | os.PathLike[str]) -> str:
 # ---- Radiance alone: linear float TIFF and DNG -----------------------------------------------------------------------
 
 _D65 = 21  # EXIF's light source.
-_RATIONAL, _SRATIONAL = 5, 10
 _LINEAR_RAW = 34892
 _XYZ_TO_REC_2020 = (
     1.716651, -0.355671, -0.253366,
@@ -142,7 +140,7 @@ def _encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
     height, width, _ = light.shape
     white = max(1.0, float(light.max()))
     tags: Tree = {
-        254: Value(4, 1, struct.pack("<I", 0)),  # The main picture.
+        254: longs(0),  # The main picture.
         262: shorts(_LINEAR_RAW),
         339: shorts(3, 3, 3),  # Floats.
         50706: Value(BYTE, 4, bytes((1, 4, 0, 0))),  # DNG version, and the least that a reader must know:
@@ -150,9 +148,9 @@ def _encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
         50708: Value(ASCII, 21, b"LightFuse linear DNG\0"),  # The camera model that the colours belong to.
         50714: shorts(0, 0, 0),  # Black and white level.
         50717: shorts(1, 1, 1),
-        50721: _fractions(_SRATIONAL, _XYZ_TO_REC_2020),
-        50728: _fractions(_RATIONAL, (1, 1, 1)),  # White as it was shot.
-        50730: _fractions(_SRATIONAL, (math.log2(white),)),  # Baseline exposure.
+        50721: _fractions(SRATIONAL, _XYZ_TO_REC_2020),
+        50728: _fractions(RATIONAL, (1, 1, 1)),  # White as it was shot.
+        50730: _fractions(SRATIONAL, (math.log2(white),)),  # Baseline exposure.
         50778: shorts(_D65),  # The light that the matrix holds for.
     }
     light *= np.float32(1 / white)
@@ -171,8 +169,7 @@ def _in_rec_2020(radiance: Floats, icc: bytes | None) -> Floats:
 
 
 def _fractions(kind: int, values: tuple[float, ...]) -> Value:
-    numbers = [number for value in values for number in (round(value * 1_000_000), 1_000_000)]
-    return Value(kind, len(values), struct.pack(f"<{len(numbers)}{'i' if kind == _SRATIONAL else 'I'}", *numbers))
+    return numbers(kind, *(number for value in values for number in (round(value * 1_000_000), 1_000_000)))
 
 
 # ---- For HDR screens: AVIF and JPEG XL -------------------------------------------------------------------------------

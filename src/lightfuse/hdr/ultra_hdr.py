@@ -11,16 +11,15 @@ import numpy as np
 from lightfuse.hdr.gain_map import OFFSET, gain_map
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.images import EncodeOptions, Metadata, encode_picture
-from lightfuse.images.exif import LONG, UNDEFINED, Value, block_of
+from lightfuse.images.exif import UNDEFINED, Value, block_of, longs
 from lightfuse.images.jpeg import APPLICATION, XMP_PREFIX, after_segments, insert_segments, segment
 from lightfuse.images.xmp import upright_xmp
 
 _GAIN_QUALITY = 90
 _APP1, _APP2 = 0xE1, 0xE2
 
-# Multi-picture format (CIPA DC-007): an IFD with version, count and entries
+# Multi-picture format (CIPA DC-007)
 _MPF_NAME = b"MPF\0"
-_VERSION_TAG, _COUNT_TAG, _ENTRIES_TAG = 0xB000, 0xB001, 0xB002
 _PRIMARY = 0x030000  # baseline primary picture, JPEG
 
 # ISO 21496-1
@@ -78,10 +77,9 @@ def _mpf_index(first_size: int, second_size: int, second_at: int) -> bytes:
     The first's are with this segment in it; the place of the second counts from the byte after the segment's name.
     """
     entries = struct.pack("<IIIHHIIIHH", _PRIMARY, first_size, 0, 0, 0, 0, second_size, second_at, 0, 0)
-    values = Value(UNDEFINED, 4, b"0100"), Value(LONG, 1, struct.pack("<I", 2)), Value(UNDEFINED, 32, entries)
-    return segment(
-        _APP2, _MPF_NAME + block_of(dict(zip((_VERSION_TAG, _COUNT_TAG, _ENTRIES_TAG), values, strict=True)))
-    )
+    version, count = Value(UNDEFINED, 4, b"0100"), longs(2)
+    index = block_of({0xB000: version, 0xB001: count, 0xB002: Value(UNDEFINED, 32, entries)})
+    return segment(_APP2, _MPF_NAME + index)
 
 
 def _iso_21496(max_stops: float) -> bytes:

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from io import SEEK_END, BytesIO
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ import numpy as np
 PREFIX = b"Exif\0\0"
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 _SUB_IFDS = frozenset({EXIF_IFD, GPS_IFD, INTEROP_IFD})
-BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL = 1, 2, 3, 4, 5, 7, 10
 _DESCRIPTION, ORIENTATION, DNG_SERIAL = 0x010E, 0x0112, 0xC62F
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _SOFTWARE, _WIDTH, _HEIGHT, _EXIF_WIDTH, _EXIF_HEIGHT = 0x0131, 0x0100, 0x0101, 0xA002, 0xA003
@@ -76,6 +77,16 @@ class Value:
 
 
 Tree = dict[int, "Value | Tree"]
+
+
+def numbers(kind: int, *values: int) -> Value:
+    """Return a tag's value: integers, or rationals, each a numerator and a denominator."""
+    letter = {SHORT: "H", SRATIONAL: "i"}.get(kind, "I")
+    data = struct.pack(f"<{len(values)}{letter}", *values)
+    return Value(kind, len(data) // _TYPE_SIZE[kind], data)
+
+
+shorts, longs = partial(numbers, SHORT), partial(numbers, LONG)
 
 
 class Directories:
@@ -311,30 +322,29 @@ def exif_with_size(exif: bytes, width: int, height: int, *, srgb: bool = False) 
         if value is not None and entry.count == 1 and entry.type in (SHORT, LONG):
             short = entry.type == SHORT and value > 0xFFFF
             struct.pack_into(found.order + _INTEGER_FORMAT[entry.type], sized, entry.offset, 0 if short else value)
-    for tag, entry in _colour_entries(found).items() if srgb and is_adobe_rgb(exif) else ():
-        told = struct.pack(found.order + "H", _SRGB) if tag == _COLOUR_SPACE else b"R98\0"
+    for entry in _adobe_rgb_entries(found) if srgb else ():
+        told = struct.pack(found.order + "H", _SRGB) if entry.tag == _COLOUR_SPACE else b"R98\0"
         sized[entry.offset : entry.offset + len(told)] = told
     return bytes(sized)
-
-
-def _colour_entries(found: Directories) -> dict[int, Entry]:
-    """Return the entries of an EXIF block that tell its colour space: ColorSpace and InteroperabilityIndex."""
-    shooting = found.below(found.main).get(EXIF_IFD)
-    interop = found.below(shooting).get(INTEROP_IFD) if shooting else None
-    entries = {e.tag: e for e in shooting.entries if e.tag == _COLOUR_SPACE and e.type == SHORT} if shooting else {}
-    return entries | {e.tag: e for e in (interop.entries if interop else ()) if e.tag == _INTEROP_INDEX and e.size == 4}
 
 
 def is_adobe_rgb(exif: bytes) -> bool:
     """Tell whether an EXIF block says Adobe RGB, as DCF 2.0 prescribes (R03) or as some cameras do (ColorSpace 2)."""
     try:
-        found = _open_block(exif)
+        return bool(_adobe_rgb_entries(_open_block(exif)))
     except IfdError:
         return False
-    entries = _colour_entries(found)
-    space = next(iter(found.integers(entries[_COLOUR_SPACE], 1)), 0) if _COLOUR_SPACE in entries else _UNCALIBRATED
-    index = found.value(entries[_INTEROP_INDEX]).data[:3] if _INTEROP_INDEX in entries else b""
-    return space == _ADOBE_RGB or (space == _UNCALIBRATED and index == b"R03")
+
+
+def _adobe_rgb_entries(found: Directories) -> list[Entry]:
+    """Return the entries (ColorSpace, InteroperabilityIndex) by which an EXIF block says Adobe RGB; empty if none."""
+    shooting = found.below(found.main).get(EXIF_IFD)
+    interop = found.below(shooting).get(INTEROP_IFD) if shooting else None
+    spaces = [e for e in shooting.entries if e.tag == _COLOUR_SPACE and e.type == SHORT][-1:] if shooting else []
+    indices = [e for e in interop.entries if e.tag == _INTEROP_INDEX and e.size == 4][-1:] if interop else []
+    space = found.integers(spaces[0], 1)[0] if spaces else _UNCALIBRATED
+    is_r03 = bool(indices) and found.value(indices[0]).data[:3] == b"R03"
+    return spaces + indices if space == _ADOBE_RGB or (space == _UNCALIBRATED and is_r03) else []
 
 
 def without_maker_note(exif: bytes) -> bytes:

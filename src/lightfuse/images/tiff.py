@@ -19,16 +19,17 @@ from lightfuse.errors import OutputError
 from lightfuse.images.exif import (
     BYTE,
     DESCRIPTIVE,
-    LONG,
     RATIONAL,
-    SHORT,
     UNDEFINED,
     Directories,
     IfdError,
     Tree,
     Value,
     exif_from_tiff,
+    longs,
+    numbers,
     serialise,
+    shorts,
 )
 from lightfuse.images.jpeg import scan_jpeg
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError
@@ -276,16 +277,16 @@ def encode_tiff(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions
         raise OutputError(f"a picture of {width} × {height} pixels of {pixels.dtype} passes the 4 GB a TIFF can hold")
     is_float = pixels.dtype.kind == "f"
     tree: Tree = _metadata_tags(metadata) | {
-        256: _longs(width),
-        257: _longs(height),
+        256: longs(width),
+        257: longs(height),
         258: shorts(*[8 * pixels.itemsize] * samples),
         259: shorts(_COMPRESSIONS[compression]),
         262: shorts(_RGB if samples > 1 else _MINISBLACK),
-        273: _longs(*offsets),
+        273: longs(*offsets),
         274: shorts(1),  # Upright.
         277: shorts(samples),
-        278: _longs(rows_per_strip),
-        279: _longs(*[len(strip) for strip in strips]),
+        278: longs(rows_per_strip),
+        279: longs(*[len(strip) for strip in strips]),
         284: shorts(1),  # The samples of a pixel stand together.
         339: shorts(*[3 if is_float else 1] * samples),
     }
@@ -328,18 +329,9 @@ def _metadata_tags(metadata: Metadata) -> Tree:
     if metadata.place:
         left, top, *canvas = metadata.place
         ratios = (left, _PER_INCH), (top, _PER_INCH), (_PER_INCH, 1), (_PER_INCH, 1)
-        tree |= {code: Value(RATIONAL, 1, struct.pack("<II", *r)) for code, r in zip(_POSITION, ratios, strict=True)}
-        tree |= {code: _longs(size) for code, size in zip(_CANVAS, canvas, strict=True)}
+        tree |= {code: numbers(RATIONAL, *r) for code, r in zip(_POSITION, ratios, strict=True)}
+        tree |= {code: longs(size) for code, size in zip(_CANVAS, canvas, strict=True)}
         tree[_RESOLUTION_UNIT] = shorts(2)
     if metadata.icc:
         tree[_ICC_TAG] = Value(UNDEFINED, len(metadata.icc), metadata.icc)
     return tree
-
-
-def shorts(*values: int) -> Value:
-    """Return a tag of 16-bit integers."""
-    return Value(SHORT, len(values), struct.pack(f"<{len(values)}H", *values))
-
-
-def _longs(*values: int) -> Value:
-    return Value(LONG, len(values), struct.pack(f"<{len(values)}I", *values))
