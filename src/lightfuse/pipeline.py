@@ -162,7 +162,7 @@ def fuse_bracket(
     bracket = _check_scene(bracket, options)
     bracket = bracket if options.wrap else averaged(bracket)
     tone, tone_notes = _given_tone(bracket, fuser, options)
-    selection = tone.selection if tone else _select(bracket, fuser, options)
+    selection = tone.selection if tone else _select(bracket, options)
     given = iter(tone.contexts if tone else ())
     contexts: list[Context | None] = []
     cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
@@ -293,11 +293,11 @@ def _given_tone(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> tuple[T
     return tone, ()
 
 
-def _select(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> Selection:
+def _select(bracket: Bracket, options: FuseOptions) -> Selection:
     if len(bracket.frames) == 1:
         return (0,)
     extremes = options.exposures == "extremes"
-    return extreme_pair(len(bracket.frames)) if extremes else select_exposures(bracket.pixels, fuser)
+    return extreme_pair(len(bracket.frames)) if extremes else select_exposures(bracket.pixels)
 
 
 def _selected_by(options: FuseOptions, fused: FusedBracket) -> str:

@@ -115,7 +115,7 @@ def test_models_see_the_whole_bracket_only_where_it_is_measured(scene: Scene) ->
     fusers = {"small": Fuser("small", 1)}
     assert list(model_methods(fusers, whole_bracket=False)) == ["small"]
     methods = model_methods(fusers, whole_bracket=True)
-    selection = select_exposures(scene.exposures, fusers["small"])
+    selection = select_exposures(scene.exposures)
     expected = fuse_selection(selection, scene.exposures, fusers["small"])
     np.testing.assert_array_equal(methods["small, whole bracket"](scene), expected)
     assert not methods["small, whole bracket"].applies_to(pair_of(scene))

@@ -12,14 +12,13 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from lightfuse.brackets.exif_groups import group_by_exif
-from lightfuse.brackets.selection import fuse_selection, select_exposures
+from lightfuse.brackets.selection import select_exposures
 from lightfuse.brackets.shots import Shot
 from lightfuse.colorspace import srgb_to_linear
 from lightfuse.deghost import deghost_bracket
 from lightfuse.fuser import Fuser
 from lightfuse.hdr.gain_map import gain_map
 from lightfuse.images import ShotInfo, probe_picture
-from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.web.server import STATIC
 from tools.synthetic import Camera, Scene, moving_object, sample_bracket
 
@@ -166,16 +165,9 @@ def answered(tmp_path_factory):
     return brackets, files, answer
 
 
-def test_selections_are_nearly_as_good_as_those_of_python(answered):
+def test_selections_are_those_of_python(answered):
     brackets, _, told = answered
-    fuser = Fuser("base", 1)
-    for pictures, selection in zip(brackets[: len(BRACKETS)], told["selections"], strict=False):
-        extremes, by_trials = (0, len(pictures) - 1), select_exposures(pictures, fuser)
-        ends, own, best = (
-            mef_ssim(fuse_selection(chosen, pictures, fuser), pictures) for chosen in (extremes, selection, by_trials)
-        )
-        assert own >= ends
-        assert own > best - 0.02
+    assert told["selections"] == [list(select_exposures(pictures)) for pictures in brackets]
 
 
 def test_the_only_frame_that_holds_a_highlight_is_selected(answered):

@@ -19,7 +19,7 @@ from lightfuse.brackets.bracket import Frame, in_one_profile, make_bracket, rela
 from lightfuse.brackets.exif_groups import SAME_EV
 from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.brackets.reading import read_frames
-from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_for_all
+from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
 from lightfuse.brackets.similarity import overlap, same_view
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Context, Fuser, Tone, tone_key
@@ -217,7 +217,7 @@ def _common_tone(brackets: Sequence[list[Array]], fuser: Fuser, *, still: bool, 
     count = len(brackets[0]) if len(brackets) > 1 else 1
     if count == 1 or any(len(bracket) != count for bracket in brackets):
         return None
-    selection = extreme_pair(count) if extremes else select_for_all(brackets, fuser)
+    selection = extreme_pair(count) if extremes else select_exposures(*brackets)
     found: list[list[Context]] = []
 
     def fuse(under: Array, over: Array) -> Array:

@@ -1,37 +1,38 @@
 """Exposure selection: which frames of a bracket are fused, and in which order.
 
 The paper fuses the darkest and the brightest exposure. In a longer bracket these two may be nearly black and nearly
-white, while an inner pair holds the scene better or a third exposure helps. Selections are compared on thumbnails: the
-best one has the highest MEF-SSIM of its fused result against all exposures, minus the fraction of the scene that is
-well exposed only in frames it leaves out. A selection that leaves out the only frame to hold a highlight or a shadow is
-never taken. What is black, or white, in all frames is no scene: it is cut off at the edges and does not count inside.
+white, while an inner pair holds the scene better or a third exposure helps. Of all pairs and triples, the one is taken
+that shows the scene best exposed, by frames of similar brightness; never one without the only frame to hold a highlight
+or a shadow. Tones alone are looked at, on a grid of pixels. What is black, or white, in all frames is no scene.
 """
 
-import itertools
-import math
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.images.pixels import to_depth
-from lightfuse.metrics.mef_ssim import SMALLEST_SIDE, MefSsim
+from lightfuse.colorspace import full_scale
 
 Array = NDArray[Any]
+Floats = NDArray[np.float32]
 Fuse = Callable[[Array, Array], Array]
 
 Selection = tuple[int, ...]
 """Two or three indices into a bracket ordered from dark to bright. Two frames are fused directly; of three (dark,
 middle, bright), dark with middle and middle with bright are fused first, then the two results."""
 
-_THUMBNAIL_PIXELS = 192 * 128
-_CLIPPED_LEVELS = (4.0, 251.0)
-_CLIPPING_SOFTNESS = 8.0  # Levels over which a value passes from clipped to well exposed.
-_HELD = 0.999  # Degree of a pixel that is well exposed beyond doubt.
-_SMALLEST_SCENE = 1e-3  # Fraction of a picture
-_MAX_CLIPPED = 5e-4  # Fraction of the scene that may be white, or black, in all frames selected but not in another.
-_MARGIN = 3e-3  # A selection must beat the extreme pair by more than the error of a thumbnail's score.
+_SAMPLES = 192 * 128  # of a picture, about
+# Levels of 255: clipped below the first and above the second; held beyond doubt between the others; exposed not at all
+# up to the first and from the second of the last, then better and better over so many levels.
+_BLACK, _WHITE = 8, 247
+_DARKEST, _BRIGHTEST = 12, 243
+_LOWEST, _HIGHEST, _SOFTNESS = 4, 251, 64
+_CLIPPING_SOFTNESS = 8  # The same, where only clipping counts
+_MAX_CLIPPED = 5e-4  # Fraction of the scene that may be white, or black, in all frames selected but not in another
+# What is taken off the mean exposure of a selection: for the difference in mean brightness, in white, and a third frame
+_DIFFERENCE, _THIRD = 0.1, 0.02
 
 
 def extreme_pair(count: int) -> Selection:
@@ -47,26 +48,35 @@ def fuse_selection(selection: Selection, exposures: Sequence[Array], fuse: Fuse)
     return fuse(fuse(exposures[dark], exposures[middle]), fuse(exposures[middle], exposures[bright]))
 
 
-def select_exposures(exposures: Sequence[Array], fuse: Fuse) -> Selection:
-    """Select the exposures to fuse (RGB, H×W×3, uint8, uint16 or float32, dark to bright) by trials on thumbnails.
+def select_exposures(*brackets: Sequence[Array]) -> Selection:
+    """Select the exposures to fuse, of one bracket, or the same for several brackets of as many exposures each.
 
-    Of two exposures, and of pictures too narrow for MEF-SSIM, the extreme pair is returned.
+    Exposures are RGB, H×W×3, uint8, uint16 or float32 in [0, 1], from dark to bright.
     """
-    return select_for_all([exposures], fuse)
-
-
-def select_for_all(brackets: Sequence[Sequence[Array]], fuse: Fuse) -> Selection:
-    """One selection for several brackets of as many exposures each: that with the best mean score; see above."""
-    count = len(brackets[0])
-    extremes = extreme_pair(count)
-    if count == 2:
+    extremes = extreme_pair(len(brackets[0]))
+    if extremes == (0, 1):
         return extremes
-    thumbnails = [[_thumbnail(scene) for scene in _scenes(exposures)] for exposures in brackets]
-    if min(min(exposures[0].shape[:2]) for exposures in thumbnails) < SMALLEST_SIDE:
+    colours = np.stack([np.concatenate([_sampled(e) for e in frames]) for frames in zip(*brackets, strict=True)])
+    levels, largest = colours.mean(axis=2), colours.max(axis=2)  # A coloured lamp is clipped in one channel first.
+    scene = (levels.max(axis=0) >= _BLACK) & (levels.min(axis=0) <= _WHITE)
+    if not scene.any():
         return extremes
-    search = _Search([_Trial(exposures, fuse) for exposures in thumbnails], count)
-    found = max((search.climb(start) for start in ((0, count // 2, count - 1), extremes)), key=search.score)
-    return found if search.score(found) > search.score(extremes) + _MARGIN else extremes
+    levels, largest = levels[:, scene], largest[:, scene]
+    shadows, lights = (((tones >= _DARKEST) & (tones <= _BRIGHTEST)).any(axis=0) for tones in (levels, largest))
+    exposed, brightness = _well_exposed(levels, _SOFTNESS), levels.mean(axis=1) / 255
+
+    def clipped(chosen: Selection) -> float:
+        """The larger of two fractions: held by some frame, but clipped, or black, in all that are chosen."""
+        white, black = largest[[*chosen]].min(axis=0) > _WHITE, levels[[*chosen]].max(axis=0) < _BLACK
+        return float(max((lights & white).mean(), (shadows & black).mean()))
+
+    def score(chosen: Selection) -> float:
+        difference = brightness[chosen[-1]] - brightness[chosen[0]]
+        return float(exposed[[*chosen]].max(axis=0).mean() - _DIFFERENCE * difference - _THIRD * (len(chosen) - 2))
+
+    limit = clipped(extremes) + _MAX_CLIPPED
+    selections = (chosen for size in (2, 3) for chosen in combinations(range(len(levels)), size))
+    return max((chosen for chosen in selections if clipped(chosen) <= limit), key=score)
 
 
 def selection_cost(exposures: Sequence[Array], selection: Selection) -> float:
@@ -74,128 +84,20 @@ def selection_cost(exposures: Sequence[Array], selection: Selection) -> float:
 
     Measured on a grid of pixels of the exposures (RGB, H×W×3, uint8, uint16 or float32).
     """
-    height, width = exposures[0].shape[:2]
-    step = max(1, int((height * width / _THUMBNAIL_PIXELS) ** 0.5))
-    degrees = [_well_exposed(_comparable(exposure[::step, ::step])) for exposure in exposures]
-    return _lost(degrees, selection)
+    levels = np.stack([_sampled(exposure).mean(axis=1) for exposure in exposures])
+    exposed = _well_exposed(levels, _CLIPPING_SOFTNESS)
+    return float((exposed.max(axis=0) - exposed[[*selection]].max(axis=0)).mean())
 
 
-class _Trial:
-    """Selections of one bracket tried on its thumbnails."""
-
-    def __init__(self, thumbnails: Sequence[Array], fuse: Fuse) -> None:
-        self._thumbnails = thumbnails
-        self._fuse = fuse
-        self._mef_ssim = MefSsim(thumbnails)
-        self._levels = [_levels(thumbnail) for thumbnail in thumbnails]
-        self._well_exposed = [_well_exposed(thumbnail) for thumbnail in thumbnails]
-        self._held = np.maximum.reduce(self._well_exposed) >= _HELD
-        # A coloured lamp is clipped in one channel before the others.
-        largest = [thumbnail.max(axis=2, keepdims=True) for thumbnail in thumbnails]
-        self._largest = [_levels(plane) for plane in largest]
-        self._unclipped = np.maximum.reduce([_well_exposed(plane) for plane in largest]) >= _HELD
-        self._scene = max(float((~_empty(self._levels)).mean()), _SMALLEST_SCENE)
-
-    def score(self, selection: Selection) -> float:
-        result = fuse_selection(selection, self._thumbnails, self._fuse)
-        # MEF-SSIM is 1 where all frames are empty: shortfalls are relative to the rest.
-        return 1 - (1 - self._mef_ssim.score(result) + _lost(self._well_exposed, selection)) / self._scene
-
-    def clipped(self, selection: Selection) -> float:
-        """The larger of two fractions: held by some frame, but clipped, or black, in all of the selection."""
-        darkest = np.minimum.reduce([self._largest[position] for position in selection])
-        brightest = np.maximum.reduce([self._levels[position] for position in selection])
-        low, high = _CLIPPED_LEVELS
-        white, black = darkest > high - _CLIPPING_SOFTNESS / 2, brightest < low + _CLIPPING_SOFTNESS / 2
-        return float(max((self._unclipped & white).mean(), (self._held & black).mean())) / self._scene
-
-
-class _Search:
-    """Hill climbing over selections; every selection is scored at most once, by the mean over all trials."""
-
-    def __init__(self, trials: Sequence[_Trial], count: int) -> None:
-        self._trials, self._count = trials, count
-        self._tolerated = _MAX_CLIPPED + self._clipped(extreme_pair(count))
-        self._scores: dict[Selection, float] = {}
-
-    def climb(self, selection: Selection) -> Selection:
-        """Change one exposure at a time while the score rises."""
-        while True:
-            best = max(self._neighbours(selection), key=self.score, default=selection)
-            if self.score(best) <= self.score(selection):
-                return selection
-            selection = best
-
-    def score(self, selection: Selection) -> float:
-        if self._clipped(selection) > self._tolerated:
-            return -math.inf
-        if selection not in self._scores:
-            self._scores[selection] = sum(trial.score(selection) for trial in self._trials) / len(self._trials)
-        return self._scores[selection]
-
-    def _clipped(self, selection: Selection) -> float:
-        return sum(trial.clipped(selection) for trial in self._trials) / len(self._trials)
-
-    def _neighbours(self, selection: Selection) -> list[Selection]:
-        moved = [
-            (*selection[:place], selection[place] + step, *selection[place + 1 :])
-            for place in range(len(selection))
-            for step in (-1, 1)
-        ]
-        first, *middle, last = selection
-        moved.append((first, last) if middle else (first, (first + last) // 2, last))
-        valid = (c for c in moved if c[0] >= 0 and c[-1] < self._count)
-        return [candidate for candidate in valid if all(a < b for a, b in itertools.pairwise(candidate))]
-
-
-def _scenes(exposures: Sequence[Array]) -> list[Array]:
-    """The exposures without the rows and columns at their edges that are black, or white, in all of them."""
-    height, width = exposures[0].shape[:2]
-    step = max(1, int((height * width / _THUMBNAIL_PIXELS) ** 0.5))
-    scene = ~_empty([_levels(_comparable(exposure[::step, ::step])) for exposure in exposures])
-    rows, columns = (np.flatnonzero(scene.any(axis=axis)) * step for axis in (1, 0))
-    if not rows.size:
-        return list(exposures)
-    return [e[rows[0] : rows[-1] + step, columns[0] : columns[-1] + step] for e in exposures]
-
-
-def _empty(levels: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_]:
-    """Where all frames are black or all are white, from their `_levels`."""
-    low, high = _CLIPPED_LEVELS
-    darkest, brightest = np.minimum.reduce(levels), np.maximum.reduce(levels)
-    empty: NDArray[np.bool_] = (brightest < low + _CLIPPING_SOFTNESS / 2) | (darkest > high - _CLIPPING_SOFTNESS / 2)
-    return empty
-
-
-def _thumbnail(picture: Array) -> Array:
-    import cv2
-
+def _sampled(picture: Array) -> Floats:
+    """Pixels on a grid, N×3, in levels of 255."""
     height, width = picture.shape[:2]
-    scale = min(1.0, (_THUMBNAIL_PIXELS / (height * width)) ** 0.5)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return _comparable(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    step = max(1, int((height * width / _SAMPLES) ** 0.5))
+    pixels: Floats = picture[::step, ::step].reshape(-1, 3) * np.float32(255 / full_scale(picture.dtype))
+    return pixels
 
 
-def _comparable(picture: Array) -> Array:
-    """A picture as uint8, or as float32 in [0, 1] if it is deeper."""
-    return picture if picture.dtype == np.uint8 else np.clip(to_depth(picture, 32), 0, 1)
-
-
-def _levels(picture: Array) -> NDArray[np.float32]:
-    """Mean of the channels, H×W in [0, 255]."""
-    levels: NDArray[np.float32] = picture.astype(np.float32).mean(axis=2) * (1 if picture.dtype == np.uint8 else 255)
-    return levels
-
-
-def _well_exposed(picture: Array) -> NDArray[np.float32]:
-    """Degree to which each pixel is neither black nor white, H×W in [0, 1]."""
-    levels = _levels(picture)
-    low, high = _CLIPPED_LEVELS
-    degree: NDArray[np.float32] = np.clip(np.minimum(levels - low, high - levels) / _CLIPPING_SOFTNESS, 0, 1)
+def _well_exposed(levels: Floats, softness: float) -> Floats:
+    """Degree to which levels are neither black nor white, in [0, 1]."""
+    degree: Floats = np.clip(np.minimum(levels - _LOWEST, _HIGHEST - levels) / np.float32(softness), 0, 1)
     return degree
-
-
-def _lost(degrees: Sequence[NDArray[np.float32]], selection: Selection) -> float:
-    """Fraction of the scene that is well exposed only in frames outside the selection, from `_well_exposed` of each."""
-    kept = np.maximum.reduce([degrees[position] for position in selection])
-    return float((np.maximum.reduce(degrees) - kept).mean())

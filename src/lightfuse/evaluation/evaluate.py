@@ -245,7 +245,7 @@ def _fuse_pair(fuser: Fuser, pair: Sequence[Floats]) -> Floats:
 
 
 def _fuse_all(fuser: Fuser, exposures: Sequence[Floats]) -> Floats:
-    return as_unit(fuse_selection(select_exposures(exposures, fuser), exposures, fuser))
+    return as_unit(fuse_selection(select_exposures(exposures), exposures, fuser))
 
 
 def baseline_methods() -> dict[str, Method]:

@@ -11,8 +11,7 @@ from the exposures' local covariances, which are a handful of box and Gaussian f
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,66 +44,19 @@ def mef_ssim(result: Picture, exposures: Sequence[Picture]) -> float:
     The result and the exposures (two or more, in any order) are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one
     size and at least 44×44. A scale whose score is negative counts as 0. Raises PictureError for anything else.
     """
-    sources = _source_levels(exposures)
-    return _score(result, sources[0], _scales(sources))
-
-
-class MefSsim:
-    """MEF-SSIM of many fused pictures against the same exposures: what depends on these alone is computed once.
-
-    Exposures and results are as for `mef_ssim`, and so are the scores. It keeps about five planes of float64 an
-    exposure: meant for pictures of moderate size.
-    """
-
-    def __init__(self, exposures: Sequence[Picture]) -> None:
-        sources = _source_levels(exposures)
-        self._finest = sources[0]
-        self._scales = [list(strips) for strips in _scales(sources)]
-
-    def score(self, result: Picture) -> float:
-        """Return the MEF-SSIM of one result; raises PictureError unless it is a picture of the exposures' size."""
-        return _score(result, self._finest, self._scales)
-
-
-class _Strip(NamedTuple):
-    """Some rows of one scale, small enough for the cache, and the statistics of the desired patches there."""
-
-    rows: slice  # with the margin of a window
-    sources: list[Plane]  # these rows of the exposures
-    means: list[Plane]  # their Gaussian-weighted local means
-    factors: list[Plane]  # what each mean-free exposure patch is multiplied by in the desired patch
-    variance: Plane  # of the desired patch, Gaussian-weighted
-
-
-def _source_levels(exposures: Sequence[Picture]) -> list[Plane]:
     if len(exposures) < 2:
         raise PictureError(f"MEF-SSIM needs two or more exposures, but got {len(exposures)}.")
-    first = as_unit(exposures[0], "exposure 1")
+    names = [*(f"exposure {number}" for number in range(1, len(exposures) + 1)), "result"]
+    first, *others = (as_unit(picture, name) for picture, name in zip((*exposures, result), names, strict=True))
     if min(first.shape[:2]) < SMALLEST_SIDE:
         raise PictureError(f"MEF-SSIM needs pictures of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels.")
-    return [_levels(exposure, f"exposure {number}", first) for number, exposure in enumerate(exposures, start=1)]
-
-
-def _levels(picture: Picture, name: str, first: NDArray[Any]) -> Plane:
-    unit = as_unit(picture, name)
-    require_same_size(unit, first, name, "first exposure")
-    return luma(unit).astype(np.float64) * 255
-
-
-def _scales(sources: list[Plane]) -> Iterator[Iterator[_Strip]]:
-    for scale in range(len(SCALE_WEIGHTS)):
-        if scale > 0:
-            sources = [_halve(source) for source in sources]
-        yield _strips(sources)
-
-
-def _score(result: Picture, finest: Plane, scales: Iterable[Iterable[_Strip]]) -> float:
-    fused = _levels(result, "result", finest)
+    for other, name in zip(others, names[1:], strict=True):
+        require_same_size(other, first, name, "first exposure")
+    planes = [luma(picture).astype(np.float64) * 255 for picture in (first, *others)]
     product = 1.0
-    for scale, (strips, weight) in enumerate(zip(scales, SCALE_WEIGHTS, strict=True)):
-        if scale > 0:
-            fused = _halve(fused)
-        product *= max(_mean_quality(fused, strips), 0.0) ** (weight / sum(SCALE_WEIGHTS))
+    for weight in SCALE_WEIGHTS:
+        product *= max(_mean_quality(planes), 0.0) ** (weight / sum(SCALE_WEIGHTS))
+        planes = [_halve(plane) for plane in planes]
     return product
 
 
@@ -115,27 +67,21 @@ def _halve(plane: Plane) -> Plane:
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
 
 
-def _strips(planes: list[Plane]) -> Iterator[_Strip]:
-    """Cut a scale into strips whose intermediates stay in the cache."""
+def _mean_quality(planes: list[Plane]) -> float:
+    """The mean similarity at one scale of the last plane's patches and those desired of the others'."""
     import cv2
 
     peak = float(cv2.getGaussianKernel(WINDOW, WINDOW_SIGMA).max()) ** 2  # Weight of the centre of the window.
-    patch_rows = planes[0].shape[0] - WINDOW + 1
-    for top in range(0, patch_rows, _PATCH_ROWS_AT_ONCE):
+    patch_rows, total, patches = planes[0].shape[0] - WINDOW + 1, 0.0, 0
+    for top in range(0, patch_rows, _PATCH_ROWS_AT_ONCE):  # In strips whose intermediates stay in the cache.
         rows = slice(top, min(top + _PATCH_ROWS_AT_ONCE, patch_rows) + WINDOW - 1)
-        sources = [plane[rows] for plane in planes]
+        *sources, fused = (plane[rows] for plane in planes)
         factors, highest_contrast = _desired_patch(_covariances(sources, _box_mean))
         variance = _variance_of_sum(factors, _covariances(sources, gaussian_mean))
         # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
         # magnify, from counting as structure.
         variance = np.minimum(variance, peak * highest_contrast**2)
-        yield _Strip(rows, sources, [gaussian_mean(source) for source in sources], factors, variance)
-
-
-def _mean_quality(fused: Plane, strips: Iterable[_Strip]) -> float:
-    total, patches = 0.0, 0
-    for strip in strips:
-        quality = _similarity(fused[strip.rows], strip)
+        quality = _similarity(fused, sources, factors, variance)
         total += float(quality.sum())
         patches += quality.size
     return total / patches
@@ -163,19 +109,19 @@ def _desired_patch(covariances: Covariances) -> tuple[list[Plane], Plane]:
     return [factor * rescale for factor in factors], highest_contrast
 
 
-def _similarity(fused: Plane, strip: _Strip) -> Plane:
-    """SSIM's contrast-and-structure term of each patch with the desired one, Gaussian-weighted.
+def _similarity(fused: Plane, sources: list[Plane], factors: list[Plane], desired: Plane) -> Plane:
+    """SSIM's contrast-and-structure term of each patch with the desired one of a variance, Gaussian-weighted.
 
     For flat patches the covariance is limited by the Cauchy-Schwarz inequality, as the variance is.
     """
     mean = gaussian_mean(fused)
     variance = np.maximum(gaussian_mean(fused * fused) - mean * mean, 0)
     covariance = np.zeros_like(variance)
-    for source, source_mean, factor in zip(strip.sources, strip.means, strip.factors, strict=True):
-        covariance += factor * (gaussian_mean(source * fused) - source_mean * mean)
-    bound = np.sqrt(strip.variance * variance)
+    for source, factor in zip(sources, factors, strict=True):
+        covariance += factor * (gaussian_mean(source * fused) - gaussian_mean(source) * mean)
+    bound = np.sqrt(desired * variance)
     covariance = np.clip(covariance, -bound, bound)
-    return (2 * covariance + _STABILITY) / (strip.variance + variance + _STABILITY)
+    return (2 * covariance + _STABILITY) / (desired + variance + _STABILITY)
 
 
 def _covariances(planes: list[Plane], window_mean: Callable[[Plane], Plane]) -> Covariances:
