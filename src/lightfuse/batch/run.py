@@ -16,7 +16,6 @@ from lightfuse.batch.plan import BracketJob, BracketSet
 from lightfuse.batch.sets import find_tone, is_set
 from lightfuse.batch.staging import discard, publish, stage
 from lightfuse.batch.work import BatchSettings, JobResult, fuse_job
-from lightfuse.batch.workers import WorkerDiedError
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
 from lightfuse.system import cannot_write, display_name, usable_cores
@@ -255,7 +254,7 @@ def _result_of(future: Future[JobResult]) -> JobResult:
     """The result of a task; a bracket that killed its worker, or was lost by the cluster, has failed."""
     try:
         return future.result()
-    except WorkerDiedError as error:
+    except LightFuseError as error:
         return JobResult(str(error), 0.0)
     except CancelledError:
         return JobResult("the cluster has lost it; run again to try once more", 0.0)
