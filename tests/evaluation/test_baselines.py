@@ -53,7 +53,7 @@ def test_average_is_the_mean_and_does_not_change_its_inputs() -> None:
 def test_one_exposure_or_two_sizes_are_refused(method, exposures: list[np.ndarray]) -> None:
     with pytest.raises(PictureError, match="two or more"):
         method(exposures[:1])
-    with pytest.raises(PictureError, match="64×40, 64×48"):
+    with pytest.raises(PictureError, match="2 is 64×40 pixels, the exposure 1 64×48"):
         method([exposures[0], exposures[1][:40]])
 
 

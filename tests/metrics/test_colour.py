@@ -162,5 +162,5 @@ def test_without_reference_each_pixel_is_compared_with_its_best_exposed_input() 
 def test_pictures_of_two_sizes_are_refused() -> None:
     with pytest.raises(PictureError, match="resize"):
         hue_error(colourful(20), colourful(21))
-    with pytest.raises(PictureError, match="input 2 30×21"):
+    with pytest.raises(PictureError, match="input 2 is 30×21"):
         best_exposed([colourful(20), colourful(21)])

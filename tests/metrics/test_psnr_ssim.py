@@ -95,7 +95,7 @@ def test_psnr_and_ssim_do_not_depend_on_dtype(measure) -> None:
 
 @pytest.mark.parametrize("measure", [psnr, ssim])
 def test_pictures_of_two_sizes_are_refused(measure) -> None:
-    with pytest.raises(PictureError, match="13×12 pixels, the reference 12×13"):
+    with pytest.raises(PictureError, match="reference is 12×13 pixels, the result 13×12"):
         measure(np.zeros((12, 13, 3)), np.zeros((13, 12, 3)))
 
 

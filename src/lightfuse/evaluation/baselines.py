@@ -10,7 +10,7 @@ import numpy as np
 
 from lightfuse.errors import LightFuseError, PictureError
 from lightfuse.images import read_picture, write_picture
-from lightfuse.metrics.pictures import Floats, Picture, as_unit
+from lightfuse.metrics.pictures import Floats, Picture, as_unit, as_units
 
 
 def mertens(exposures: Sequence[Picture]) -> Floats:
@@ -63,8 +63,4 @@ def enfuse(exposures: Sequence[Picture]) -> Floats:
 def _checked(exposures: Sequence[Picture]) -> list[Floats]:
     if len(exposures) < 2:
         raise PictureError(f"Fusing needs two or more exposures, but got {len(exposures)}.")
-    pictures = [as_unit(exposure, f"exposure {number}") for number, exposure in enumerate(exposures, start=1)]
-    sizes = sorted({f"{picture.shape[1]}×{picture.shape[0]}" for picture in pictures})
-    if len(sizes) > 1:
-        raise PictureError(f"The exposures differ in size ({', '.join(sizes)}): align or resize them first.")
-    return pictures
+    return as_units(*exposures, names=[f"exposure {number}" for number in range(1, len(exposures) + 1)])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lightfuse.brackets.bracket import brightness, darkest_first
 from lightfuse.images import encode_picture, read_picture
-from lightfuse.metrics.pictures import Picture, as_unit, require_same_size
+from lightfuse.metrics.pictures import Picture, as_units
 from lightfuse.models import ContextConfig, Weights
 from lightfuse.models.config import OUTPUTS, parameter_shapes
 from lightfuse.models.context import adjustments
@@ -87,8 +87,7 @@ def filter_panels(weights: Weights, part: str) -> Sheet:
 @torch.no_grad()
 def pair_panels(weights: Weights, under: Picture, over: Picture) -> dict[str, Sheet]:
     """The sheets of a pair by file name (see `inspect_model`); PictureError where the pictures differ in size."""
-    pair = as_unit(under, "under"), as_unit(over, "over")
-    require_same_size(*pair, "under", "over")
+    pair = as_units(under, over, names=("under", "over"))
     shrunk = [np.ascontiguousarray(shrink(picture, LONG_SIDE, LONG_SIDE).transpose(2, 0, 1)) for picture in pair]
     dark, bright = (torch.from_numpy(planes)[None] for planes in shrunk)
     model, name = from_weights(weights), weights.model

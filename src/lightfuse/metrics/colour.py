@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.colorspace import luma, srgb_to_linear
-from lightfuse.metrics.pictures import Floats, Picture, as_unit, as_unit_pair, require_same_size
+from lightfuse.metrics.pictures import Floats, Picture, as_unit, as_units
 
 Lab = NDArray[np.float64]
 
@@ -89,7 +89,7 @@ def mean_delta_e(result: Picture, reference: Picture) -> float:
     Raises PictureError for anything else.
     """
     total, pixels = 0.0, 0
-    for result_lab, reference_lab in _lab_strips(*as_unit_pair(result, reference)):
+    for result_lab, reference_lab in _lab_strips(*as_units(result, reference)):
         differences = delta_e_2000(result_lab, reference_lab)
         total, pixels = total + float(differences.sum()), pixels + differences.size
     return total / pixels
@@ -102,7 +102,7 @@ def hue_error(result: Picture, reference: Picture) -> float:
     H×W×3, uint8, uint16 or float in [0, 1], of one size. Raises PictureError for anything else.
     """
     total, pixels = 0.0, 0
-    for result_lab, reference_lab in _lab_strips(*as_unit_pair(result, reference)):
+    for result_lab, reference_lab in _lab_strips(*as_units(result, reference)):
         coloured = _chroma(reference_lab) > COLOURED_CHROMA
         angles = np.abs(_shorter_turn(_hue(reference_lab[coloured]), _hue(result_lab[coloured])))
         total, pixels = total + float(angles.sum()), pixels + angles.size
@@ -116,7 +116,7 @@ def chroma_ratio(result: Picture, reference: Picture) -> float:
     PictureError for anything else.
     """
     ours, theirs, values = 0.0, 0.0, 0
-    for result_lab, reference_lab in _lab_strips(*as_unit_pair(result, reference)):
+    for result_lab, reference_lab in _lab_strips(*as_units(result, reference)):
         ours += float(_chroma(result_lab).sum())
         theirs += float(_chroma(reference_lab).sum())
         values += reference_lab.size
@@ -129,9 +129,7 @@ def best_exposed(inputs: Sequence[Picture]) -> Floats:
 
     What a result is compared with where there is no reference. Pictures and errors as in `hue_error`.
     """
-    units = [as_unit(picture, f"input {number}") for number, picture in enumerate(inputs, start=1)]
-    for number, unit in enumerate(units[1:], start=2):
-        require_same_size(units[0], unit, "input 1", f"input {number}")
+    units = as_units(*inputs, names=[f"input {number}" for number in range(1, len(inputs) + 1)])
     nearest = np.argmin([np.abs(luma(unit) - 0.5) for unit in units], axis=0)
     best: Floats = np.take_along_axis(np.stack(units), nearest[None, ..., None], axis=0)[0]
     return best

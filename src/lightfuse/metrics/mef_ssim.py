@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lightfuse.colorspace import luma
 from lightfuse.errors import PictureError
-from lightfuse.metrics.pictures import Picture, as_unit, require_same_size
+from lightfuse.metrics.pictures import Picture, as_units
 from lightfuse.metrics.psnr_ssim import WINDOW, WINDOW_SIGMA, gaussian_mean
 
 Plane = NDArray[np.float64]
@@ -47,12 +47,9 @@ def mef_ssim(result: Picture, exposures: Sequence[Picture]) -> float:
     if len(exposures) < 2:
         raise PictureError(f"MEF-SSIM needs two or more exposures, but got {len(exposures)}.")
     names = [*(f"exposure {number}" for number in range(1, len(exposures) + 1)), "result"]
-    first, *others = (as_unit(picture, name) for picture, name in zip((*exposures, result), names, strict=True))
-    if min(first.shape[:2]) < SMALLEST_SIDE:
+    planes = [luma(picture).astype(np.float64) * 255 for picture in as_units(*exposures, result, names=names)]
+    if min(planes[0].shape) < SMALLEST_SIDE:
         raise PictureError(f"MEF-SSIM needs pictures of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels.")
-    for other, name in zip(others, names[1:], strict=True):
-        require_same_size(other, first, name, "first exposure")
-    planes = [luma(picture).astype(np.float64) * 255 for picture in (first, *others)]
     product = 1.0
     for weight in SCALE_WEIGHTS:
         product *= max(_mean_quality(planes), 0.0) ** (weight / sum(SCALE_WEIGHTS))

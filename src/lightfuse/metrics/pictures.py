@@ -1,5 +1,6 @@
 """What the metrics accept and work on: RGB pictures, H×W×3, converted to float32 in [0, 1] or rounded to 8 bits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,20 +35,16 @@ def as_unit(picture: Picture, name: str = "picture") -> Floats:
     return picture.clip(0, 1)
 
 
-def as_unit_pair(result: Picture, reference: Picture) -> tuple[Floats, Floats]:
-    """Return both pictures as float32 in [0, 1]; raises PictureError unless they have one size."""
-    first, second = as_unit(result, "result"), as_unit(reference, "reference")
-    require_same_size(first, second, "result", "reference")
-    return first, second
-
-
-def require_same_size(picture: NDArray[Any], other: NDArray[Any], name: str, other_name: str) -> None:
-    """Raise PictureError unless both, pictures or planes, have one height and width."""
-    if picture.shape[:2] != other.shape[:2]:
-        raise PictureError(
-            f"The {name} is {picture.shape[1]}×{picture.shape[0]} pixels, the {other_name} "
-            f"{other.shape[1]}×{other.shape[0]}: resize one of them first."
-        )
+def as_units(*pictures: Picture, names: Sequence[str] = ("result", "reference")) -> list[Floats]:
+    """Return pictures as float32 in [0, 1]; raises PictureError, by their names, unless they have one size."""
+    units = [as_unit(picture, name) for picture, name in zip(pictures, names, strict=True)]
+    for unit, name in zip(units, names, strict=True):
+        if unit.shape != units[0].shape:
+            raise PictureError(
+                f"The {name} is {unit.shape[1]}×{unit.shape[0]} pixels, the {names[0]} "
+                f"{units[0].shape[1]}×{units[0].shape[0]}: resize one of them first."
+            )
+    return units
 
 
 def to_eight_bits(picture: Picture) -> NDArray[np.uint8]:

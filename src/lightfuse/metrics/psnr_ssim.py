@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.errors import PictureError
-from lightfuse.metrics.pictures import Picture, as_unit_pair, to_eight_bits
+from lightfuse.metrics.pictures import Picture, as_units, to_eight_bits
 
 WINDOW = 11  # side of the Gaussian window, in pixels
 WINDOW_SIGMA = 1.5  # standard deviation of the Gaussian window, in pixels
@@ -20,7 +20,7 @@ def psnr(result: Picture, reference: Picture) -> float:
     Both are RGB, H×W×3, uint8, uint16 or float in [0, 1], and of one size; infinite where they are equal.
     Raises PictureError for anything else.
     """
-    first, second = as_unit_pair(result, reference)
+    first, second = as_units(result, reference)
     error = float(np.mean(np.square(first - second), dtype=np.float64))
     return -10 * math.log10(error) if error > 0 else math.inf
 
@@ -31,7 +31,7 @@ def psnr_after_gain_and_gamma(result: Picture, reference: Picture) -> float:
     It is the PSNR of detail and colour where brightness is a matter of taste. One gain and one gamma are fitted to the
     whole picture, rounded to 8 bits; values above 1 are not clipped. Pictures and errors as in `psnr`.
     """
-    first, second = as_unit_pair(result, reference)
+    first, second = as_units(result, reference)
     levels, wanted = to_eight_bits(first).ravel(), second.ravel().astype(np.float64)
     count = np.bincount(levels, minlength=256)
     total = np.bincount(levels, weights=wanted, minlength=256)
@@ -52,7 +52,7 @@ def ssim(result: Picture, reference: Picture) -> float:
     Both are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one size and at least 11×11.
     Raises PictureError for anything else.
     """
-    first, second = as_unit_pair(result, reference)
+    first, second = as_units(result, reference)
     if min(first.shape[:2]) < WINDOW:
         raise PictureError(f"SSIM needs pictures of at least {WINDOW}×{WINDOW} pixels.")
     scores = []

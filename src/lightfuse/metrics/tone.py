@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lightfuse.colorspace import luma
 from lightfuse.errors import PictureError
 from lightfuse.metrics.colour import lightness
-from lightfuse.metrics.pictures import Picture, as_unit, require_same_size, to_eight_bits
+from lightfuse.metrics.pictures import Picture, as_unit, as_units, to_eight_bits
 
 # Levels are those of 8 bits; L* is from 0 to 100.
 _CLIPPED_OVER = 248  # least channel of over from which it does not hold a highlight
@@ -125,11 +125,9 @@ def with_black_border(picture: Picture, fraction: float) -> Picture:
     return np.pad(picture, ((top, top), (left, left), (0, 0)))
 
 
-def _eight_bits_of_one_size(first: Picture, *others: Picture) -> list[NDArray[np.uint8]]:
-    pictures = [to_eight_bits(picture) for picture in (first, *others)]
-    for number, picture in enumerate(pictures[1:], start=2):
-        require_same_size(picture, pictures[0], f"picture {number}", "first picture")
-    return pictures
+def _eight_bits_of_one_size(*pictures: Picture) -> list[NDArray[np.uint8]]:
+    names = [f"picture {number}" for number in range(1, len(pictures) + 1)]
+    return [to_eight_bits(picture) for picture in as_units(*pictures, names=names)]
 
 
 def _luma_levels(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
