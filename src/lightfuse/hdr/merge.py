@@ -8,7 +8,6 @@ second difference; but as a smooth departure from sRGB, to which it falls back w
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -111,23 +110,12 @@ def _merge(frames: Sequence[Array], stops: Sequence[float], response: Floats) ->
     return merged
 
 
-@dataclass(frozen=True)
-class _Mapping:
-    """The intensity mapping of two exposures: for values of the brighter, those of the darker; all in [0, 1].
-
-    ``weights`` grow with the number of pixels and with how finely stops are resolved at those values.
-    """
-
-    darker: Values
-    brighter: Values
-    weights: Values
-
-
-def _intensity_mapping(darker: Array, brighter: Array) -> _Mapping | None:
+def _intensity_mapping(darker: Array, brighter: Array) -> Values | None:
     """The intensity mapping of two pictures (H×W×3, one shape and dtype), of all channels together.
 
     For each value of the brighter picture, the less noisy one, the mean of the middle half of the darker one's values
-    there, which leaves out what moved or clipped. None where hardly a value was recorded by both.
+    there, which leaves out what moved or clipped: two rows in [0, 1], the darker picture's first. None where hardly a
+    value was recorded by both.
     """
     dark, bright = _samples(darker), _samples(brighter)
     order = np.argsort(bright, kind="stable")
@@ -139,13 +127,10 @@ def _intensity_mapping(darker: Array, brighter: Array) -> _Mapping | None:
             continue
         inside = np.sort(dark[first:last])
         middle = inside[inside.size // 4 : inside.size - inside.size // 4]
-        pairs.append((float(middle.mean()), float(bright[first:last].mean()), float(inside.size)))
-    usable = [(d, b, n) for d, b, n in pairs if d >= _LOWEST_DARK and _LOWEST <= b <= _HIGHEST]
-    if len(usable) < _MIN_BINS:
-        return None
-    dark_values, bright_values, counts = (np.array(column) for column in zip(*usable, strict=True))
-    resolution = 1 / (_log_slope(dark_values) ** 2 + _log_slope(bright_values) ** 2)
-    return _Mapping(dark_values, bright_values, np.minimum(counts, 1000) * resolution)
+        pair = float(middle.mean()), float(bright[first:last].mean())
+        if pair[0] >= _LOWEST_DARK and _LOWEST <= pair[1] <= _HIGHEST:
+            pairs.append(pair)
+    return np.array(pairs).T if len(pairs) >= _MIN_BINS else None
 
 
 def _samples(picture: Array) -> Floats:
@@ -155,32 +140,23 @@ def _samples(picture: Array) -> Floats:
     return taken / np.float32(full_scale(picture.dtype))
 
 
-def _log_slope(values: Values) -> Values:
-    """Stops of light per unit of value, under sRGB."""
-    step = 1e-4
-    slope: Values = np.log2(srgb_to_linear(values + step) / srgb_to_linear(values - step)) / (2 * step)
-    return slope
-
-
-def _estimated_stops(mapping: _Mapping | None) -> float:
-    """Stops between two exposures, if both are sRGB: the weighted median over the mapping's values; at least 0."""
+def _estimated_stops(mapping: Values | None) -> float:
+    """Stops between two exposures, if both are sRGB: the median over the mapping's values; at least 0."""
     if mapping is None:
         raise PictureError(
             "two neighbouring exposures have no tones in common, so how far they are apart cannot be told; "
             "give an exposure between them, or frames with EXIF"
         )
-    stops = _srgb_stops(mapping)
-    order = np.argsort(stops)
-    cumulated = np.cumsum(mapping.weights[order])
-    return max(0.0, float(stops[order][np.searchsorted(cumulated, cumulated[-1] / 2)]))
+    return max(0.0, float(np.median(_srgb_stops(mapping))))
 
 
-def _srgb_stops(mapping: _Mapping) -> Values:
-    stops: Values = np.log2(srgb_to_linear(mapping.brighter) / srgb_to_linear(mapping.darker))
+def _srgb_stops(mapping: Values) -> Values:
+    darker, brighter = np.log2(srgb_to_linear(mapping))
+    stops: Values = brighter - darker
     return stops
 
 
-def _response(mappings: Sequence[_Mapping | None], stops: Sequence[float], dtype: np.dtype[Any]) -> Floats:
+def _response(mappings: Sequence[Values | None], stops: Sequence[float], dtype: np.dtype[Any]) -> Floats:
     """The camera's response: linear light for each value of a picture of ``dtype``, rising from 0.
 
     At the middle value it equals sRGB, so that white is about 1.0, or above where the camera compresses highlights.
@@ -192,7 +168,7 @@ def _response(mappings: Sequence[_Mapping | None], stops: Sequence[float], dtype
     return np.asarray(np.maximum.accumulate(srgb_to_linear(values) * np.exp2(bend)), np.float32)
 
 
-def _departure(mappings: Sequence[_Mapping | None], stops: Sequence[float]) -> Values:
+def _departure(mappings: Sequence[Values | None], stops: Sequence[float]) -> Values:
     """Stops by which the response departs from sRGB at each knot: the least-squares solution."""
     second = np.diff(np.eye(_KNOTS), n=2, axis=0)
     normal = _STIFFNESS**2 * second.T @ second + _PRIOR_WEIGHT**2 * np.eye(_KNOTS)
@@ -200,10 +176,10 @@ def _departure(mappings: Sequence[_Mapping | None], stops: Sequence[float]) -> V
     for mapping, between in zip(mappings, stops, strict=True):
         if mapping is None:
             continue
-        rows = _knot_weights(mapping.brighter) - _knot_weights(mapping.darker)
-        weighted = rows * (mapping.weights / mapping.weights.sum())[:, None]
-        normal += weighted.T @ rows
-        right += weighted.T @ (between - _srgb_stops(mapping))
+        darker, brighter = map(_knot_weights, mapping)
+        rows = brighter - darker
+        normal += rows.T @ rows / len(rows)
+        right += rows.T @ (between - _srgb_stops(mapping)) / len(rows)
     departure: Values = np.clip(np.linalg.solve(normal, right), -_MAX_DEPARTURE, _MAX_DEPARTURE)
     return departure
 
