@@ -63,7 +63,7 @@ def write_hdr(
         path: ending in one of `HDR_SUFFIXES`.
         fused: the fused picture, RGB, H×W×3, uint8, uint16 or float32 in [0, 1].
         metadata: of the base exposure; its profile is that of ``fused`` and tells the radiance's primaries.
-        options: of pictures for HDR screens, see `encode_gain_map_jpeg`.
+        options: of pictures for HDR screens, see `encode_picture`.
         radiance: H×W×3 float32, ≥ 0, linear, as `merge_radiance` gives it.
         overwrite: whether an existing file is replaced.
 

@@ -40,22 +40,11 @@ _EMPTY_PACKET = (
 
 
 def encode_gain_map_jpeg(
-    fused: Array,
-    radiance: Floats,
-    metadata: Metadata | None = None,
-    options: EncodeOptions | None = None,
+    fused: Array, radiance: Floats, metadata: Metadata | None = None, options: EncodeOptions | None = None
 ) -> bytes:
-    """Encode a fused picture with the gain map of its radiance (see `gain_map`).
+    """Encode a fused picture, with 8 bits, and the gain map of its radiance (see `gain_map`); see also `write_hdr`.
 
-    Args:
-        fused: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], sRGB-encoded; written with 8 bits.
-        radiance: the merged exposures of the same frames, linear, H×W×3 float32.
-        metadata: of the base exposure. EXIF and ICC profile are kept; so is XMP that can be parsed and fits a segment.
-        options: of the base picture, see `encode_picture`.
-
-    Raises:
-        PictureError: picture and radiance differ in size.
-        OutputError: see `encode_picture`.
+    EXIF and ICC profile are kept; so is XMP that can be parsed and fits a segment.
     """
     import imagecodecs
 

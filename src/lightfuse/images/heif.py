@@ -35,9 +35,6 @@ def scan_heif(stream: BinaryIO, kind: Literal["AVIF", "HEIC"]) -> Container:
 
     The decoder of HEIC crops and rotates the picture as the file asks, so the size is that of the result and the
     orientation 1. Image sequences of AVIF are refused: their decoder cannot be trusted.
-
-    Raises:
-        UnreadableError: the header is damaged or truncated, or holds too much metadata.
     """
     notes: tuple[str, ...] = ()
     budget = MetadataBudget()
@@ -109,10 +106,7 @@ def _orientation(items: Items) -> int:
 
 
 def decode_avif(data: bytes, container: Container) -> NDArray[Any]:
-    """Decode an AVIF's picture: H×W or H×W×channels; uint8, or uint16 over its full range.
-
-    Exceptions are whatever the decoder raises.
-    """
+    """Decode an AVIF's picture: H×W or H×W×channels; uint8, or uint16 over its full range."""
     import imagecodecs
 
     decoded: NDArray[Any] = imagecodecs.avif_decode(data, index=0)
@@ -120,12 +114,7 @@ def decode_avif(data: bytes, container: Container) -> NDArray[Any]:
 
 
 def decode_heic(data: bytes, _: Container) -> NDArray[Any]:
-    """Decode a HEIC's picture by the extra `heif` (pi-heif): H×W×3 or 4, upright; uint8, or uint16 over its full range.
-
-    Raises:
-        UnreadableError: the extra is not installed.
-        Exception: whatever the decoder raises for damaged data.
-    """
+    """Decode a HEIC by the extra `heif` (pi-heif): H×W×3 or 4, upright; uint8, or uint16 over its full range."""
     try:
         import pi_heif
     except ImportError:

@@ -113,12 +113,7 @@ def _next_marker(stream: BinaryIO) -> int:
 
 
 def decode_jpeg(data: bytes, container: Container) -> NDArray[Any]:
-    """Decode a JPEG: H×W or H×W×3; uint8, or uint16 over its full range for 12 bits.
-
-    Raises:
-        UnreadableError: it is CMYK, of another depth than 8 or 12 bits, or truncated.
-        Exception: whatever the decoder raises for damaged data.
-    """
+    """Decode a JPEG: H×W or H×W×3; uint8, or uint16 over its full range for 12 bits."""
     import imagecodecs
 
     if container.channels not in (1, 3):

@@ -40,15 +40,10 @@ def scan_jxl(stream: BinaryIO) -> Container:
 
 
 def decode_jxl(stream: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
-    """Decode a JPEG XL's pixels, upright, and its ICC profile.
-
-    Returns:
-        H×W×channels; uint8, uint16 over its full range, or float32. The profile; None is sRGB.
+    """Decode a JPEG XL: H×W×channels, upright (uint8, uint16 over its full range, or float32), and its profile.
 
     Raises:
-        UnreadableError: it shows high dynamic range, is CMYK, its profile cannot be used, or the extra is not
-            installed.
-        Exception: whatever the decoder raises for damaged data.
+        UnreadableError: it shows high dynamic range, is CMYK, its profile cannot be used, or the extra is missing.
     """
     library = _library(UnreadableError(_READING_NEEDS))
     codestream = _codestream(stream, _boxes(stream), None)

@@ -139,7 +139,7 @@ def _raw_profile(text: bytes, field: str) -> bytes | None:
 
 
 def decode_png(data: bytes, _: Container) -> NDArray[Any]:
-    """Decode a PNG: H×W or H×W×channels, uint8 or uint16. Exceptions are whatever the decoder raises.
+    """Decode a PNG: H×W or H×W×channels, uint8 or uint16.
 
     The decoder is given the chunks that make the pixels and no others: it has nothing to warn about, and no text or
     profile to unpack.

@@ -104,10 +104,6 @@ def decode_tiff(stream: BinaryIO, *, every_page: bool = False) -> list[NDArray[A
     """Decode the first page, or every page that is as large: H×W or H×W×samples, black at 0, alpha unassociated.
 
     Each is uint8, uint16, float32 or float64. Previews (reduced pages) are left out.
-
-    Raises:
-        UnreadableError: the page's kind of pixels is not supported, or part of them is missing.
-        Exception: whatever tifffile raises for a damaged file.
     """
     end = stream.seek(0, 2)
     with _open(stream) as tiff:

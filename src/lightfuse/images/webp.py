@@ -60,7 +60,7 @@ def _size(kind: bytes, head: bytes) -> tuple[int, int]:
 
 
 def decode_webp(data: bytes, _: Container) -> NDArray[Any]:
-    """Decode a WebP's picture, or the first frame: H×W×3 or 4, uint8. Exceptions are whatever the decoder raises."""
+    """Decode a WebP's picture, or the first frame: H×W×3 or 4, uint8."""
     import imagecodecs
 
     return np.asarray(imagecodecs.webp_decode(data, index=0))
