@@ -15,11 +15,6 @@ _BIAS, _ORIGINAL, _DIGITISED, _MODE, _SERIAL, _FLASH = 0x9204, 0x9003, 0x9004, 0
 _RENDERED, _SOFTWARE = 0xA401, 0x0131  # CustomRendered
 _SUBSECONDS = {_DATE_TIME: 0x9290, _ORIGINAL: 0x9291, _DIGITISED: 0x9292}
 _OFFSETS = {_DATE_TIME: 0x9010, _ORIGINAL: 0x9011, _DIGITISED: 0x9012}
-_CAMERA_TAGS = frozenset({_MAKE, _MODEL, _DATE_TIME, _SOFTWARE, DNG_SERIAL})
-_SHOOTING_TAGS = frozenset(
-    {_EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX, _ISO, *_ISO_LONG, _BIAS, _ORIGINAL, _DIGITISED, _MODE}
-    | {_SERIAL, _FLASH, _RENDERED, *_SUBSECONDS.values(), *_OFFSETS.values()}
-)
 
 _ISO_FULL = 65535  # The 16-bit tag's way of saying "more; see the long ones".
 _MAX_SIZE = 1024
@@ -79,10 +74,9 @@ def shot_info(exif: bytes | None, orientation: int = 1) -> ShotInfo:
         block = Directories(exif or b"")
     except IfdError:
         return ShotInfo(orientation=orientation)
-    found = {e.tag: block.value(e) for e in block.main.entries if e.tag in _CAMERA_TAGS and e.size <= _MAX_SIZE}
-    if shooting := block.below(block.main).get(EXIF_IFD):
-        entries = [e for e in shooting.entries if e.tag in _SHOOTING_TAGS and e.size <= _MAX_SIZE]
-        found |= {e.tag: block.value(e) for e in entries}
+    shooting = block.below(block.main).get(EXIF_IFD)
+    entries = block.main.entries + (shooting.entries if shooting else ())
+    found = {e.tag: block.value(e) for e in entries if e.size <= _MAX_SIZE}
     mode, flash, rendered = (_number(found, tag, 0, 0xFFFF) for tag in (_MODE, _FLASH, _RENDERED))
     taken, offset = _taken(found)
     shutter, aperture = _number(found, _SHUTTER_APEX, -20, 20), _number(found, _APERTURE_APEX, -2, 20)
