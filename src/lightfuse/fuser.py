@@ -5,7 +5,6 @@ Torch is imported only where a device other than the processor is asked for.
 
 import base64
 import struct
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -160,24 +159,22 @@ class Fuser:
         same: what a model knows of the whole scene comes from a thumbnail, whose cells average the noise.
 
         A pair is requested only when its result is, and is not kept. For a video of alternating exposures pass
-        ``itertools.pairwise(frames)``. Each result is the caller's, to keep or to change; the memory of a result that
-        nothing refers to any more is reused, so in a loop that keeps none, memory does not grow. Raises PictureError as
+        ``itertools.pairwise(frames)``. Each result is the caller's, to keep or to change. Raises PictureError as
         `__call__` does, with the pair's number, counted from 1.
         """
-        buffers, number = _ResultBuffers(), 0
+        number = 0
         for pair in pairs:
             number += 1  # noqa: SIM113 (enumerate would keep each pair until the next one is made)
-            fused = self._fuse_pair(pair, number, buffers)
+            fused = self._fuse_pair(pair, number)
             del pair
             yield fused
             del fused
 
-    def _fuse_pair(self, pair: tuple[Array, Array], number: int, buffers: "_ResultBuffers") -> Array:
+    def _fuse_pair(self, pair: tuple[Array, Array], number: int) -> Array:
         try:
             if len(pair) != 2:
                 raise PictureError(f"a pair is two pictures, not {len(pair)}")
-            under, over = pair
-            return self(under, over, buffers.like(under) if isinstance(under, np.ndarray) else None)
+            return self(*pair)
         except PictureError as error:
             raise PictureError(f"pair {number} of the stream: {error}") from None
 
@@ -225,35 +222,6 @@ class Fuser:
                 f"the {which} picture holds values from {low:.4g} to {high:.4g}; float pictures must lie in [0, 1]"
             )
         return readable
-
-
-class _ResultBuffers:
-    """Arrays for results; one that was handed out and that nothing refers to any more is reused.
-
-    New memory is expensive: the system clears each page when it is first touched. An array is reused only if this
-    object holds the last reference to it; its views, and whatever else shares its memory in Python, refer to it too.
-    """
-
-    _MAX = 2  # One that a loop still holds while it asks for the next, and that next one.
-
-    def __init__(self) -> None:
-        self._arrays: list[Array] = []
-        self._references_if_free = 0
-
-    def like(self, picture: Array) -> Array:
-        """An array of a picture's shape and dtype, with arbitrary content."""
-        fitting = [array for array in self._arrays if (array.shape, array.dtype) == (picture.shape, picture.dtype)]
-        self._arrays = fitting[-self._MAX :]
-        del fitting
-        for index in range(len(self._arrays)):
-            if self._references(index) == self._references_if_free:
-                return self._arrays[index]
-        self._arrays = [*self._arrays[1 - self._MAX :], np.empty(picture.shape, picture.dtype)]
-        self._references_if_free = self._references(-1)
-        return self._arrays[-1]
-
-    def _references(self, index: int) -> int:
-        return sys.getrefcount(self._arrays[index])
 
 
 def _on_torch(weights: Weights, device: str) -> _FuseInto:
