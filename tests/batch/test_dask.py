@@ -60,7 +60,7 @@ def test_every_bracket_arrives_once_though_a_worker_is_killed(cluster, batch, tm
 
     run_batch(jobs[:1], settings, manifest, arrived.append, RunSettings(overwrite=True))
     here, there = arrived[-1].record, next(r for r in records if r["output"] == jobs[0].output.name)
-    assert here["output_size"] == there["output_size"]
+    assert here["files"][0]["size"] == there["files"][0]["size"]
 
 
 def test_a_scheduler_that_goes_ends_it_with_a_sentence(cluster, batch, monkeypatch):

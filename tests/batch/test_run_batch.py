@@ -103,7 +103,7 @@ def test_a_failure_affects_one_bracket(tmp_path, jobs, manifest, settings, work)
     assert {scene for scene, record in kept.items() if record["status"] == "done"} == {
         job.scene for job in jobs if job.scene != "3"
     }
-    assert kept["4"]["output_size"] == 5
+    assert [file["size"] for file in kept["4"]["files"]] == [5]
 
 
 def test_a_missing_exposure_affects_one_bracket(jobs, manifest, settings, work):

@@ -28,10 +28,10 @@ class Manifest:
     ``error``, a sentence or null; ``seconds``; ``megapixels`` of the result; ``fused``, names of the exposures that
     were fused; ``left_out``, those that were not, each with the reason; ``selection_cost``, the fraction of the
     picture that is well exposed only in these; ``notes``; ``options``, a digest of everything that shapes the pixels;
-    ``set``, whether it got the one tone of a panorama or sequence; ``extra_outputs``, the other files written, each
-    with ``output``, as above; and for a result that is done ``output_size`` and ``output_mtime_ns``, or ``size`` and
-    ``mtime_ns`` of extra outputs. While the files of a result are staged, ``staging`` names the folder beside it that
-    they are moved from, and ``overwrite`` says whether they may replace others.
+    ``set``, whether it got the one tone of a panorama or sequence; and ``files``, all files written, the result first,
+    each with ``path``, like ``output``, and for a result that is done ``size`` and ``mtime_ns``. While the files of a
+    result are staged, ``staging`` names the folder beside it that they are moved from, and ``overwrite`` says whether
+    they may replace others.
 
     Args:
         out: the folder results go to; it need not exist yet.
@@ -50,24 +50,21 @@ class Manifest:
     def is_up_to_date(self, inputs: Sequence[Path], output: Path, digests: Collection[str]) -> bool:
         """Whether a result is done, from these inputs and options of one of the digests, and not touched since."""
         record = self._records.get(self._name(output), {})
+        files = record.get("files", [])
         try:
             return (
                 record.get("status") == DONE
                 and record.get("options") in digests
                 and record.get("inputs") == self.describe(inputs)
-                and (record.get("output_size"), record.get("output_mtime_ns")) == _size_and_time(output)
-                and record.get("extra_outputs", []) == [self._described(self._out / n) for n in _extra_outputs(record)]
+                and len(files) > 0
+                and files == [_described(self._out / file["path"], self._out) for file in files]
             )
         except OSError:
             return False
 
     def describe(self, inputs: Sequence[Path]) -> list[dict[str, Any]]:
         """Inputs as a record holds them. Raises OSError where one is gone."""
-        described = []
-        for path in inputs:
-            size, time = _size_and_time(path)
-            described.append({"path": path.relative_to(self._source).as_posix(), "size": size, "mtime_ns": time})
-        return described
+        return [_described(path, self._source) for path in inputs]
 
     def open(self) -> None:
         """Create the folder, and rewrite the file with one record an output.
@@ -107,14 +104,13 @@ class Manifest:
         Raises:
             OutputError: it cannot be written.
         """
-        extra = [{"output": self._name(path)} for path in extra_outputs]
-        whole = record | {"output": self._name(output), "extra_outputs": extra}
+        files = output, *extra_outputs
         try:
-            if whole["status"] == DONE:
-                whole["output_size"], whole["output_mtime_ns"] = _size_and_time(staged or output)
-                whole["extra_outputs"] = [
-                    self._described(path, staged and staged.with_name(path.name)) for path in extra_outputs
-                ]
+            if record["status"] == DONE:
+                told = [_described(path, self._out, staged and staged.with_name(path.name)) for path in files]
+            else:
+                told = [{"path": self._name(path)} for path in files]
+            whole = record | {"output": self._name(output), "files": told}
             kept = whole if staged is None else whole | {"staging": staged.parent.name, "overwrite": overwrite}
             _append(self.path, _line(kept))
         except OSError as error:
@@ -128,24 +124,18 @@ class Manifest:
 
     def staged(self) -> Iterator[tuple[Path, Path, bool]]:
         """Files that are recorded as done and still staged: the final place, the staged file, whether to overwrite."""
-        for name, record in self._records.items():
+        for record in self._records.values():
             folder = record.get("staging")
             if record.get("status") != DONE or not isinstance(folder, str) or not _is_name(folder):
                 continue
-            described = [(name, record.get("output_size"), record.get("output_mtime_ns"))]
-            described += [(e["output"], e.get("size"), e.get("mtime_ns")) for e in record.get("extra_outputs", [])]
-            for file, size, time in described:
-                place = self._out / file
+            for file in record.get("files", []):
+                place = self._out / file["path"]
                 staged = Path(os.path.realpath(place)).parent / folder / place.name
                 found = None
                 with suppress(OSError, ValueError):
-                    found = _size_and_time(staged)
-                if folder.startswith(STAGING_PREFIX) and found == (size, time):
+                    found = _described(place, self._out, staged)
+                if folder.startswith(STAGING_PREFIX) and found == file:
                     yield place, staged, record.get("overwrite") is True
-
-    def _described(self, output: Path, place: Path | None = None) -> dict[str, Any]:
-        size, time = _size_and_time(place or output)
-        return {"output": self._name(output), "size": size, "mtime_ns": time}
 
     def _name(self, output: Path) -> str:
         return output.relative_to(self._out).as_posix()
@@ -157,13 +147,9 @@ def results_below(folder: Path) -> frozenset[Path]:
     for place, _, names in os.walk(folder):
         if MANIFEST_NAME in names:
             for record in _read(Path(place) / MANIFEST_NAME):
-                written = (record["output"], *_extra_outputs(record))
+                written = (record["output"], *(file["path"] for file in record.get("files", [])))
                 found |= {Path(os.path.realpath(os.path.join(place, name))) for name in written}
     return frozenset(found)
-
-
-def _extra_outputs(record: Record) -> list[str]:
-    return [each["output"] for each in record.get("extra_outputs", [])]
 
 
 def _read(path: Path) -> Iterator[Record]:
@@ -182,9 +168,11 @@ def _read(path: Path) -> Iterator[Record]:
             record = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        extra = record.get("extra_outputs", []) if isinstance(record, dict) else None
-        if isinstance(extra, list) and all(isinstance(e, dict) and _is_name(e.get("output")) for e in (record, *extra)):
-            yield record
+        files = record.get("files", []) if isinstance(record, dict) else None
+        if isinstance(files, list) and all(isinstance(file, dict) for file in files):
+            names = record.get("output"), *(file.get("path") for file in files)
+            if all(map(_is_name, names)):
+                yield record
 
 
 def _is_name(name: Any) -> bool:
@@ -211,6 +199,7 @@ def _append(path: Path, line: bytes) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
+def _described(path: Path, folder: Path, place: Path | None = None) -> dict[str, Any]:
+    """A file below a folder, as a record holds it; it may still lie in another place."""
+    status = os.stat(place or path)
+    return {"path": path.relative_to(folder).as_posix(), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
