@@ -1,14 +1,13 @@
 """Sets: brackets of one panorama or sequence, recognised by exposures, times and content, that get one tone."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +19,20 @@ from lightfuse.brackets.exif_groups import SAME_EV
 from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.brackets.reading import read_frames
 from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
+from lightfuse.brackets.shots import Shot
 from lightfuse.brackets.similarity import overlap, same_view
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Context, Fuser, Tone, tone_key
-from lightfuse.images import ShotInfo, probe_picture, read_picture
+from lightfuse.images import ShotInfo, probe_picture
 from lightfuse.options import FuseOptions
 from lightfuse.pipeline import in_fusing_coding
 from lightfuse.sheets import shrink
 
-Item = TypeVar("Item")
 Array = NDArray[Any]
 
 _SMALLEST_SET = 3
 _SIDE = 640  # pixels of the longer side of the small frames that tones and overlaps are found on
-_SAMPLED = 12  # brackets of a set whose mean tone is taken
-_LINKS = 4  # pairs of neighbours that are looked at
+_LINKS = 4  # pairs of neighbours that are looked at, and whose mean tone is taken
 _DRIFT = 1.0  # EV from one bracket of a sequence to the next
 _PAUSE = 60.0  # seconds between tiles of a panorama
 _IRREGULAR = 0.25  # of the interval of a sequence, plus a second
@@ -64,43 +62,51 @@ def candidate_sets(
     return [BracketSet(run, _digest(run), match is True) for run in chosen]
 
 
+class _Taken(NamedTuple):
+    """A bracket as its headers tell it, and its number."""
+
+    number: int
+    bracket: GroupedBracket
+    shots: list[ShotInfo]
+
+    def seconds_since(self, before: "_Taken") -> float | None:
+        """From the start of another to the start of this one, a bracket; None where a time is missing."""
+        times = [[shot.moment for shot in taken.shots if shot.moment] for taken in (before, self)]
+        return (min(times[1]) - min(times[0])).total_seconds() / (self.number - before.number) if all(times) else None
+
+
 def _runs(brackets: Sequence[GroupedBracket]) -> Iterator[list[int]]:
-    shots: list[list[ShotInfo]] = []
-    for bracket in brackets:
-        shots.append([shot.info for shot in bracket.shots])
-        for at, shot in enumerate(bracket.shots):
-            with suppress(LightFuseError):
-                shots[-1][at] = shot.info if shot.info.taken else probe_picture(shot.path).shot
-    run: list[int] = []
-    interval: float | None = None  # In seconds.
-    odd: int | None = None  # A bracket that does not follow, such as one that lacks a picture, does not end the run.
+    run: list[_Taken] = []
+    odd: _Taken | None = None  # One that does not follow, such as one that lacks a picture, does not end the run.
+    for number, bracket in enumerate(brackets):
+        here = _Taken(number, bracket, [_header(shot) for shot in bracket.shots])
+        if odd and not _follows(run, here):
+            yield [taken.number for taken in run]
+            run, odd = [odd], None
+        if run and not _follows(run, here):
+            odd = here
+        else:
+            run, odd = [*run, here], None
+    yield [taken.number for taken in run]
 
-    def gap_to(position: int) -> float | None:
-        """Seconds from the start of one bracket to the next, up to a position; None where a time is missing."""
-        times = [[shot.moment for shot in shots[at] if shot.moment] for at in (run[-1], position)]
-        return (min(times[1]) - min(times[0])).total_seconds() / (position - run[-1]) if all(times) else None
 
-    def follows(position: int) -> bool:
-        before, here = brackets[run[-1]], brackets[position]
-        gap = gap_to(position)
-        is_regular = interval is not None and gap is not None and abs(gap - interval) <= _IRREGULAR * interval + 1
-        return (
-            (gap is None or gap <= _PAUSE or is_regular or len(run) == 1)
-            and here.folder == before.folder
-            and len(here.shots) == len(before.shots)
-            and _same_exposures(shots[run[-1]], shots[position])
-        )
+def _header(shot: Shot) -> ShotInfo:
+    with suppress(LightFuseError):
+        return shot.info if shot.info.taken else probe_picture(shot.path).shot
+    return shot.info
 
-    for position in range(len(brackets)):
-        if run and odd is not None and not follows(position):
-            yield run
-            run, interval, odd = [odd], None, None
-        if run and not follows(position):
-            odd = position
-            continue
-        interval, odd = gap_to(position) if run else None, None
-        run.append(position)
-    yield run
+
+def _follows(run: Sequence[_Taken], here: _Taken) -> bool:
+    """Whether a bracket has the exposures of the last of a run, and follows it at once or after the usual interval."""
+    last, gap = run[-1], here.seconds_since(run[-1])
+    interval = last.seconds_since(run[-2]) if len(run) > 1 else gap
+    is_regular = gap is None or (interval is not None and abs(gap - interval) <= _IRREGULAR * interval + 1)
+    return (
+        (is_regular or (gap is not None and gap <= _PAUSE))
+        and here.bracket.folder == last.bracket.folder
+        and len(here.shots) == len(last.shots)
+        and _same_exposures(last.shots, here.shots)
+    )
 
 
 def _same_exposures(before: Sequence[ShotInfo], after: Sequence[ShotInfo]) -> bool:
@@ -126,21 +132,18 @@ def _digest(jobs: Sequence[BracketJob]) -> str:
 
 
 def small_frames(inputs: Sequence[Path], max_pixels: int, white_level: float | None) -> list[Frame]:
-    """Read exposures and reduce them to a longer side of 640 pixels; a task for a worker.
+    """Read the exposures of a bracket and reduce them to a longer side of 640 pixels; a task for a worker.
 
     Raises:
         PictureError: one cannot be read.
     """
-    if len(inputs) > 1:
-        frames, _ = read_frames(inputs, max_pixels=max_pixels, white_level=white_level)
-    else:
-        frames = [read_picture(inputs[0], max_pixels=max_pixels, white_level=white_level)]
+    frames, _ = read_frames(inputs, max_pixels=max_pixels, white_level=white_level)
     return [replace(f, pixels=np.ascontiguousarray(shrink(f.pixels, _SIDE, _SIDE)), alpha=None) for f in frames]
 
 
 def is_set(candidate: BracketSet, executor: Executor, options: FuseOptions) -> bool:
     """Whether brackets are one set: a person says so, or their pictures overlap."""
-    return candidate.named or _is_still(candidate.jobs, partial(_read_small, executor, options)) is not None
+    return candidate.named or _is_still(candidate.jobs, _sample(candidate.jobs, executor, options)) is not None
 
 
 def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: FuseOptions) -> Tone | None:
@@ -155,23 +158,30 @@ def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: 
     Returns:
         None if it is no set. Brackets that cannot be read have no part in it.
     """
-    read = partial(_read_small, executor, options)
-    still = _is_still(candidate.jobs, read)
+    sample = _sample(candidate.jobs, executor, options)
+    still = _is_still(candidate.jobs, sample)
     if still is None and not candidate.named:
         return None
-    sample = read([job.inputs for job in _spread(candidate.jobs, _SAMPLED)])
-    brackets = [pixels for frames in sample if (pixels := _agreeing(frames))]
+    brackets = [pixels for frames in sample.values() if (pixels := _agreeing(frames))]
     return _common_tone(brackets, fuser, still=bool(still), extremes=options.exposures == "extremes")
 
 
-def _read_small(executor: Executor, options: FuseOptions, brackets: Sequence[Sequence[Path]]) -> list[list[Frame]]:
-    """The small frames of brackets; none where one cannot be read, which its bracket is to say when it is fused."""
+def _links(jobs: Sequence[BracketJob]) -> list[tuple[BracketJob, BracketJob]]:
+    """Some pairs of neighbours, evenly spaced, the first and the last among them."""
+    pairs = list(pairwise(jobs))
+    chosen = np.linspace(0, len(pairs) - 1, min(_LINKS, len(pairs)))
+    return [pairs[round(at)] for at in chosen]
+
+
+def _sample(jobs: Sequence[BracketJob], executor: Executor, options: FuseOptions) -> dict[BracketJob, list[Frame]]:
+    """The small frames of linked brackets but those that cannot be read, which they are to say when they are fused."""
     limits = options.max_pixels, options.white_level
-    read: list[list[Frame]] = []
-    for task in [executor.submit(small_frames, paths, *limits) for paths in brackets]:
-        read.append([])
+    linked = dict.fromkeys(chain(*_links(jobs)))
+    tasks = {job: executor.submit(small_frames, job.inputs, *limits) for job in linked}
+    read: dict[BracketJob, list[Frame]] = {}
+    for job, task in tasks.items():
         with suppress(LightFuseError):
-            read[-1] = task.result()
+            read[job] = task.result()
     return read
 
 
@@ -183,34 +193,25 @@ def _agreeing(frames: Sequence[Frame]) -> list[Array]:
     return []
 
 
-def _is_still(jobs: Sequence[BracketJob], read: Callable[[Sequence[Sequence[Path]]], list[list[Frame]]]) -> bool | None:
+def _is_still(jobs: Sequence[BracketJob], read: Mapping[BracketJob, Sequence[Frame]]) -> bool | None:
     """Whether the camera stood still all the time; None where neighbours do not even overlap.
 
     The middle exposures are compared; of a dark or bright part of a scene, another may be the one that shows it.
     """
-    links = _spread(list(pairwise(jobs)), _LINKS)
-    count = len(jobs[0].inputs)
-
-    def views(position: int) -> dict[BracketJob, Array]:
-        linked = list(dict.fromkeys(chain(*links)))
-        frames = read([job.inputs[position : position + 1] for job in linked])
-        return {job: found[0].pixels for job, found in zip(linked, frames, strict=True) if found}
-
-    seen = views(count // 2)
-    links = [link for link in links if seen.keys() >= set(link)]
+    links = [(read[a], read[b]) for a, b in _links(jobs) if a in read and b in read]
     if not links:
         return None
-    pairs = [(seen[a], seen[b]) for a, b in (*links, (links[0][0], links[-1][1]))]
-    if any(a.shape != b.shape for a, b in pairs):
+    links.append((links[0][0], links[-1][1]))
+    positions = range(len(jobs[0].inputs))
+    by_distance = sorted(positions, key=lambda position: abs(position - len(positions) // 2))
+    views = [[(a[at].pixels, b[at].pixels) for at in by_distance] for a, b in links]
+    if any(a.shape != b.shape for a, b in chain(*views)):
         return None
-    same = [same_view(a, b) for a, b in pairs]
+    same = [same_view(*pairs[0]) for pairs in views]
     if all(same):
         return True
-    links = [link for link, is_same in zip(links, same[:-1], strict=True) if not is_same]
-    for position in sorted(range(count), key=lambda position: abs(position - count // 2)):
-        seen = seen if position == count // 2 else views(position)
-        links = [(a, b) for a, b in links if not (a in seen and b in seen and overlap(seen[a], seen[b]))]
-    return None if links else False
+    neighbours = zip(views[:-1], same[:-1], strict=True)
+    return False if all(is_same or any(overlap(a, b) for a, b in pairs) for pairs, is_same in neighbours) else None
 
 
 def _common_tone(brackets: Sequence[list[Array]], fuser: Fuser, *, still: bool, extremes: bool) -> Tone | None:
@@ -236,10 +237,3 @@ def _common_tone(brackets: Sequence[list[Array]], fuser: Fuser, *, still: bool, 
         summary = np.mean([context.summary for context in step], axis=0).astype(np.float32)
         contexts.append(Context(strength, summary, np.mean(grids, axis=0).astype(np.float32) if same else None))
     return Tone(count, selection, tuple(contexts), tone_key(fuser.weights))
-
-
-def _spread(items: Sequence[Item], count: int) -> list[Item]:
-    """At most so many of the items, evenly spaced, the first and the last among them."""
-    if len(items) <= count:
-        return list(items)
-    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
