@@ -1,6 +1,7 @@
 """Folders grouped into brackets: what is found, ignored, left out and refused."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -260,8 +261,8 @@ def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_grouped(tmp_pa
     scandir = os.scandir
 
     def refuse(place):
-        if place == tmp_path / "closed":
-            raise PermissionError(13, "Permission denied")
+        if Path(place) == tmp_path / "closed":
+            raise PermissionError(13, "Permission denied", str(place))
         return scandir(place)
 
     monkeypatch.setattr(os, "scandir", refuse)

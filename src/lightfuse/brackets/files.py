@@ -160,46 +160,30 @@ def _walk(top: Path, without: Path | None, unreadable: list[LeftOut]) -> Iterato
 
     Folders below ``top`` that cannot be read are added to ``unreadable``.
     """
-    seen = {_identity(without)} if without is not None and without.is_dir() else set()
-    seen.discard(_identity(top))  # Results may go to the very folder that is grouped.
-    folders, links = [top], list[Path]()
-    while folders or links:
-        place = folders.pop() if folders else links.pop()
-        try:
-            identity = _identity(place)
-            entries = [] if identity in seen else list(os.scandir(place))
-        except OSError as error:
-            if place == top:
-                raise DataError(f"the folder {display_name(place)} cannot be read: {error.strerror}") from None
-            unreadable.append(LeftOut(place, f"the folder cannot be read: {error.strerror}", unreadable=True))
-            continue
-        seen.add(identity)
-        names = []
-        for entry in entries:
-            if entry.name.startswith("."):
+
+    def leave_out(error: OSError) -> None:
+        if error.filename == os.fspath(top):
+            raise DataError(f"the folder {display_name(top)} cannot be read: {error.strerror}")
+        reason = f"the folder cannot be read: {error.strerror}"
+        unreadable.append(LeftOut(Path(error.filename), reason, unreadable=True))
+
+    def identity(folder: Path) -> tuple[int, int]:
+        status = os.stat(folder)
+        return status.st_dev, status.st_ino
+
+    seen = {identity(without)} if without is not None and without.is_dir() else set()
+    seen.discard(identity(top))  # Results may go to the very folder that is grouped.
+    starts = [top]
+    for start in starts:
+        for folder, below, names in os.walk(start, onerror=leave_out):
+            place = Path(folder)
+            if identity(place) in seen:
+                below.clear()
                 continue
-            if not _is_folder(entry):
-                names.append(entry.name)
-            elif entry.name.casefold() in _SYSTEM_FOLDERS:
-                continue
-            elif entry.is_symlink():
-                links.append(place / entry.name)
-            else:
-                folders.append(place / entry.name)
-        if names:
-            yield place, names
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # A circular link; it is reported as a file.
-        return False
+            seen.add(identity(place))
+            below[:] = [name for name in below if not name.startswith(".") and name.casefold() not in _SYSTEM_FOLDERS]
+            starts += [place / name for name in below if (place / name).is_symlink()]  # Those are not followed here.
+            yield place, [name for name in names if not name.startswith(".")]
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
