@@ -86,13 +86,6 @@ def test_split_is_by_scene_repeatable_and_of_the_given_fraction():
     assert splits != split_by_scene(names, 0.2, seed=2)
 
 
-def test_every_scene_is_in_the_validation_of_one_fold():
-    names = [f"scene{i}" for i in range(11)]
-    folds = [split_by_scene(names, 0.25, seed=0, fold=fold) for fold in range(4)]
-    for name in names:
-        assert [split[name] for split in folds].count("valid") == 1
-
-
 def test_unusable_brackets_are_skipped_with_the_reason(tmp_path):
     source = tmp_path / "in"
     write_bracket(source / "good")
@@ -150,7 +143,6 @@ def test_missing_empty_and_damaged_data_are_refused(tmp_path):
         (PrepareSettings(patch=4), "patch must be"),
         (PrepareSettings(stride=0), "stride at least 1"),
         (PrepareSettings(validation=1.5), "validation fraction"),
-        (PrepareSettings(validation=0.2, fold=5), "past the last scene"),
     ],
 )
 def test_settings_out_of_range_are_refused(tmp_path, settings, sentence):

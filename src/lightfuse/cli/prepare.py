@@ -17,7 +17,6 @@ def prepare(
     patch: Annotated[int, typer.Option(min=8, help="Side of a patch in pixels.")] = 256,
     stride: Annotated[int, typer.Option(min=1, help="Pixels from one patch to the next.")] = 256,
     validation: Annotated[float, typer.Option(help="Fraction of the scenes kept for validation.")] = 0.2,
-    fold: Annotated[int, typer.Option(min=0, help="Which of them, for cross-validation: 0, 1, 2 and so on.")] = 0,
     seed: Annotated[int, typer.Option(help="Chooses which scenes are kept.")] = 0,
     soft_references: Annotated[
         bool, typer.Option("--soft-references", help="Make references from whole brackets where there are none.")
@@ -34,9 +33,7 @@ def prepare(
     from lightfuse.training.prepare import PrepareSettings
     from lightfuse.training.prepare import prepare as make
 
-    settings = PrepareSettings(
-        long_side, patch, stride, validation, fold, seed, soft_references, str(tone_teacher or "")
-    )
+    settings = PrepareSettings(long_side, patch, stride, validation, seed, soft_references, str(tone_teacher or ""))
     dataset = make(source, output, settings, progress=progress("reading", quiet=quiet))
     if quiet:
         return

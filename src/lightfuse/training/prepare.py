@@ -69,7 +69,6 @@ class PrepareSettings:
     patch: int = 256  # pixels
     stride: int = 256  # pixels
     validation: float = 0.2  # fraction of the scenes
-    fold: int = 0  # which of them, see `split_by_scene`
     seed: int = 0
     soft_references: bool = False  # Make one for each scene without a reference (see `soft_reference`),
     tone_teacher: str = ""  # whose tone this weights file decides by day (see `taught_tone`).
@@ -106,7 +105,7 @@ def prepare(
     make_folder(out / "scenes")
     scenes: list[Scene] = []
     skipped: list[Skipped] = []
-    splits = split_by_scene([bracket.name for bracket in brackets], settings.validation, settings.seed, settings.fold)
+    splits = split_by_scene([bracket.name for bracket in brackets], settings.validation, settings.seed)
     for bracket in brackets:
         progress(bracket.name)
         try:
@@ -172,25 +171,21 @@ def patch_corners(height: int, width: int, patch: int = 256, stride: int = 256) 
     return [(y, x) for y in starts(height) for x in starts(width)]
 
 
-def split_by_scene(names: Iterable[str], validation: float, seed: int, fold: int = 0) -> dict[str, str]:
+def split_by_scene(names: Iterable[str], validation: float, seed: int) -> dict[str, str]:
     """``train`` or ``valid`` for each scene: ``validation`` of them, chosen by a hash of seed and name.
 
-    Scenes are ranked by hash, so that few of them change sides when others are added or removed. Each ``fold`` has
-    other validation scenes: with a ``validation`` of 0.2, the 5 folds 0 to 4 have every scene once.
+    Scenes are ranked by hash, so that few of them change sides when others are added or removed.
     """
     ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
-    first, last = (round(len(ranked) * validation * edge) for edge in (fold, fold + 1))
-    return {name: "valid" if first <= i < last else "train" for i, name in enumerate(ranked)}
+    count = round(len(ranked) * validation)
+    return {name: "valid" if i < count else "train" for i, name in enumerate(ranked)}
 
 
 def _check_settings(settings: PrepareSettings) -> None:
     if settings.patch < 8 or settings.stride < 1 or settings.long_side < 0:
         raise DataError("patch must be at least 8 pixels, stride at least 1, long side at least 0 (0 keeps the size)")
-    validation, fold = settings.validation, settings.fold
-    if not 0 <= validation <= 1:
-        raise DataError(f"the validation fraction must be from 0 to 1, not {validation}")
-    if fold < 0 or (fold and (fold + 1) * validation > 1 + 1e-9):
-        raise DataError(f"fold {fold} of a validation fraction of {validation} lies past the last scene")
+    if not 0 <= settings.validation <= 1:
+        raise DataError(f"the validation fraction must be from 0 to 1, not {settings.validation}")
 
 
 def _prepare_scene(
