@@ -2,8 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -21,7 +19,6 @@ _OFFSET_SCALE = 0.5
 _RATIO_FLOOR = 0.02  # added to both lumas of a ratio, which is then defined for black
 _LARGEST_CHROMA_GAIN = 8.0
 _NEARLY_ZERO = 1e-6  # in place of a divisor of 0
-_MARGIN = 4  # cells of the half-size level decoded around a window
 # Mean absolute difference of the thumbnails: up to the first they count as one picture, from the second as a bracket.
 _SAME_PICTURE, _BRACKET = 0.03, 0.12
 # The weight of a cell rises from 0 to 1 as the brightest channel of over rises between the limits of _BLACK, and falls
@@ -221,14 +218,11 @@ class FilteringNet(nn.Module):
         thumbnail = thumbnail - 0.5
         skips = self._down(thumbnail)
         x = skips[-1] + self._summary(skips[-1], F.avg_pool2d(weights, 2**self.config.levels))
-        cuts = _cuts(windows, skips[0].shape[-2:]) if windows is not None else {}
         for level in reversed(range(self.config.levels)):
             skip = skips[level - 1] if level else thumbnail
-            if level in cuts:
-                x = _enlarged_cut(x, cuts.get(level + 1), cuts[level], skip.shape[-2:])
-                skip = cuts[level].of(skip)
-            else:
-                x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            if level == 0 and windows is not None:
+                x, skip = _cut(x, windows), _cut(skip, windows)
             x = x + (skip if level else torch.relu(self.stem(skip)))
             x = x + self.up[level % len(self.up)](x)
         context: Tensor = self.head(x)
@@ -254,53 +248,9 @@ class FilteringNet(nn.Module):
         return summary[:, :, None, None]
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """One square of every sample at some level: its side, and its place in each sample."""
-
-    side: int
-    places: Sequence[Place]
-
-    def of(self, x: Tensor) -> Tensor:
-        """The squares of N×C×H×W: N×C×side×side."""
-        side = self.side
-        return torch.stack([part[:, y : y + side, z : z + side] for part, (y, z) in zip(x, self.places, strict=True)])
-
-
-def _cuts(windows: Sequence[Place], half_size: Sequence[int]) -> dict[int, _Cut]:
-    """The parts to decode at the two finest levels: the windows, and what they need of the half-size level."""
-    cuts = {0: _Cut(WINDOW, windows)}
-    side = WINDOW // 2 + 2 * _MARGIN
-    last = [edge - side for edge in half_size]
-    if min(last) >= 0:
-        starts = [tuple(min(max(at // 2 - _MARGIN, 0), end) for at, end in zip(w, last, strict=True)) for w in windows]
-        cuts[1] = _Cut(side, [(row, column) for row, column in starts])
-    return cuts
-
-
-def _enlarged_cut(x: Tensor, held: _Cut | None, wanted: _Cut, size: Sequence[int]) -> Tensor:
-    """Enlarge ``x`` twice and cut out ``wanted``; ``size`` is that of the whole enlarged level.
-
-    ``x`` is the whole coarser level, or the part ``held`` of it. Bilinear as `F.interpolate`, but computed as products
-    with banded matrices, which is faster on a CPU.
-    """
-    sides = []
-    for axis in (0, 1):
-        whole = _doubling(size[axis] // 2, x.dtype, x.device)
-        starts = [place[axis] for place in held.places] if held else [0] * len(x)
-        width = held.side if held else size[axis] // 2
-        places = [place[axis] for place in wanted.places]
-        parts = [whole[at : at + wanted.side, s : s + width] for at, s in zip(places, starts, strict=True)]
-        sides.append(torch.stack(parts)[:, None])
-    rows, columns = sides
-    return rows @ x @ columns.transpose(2, 3)
-
-
-@lru_cache(maxsize=16)
-def _doubling(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The 2·side×side matrix of bilinear enlargement by 2 along one axis."""
-    unit = torch.eye(side, dtype=dtype, device=device)
-    return F.interpolate(unit[None], scale_factor=2, mode="linear", align_corners=False)[0].T.contiguous()
+def _cut(x: Tensor, places: Sequence[Place]) -> Tensor:
+    """The windows of N×C×H×W that begin at these places, one a sample: N×C×`WINDOW`×`WINDOW`."""
+    return torch.stack([one[:, y : y + WINDOW, z : z + WINDOW] for one, (y, z) in zip(x, places, strict=True)])
 
 
 def scene_weights(thumbnail: Tensor) -> Tensor:
