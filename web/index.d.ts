@@ -46,9 +46,6 @@ export interface Aligned<Frame extends Picture = Picture> {
   pixels: number;
   /** Homography, row by row, from pixels of the base (centre of the first at 0, 0) to pixels of the frame. */
   warp: number[];
-  /** How well the two agree without and with the movement: correlation of local contrast, 1 is perfect. */
-  before: number;
-  after: number;
   /** Why the frame stays, where a person should know; "" for one that was moved or lies right as it is. */
   reason: string;
 }

@@ -137,7 +137,7 @@ def test_prediction_from_a_partly_clipped_source_invents_no_colour():
     over[:60] = np.minimum(ramp[None, :, None].astype(int) * 2.3, 255).astype(np.uint8)
     over[80:110, 60:100] = (255, 200, 180)
     under[80:110, 60:100] = (250, 20, 20)
-    result = deghost(under, over, base="over", override=False, mode="always")
+    result = deghost(under, over, base="over", mode="always")
     region = np.s_[85:105, 65:95]
     assert result.mask is not None
     assert largest_chroma(result.under[region]) <= largest_chroma(over[region])
@@ -150,7 +150,7 @@ def test_prediction_has_no_hue_that_neither_frame_has(base):
     under, over = ramp * (1, 1, 1), ramp * (2, 2, 3.5)
     under[70:110, 40:100], over[70:110, 40:100] = 60, 60
     under, over = (np.round(frame).astype(np.uint8) for frame in (under, over))
-    result = deghost(under, over, base=base, override=False, mode="always")
+    result = deghost(under, over, base=base, mode="always")
     region = np.s_[75:105, 45:95]
     assert result.mask is not None
     assert (result.mask[region] > 200).all()

@@ -203,8 +203,8 @@ def test_movements_of_a_hand_are_found_to_a_part_of_a_pixel(shaken):
 def test_alignment_is_the_same_to_the_bit_as_that_of_the_native_core(shaken):
     for bracket, told in shaken:
         base, frame = bracket.pictures
-        ((warp, pixels, before, after, _),) = core.align_frames(base, [frame], False)
-        assert [warp, pixels, before, after] == [told[name] for name in ("warp", "pixels", "before", "after")]
+        ((warp, pixels, _),) = core.align_frames(base, [frame], False)
+        assert [warp, pixels] == [told["warp"], told["pixels"]]
         np.testing.assert_array_equal(told["picture"], align_bracket([base, frame], 0).frames[1])
 
 
@@ -213,7 +213,6 @@ def test_a_frame_is_moved_by_as_much_as_is_told(shaken):
     for bracket, one in shaken[:3]:
         assert one["pixels"] == pytest.approx(corners_off(one["warp"], np.eye(3)))
         assert abs(one["pixels"] - corners_off(np.eye(3), bracket.homographies[1])) < FARTHEST_OFF
-        assert one["after"] > one["before"] + 0.1
 
 
 @needs_node

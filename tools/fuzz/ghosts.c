@@ -46,7 +46,7 @@ static void show(const lf_picture *p, const scene *s, lf_frame which) {
 
 typedef struct {
     lf_frame base;
-    int override, always, backwards;
+    int always, backwards;
 } options;
 
 static void reduce(lf_ghosts *g, const lf_picture frames[2], int quick) {
@@ -78,7 +78,7 @@ static lf_decision search(lf_ghosts *g, const lf_picture frames[2], const option
     compare(g, 0, o);
     if (!lf_ghosts_seeds(g)) return (lf_decision){.too_large = 0};
     compare(g, 1, o);
-    return lf_ghosts_decide(g, o->base, o->override, o->always);
+    return lf_ghosts_decide(g, o->base, o->always);
 }
 
 /* `target` is a copy of the frame that is not the source; its rows are changed in bands that may not see each other. */
@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length) {
     if (shape == 6) height = 100 + choose(&in, 0, 200);
     const size_t unit = type == LF_F32 ? 4 : type == LF_U16 ? 2 : 1;
     const scene s = scene_of(&in, width, height);
-    options o = {.base = (lf_frame)choose(&in, 0, 2), .override = choose(&in, 0, 1), .always = choose(&in, 0, 3) == 0};
+    options o = {.base = (lf_frame)choose(&in, 0, 2), .always = choose(&in, 0, 3) == 0};
     lf_picture frames[2], whole[2], pieced[2];
     for (int i = 0; i < 2; i++) {
         frames[i] = picture(&in, width, height, type, unit);

@@ -84,10 +84,10 @@ EXPORT(lfa_register) void lfa_register(void) {
     if (job.chain.nearer.values == job.planes[job.loading]) job.loading = 3 - job.loading;
 }
 
-/* The nine numbers of the homography, then by how many pixels it moves the corner that moves most (0: not moved), the
- * correlation before and after, and the reason why the frame stays, a lf_reason. */
+/* The nine numbers of the homography, then by how many pixels it moves the corner that moves most (0: not moved),
+ * and the reason why the frame stays, a lf_reason. */
 EXPORT(lfa_answer) double lfa_answer(int which) {
-    const double others[] = {job.found.pixels, job.found.before, job.found.after, job.found.reason};
+    const double others[] = {job.found.pixels, job.found.reason};
     return which < 9 ? job.found.warp.m[which] : others[which - 9];
 }
 

@@ -73,7 +73,7 @@ EXPORT(lfg_search) int lfg_search(int base) {
     compare(0);
     if (!lf_ghosts_seeds(job.ghosts)) return SEARCHED;
     compare(1);
-    job.found = lf_ghosts_decide(job.ghosts, (lf_frame)base, base == LF_EITHER, 0);
+    job.found = lf_ghosts_decide(job.ghosts, (lf_frame)base, 0);
     return job.found.too_large ? TOO_LARGE : SEARCHED;
 }
 

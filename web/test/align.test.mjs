@@ -30,11 +30,10 @@ test("a darker exposure that was shifted is laid on the base", async () => {
   const still = photograph([0, 0], 0.3);
   const frame = photograph(SHIFT, 0.3);
   const given = frame.data.slice();
-  const { picture, moved, pixels, warp, before, after } = await align(base, frame);
+  const { picture, moved, pixels, warp } = await align(base, frame);
   assert.equal(moved, true);
   assert.ok(Math.abs(warp[2] - SHIFT[0]) < 0.3 && Math.abs(warp[5] - SHIFT[1]) < 0.3, `shifted by ${warp[2]}, ${warp[5]}`);
   assert.ok(Math.abs(pixels - Math.hypot(...SHIFT)) < 0.5);
-  assert.ok(after > before);
   assert.deepEqual(frame.data, given);
   let [off, most] = [0, 0];
   still.data.forEach((value, i) => {

@@ -126,7 +126,7 @@ def _register(frames: Sequence[Array], base: int, mode: Mode) -> list[_Registrat
     found = {base: _Registration(np.eye(3), 0.0)}
     for side in (order[at + 1 :], order[:at][::-1]):
         answers = core.align_frames(scene.frames[base], [scene.frames[i] for i in side], mode == "always")
-        for index, (warp, move, _, _, reason) in zip(side, answers, strict=True):
+        for index, (warp, move, reason) in zip(side, answers, strict=True):
             whole = place @ np.reshape(warp, (3, 3)) @ back
             found[index] = _Registration(whole, move, _REASONS[reason])
     return [found[i] for i in range(len(frames))]

@@ -20,14 +20,12 @@ def reduce(picture: Picture, step: int, out: NDArray[np.float32]) -> None:
     ``out``: h×w×3, C-contiguous; no more rows and columns than are read of the picture.
     """
 
-def align_frames(
-    base: Picture, frames: Sequence[Picture], always: bool
-) -> list[tuple[list[float], float, float, float, int]]:
+def align_frames(base: Picture, frames: Sequence[Picture], always: bool) -> list[tuple[list[float], float, int]]:
     """Register frames on one side of the base in brightness, from the nearest outwards.
 
     For each: the homography from the base's pixels (nine numbers, row by row), by how many pixels it moves the corner
-    that moves most (0: not moved), the correlation before and after, and why it is not moved (0: no reason to report,
-    1: too little in common, 2: implausible, 3: already aligned, by a quick test without registration).
+    that moves most (0: not moved), and why it is not moved (0: no reason to report, 1: too little in common,
+    2: implausible, 3: already aligned, by a quick test without registration).
     """
 
 def warp(frame: Picture, warp: Sequence[float], out: Picture, threads: int) -> None:
@@ -52,7 +50,7 @@ class Ghosts:
     def are_none(self) -> bool:
         """Whether the frames agree wherever they can be compared: a quick test, on a part of their rows."""
 
-    def search(self, base: str, override: bool, always: bool) -> tuple[str, bool, bool, float]:
+    def search(self, base: str, always: bool) -> tuple[str, bool, bool, float]:
         """Find regions of motion and their source exposures; ``base``: "under", "over", or "" for either.
 
         Returns why nothing is decided, or "", whether under and over are to be changed, and the mean of the masks in

@@ -18,8 +18,6 @@
 #include "align/still.h"
 #include "align/warp.h"
 
-enum { LF_SMALLEST_SIDE = 48 /* pictures with a shorter side are not aligned */ };
-
 /* Frames on one side of the base, each first registered to its neighbour in brightness on the base's side: neighbours have
  * most in common. The result is the prior with which it is then registered to the base itself. */
 typedef struct {
@@ -192,14 +190,14 @@ LF_ALIGN lf_alignment lf_accept(lf_matrix warp, lf_matrix odd, lf_matrix even, l
         if (off < -LF_WORSE) worse += gains[i].weight;
     }
     const double error = lf_root(variance / lf_most(tiles - 1, 1));
-    lf_alignment stays = {lf_identity, 0, LF_NO_REASON, 0, before, before};
+    lf_alignment stays = {lf_identity, 0, LF_NO_REASON, 0};
     if (tiles < LF_LEAST_TILES || after < LF_LEAST_CORRELATION) stays.reason = LF_LITTLE_IN_COMMON;
     else if (move >= LF_LEAST_MOVE && !lf_is_plausible(warp)) stays.reason = LF_IMPLAUSIBLE;
     if (stays.reason || !(move >= LF_LEAST_MOVE)) return stays;
     const double uncertainty = lf_corner_distance(lf_in_pixels(odd, unit), lf_in_pixels(even, unit), width, height);
     if (!(uncertainty <= LF_LARGEST_UNCERTAINTY * move) || !(gain >= 0)) return stays;
     if (!always && (gain < lf_most(LF_LEAST_GAIN, LF_SIGNIFICANT * error) || worse > LF_MOST_WORSE)) return stays;
-    return (lf_alignment){pixels, 1, LF_NO_REASON, move, before, after};
+    return (lf_alignment){pixels, 1, LF_NO_REASON, move};
 }
 
 /* ---- Registering a bracket --------------------------------------------------------------------------------------- */
@@ -228,9 +226,8 @@ LF_ALIGN void lf_chain_link(lf_chain *chain, const lf_channel *frame, lf_matrix 
 }
 
 /* Whether the next frame is already aligned, as all before it: then it becomes the next one's neighbour. */
-LF_ALIGN int lf_chain_is_still(lf_chain *chain, const lf_channel *frame, double *correlation) {
-    chain->still = chain->still && lf_already_aligned(&chain->nearer, frame, chain->parameters, correlation,
-                                                      (lf_arena){chain->scratch});
+LF_ALIGN int lf_chain_is_still(lf_chain *chain, const lf_channel *frame) {
+    chain->still = chain->still && lf_already_aligned(&chain->nearer, frame, chain->parameters, (lf_arena){chain->scratch});
     if (!chain->still) return 0;
     lf_chain_link(chain, frame, lf_identity);
     const double tolerance = LF_ALIGNED * lf_unit_of(frame->width, frame->height).scale;
@@ -241,11 +238,7 @@ LF_ALIGN int lf_chain_is_still(lf_chain *chain, const lf_channel *frame, double 
 /* Register the next frame, of the base's size and type, unless it is already aligned; its values must outlive the chain's
  * next call. `always` also makes small and less certain movements, but no implausible ones. */
 LF_ALIGN lf_alignment lf_chain_next(lf_chain *chain, const lf_channel *frame, int always) {
-    lf_alignment still = {lf_identity, 0, LF_ALREADY_ALIGNED, 0, 0, 0};
-    if (!always && lf_chain_is_still(chain, frame, &still.before)) {
-        still.after = still.before;
-        return still;
-    }
+    if (!always && lf_chain_is_still(chain, frame)) return (lf_alignment){lf_identity, 0, LF_ALREADY_ALIGNED, 0};
     lf_arena kept = {chain->scratch}, arena = {chain->scratch + 2 * lf_pair_bytes(frame->width, frame->height)};
     lf_estimate prior = lf_hand_shake_prior();
     lf_pair pairs[2], *pair = &pairs[0];

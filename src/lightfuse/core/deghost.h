@@ -177,10 +177,10 @@ LF_GHOST double lf_soft_sum(const lf_ghosts *g, const lf_region *region) {
     return sum;
 }
 
-/* Find the regions to change and their source exposures: `base`, or LF_EITHER for the one of lower expected cost; `override`: where
- * it would leave a hole the other one. `always` changes all that disagrees, else only what improves, and nothing if the frames
+/* Find the regions to change and their source exposures: `base`, or with LF_EITHER the one of lower
+ * expected cost, but the other one where that would leave a hole. `always` changes all that disagrees, else only what improves, and nothing if the frames
  * disagree nearly everywhere. */
-LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int override, int always) {
+LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int always) {
     lf_decision found = {.too_large = 0};
     double soft = 0;
     g->count = lf_find_regions(g->core, g->disagreement[1], g->soft, g->labelling, g->arena);
@@ -192,7 +192,7 @@ LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int override,
         region->kept = always || !lf_same_structure(g, region, g->arena);
         if (region->kept) lf_find_costs(g, region);
     }
-    lf_choose_sources(g->regions, g->count, base, override);
+    lf_choose_sources(g->regions, g->count, base);
     for (int i = 0; i < g->count; i++) {
         lf_region *const region = &g->regions[i];
         region->kept &= always || region->ghost > region->cost[region->source];

@@ -28,14 +28,14 @@ class Ghosts {
 
     // Returns why nothing is decided ("not finite", "not comparable", "too large") or "", whether under and over are to be
     // changed, and the share of the picture that moved.
-    std::tuple<std::string, bool, bool, double> search(const std::string &base, bool override, bool always) {
+    std::tuple<std::string, bool, bool, double> search(const std::string &base, bool always) {
         if (!reduce(false)) return {"not finite", false, false, 0};
         if (!kernels_.ghosts_map(ghosts_, false)) return {"not comparable", false, false, 0};
         compare(0);
         if (!kernels_.ghosts_seeds(ghosts_)) return {"", false, false, 0};
         compare(1);
         const lf_frame first = base == "under" ? LF_UNDER : base == "over" ? LF_OVER : LF_EITHER;
-        const lf_decision found = kernels_.ghosts_decide(ghosts_, first, override, always);
+        const lf_decision found = kernels_.ghosts_decide(ghosts_, first, always);
         return {found.too_large ? "too large" : "", found.changed[0] != 0, found.changed[1] != 0, found.share};
     }
 

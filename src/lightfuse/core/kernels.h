@@ -56,7 +56,7 @@
     ENTRY(void, ghosts_compare_rows, lf_ghosts *, int, int, int, void *)                                                   \
     ENTRY(int, ghosts_are_none, const lf_ghosts *)                                                                         \
     ENTRY(int, ghosts_seeds, lf_ghosts *)                                                                                  \
-    ENTRY(lf_decision, ghosts_decide, lf_ghosts *, lf_frame, int, int)                                                     \
+    ENTRY(lf_decision, ghosts_decide, lf_ghosts *, lf_frame, int)                                                          \
     ENTRY(void, ghosts_count_noise, lf_ghosts *, const lf_picture *, int)                                                  \
     ENTRY(lf_blend *, ghosts_blend, const lf_ghosts *, lf_frame, int)                                                      \
     ENTRY(size_t, tile_bytes, int)                                                                                         \

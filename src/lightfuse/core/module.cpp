@@ -190,10 +190,10 @@ void fill_border(const Output &shown_array, const Input &base_array, const std::
     kernels.fill_border(&shown, &base, &matrix, memory.get());
 }
 
-using Alignment = std::tuple<std::vector<double>, double, double, double, int>;
+using Alignment = std::tuple<std::vector<double>, double, int>;
 
 // Register frames on one side of the base in brightness, from the nearest outwards: for each its homography from the base's
-// pixels (row by row), how far it is to be moved (0: not at all), its correlation before and after, and the reason why not.
+// pixels (row by row), how far it is to be moved (0: not at all), and the reason why not.
 std::vector<Alignment> align_frames(const Input &base_array, const std::vector<Input> &frame_arrays, bool always) {
     const lf_kernels &kernels = *available().front();
     const lf_channel base = green_of(base_array);
@@ -204,7 +204,7 @@ std::vector<Alignment> align_frames(const Input &base_array, const std::vector<I
     kernels.align_frames(&base, frames.data(), static_cast<int>(frames.size()), always, scratch.get(), found.data());
     std::vector<Alignment> answers;
     for (const auto &one : found)
-        answers.emplace_back(std::vector<double>(one.warp.m, one.warp.m + 9), one.pixels, one.before, one.after, one.reason);
+        answers.emplace_back(std::vector<double>(one.warp.m, one.warp.m + 9), one.pixels, one.reason);
     return answers;
 }
 
@@ -278,7 +278,7 @@ NB_MODULE(_core, m) {
             },
             nb::arg("under"), nb::arg("over"), nb::arg("threads"))
         .def("are_none", &Ghosts::are_none, released)
-        .def("search", &Ghosts::search, released, nb::arg("base"), nb::arg("override"), nb::arg("always"))
+        .def("search", &Ghosts::search, released, nb::arg("base"), nb::arg("always"))
         .def("replace", &Ghosts::replace, released, nb::arg("source"), nb::arg("out"), nb::arg("mask"));
     nb::class_<PaperModel>(m, "PaperModel", "The paper's model, ready to fuse.")
         .def(nb::init<const Members::Map &>(), nb::arg("members"))

@@ -61,7 +61,6 @@ def deghost(
     over: Array,
     *,
     base: Frame | None = None,
-    override: bool = True,
     mode: Mode = "auto",
     threads: int | None = None,
 ) -> Deghosted:
@@ -69,9 +68,8 @@ def deghost(
 
     Args:
         under, over: RGB, H×W×3, both uint8, both uint16, or both float32 in [0, 1]; never changed.
-        base: the source exposure; None takes the one with the lower expected cost.
-        override: whether the other frame may be the source of a region where the base is clipped and would leave a
-            hole.
+        base: the source exposure; None takes the one with the lower expected cost, and the other one where that is
+            clipped and would leave a hole.
         mode: "auto" changes only what improves, and nothing if the frames disagree nearly everywhere; "always" changes
             all that disagrees.
         threads: how many threads share the work; None takes every core.
@@ -90,7 +88,7 @@ def deghost(
     result = Deghosted(under, over)
     if mode == "auto" and under.dtype != np.float32 and search.are_none():
         return result
-    problem, changes_under, changes_over, share = search.search(base or "", override, mode == "always")
+    problem, changes_under, changes_over, share = search.search(base or "", mode == "always")
     if problem == "not finite":
         raise PictureError("a frame holds NaN or infinite values; replace them before fusing")
     if problem == "not comparable":
@@ -129,14 +127,7 @@ def deghost_bracket(frames: Sequence[Array], *, mode: Mode = "auto", threads: in
     pairs = [(i, i + 1) for i in (*range(middle, last), *range(middle - 1, -1, -1))]
     for dark, bright in pairs:
         base: Frame | None = None if len(frames) == 2 else "under" if dark >= middle else "over"
-        found = deghost(
-            result.frames[dark],
-            result.frames[bright],
-            base=base,
-            override=base is None,
-            mode=mode,
-            threads=threads,
-        )
+        found = deghost(result.frames[dark], result.frames[bright], base=base, mode=mode, threads=threads)
         result.frames[dark], result.frames[bright] = found.under, found.over
         result.masks += [] if found.mask is None else [found.mask]
         result.notes += [note for note in found.notes if note not in result.notes]

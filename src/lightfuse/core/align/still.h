@@ -118,10 +118,9 @@ LF_ALIGN double lf_fit_windows(const lf_window *windows, int count, int even, in
     return most;
 }
 
-/* Compare neighbours in brightness. If both are aligned to the base within a quarter of a pixel, returns 1, the mean
- * correlation of their windows, and in `parameters`, where the nearer one's were, those of the second. */
-LF_ALIGN int lf_already_aligned(const lf_channel *first, const lf_channel *second, double *parameters, double *correlation,
-                                lf_arena arena) {
+/* Compare neighbours in brightness. If both are aligned to the base within a quarter of a pixel, returns 1, and
+ * in `parameters`, where the nearer one's were, those of the second. */
+LF_ALIGN int lf_already_aligned(const lf_channel *first, const lf_channel *second, double *parameters, lf_arena arena) {
     const int width = first->width, height = first->height, part = lf_window_part(width, height);
     const int rows = height / part, columns = width / part, count = rows * columns;
     if (count < LF_FEWEST_WINDOWS) return 0;
@@ -145,19 +144,18 @@ LF_ALIGN int lf_already_aligned(const lf_channel *first, const lf_channel *secon
     }
     const lf_unit unit = lf_unit_of(width, height);
     int correlated = 0;
-    double sum = 0, found[LF_PARAMETERS], half[LF_PARAMETERS];
+    double found[LF_PARAMETERS], half[LF_PARAMETERS];
     for (int i = 0; i < count; i++) {
         const double x = places[i][0] + LF_WINDOW / 2, y = places[i][1] + LF_WINDOW / 2;
         windows[i] = lf_compare_window(contrast[0] + pixels * (size_t)i, contrast[1] + pixels * (size_t)i,
                                        x * unit.scale + unit.x0, y * unit.scale + unit.y0, unit.scale);
-        if (windows[i].correlation >= LF_CORRELATED) correlated++, sum += windows[i].correlation;
+        if (windows[i].correlation >= LF_CORRELATED) correlated++;
     }
     if (correlated < LF_FEWEST_CORRELATED || correlated < LF_CORRELATED_SHARE * count) return 0;
     if (!(lf_fit_windows(windows, count, 1, 1, parameters, found) <= LF_ALIGNED)) return 0;
     if (!(lf_fit_windows(windows, count, 0, 1, parameters, half) <= LF_HALF_ALIGNED)) return 0;
     if (!(lf_fit_windows(windows, count, 1, 0, parameters, half) <= LF_HALF_ALIGNED)) return 0;
     for (int i = 0; i < LF_PARAMETERS; i++) parameters[i] = found[i];
-    *correlation = sum / correlated;
     return 1;
 }
 

@@ -29,12 +29,12 @@ typedef struct {
 typedef enum { LF_NO_REASON, LF_LITTLE_IN_COMMON, LF_IMPLAUSIBLE, LF_ALREADY_ALIGNED } lf_reason;
 
 /* What became of a frame: its homography from the base's pixels (the identity if it is not moved), how far the corner that
- * moves most is moved, and its correlation with the others before and after. */
+ * moves most is moved. */
 typedef struct {
     lf_matrix warp;
     int moved;
     lf_reason reason;
-    double pixels, before, after;
+    double pixels;
 } lf_alignment;
 
 #endif

@@ -171,9 +171,9 @@ LF_GHOST void lf_find_costs(const lf_ghosts *g, lf_region *region) {
 
 LF_GHOST double lf_expected_cost(const lf_region *region, lf_frame source) { return region->cost[source] + region->cut[source]; }
 
-/* The source exposure of each region: one frame for all, so that no object shows twice, but with `override` not where it would
- * leave a hole. That frame is `base`, or the one with the lower expected cost over all regions. */
-LF_GHOST void lf_choose_sources(lf_region *regions, int count, lf_frame base, int override) {
+/* The source exposure of each region: one frame for all, so that no object shows twice. That frame is `base`, or with LF_EITHER
+ * the one with the lower expected cost over all regions, but the other one where it would leave a hole. */
+LF_GHOST void lf_choose_sources(lf_region *regions, int count, lf_frame base) {
     double totals[2] = {0};
     for (int i = 0; i < count; i++)
         for (int f = 0; regions[i].kept && f < 2; f++) totals[f] += lf_expected_cost(&regions[i], (lf_frame)f) * regions[i].size;
@@ -182,7 +182,7 @@ LF_GHOST void lf_choose_sources(lf_region *regions, int count, lf_frame base, in
     for (int i = 0; i < count; i++) {
         const double cost = regions[i].cost[first];
         const int leaves_hole = cost > LF_COSTLY && lf_expected_cost(&regions[i], other) < cost * LF_CLEARLY;
-        regions[i].source = override && leaves_hole ? other : first;
+        regions[i].source = base == LF_EITHER && leaves_hole ? other : first;
     }
 }
 

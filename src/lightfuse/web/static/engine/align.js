@@ -13,13 +13,12 @@ const REASONS = [
 
 /**
  * Where a frame lies: its homography from pixels of the base (the identity where it stays), row by row; by how many
- * pixels the corner that moves most is moved (0: not moved); its correlation before and after; and why it stays, where
- * a person should know.
- * @typedef {{warp: number[], pixels: number, before: number, after: number, reason: string}} Place
+ * pixels the corner that moves most is moved (0: not moved); and why it stays, where a person should know.
+ * @typedef {{warp: number[], pixels: number, reason: string}} Place
  */
 
 /** The place of the base itself. */
-export const UNMOVED = { warp: [1, 0, 0, 0, 1, 0, 0, 0, 1], pixels: 0, before: 1, after: 1, reason: "" };
+export const UNMOVED = { warp: [1, 0, 0, 0, 1, 0, 0, 0, 1], pixels: 0, reason: "" };
 
 /** Registers frames of one size to a base, in an instance of the core of its own: its memory goes with it. */
 export class Registration {
@@ -53,9 +52,9 @@ export class Registration {
   next(data) {
     this.#load(data);
     this.#calls.lfa_register();
-    const numbers = Array.from({ length: 13 }, (_, i) => this.#calls.lfa_answer(i));
-    const [pixels, before, after, reason] = numbers.slice(9);
-    return { warp: numbers.slice(0, 9), pixels, before, after, reason: REASONS[reason] };
+    const numbers = Array.from({ length: 11 }, (_, i) => this.#calls.lfa_answer(i));
+    const [pixels, reason] = numbers.slice(9);
+    return { warp: numbers.slice(0, 9), pixels, reason: REASONS[reason] };
   }
 
   #load(data) {
