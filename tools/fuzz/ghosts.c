@@ -83,7 +83,6 @@ static lf_decision search(lf_ghosts *g, const lf_picture frames[2], const option
 
 /* `target` is a copy of the frame that is not the source; its rows are changed in bands that may not see each other. */
 static void change(lf_ghosts *g, lf_frame source, const lf_picture frames[2], const lf_picture *target, const options *o) {
-    if (source == LF_UNDER) lf_ghosts_count_noise(g, &frames[LF_UNDER], 3);
     const lf_blend *blend = lf_ghosts_blend(g, source, 3);
     uint8_t *mask = block((size_t)target->width * (size_t)target->height);
     memset(mask, 0, (size_t)target->width * (size_t)target->height);

@@ -83,7 +83,6 @@ EXPORT(lfg_share) double lfg_share(void) { return job.found.share; }
 EXPORT(lfg_replace) void lfg_replace(int which) {
     const lf_frame source = which == LF_UNDER ? LF_OVER : LF_UNDER;
     const lf_picture target = picture(which), shown = picture(source);
-    if (source == LF_UNDER) lf_ghosts_count_noise(job.ghosts, &shown, CHANNELS);
     const lf_blend *const blend = lf_ghosts_blend(job.ghosts, source, CHANNELS);
     for (int from = 0, to; from < job.height; from = to) {
         to = from + LF_BLEND_ROWS < job.height ? from + LF_BLEND_ROWS : job.height;

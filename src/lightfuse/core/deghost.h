@@ -8,7 +8,7 @@
  *                         LF_BAND rows), lf_ghosts_are_none: most pairs end here
  *   3. search             the same without `quick`, lf_ghosts_seeds; if there are any, lf_ghosts_compare_rows again and
  *                         lf_ghosts_decide
- *   4. change a frame     lf_ghosts_count_noise, where under is the source; lf_ghosts_blend, lf_blend_rows
+ *   4. change a frame     lf_ghosts_blend, lf_blend_rows
  *
  * Licence: MIT. */
 #ifndef LIGHTFUSE_DEGHOST_H
@@ -35,12 +35,12 @@ LF_GHOST int lf_ghosts_factor(int width, int height) {
 LF_GHOST size_t lf_ghosts_bytes(int width, int height, lf_type type) {
     const int factor = lf_ghosts_factor(width, height), columns = (width - 1) / factor + 1, rows = (height - 1) / factor + 1;
     const size_t n = (size_t)columns * (size_t)rows, comparagram = sizeof(uint32_t) * LF_GRID * LF_GRID;
-    /* Both frames, two maps of disagreement, soft mask, filling; the core and its parts; regions; then the largest of the steps. */
-    const size_t held = 12 * n * sizeof(float) + n + lf_labelling_bytes(n) + 3 * sizeof(lf_bounds) +
-                        (n / 2 + 1) * sizeof(lf_region) + sizeof(lf_noise) + sizeof(lf_ghosts);
+    /* Both frames, two maps of disagreement, soft mask; the core and its parts; regions; then the largest of the steps. */
+    const size_t held = 9 * n * sizeof(float) + n + lf_labelling_bytes(n) + 3 * sizeof(lf_bounds) +
+                        (n / 2 + 1) * sizeof(lf_region) + sizeof(lf_ghosts);
     const size_t shapes = 4 * n + lf_labelling_bytes(n) + lf_closing_bytes(columns, rows) + sizeof(int32_t) * (size_t)columns;
     const size_t detail = 6 * n * sizeof(float) + sizeof(double) * (size_t)(columns + 2 * LF_COARSE);
-    const size_t others = comparagram + lf_fill_of_region_bytes(columns, rows) + lf_blend_bytes(type);
+    const size_t others = comparagram + lf_blend_bytes(type);
     return held + shapes + detail + others + 64 * 64;
 }
 
@@ -53,12 +53,9 @@ LF_GHOST lf_ghosts *lf_ghosts_begin(int width, int height, lf_type type, void *m
     for (int i = 0; i < 6; i++) g->small[i / 3][i % 3] = lf_take(&arena, bytes);
     for (int i = 0; i < 2; i++) g->disagreement[i] = lf_take(&arena, bytes);
     g->soft = lf_take(&arena, bytes);
-    for (int c = 0; c < 3; c++) g->fill[c] = lf_take(&arena, bytes);
     g->core = lf_new_binary(columns, rows, &arena);
     g->labelling = lf_new_labelling(n, &arena);
     g->bounds = lf_take(&arena, 3 * sizeof *g->bounds);
-    g->noise = lf_take(&arena, sizeof *g->noise);
-    __builtin_memset(g->noise, 0, sizeof *g->noise);
     g->arena = arena;
     return g;
 }
@@ -199,24 +196,11 @@ LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int always) {
         if (!region->kept) continue;
         found.changed[!region->source] = 1;
         soft += lf_soft_sum(g, region);
-        region->has_fill = region->source == LF_OVER && lf_fill_region(g, region, g->arena);
+        region->has_fill = region->source == LF_OVER && lf_fill_region(g, region);
     }
     found.share = soft / ((double)g->columns * g->rows);
     if (always || found.share <= LF_TOO_LARGE_SHARE) return found;
     return (lf_decision){.too_large = 1, .share = found.share};
-}
-
-/* ---- Changing a frame -------------------------------------------------------------------------------------------- */
-
-/* Count the noise of under at LF_NOISE_ROWS of its rows, of which short frames have fewer. */
-LF_GHOST void lf_ghosts_count_noise(lf_ghosts *g, const lf_picture *under, int channels) {
-    for (int i = 0, done = 0; i < LF_NOISE_ROWS; i++) {
-        const int row = 1 + (int)((double)(g->height > 3 ? g->height - 3 : 0) * i / (LF_NOISE_ROWS - 1));
-        if (row == done || row + 1 >= g->height) continue;
-        const void *const rows[3] = {lf_picture_row(under, row - 1), lf_picture_row(under, row), lf_picture_row(under, row + 1)};
-        lf_count_noise(g->noise, rows, g->width, channels, g->type);
-        done = row;
-    }
 }
 
 #endif

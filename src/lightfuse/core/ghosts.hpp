@@ -44,7 +44,6 @@ class Ghosts {
         const lf_frame source = source_name == "under" ? LF_UNDER : LF_OVER;
         const lf_picture out = picture_of(out_array);
         auto *const levels = static_cast<unsigned char *>(mask.data());
-        if (source == LF_UNDER) kernels_.ghosts_count_noise(ghosts_, &frames_[source], 3);
         const lf_blend *const blend = kernels_.ghosts_blend(ghosts_, source, 3);
         share_rows(out.height, LF_BLEND_ROWS, threads_, [&](int from, int to) {
             const std::unique_ptr<unsigned char[]> scratch(new unsigned char[kernels_.tile_bytes(size_.columns)]);

@@ -1,7 +1,7 @@
 /* Blending: one frame's pixels replaced, in the regions of motion, by a prediction from the other frame.
  *
  * The prediction is the intensity mapping at full size; amplified noise is filtered, and what the source does not show is
- * continued from its surroundings. */
+ * taken from around it. */
 #ifndef LIGHTFUSE_DEGHOST_BLEND_H
 #define LIGHTFUSE_DEGHOST_BLEND_H
 
@@ -12,10 +12,7 @@ enum {
     LF_TILE_PLANES = 11,
     LF_LUMA_RADIUS = 2,
     LF_CHROMA_RADIUS = 6,
-    LF_VARIANCE_RADIUS = 2,
-    LF_NOISE_LEVELS = 32,
-    LF_NOISE_BINS = 2048,
-    LF_FEWEST_FLAT = 64
+    LF_VARIANCE_RADIUS = 2
 };
 #define LF_RAMP 0.04f
 #define LF_CONSISTENT (3.0f / 255)
@@ -34,48 +31,6 @@ LF_GHOST float lf_value_at(const void *row, ptrdiff_t at, lf_type type) {
 
 LF_GHOST void *lf_picture_row(const lf_picture *picture, int y) { return (unsigned char *)picture->pixels + y * picture->row_bytes; }
 
-/* ---- Noise, by value --------------------------------------------------------------------------------------------- */
-
-/* For levels of value (squares, from 0 to 1) a histogram of how far pixels lie from the mean of their neighbours, finer near 0. */
-typedef struct lf_noise {
-    uint32_t counts[LF_NOISE_LEVELS][LF_NOISE_BINS];
-    float sums[LF_NOISE_LEVELS][LF_NOISE_BINS];
-} lf_noise;
-
-LF_GHOST void lf_count_noise(lf_noise *noise, const void *const rows[3], int width, int channels, lf_type type) {
-    for (ptrdiff_t i = channels; i < (ptrdiff_t)channels * (width - 1); i++) {
-        if (channels == 4 && i % 4 == 3) continue;
-        const float across = lf_value_at(rows[1], i - channels, type) + lf_value_at(rows[1], i + channels, type);
-        const float near = (lf_value_at(rows[0], i, type) + lf_value_at(rows[2], i, type) + across) / 4;
-        const float off = (float)lf_abs(lf_value_at(rows[1], i, type) - near);
-        const int level = (int)(__builtin_sqrtf(lf_unit_clamped(near)) * (LF_NOISE_LEVELS - 1) + 0.5f);
-        const int bin = (int)(__builtin_sqrtf(lf_unit_clamped(off)) * (LF_NOISE_BINS - 1) + 0.5f);
-        noise->counts[level][bin]++;
-        noise->sums[level][bin] += off;
-    }
-}
-
-/* The standard deviation of noise at values, from the flattest quarter of pixels: a quarter of normal deviations lies within
- * 0.319 sigma; the mean of four neighbours adds a quarter of the variance. Returns at how many values it is known. */
-LF_GHOST int lf_find_noise(const lf_noise *noise, lf_type type, double *values, double *sigmas) {
-    const double least = LF_TYPE(type) == LF_U8 ? 0.29 / 255 : 1e-5;
-    int known = 0;
-    for (int level = 0; level < LF_NOISE_LEVELS; level++) {
-        double all = 0, below = 0;
-        int bin = 0;
-        for (int i = 0; i < LF_NOISE_BINS; i++) all += noise->counts[level][i];
-        if (all < LF_FEWEST_FLAT) continue;
-        while (bin < LF_NOISE_BINS - 1 && below + noise->counts[level][bin] <= (all - 1) / 4) below += noise->counts[level][bin++];
-        const double off = noise->counts[level][bin] ? noise->sums[level][bin] / noise->counts[level][bin] : 0;
-        const double root = (double)level / (LF_NOISE_LEVELS - 1);
-        values[known] = root * root;
-        sigmas[known++] = lf_most(least, off / 0.319 / 1.118);
-    }
-    if (known) return known;
-    values[0] = 0, sigmas[0] = lf_most(least, 1.0 / 255);
-    return 1;
-}
-
 /* ---- Predictions ------------------------------------------------------------------------------------------------- */
 
 /* Tables from the source's codes: what it predicts of the target, and, of under, the variance of that by noise. `dark` and
@@ -89,15 +44,15 @@ struct lf_blend {
 
 LF_GHOST size_t lf_blend_bytes(lf_type type) { return sizeof(lf_blend) + 6 * (size_t)lf_levels_of(type) * sizeof(float) + 8 * 64; }
 
-/* Set out to predict the frame that is not `source`, and to change it; where under is the source its noise must have been counted.
- * The second frame takes the memory of the first. */
+/* Set out to predict the frame that is not `source`, and to change it. Over predicted from under is as noisy as the mapping's
+ * spread. The second frame takes the memory of the first. */
 LF_GHOST lf_blend *lf_ghosts_blend(const lf_ghosts *g, lf_frame source, int channels) {
     lf_arena arena = g->arena;
     lf_blend *const blend = lf_take(&arena, sizeof *blend);
     *blend = (lf_blend){.g = g, .source = source, .channels = channels};
     const int levels = lf_levels_of(g->type);
-    double values[LF_NOISE_LEVELS], sigmas[LF_NOISE_LEVELS], grid[LF_GRID], likely[LF_GRID], spread[LF_GRID];
-    const int known = source == LF_UNDER ? lf_find_noise(g->noise, g->type, values, sigmas) : 0;
+    const int from_under = source == LF_UNDER;
+    double grid[LF_GRID], likely[LF_GRID];
     for (int i = 0; i < LF_GRID; i++) grid[i] = lf_grid_value(i);
     for (int c = 0; c < 3; c++) {
         const lf_mapping *map = &g->maps[c];
@@ -105,18 +60,14 @@ LF_GHOST lf_blend *lf_ghosts_blend(const lf_ghosts *g, lf_frame source, int chan
         blend->dark[c] = (float)darkest, blend->white[c] = (float)map->whitest;
         blend->mapped[c] = lf_take(&arena, (size_t)levels * sizeof(float));
         blend->variance[c] = lf_take(&arena, (size_t)levels * sizeof(float));
-        for (int i = 0; i < LF_GRID && known; i++) {
-            const lf_between at = lf_place_among(values, known, grid[i]);
-            likely[i] = lf_most(map->over[i], black);
-            spread[i] = map->slope[i] * (sigmas[at.low] + (sigmas[at.high] - sigmas[at.low]) * at.part);
-        }
+        for (int i = 0; i < LF_GRID; i++) likely[i] = lf_most(map->over[i], black);
         for (int code = 0; code < levels; code++) {
             const double value = code / (levels - 1.0);
             const lf_between at = lf_place_among(grid, LF_GRID, value);
-            const double noisy = known ? spread[at.low] + (spread[at.high] - spread[at.low]) * at.part : 0;
-            blend->mapped[c][code] = (float)(known ? likely[at.low] + (likely[at.high] - likely[at.low]) * at.part
-                                                   : lf_backward(map, value));
-            blend->variance[c][code] = (float)(noisy * noisy);
+            const double spread = map->spread[at.low] + (map->spread[at.high] - map->spread[at.low]) * at.part;
+            blend->mapped[c][code] = (float)(from_under ? likely[at.low] + (likely[at.high] - likely[at.low]) * at.part
+                                                        : lf_backward(map, value));
+            blend->variance[c][code] = (float)(spread * spread);
         }
     }
     return blend;
@@ -179,13 +130,13 @@ typedef struct {
     };
     double *sums;
     int left, top; /* of the tile with its margin */
-    float *soft, *fill[3], *line;
+    float *soft, *line;
 } lf_tile;
 
 LF_GHOST size_t lf_tile_bytes(int columns) {
     const size_t width = LF_TILE_COLUMNS + 2 * LF_BLEND_MARGIN, height = LF_BLEND_ROWS + 2 * LF_BLEND_MARGIN;
-    return sizeof(float) * (LF_TILE_PLANES * width * height + 4 * LF_TILE_COLUMNS + (size_t)columns) +
-           sizeof(double) * (width + 2 * LF_CHROMA_RADIUS) + 18 * 64;
+    return sizeof(float) * (LF_TILE_PLANES * width * height + LF_TILE_COLUMNS + (size_t)columns) +
+           sizeof(double) * (width + 2 * LF_CHROMA_RADIUS) + 15 * 64;
 }
 
 LF_GHOST lf_tile lf_new_tile(int columns, lf_arena arena) {
@@ -194,7 +145,6 @@ LF_GHOST lf_tile lf_new_tile(int columns, lf_arena arena) {
     for (int i = 0; i < LF_TILE_PLANES; i++) tile.planes[i] = lf_new_plane(width, height, &arena);
     tile.sums = lf_take(&arena, sizeof(double) * (size_t)(width + 2 * LF_CHROMA_RADIUS));
     tile.soft = lf_take(&arena, sizeof(float) * LF_TILE_COLUMNS);
-    for (int c = 0; c < 3; c++) tile.fill[c] = lf_take(&arena, sizeof(float) * LF_TILE_COLUMNS);
     tile.line = lf_take(&arena, sizeof(float) * (size_t)columns);
     return tile;
 }
@@ -250,11 +200,9 @@ LF_GHOST void lf_predict_tile(const lf_blend *blend, const lf_picture *source, i
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
-/* Columns [left, right) of row y at full size, interpolated from a plane at reduced size in a region's box; with `labels` only
- * what is the region's own. Returns whether anything is above 0. `line` holds as many floats as a reduced row. */
-LF_GHOST int lf_enlarge_region(const lf_blend *blend, const lf_region *region, const float *plane, const int32_t *labels, int y,
-                               int left, int right, float *line, float *out) {
-    const int columns = blend->g->columns, factor = blend->g->factor;
+/* Columns [left, right) of row y at full size, of a region's own part of the soft masks. Returns whether anything is above 0. `line` holds as many floats as a reduced row. */
+LF_GHOST int lf_enlarge_soft(const lf_ghosts *g, const lf_region *region, int y, int left, int right, float *line, float *out) {
+    const int columns = g->columns, factor = g->factor;
     const lf_part_box box = region->box;
     const lf_between rows = lf_place_between((y + 0.5) / factor - 0.5, box.top, box.bottom);
     const int first = lf_place_between((left + 0.5) / factor - 0.5, box.left, box.right).low;
@@ -262,8 +210,8 @@ LF_GHOST int lf_enlarge_region(const lf_blend *blend, const lf_region *region, c
     float most = 0;
     for (int x = first; x <= last; x++) {
         const ptrdiff_t upper = (ptrdiff_t)rows.low * columns + x, lower = (ptrdiff_t)rows.high * columns + x;
-        const float above = !labels || labels[upper] == region->label ? plane[upper] : 0;
-        const float below = !labels || labels[lower] == region->label ? plane[lower] : 0;
+        const float above = g->labelling.labels[upper] == region->label ? g->soft[upper] : 0;
+        const float below = g->labelling.labels[lower] == region->label ? g->soft[lower] : 0;
         line[x] = lf_mix(above, below, rows.part);
         most = lf_most_float(most, line[x]);
     }
@@ -278,23 +226,19 @@ LF_GHOST int lf_enlarge_region(const lf_blend *blend, const lf_region *region, c
 LF_GHOST void lf_mix_row(const lf_blend *blend, const lf_region *region, const lf_picture *target, const void *source, int y,
                          int left, int right, const lf_tile *tile, uint8_t *mask) {
     const lf_type type = blend->g->type;
-    const int has_fill = region->has_fill && blend->source == LF_OVER;
     void *const row = lf_picture_row(target, y);
-    for (int c = 0; c < 3 && has_fill; c++)
-        lf_enlarge_region(blend, region, blend->g->fill[c], NULL, y, left, right, tile->line, tile->fill[c]);
     for (int x = left; x < right; x++) {
         const float soft = tile->soft[x - left];
         if (!(soft > 0)) continue;
         const ptrdiff_t at = (ptrdiff_t)x * blend->channels;
-        float shown[3], own[3], fill[3], predicted[3];
+        float shown[3], own[3], predicted[3];
         for (int c = 0; c < 3; c++) {
             shown[c] = lf_value_at(source, at + c, type), own[c] = lf_value_at(row, at + c, type);
-            fill[c] = has_fill ? tile->fill[c][x - left] : 0;
             predicted[c] = blend->source == LF_UNDER ? lf_line(tile->mapped[c], y - tile->top)[x - tile->left]
                                                      : blend->mapped[c][lf_code(source, at + c, type)];
         }
         if (blend->source == LF_UNDER) lf_predict_over(blend, shown, own, predicted);
-        else lf_predict_under(blend, shown, own, has_fill ? fill : NULL, predicted);
+        else lf_predict_under(blend, shown, own, region->has_fill ? region->fill : NULL, predicted);
         lf_bound_colour(shown, own, predicted);
         for (int c = 0; c < 3; c++) lf_store_value(row, at + c, type, lf_mix(own[c], predicted[c], soft));
         const uint8_t level = (uint8_t)(soft * 255 + 0.5f);
@@ -318,7 +262,7 @@ LF_GHOST void lf_blend_rows(const lf_blend *blend, const lf_picture *target, con
             const int right = left + LF_TILE_COLUMNS < end ? left + LF_TILE_COLUMNS : end;
             int is_predicted = blend->source != LF_UNDER;
             for (int y = top; y < bottom; y++) {
-                if (!lf_enlarge_region(blend, region, blend->g->soft, blend->g->labelling.labels, y, left, right, tile.line, tile.soft))
+                if (!lf_enlarge_soft(blend->g, region, y, left, right, tile.line, tile.soft))
                     continue;
                 if (!is_predicted) lf_predict_tile(blend, source, left, right, top, bottom, &tile);
                 is_predicted = 1;

@@ -9,7 +9,6 @@ enum { LF_FINE = 1, LF_COARSE = 7 /* radii of means whose difference is detail *
 #define LF_LEAST_UNCLIPPED 0.3
 #define LF_LEAST_TEXTURE (2.5 / 255)
 #define LF_FLARE_SHARE 0.7
-#define LF_LARGELY_CLIPPED 0.3
 #define LF_RAISED (12.0 / 255)
 #define LF_RAISED_SHARE 0.9
 
@@ -27,12 +26,14 @@ enum { LF_FINE = 1, LF_COARSE = 7 /* radii of means whose difference is detail *
 
 /* Neighbouring patches in which the frames disagree: a box of reduced pixels, in it those of this label, and how many of them
  * are certain. The mean error of these, in values of over: with each frame as the source, and of the ghost itself; and what is
- * expected besides of each frame where the object may extend beyond the region into what the frame does not resolve. */
+ * expected besides of each frame where the object may extend beyond the region into what the frame does not resolve. `fill`, with
+ * `has_fill`, is what under shows where it does not show the moment of over, which is clipped. */
 typedef struct {
     lf_part_box box;
     int label, size, kept, has_fill;
     lf_frame source;
     double cost[2], cut[2], ghost;
+    float fill[3];
 } lf_region;
 
 /* A pair of frames of a size, both reduced by an integer `factor` to planes of red, green and blue; over from under and back. */
@@ -43,11 +44,10 @@ struct lf_ghosts {
     lf_mapping maps[3];
     lf_bounds *bounds;
     float *disagreement[2]; /* with the tolerance to detect, and to extend */
-    lf_binary core; /* the regions' pixels, their parts of the frame, their soft masks, and what over does not show there */
+    lf_binary core; /* the regions' pixels, their parts of the frame, and their soft masks */
     lf_labelling labelling;
-    float *soft, *fill[3];
+    float *soft;
     lf_region *regions;
-    struct lf_noise *noise;
     lf_arena arena; /* what is left */
 };
 
@@ -73,15 +73,8 @@ LF_GHOST lf_both lf_both_at(const lf_ghosts *g, ptrdiff_t i) {
     for (int row_ = (box).top; row_ < (box).bottom; row_++)                                                                \
         for (ptrdiff_t i = (ptrdiff_t)row_ * (g)->columns + (box).left, end_ = i + (box).right - (box).left; i < end_; i++)
 
-/* Flare adds to linear light: where much is clipped, the detail is compared there, which it leaves as it is. */
-LF_GHOST float lf_tone_of(const double *rgb, int in_light) {
-    double sum = 0;
-    for (int c = 0; c < 3; c++) sum += in_light ? lf_to_light(lf_least(lf_most(rgb[c], 0), 1)) : rgb[c];
-    return (float)(in_light ? lf_root(sum / 3) : sum / 3);
-}
-
 /* Whether the frames' detail is the same where nothing is clipped: the mean of 3 x 3 pixels less that of 15 x 15. */
-LF_GHOST int lf_same_detail(const lf_ghosts *g, const lf_region *region, int in_light, lf_arena arena) {
+LF_GHOST int lf_same_detail(const lf_ghosts *g, const lf_region *region, lf_arena arena) {
     const lf_part_box box = region->box;
     const int width = box.right - box.left, height = box.bottom - box.top;
     float *means[2][2];
@@ -94,7 +87,8 @@ LF_GHOST int lf_same_detail(const lf_ghosts *g, const lf_region *region, int in_
     ptrdiff_t at = 0;
     LF_FOR_PIXELS(g, box, i) {
         const lf_both p = lf_both_at(g, i);
-        tones[0].at[at] = lf_tone_of(p.mapped, in_light), tones[1].at[at++] = lf_tone_of(p.over, in_light);
+        tones[0].at[at] = (float)((p.mapped[0] + p.mapped[1] + p.mapped[2]) / 3);
+        tones[1].at[at++] = (float)((p.over[0] + p.over[1] + p.over[2]) / 3);
     }
     for (int k = 0; k < 2; k++) lf_box_mean(tones[k], LF_FINE, means[k][0], sums), lf_box_mean(tones[k], LF_COARSE, means[k][1], sums);
     double products = 0, squares[2] = {0}, count = 0;
@@ -138,7 +132,7 @@ LF_GHOST int lf_same_structure(const lf_ghosts *g, const lf_region *region, lf_a
     }
     if (raised > LF_RAISED_SHARE * region->size || flare > LF_FLARE_SHARE * region->size) return 1;
     if (unclipped < lf_most(LF_FEWEST_UNCLIPPED, LF_LEAST_UNCLIPPED * (region->size - both_clipped))) return 0;
-    return lf_same_detail(g, region, both_clipped > LF_LARGELY_CLIPPED * region->size, arena);
+    return lf_same_detail(g, region, arena);
 }
 
 LF_GHOST void lf_find_costs(const lf_ghosts *g, lf_region *region) {
@@ -186,93 +180,23 @@ LF_GHOST void lf_choose_sources(lf_region *regions, int count, lf_frame base) {
     }
 }
 
-/* ---- Filling what the source over does not show ------------------------------------------------------------------ */
-
-/* Planes of red, green and blue, times weights in [0, 1], and the weights. */
-typedef struct {
-    lf_field weighted[3], weight;
-} lf_known;
-
-enum { LF_PYRAMID = 24 };
-
-LF_GHOST float lf_known_weight(float part) { return lf_least_float(2 * part, 1); }
-
-/* A picture where it is known, else a smooth continuation: averages of the known pixels are pushed down a pyramid until all is
- * known, then pulled up into the gaps (Gortler and others, The Lumigraph, SIGGRAPH 1996). In place. */
-LF_GHOST void lf_push_pull(lf_known picture, lf_arena arena) {
-    lf_known levels[LF_PYRAMID] = {picture};
-    int depth = 0;
-    const int widest = picture.weight.width;
-    float *const line = lf_take(&arena, (size_t)(widest + 4) * sizeof *line), *const mixed = lf_take(&arena, (size_t)widest * sizeof *mixed);
-    for (int is_last = 0; !is_last; depth += !is_last) {
-        lf_known *const from = &levels[depth], *const to = from + 1;
-        const int width = from->weight.width, height = from->weight.height;
-        float least = 1;
-        for (ptrdiff_t i = 0; i < (ptrdiff_t)width * height; i++) least = lf_least_float(least, from->weight.at[i]);
-        is_last = least >= 1 || (width < 2 && height < 2) || depth + 1 == LF_PYRAMID;
-        if (!is_last) {
-            to->weight = lf_new_plane((width + 1) / 2, (height + 1) / 2, &arena);
-            lf_halve(from->weight, to->weight, 1, line);
-            const ptrdiff_t n = (ptrdiff_t)to->weight.width * to->weight.height;
-            for (int c = 0; c < 3; c++) {
-                to->weighted[c] = lf_new_plane(to->weight.width, to->weight.height, &arena);
-                lf_halve(from->weighted[c], to->weighted[c], 1, line);
-                float *const at = to->weighted[c].at; /* a cell that is half known counts as known */
-                for (ptrdiff_t i = 0; i < n; i++) at[i] *= lf_known_weight(to->weight.at[i]) / lf_most_float(to->weight.at[i], 1e-6f);
-            }
-            for (ptrdiff_t i = 0; i < n; i++) to->weight.at[i] = lf_known_weight(to->weight.at[i]);
-        }
-        for (int c = 0; c < 3; c++)
-            for (ptrdiff_t i = 0; i < (ptrdiff_t)width * height; i++)
-                from->weighted[c].at[i] /= lf_most_float(from->weight.at[i], 1e-6f); /* the means from here on */
-    }
-    for (; depth > 0; depth--)
-        for (int c = 0; c < 3; c++) {
-            const lf_field coarse = levels[depth].weighted[c], fine = levels[depth - 1].weighted[c];
-            for (int y = 0; y < fine.height; y++) {
-                const lf_between at = lf_place_in_smaller(y, fine.height, coarse.height);
-                lf_mix_lines(lf_line(coarse, at.low), lf_line(coarse, at.high), at.part, coarse.width, line);
-                lf_enlarge_line(line, coarse.width, fine.width, mixed);
-                const float *weight = lf_line(levels[depth - 1].weight, y);
-                for (int x = 0; x < fine.width; x++) lf_line(fine, y)[x] = lf_mix(mixed[x], lf_line(fine, y)[x], weight[x]);
-            }
-        }
-}
-
-LF_GHOST size_t lf_fill_of_region_bytes(int columns, int rows) {
-    const size_t row = (size_t)columns + 1, most = row * ((size_t)rows + 1);
-    return sizeof(float) * (4 * (most + most / 2 + 4 * (row + (size_t)rows)) + 2 * row + 8) + (4 * LF_PYRAMID + 2) * 64;
-}
-
-/* Fills, for a region, g->fill: under continued where the source over is clipped and under is too dark to show the same moment.
- * Returns 0 if there is no such place, or nothing clipped beside it to continue. */
-LF_GHOST int lf_fill_region(const lf_ghosts *g, const lf_region *region, lf_arena arena) {
-    const lf_part_box box = region->box;
-    lf_known picture;
-    for (int c = 0; c < 3; c++) picture.weighted[c] = lf_new_plane(box.right - box.left, box.bottom - box.top, &arena);
-    picture.weight = lf_new_plane(box.right - box.left, box.bottom - box.top, &arena);
+/* Finds, for a region, the mean of under where over is clipped, too, and under bright enough to show the same moment: what it
+ * shows where over is clipped and under too dark. Returns 0 if there is no such place, or nothing clipped beside it. */
+LF_GHOST int lf_fill_region(const lf_ghosts *g, lf_region *region) {
+    double sums[3] = {0};
     int holes = 0, known = 0;
-    ptrdiff_t at = 0;
-    LF_FOR_PIXELS(g, box, i) {
+    LF_FOR_PIXELS(g, region->box, i) {
         int clipped = 1, bright = 1;
         for (int c = 0; c < 3; c++) {
             clipped &= g->small[LF_OVER][c][i] >= LF_WHITE_FROM;
             bright &= g->small[LF_UNDER][c][i] >= g->maps[c].whitest;
         }
         holes |= clipped && !bright && g->labelling.labels[i] == region->label && g->soft[i] > 0;
-        known |= clipped && bright;
-        picture.weight.at[at] = (float)(clipped && bright);
-        for (int c = 0; c < 3; c++) picture.weighted[c].at[at] = g->small[LF_UNDER][c][i] * picture.weight.at[at];
-        at++;
+        known += clipped && bright;
+        for (int c = 0; c < 3 && clipped && bright; c++) sums[c] += g->small[LF_UNDER][c][i];
     }
-    if (!holes || !known) return 0;
-    lf_push_pull(picture, arena);
-    at = -1;
-    LF_FOR_PIXELS(g, box, i) {
-        at++;
-        for (int c = 0; c < 3 && g->labelling.labels[i] == region->label; c++) g->fill[c][i] = picture.weighted[c].at[at];
-    }
-    return 1;
+    for (int c = 0; c < 3 && known; c++) region->fill[c] = (float)(sums[c] / known);
+    return holes && known;
 }
 
 #endif

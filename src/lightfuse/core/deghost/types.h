@@ -9,8 +9,7 @@ typedef enum { LF_UNDER, LF_OVER, LF_EITHER } lf_frame;
 enum {
     LF_BAND = 128, /* rows compared at once; a multiple of four: the smaller scales of a band are those of the frame */
     LF_BLEND_ROWS = 64, /* changed at once, at most */
-    LF_BLEND_MARGIN = 8, /* rows of the source around them that filtering reads */
-    LF_NOISE_ROWS = 160 /* of under at which noise is measured */
+    LF_BLEND_MARGIN = 8 /* rows of the source around them that filtering reads */
 };
 
 /* A pair in which ghosts are sought, and one of its frames being changed. */
