@@ -45,7 +45,7 @@
     ENTRY(void, align_frames, const lf_channel *, const lf_channel *, int, int, void *, lf_alignment *)                    \
     ENTRY(int, first_row, const lf_matrix *, int, int, int)                                                                \
     ENTRY(void, warp_rows, const lf_picture *, const lf_matrix *, const lf_picture *, int, int, int)                       \
-    ENTRY(size_t, fill_bytes, int, int, lf_type)                                                                           \
+    ENTRY(size_t, fill_bytes, lf_type)                                                                                     \
     ENTRY(void, fill_border, const lf_picture *, const lf_picture *, const lf_matrix *, void *)                            \
     ENTRY(size_t, ghosts_bytes, int, int, lf_type)                                                                         \
     ENTRY(lf_ghosts *, ghosts_begin, int, int, lf_type, void *)                                                            \
@@ -57,7 +57,6 @@
     ENTRY(int, ghosts_are_none, const lf_ghosts *)                                                                         \
     ENTRY(int, ghosts_seeds, lf_ghosts *)                                                                                  \
     ENTRY(lf_decision, ghosts_decide, lf_ghosts *, lf_frame, int)                                                          \
-    ENTRY(void, ghosts_count_noise, lf_ghosts *, const lf_picture *, int)                                                  \
     ENTRY(lf_blend *, ghosts_blend, const lf_ghosts *, lf_frame, int)                                                      \
     ENTRY(size_t, tile_bytes, int)                                                                                         \
     ENTRY(void, blend_rows, const lf_blend *, const lf_picture *, const lf_picture *, int, int, uint8_t *, ptrdiff_t, void *)
