@@ -104,20 +104,10 @@ typedef struct {
 
 enum { LF_MOST_GAINS = LF_MOST_TILES };
 
-/* Adds the tiles of a pair of scores; a tile's weight is what is visible both ways, capped so that a few strong tiles do
- * not outvote the rest. */
+/* Adds the tiles of a pair of scores; a tile's weight is what is visible both ways. */
 LF_ALIGN int lf_add_gains(const lf_scores *before, const lf_scores *after, lf_gain *gains, int count) {
-    float strong[LF_MOST_TILES];
-    int strongest = 0;
-    double most = 0;
-    for (int i = 0; i < before->tiles; i++) {
-        gains[count + i] = (lf_gain){before->correlation[i], after->correlation[i], lf_least(before->weight[i], after->weight[i])};
-        most = lf_most(most, gains[count + i].weight);
-    }
     for (int i = 0; i < before->tiles; i++)
-        if (gains[count + i].weight > most / 2) strong[strongest++] = (float)gains[count + i].weight;
-    const double cap = strongest ? lf_select(strong, strongest, strongest / 2) : 0;
-    for (int i = 0; i < before->tiles; i++) gains[count + i].weight = lf_least(gains[count + i].weight, cap);
+        gains[count + i] = (lf_gain){before->correlation[i], after->correlation[i], lf_least(before->weight[i], after->weight[i])};
     return count + before->tiles;
 }
 

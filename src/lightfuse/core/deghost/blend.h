@@ -33,13 +33,13 @@ LF_GHOST void *lf_picture_row(const lf_picture *picture, int y) { return (unsign
 
 /* ---- Predictions ------------------------------------------------------------------------------------------------- */
 
-/* Tables from the source's codes: what it predicts of the target, and, of under, the variance of that by noise. `dark` and
- * `white`: what under predicts of over just above black, and over's white of under. */
+/* Tables from the source's codes: what it predicts of the target, and the variance of that by noise;
+ * and over's white in values of under. */
 struct lf_blend {
     const lf_ghosts *g;
     lf_frame source;
     int channels;
-    float *mapped[3], *variance[3], dark[3], white[3];
+    float *mapped[3], *variance[3], white[3];
 };
 
 LF_GHOST size_t lf_blend_bytes(lf_type type) { return sizeof(lf_blend) + 6 * (size_t)lf_levels_of(type) * sizeof(float) + 8 * 64; }
@@ -56,8 +56,8 @@ LF_GHOST lf_blend *lf_ghosts_blend(const lf_ghosts *g, lf_frame source, int chan
     for (int i = 0; i < LF_GRID; i++) grid[i] = lf_grid_value(i);
     for (int c = 0; c < 3; c++) {
         const lf_mapping *map = &g->maps[c];
-        const double darkest = lf_forward(map, 2 * LF_BLACK_UP_TO), black = lf_least(map->black, darkest);
-        blend->dark[c] = (float)darkest, blend->white[c] = (float)map->whitest;
+        const double black = lf_least(map->black, lf_forward(map, 2 * LF_BLACK_UP_TO));
+        blend->white[c] = (float)map->whitest;
         blend->mapped[c] = lf_take(&arena, (size_t)levels * sizeof(float));
         blend->variance[c] = lf_take(&arena, (size_t)levels * sizeof(float));
         for (int i = 0; i < LF_GRID; i++) likely[i] = lf_most(map->over[i], black);
@@ -71,15 +71,6 @@ LF_GHOST lf_blend *lf_ghosts_blend(const lf_ghosts *g, lf_frame source, int chan
         }
     }
     return blend;
-}
-
-/* What over shows of a pixel of under (`shown`), whose mapped and filtered value is given. Where under is black that is an upper
- * bound only: over's own shadows may stay. */
-LF_GHOST void lf_predict_over(const lf_blend *blend, const float *shown, const float *own, float *predicted) {
-    float dark = 1;
-    for (int c = 0; c < 3; c++) dark = lf_least_float(dark, lf_unit_clamped((blend->dark[c] - own[c]) / LF_CONSISTENT + 1));
-    for (int c = 0; c < 3; c++)
-        predicted[c] = lf_mix(predicted[c], own[c], lf_unit_clamped(2 - shown[c] * (float)(1 / LF_BLACK_UP_TO)) * dark);
 }
 
 /* What under shows of a pixel of over (`shown`), whose mapped value is given. Where over is clipped, under's own values stay as
@@ -237,8 +228,7 @@ LF_GHOST void lf_mix_row(const lf_blend *blend, const lf_region *region, const l
             predicted[c] = blend->source == LF_UNDER ? lf_line(tile->mapped[c], y - tile->top)[x - tile->left]
                                                      : blend->mapped[c][lf_code(source, at + c, type)];
         }
-        if (blend->source == LF_UNDER) lf_predict_over(blend, shown, own, predicted);
-        else lf_predict_under(blend, shown, own, region->has_fill ? region->fill : NULL, predicted);
+        if (blend->source == LF_OVER) lf_predict_under(blend, shown, own, region->has_fill ? region->fill : NULL, predicted);
         lf_bound_colour(shown, own, predicted);
         for (int c = 0; c < 3; c++) lf_store_value(row, at + c, type, lf_mix(own[c], predicted[c], soft));
         const uint8_t level = (uint8_t)(soft * 255 + 0.5f);
