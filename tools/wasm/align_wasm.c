@@ -118,7 +118,7 @@ EXPORT(lfa_warp) void lfa_warp(int first, int top, int bottom) {
 /* Returns how many rows a strip holds, or 0 where there is not enough memory. */
 EXPORT(lfa_fill_begin) int lfa_fill_begin(int width, int height) {
     const uint64_t strip = (uint64_t)CHANNELS * STRIP_ROWS * (uint64_t)width;
-    if (!take(width, height, 2 * strip + lf_fill_bytes(LF_U8))) return 0;
+    if (!take(width, height, 2 * strip + lf_fill_bytes(width, height, LF_U8))) return 0;
     job.scratch = job.strip + strip;
     lf_fill_begin(&job.fill, &job.found.warp, CHANNELS, width, height, LF_U8, job.scratch + strip);
     return STRIP_ROWS;

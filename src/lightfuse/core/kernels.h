@@ -45,7 +45,7 @@
     ENTRY(void, align_frames, const lf_channel *, const lf_channel *, int, int, void *, lf_alignment *)                    \
     ENTRY(int, first_row, const lf_matrix *, int, int, int)                                                                \
     ENTRY(void, warp_rows, const lf_picture *, const lf_matrix *, const lf_picture *, int, int, int)                       \
-    ENTRY(size_t, fill_bytes, lf_type)                                                                                     \
+    ENTRY(size_t, fill_bytes, int, int, lf_type)                                                                           \
     ENTRY(void, fill_border, const lf_picture *, const lf_picture *, const lf_matrix *, void *)                            \
     ENTRY(size_t, ghosts_bytes, int, int, lf_type)                                                                         \
     ENTRY(lf_ghosts *, ghosts_begin, int, int, lf_type, void *)                                                            \

@@ -186,7 +186,7 @@ void fill_border(const Output &shown_array, const Input &base_array, const std::
     const lf_kernels &kernels = *available().front();
     const lf_picture shown = picture_of(shown_array), base = picture_of(base_array);
     const lf_matrix matrix = matrix_of(warp);
-    const std::unique_ptr<unsigned char[]> memory(new unsigned char[kernels.fill_bytes(base.type)]);
+    const std::unique_ptr<unsigned char[]> memory(new unsigned char[kernels.fill_bytes(base.width, base.height, base.type)]);
     kernels.fill_border(&shown, &base, &matrix, memory.get());
 }
 

@@ -31,7 +31,7 @@ export function rowsNeeded(width, height, h, top, bottom) {
   return [Math.min(height - 1, Math.max(0, Math.floor(first))), Math.max(1, Math.min(height, Math.ceil(last) + 1))];
 }
 
-const FILLING_PASSES = 2;
+const FILLING_PASSES = 3;
 
 /**
  * Fill, in place, what a moved frame does not show from the base, in the frame's tones.
