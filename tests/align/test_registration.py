@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -33,14 +34,15 @@ lf_matrix through_parameters(lf_matrix warp) {
     lf_to_parameters(warp, parameters);
     return lf_from_parameters(parameters);
 }
+lf_matrix through_pixels(lf_matrix warp, int width, int height) {
+    return lf_centred(lf_in_pixels(warp, lf_unit_of(width, height)), lf_unit_of(width, height));
+}
 lf_matrix translation(double amount, int width, int height) {
     const double parameters[LF_PARAMETERS] = {amount};
     return lf_in_pixels(lf_from_parameters(parameters), lf_unit_of(width, height));
 }
 int plausible(lf_matrix pixels, int width, int height) {
-    const lf_unit unit = lf_unit_of(width, height);
-    const lf_matrix to = {{unit.scale, 0, unit.x0, 0, unit.scale, unit.y0, 0, 0, 1}};
-    return lf_is_plausible(lf_times(to, lf_times(pixels, lf_inverse(to))));
+    return lf_is_plausible(lf_centred(pixels, lf_unit_of(width, height)));
 }
 int shrink(int width, int height) { return lf_working_shrink(width, height); }
 void match(const uint8_t *first, const uint8_t *second, int width, int height, uint16_t *table, uint16_t *other,
@@ -58,6 +60,14 @@ int salient(float *values, int width, int height, int most, float *x, float *y, 
         for (int i = found.start[t]; i < found.start[t + 1]; i++)
             x[i] = found.points[i].x, y[i] = found.points[i].y, value[i] = found.points[i].value, tile[i] = t;
     return found.start[found.tiles];
+}
+int candidate(float *base, float *frame, int width, int height, lf_matrix *best, unsigned char *scratch) {
+    const lf_image one = {base, width, height, lf_unit_of(width, height)};
+    const lf_image two = {frame, width, height, lf_unit_of(width, height)};
+    lf_matrix found[LF_CANDIDATES];
+    const int count = lf_search_candidates(&one, &two, found, (lf_arena){scratch});
+    *best = lf_in_pixels(found[0], one.unit);
+    return count;
 }
 int accepted(const double *before, const double *after, int count, double shift, double uncertainty, int always) {
     const double one[LF_PARAMETERS] = {shift}, other[LF_PARAMETERS] = {shift + uncertainty};
@@ -99,7 +109,7 @@ def library(tmp_path_factory):
     made = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert (made.returncode, made.stderr) == (0, "")
     loaded = ctypes.CDLL(str(folder / "parts.so"))
-    for name in ("inverted", "through_parameters", "translation"):
+    for name in ("inverted", "through_parameters", "through_pixels", "translation"):
         getattr(loaded, name).restype = Matrix
     return loaded
 
@@ -112,9 +122,10 @@ def scratch(megabytes=32):
     return np.zeros(megabytes << 20, np.uint8)
 
 
-def test_inverse_and_parameters_of_a_homography_come_back(library) -> None:
+def test_inverse_and_parameters_and_pixels_of_a_homography_come_back(library) -> None:
     np.testing.assert_allclose(library.inverted(Matrix.of(WARP)).array, np.eye(3), atol=1e-12)
     np.testing.assert_allclose(library.through_parameters(Matrix.of(WARP)).array, WARP, atol=1e-12)
+    np.testing.assert_allclose(library.through_pixels(Matrix.of(WARP), *SIZE).array, WARP, atol=1e-12)
 
 
 def test_translation_of_a_tenth_moves_points_by_a_twentieth_of_the_width(library) -> None:
@@ -145,6 +156,16 @@ def test_match_tones_makes_exposures_alike_where_both_are_unclipped(library) -> 
         one, other = tables[0][first].astype(float), tables[1][second].astype(float)
         assert np.abs(one - other).mean() < 0.01 * 65535
         assert one[radiance > 0.3].std() == 0  # clipped in the brighter: clipped in both
+
+
+def test_search_finds_large_translation_and_rotation(library) -> None:
+    texture = cv2.GaussianBlur(np.random.default_rng(3).normal(size=(200, 300)).astype(np.float32), (0, 0), 3)
+    truth = HandShake((0.05, -0.04), 3.0).matrix(300, 200)
+    shaken = cv2.warpPerspective(texture, truth, (300, 200))
+    best, room = Matrix(), scratch()
+    assert library.candidate(address(texture), address(shaken), 300, 200, ctypes.byref(best), address(room)) == 3
+    one, other = (matrix @ [149.5, 99.5, 1] for matrix in (best.array, truth))
+    assert np.linalg.norm(one[:2] / one[2] - other[:2] / other[2]) < 1.5
 
 
 def test_salient_points_come_from_every_textured_tile(library) -> None:

@@ -25,10 +25,12 @@ enum {
     LF_BINS_U8 = 256,
     LF_BINS_U16 = 4096,
     LF_MOST_COUNTED = 1000000,
-    LF_MOST_SAMPLES = 4 /* along each side of a cell */
+    LF_MOST_SAMPLES = 4, /* along each side of a cell */
+    LF_MOST_NOISE_SAMPLES = 16384
 };
 #define LF_CLIPPED 0.98 /* JPEG and noise reach this far below white */
-#define LF_CONTRAST_FLOOR 0.0126f /* local contrast below this much of [0, 1] is hardly more than noise */
+#define LF_CONTRAST_FLOOR 0.004f /* local contrast below this much of [0, 1] is not visible */
+#define LF_NOISE_SIGMAS 3.0f /* nor is contrast below so many standard deviations of noise */
 
 LF_ALIGN void *lf_take(lf_arena *arena, size_t bytes) {
     unsigned char *from = (unsigned char *)(((uintptr_t)arena->next + 63) & ~(uintptr_t)63);
@@ -323,6 +325,25 @@ LF_ALIGN void lf_surround(const float *in, int squared, int width, int height, f
     for (size_t i = 0; i < (size_t)width * (size_t)height; i++) out[i] = temporary[i];
 }
 
+/* Standard deviation of the noise that the blur leaves, by Immerkaer's mask (CVIU 1996) with the median instead of the
+ * mean: the noise of flat areas where most of the image is flat, else a fair part of its texture. */
+LF_ALIGN float lf_fine_noise(const lf_image *level, lf_arena arena) {
+    const int width = level->width, height = level->height;
+    float *responses = lf_take(&arena, 2 * LF_MOST_NOISE_SAMPLES * sizeof *responses);
+    int step = 1;
+    while ((double)(width / step) * (height / step) > LF_MOST_NOISE_SAMPLES) step++;
+    ptrdiff_t count = 0;
+    for (int y = 1; y < height - 1; y += step)
+        for (int x = 1; x < width - 1 && count < 2 * LF_MOST_NOISE_SAMPLES; x += step) {
+            const float *p = level->values + (size_t)y * (size_t)width + (size_t)x;
+            const float crosses = p[-1] + p[1] + p[-width] + p[width];
+            const float response = 4 * p[0] - 2 * crosses + (p[-width - 1] + p[-width + 1] + p[width - 1] + p[width + 1]);
+            responses[count++] = response < 0 ? -response : response;
+        }
+    const float left_by_blur = 0.28209479f; /* 1 / (2 sqrt(pi)) */
+    return count ? lf_select(responses, count, count / 2) / 0.6745f / 6 * left_by_blur : 0;
+}
+
 /* An image less its surround's mean, divided by its deviation there; slightly smoothed, and near 0 where noise prevails.
  * This removes illumination and the strength of edges, which differ between exposures. */
 LF_ALIGN void lf_local_contrast(const lf_image *level, float *out, lf_arena arena) {
@@ -333,7 +354,9 @@ LF_ALIGN void lf_local_contrast(const lf_image *level, float *out, lf_arena aren
     lf_surround(level->values, 0, level->width, level->height, other, one, arena);
     for (size_t i = 0; i < n; i++) out[i] -= one[i];
     lf_surround(out, 1, level->width, level->height, other, one, arena);
-    for (size_t i = 0; i < n; i++) out[i] /= __builtin_sqrtf(one[i] + LF_CONTRAST_FLOOR * LF_CONTRAST_FLOOR);
+    const float noise = LF_NOISE_SIGMAS * lf_fine_noise(level, arena);
+    const float floor = LF_CONTRAST_FLOOR * LF_CONTRAST_FLOOR + noise * noise;
+    for (size_t i = 0; i < n; i++) out[i] /= __builtin_sqrtf(one[i] + floor);
 }
 
 #endif

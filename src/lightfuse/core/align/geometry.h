@@ -12,6 +12,12 @@
 
 enum { LF_PARAMETERS = 8 };
 
+/* A Gaussian estimate of a homography in centred coordinates: its mean, and its parameters' inverse covariance. */
+typedef struct {
+    lf_matrix warp;
+    double information[LF_PARAMETERS][LF_PARAMETERS];
+} lf_estimate;
+
 /* Pixels to centred coordinates: u = x * scale + x0, v = y * scale + y0. */
 typedef struct {
     double scale, x0, y0;
@@ -72,10 +78,15 @@ LF_ALIGN lf_unit lf_unit_of(int width, int height) {
     return (lf_unit){1 / half, -(width - 1) / 2.0 / half, -(height - 1) / 2.0 / half};
 }
 
-/* A homography of centred coordinates in the pixels of a unit. */
+/* A homography of centred coordinates in the pixels of a unit, and back. */
 LF_ALIGN lf_matrix lf_in_pixels(lf_matrix warp, lf_unit unit) {
     const lf_matrix to = {{unit.scale, 0, unit.x0, 0, unit.scale, unit.y0, 0, 0, 1}};
     return lf_scaled(lf_times(lf_inverse(to), lf_times(warp, to)));
+}
+
+LF_ALIGN lf_matrix lf_centred(lf_matrix pixels, lf_unit unit) {
+    const lf_matrix to = {{unit.scale, 0, unit.x0, 0, unit.scale, unit.y0, 0, 0, 1}};
+    return lf_scaled(lf_times(to, lf_times(pixels, lf_inverse(to))));
 }
 
 LF_ALIGN lf_matrix lf_from_parameters(const double *p) {
@@ -121,9 +132,18 @@ LF_ALIGN int lf_is_plausible(lf_matrix warp) {
     return 1;
 }
 
-/* Solve A*x = b by Gaussian elimination with partial pivoting; x replaces b. Not finite if A, which is changed, is singular. */
-LF_ALIGN void lf_solve(double a[LF_PARAMETERS][LF_PARAMETERS], double *b) {
+/* The prior of a frame of which nothing is known but that the camera was hand-held. */
+LF_ALIGN lf_estimate lf_hand_shake_prior(void) {
+    lf_estimate prior = {lf_identity, {{0}}};
+    for (int i = 0; i < LF_PARAMETERS; i++) prior.information[i][i] = 1 / (lf_hand_shake[i] * lf_hand_shake[i]);
+    return prior;
+}
+
+/* Solve A*x = b by Gaussian elimination with partial pivoting; x replaces b. A is left as it is; not finite if it is singular. */
+LF_ALIGN void lf_solve(double matrix[LF_PARAMETERS][LF_PARAMETERS], double *b) {
     enum { N = LF_PARAMETERS };
+    double a[N][N];
+    for (int i = 0; i < N * N; i++) a[i / N][i % N] = matrix[i / N][i % N];
     for (int column = 0; column < N; column++) {
         int best = column;
         for (int row = column + 1; row < N; row++)
@@ -145,6 +165,15 @@ LF_ALIGN void lf_solve(double a[LF_PARAMETERS][LF_PARAMETERS], double *b) {
     for (int row = N - 1; row >= 0; row--) {
         for (int i = row + 1; i < N; i++) b[row] -= a[row][i] * b[i];
         b[row] /= a[row][row];
+    }
+}
+
+LF_ALIGN void lf_invert(double matrix[LF_PARAMETERS][LF_PARAMETERS], double inverse[LF_PARAMETERS][LF_PARAMETERS]) {
+    for (int column = 0; column < LF_PARAMETERS; column++) {
+        double unit[LF_PARAMETERS] = {0};
+        unit[column] = 1;
+        lf_solve(matrix, unit);
+        for (int row = 0; row < LF_PARAMETERS; row++) inverse[row][column] = unit[row];
     }
 }
 

@@ -1,4 +1,4 @@
-/* The homography between two local-contrast images, refined to a small part of a pixel.
+/* The homography between two local-contrast images: searched for coarsely, then refined to a small part of a pixel.
  *
  * The refinement is inverse compositional image alignment (Baker & Matthews, IJCV 2004, section 3.2) with robust weights,
  * which are small where the images disagree (moving objects), and a prior on the shake of a hand-held camera, which keeps
@@ -140,8 +140,7 @@ LF_ALIGN void lf_score(const lf_pair *pair, lf_matrix warp, int part, lf_scores 
             second += sampled * sampled;
         }
         scores->weight[tile] = lf_root(first * second);
-        const double rounding = 1e-3 * (end - points->start[tile]) + 1e-9; /* all that a frame without contrast holds */
-        scores->correlation[tile] = product / lf_most(scores->weight[tile], rounding);
+        scores->correlation[tile] = product / lf_most(scores->weight[tile], 1e-9);
     }
 }
 
@@ -208,23 +207,97 @@ LF_ALIGN double lf_farthest(lf_matrix step, const lf_image *level) {
     return lf_corner_distance(lf_in_pixels(step, level->unit), lf_identity, level->width, level->height);
 }
 
-/* Refine `found` until the frame matches the values of the points (all, or those of one half of the tiles) best. */
-LF_ALIGN lf_matrix lf_refine(const lf_pair *pair, lf_matrix found, int part, int iterations) {
+/* Refine `start` until the frame matches the values of the points (all, or those of one half of the tiles) best. */
+LF_ALIGN lf_estimate lf_refine(const lf_pair *pair, lf_matrix start, const lf_estimate *prior, int part, int iterations) {
+    const lf_matrix from_prior = lf_inverse(prior->warp);
+    lf_estimate found = *prior;
+    found.warp = start;
     for (int iteration = 0; iteration < iterations; iteration++) {
-        const double sigma = lf_residuals(pair, found, part);
-        double information[LF_PARAMETERS][LF_PARAMETERS] = {{0}}, gradient[LF_PARAMETERS];
-        lf_to_parameters(found, gradient);
-        for (int i = 0; i < LF_PARAMETERS; i++) {
-            information[i][i] = 1 / (lf_hand_shake[i] * lf_hand_shake[i]);
-            gradient[i] *= information[i][i];
-        }
-        lf_normal_equations(&pair->points, sigma, part, information, gradient);
-        lf_solve(information, gradient);
+        const double sigma = lf_residuals(pair, found.warp, part);
+        double gradient[LF_PARAMETERS] = {0}, from_mean[LF_PARAMETERS];
+        lf_to_parameters(lf_times(found.warp, from_prior), from_mean);
+        for (int r = 0; r < LF_PARAMETERS; r++)
+            for (int c = 0; c < LF_PARAMETERS; c++) {
+                found.information[r][c] = prior->information[r][c];
+                gradient[r] += prior->information[r][c] * from_mean[c];
+            }
+        lf_normal_equations(&pair->points, sigma, part, found.information, gradient);
+        lf_solve(found.information, gradient);
         const lf_matrix step = lf_from_parameters(gradient);
-        found = lf_scaled(lf_times(found, lf_inverse(step)));
+        found.warp = lf_scaled(lf_times(found.warp, lf_inverse(step)));
         if (!(lf_farthest(step, &pair->second) >= 0.004)) break;
     }
     return found;
+}
+
+/* ---- The first rough warp: every translation and rotation of a hand, tried on a small image ------------------------ */
+
+enum { LF_ANGLES = 9, LF_CANDIDATES = 3, LF_MOST_REACH = 32, LF_MOST_COMPARED = 4000 };
+
+/* A level's values under a homography of its pixels, bilinear; 0 outside. */
+LF_ALIGN void lf_rotate(const lf_image *level, const lf_matrix *h, float *out) {
+    for (int y = 0; y < level->height; y++)
+        for (int x = 0; x < level->width; x++, out++) {
+            const double at_x = h->m[0] * x + h->m[1] * y + h->m[2], at_y = h->m[3] * x + h->m[4] * y + h->m[5];
+            *out = 0;
+            if (!(at_x >= 0 && at_y >= 0 && at_x < level->width - 1 && at_y < level->height - 1)) continue;
+            const int left = (int)at_x, top = (int)at_y;
+            *out = lf_bilinear(level->values + (ptrdiff_t)top * level->width + left, level->width, (float)(at_x - left),
+                               (float)(at_y - top));
+        }
+}
+
+/* The translation within `reach` under which the base's inner part correlates best with a frame; returns how well. */
+LF_ALIGN double lf_best_shift(const lf_image *base, const float *frame, int reach, int *best_x, int *best_y) {
+    const int width = base->width, height = base->height, shifts = 2 * reach + 1;
+    const double pixels = (double)(width - 2 * reach) * (height - 2 * reach);
+    const int step = pixels > LF_MOST_COMPARED ? (int)lf_root(pixels / LF_MOST_COMPARED) : 1;
+    double best = -1e30;
+    for (int dy = -reach; dy <= reach; dy++) {
+        float products[2 * LF_MOST_REACH + 1] = {0}, strengths[2 * LF_MOST_REACH + 1] = {0};
+        for (int y = reach; y < height - reach; y += step)
+            for (int x = reach; x < width - reach; x += step) {
+                const float value = base->values[(size_t)y * (size_t)width + (size_t)x];
+                const float *seen = frame + (size_t)(y + dy) * (size_t)width + (size_t)(x - reach);
+                for (int i = 0; i < shifts; i++) products[i] += value * seen[i];
+                for (int i = 0; i < shifts; i++) strengths[i] += seen[i] * seen[i];
+            }
+        for (int i = 0; i < shifts; i++) {
+            const double correlation = products[i] / lf_root(strengths[i] + 1e-12);
+            if (correlation > best) best = correlation, *best_x = i - reach, *best_y = dy;
+        }
+    }
+    return best;
+}
+
+/* The best translations with rotation (one for each angle), homographies of centred coordinates, best first; returns how
+ * many: at most LF_CANDIDATES. */
+LF_ALIGN int lf_search_candidates(const lf_image *base, const lf_image *frame, lf_matrix *found, lf_arena arena) {
+    static const double sines[] = {0, 0.017452406437283512, 0.034899496702500969, 0.052335956242943835, 0.069756473744125302};
+    const int width = base->width, height = base->height, longest = width > height ? width : height;
+    const int room = ((width < height ? width : height) - 8) / 2;
+    const int wanted = (int)(0.08 * longest + 0.5), reach = lf_clamp(wanted > 4 ? wanted : 4, 0, room < LF_MOST_REACH ? room : LF_MOST_REACH);
+    if (reach < 1) return 0;
+    float *rotated = lf_take(&arena, (size_t)width * (size_t)height * sizeof *rotated);
+    double correlations[LF_CANDIDATES];
+    int count = 0;
+    for (int angle = -LF_ANGLES / 2; angle <= LF_ANGLES / 2; angle++) {
+        const double sine = angle < 0 ? -sines[-angle] : sines[angle], cosine = lf_root(1 - sine * sine);
+        const double x = (width - 1) / 2.0, y = (height - 1) / 2.0;
+        const lf_matrix turn = {{cosine, -sine, x - cosine * x + sine * y, sine, cosine, y - sine * x - cosine * y, 0, 0, 1}};
+        int dx = 0, dy = 0;
+        lf_rotate(frame, &turn, rotated);
+        const double correlation = lf_best_shift(base, rotated, reach, &dx, &dy);
+        const lf_matrix shift = {{1, 0, dx, 0, 1, dy, 0, 0, 1}};
+        int place = count;
+        while (place > 0 && correlations[place - 1] < correlation) place--;
+        if (place == LF_CANDIDATES) continue;
+        if (count < LF_CANDIDATES) count++;
+        for (int i = count - 1; i > place; i--) correlations[i] = correlations[i - 1], found[i] = found[i - 1];
+        correlations[place] = correlation;
+        found[place] = lf_centred(lf_times(turn, shift), base->unit);
+    }
+    return count;
 }
 
 #endif
