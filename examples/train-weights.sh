@@ -39,7 +39,7 @@ train() {
 
 # A long first run learns tone; later ones ask for each model's own detail, for highlights and for hue as the whole
 # bracket knows it, on dim scenes, with borders, bars, round masks and night skies; the last ones also for its colours
-# where over fades to white. base learns to leave more of its hidden channels at 0, which cost nothing then.
+# where over fades to white.
 settings=("$@")
 hard=(dim=0.3 border=0.35)
 case $model in
@@ -56,10 +56,7 @@ case $model in
         train second steps=20000 "${own[@]}" mef_ssim=42 mef_ssim_labelled=1.3 saturation=2.8 highlights=20 hue=5
         train third steps=10000 "${own[@]}"
         train fourth steps=7000 "${own[@]}" highlight_colour=10
-        own+=(mef_ssim=78 mef_ssim_labelled=2 saturation=4 highlight_colour=10)
-        train fifth steps=2500 "${own[@]}"
-        train sixth steps=2500 "${own[@]}" active_channels=1
-        train run steps=1000 "${own[@]}" active_channels=1 highlights=34 hue=32
+        train run steps=2500 "${own[@]}" mef_ssim=78 mef_ssim_labelled=2 saturation=4 highlight_colour=10
         ;;
     *) train run ;;
 esac

@@ -8,7 +8,6 @@ from lightfuse.metrics.mef_ssim import mef_ssim
 from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.models.context import luma_of
 from lightfuse.training.losses import (
-    active_channels,
     better_exposed,
     chroma_loss,
     excess_chroma_loss,
@@ -198,10 +197,3 @@ def test_chroma_counts_only_above_its_limit():
     assert excess_chroma_loss(grey, red, 1.1) == 0
     assert excess_chroma_loss(red, red, 1.1) == 0
     assert excess_chroma_loss(red, grey, 1.1) > 1  # Relative to the chroma wanted.
-
-
-def test_channel_is_active_in_a_run_of_which_one_pixel_is_not_0():
-    layer = torch.zeros(2, 4, 3, 64)
-    layer[1, 0, :, 5] = 1e3  # a quarter of the channels, half of the runs
-    assert active_channels([layer]).tolist() == pytest.approx([0, 1 / 8], abs=1e-4)
-    assert active_channels([layer, layer]).tolist() == pytest.approx([0, 1 / 4], abs=1e-4)

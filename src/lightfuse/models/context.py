@@ -86,19 +86,13 @@ class CombiningNet(nn.Module):
         """Fuse N×3×H×W pictures in [0, 1] to one of the same kind, by N×C×H×W context and strength as in `compose`."""
         return compose(under, over, self.answer(under, over, context), strength)
 
-    def hidden(self, under: Tensor, over: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the two hidden layers after ReLU, N×C×H×W each, of the exposures and context that `forward` takes."""
-        first, middle, _ = self.layers
-        x = torch.relu(first(torch.cat([under, over], dim=1)) + context[:, : self.config.hidden[0]])
-        return x, torch.relu(middle(x))
-
     def answer(self, under: Tensor, over: Tensor, context: Tensor) -> Tensor:
         """Compute the output of the layers, N×5×H×W, which `compose` applies to the exposures."""
-        return self.answer_of(self.hidden(under, over, context)[1], context)
-
-    def answer_of(self, hidden: Tensor, context: Tensor) -> Tensor:
-        """Compute the output of the layers, N×5×H×W, from the second of the `hidden` ones."""
-        answered: Tensor = self.layers[2](hidden) + context[:, self.config.hidden[0] :]
+        n_first = self.config.hidden[0]
+        into_first, into_last = context[:, :n_first], context[:, n_first:]
+        first, middle, last = self.layers
+        x = torch.relu(first(torch.cat([under, over], dim=1)) + into_first)
+        answered: Tensor = last(torch.relu(middle(x))) + into_last
         return answered
 
 

@@ -13,7 +13,6 @@ from lightfuse.models.context import compose, luma_bounds, luma_of, proposed_lum
 from lightfuse.models.networks import ContextModel
 from lightfuse.training.losses import (
     ReferenceLosses,
-    active_channels,
     better_exposed,
     chroma_loss,
     excess_chroma_loss,
@@ -81,11 +80,9 @@ class ContextObjective:
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
         """Compute the losses of each kind of sample, and the penalty for luma out of range."""
-        fused, excess, hidden = _fuse(model, batch)
+        fused, excess = _fuse(model, batch)
         n = batch.labelled
         losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
-        if self._settings.active_channels:
-            losses["active_channels"] = self._settings.active_channels * active_channels(hidden).mean()
         if n:
             under, over, reference = batch.crops[:n, :9].chunk(3, dim=1)
             parts = self._against(reference, fused[:n])
@@ -143,17 +140,13 @@ class ContextObjective:
         return measure(model, self._validation)
 
 
-def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
-    """Fuse the crops with the context of their thumbnails.
-
-    Returns them, by how much luma was limited, and CombiningNet's hidden layers.
-    """
+def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
+    """Fuse the crops with the context of their thumbnails; returns them and by how much luma was limited."""
     grid, strength = model.context(batch.thumbnails, batch.windows)
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
     under, over = batch.crops[:, :3], batch.crops[:, 3:6]
-    hidden = model.combining.hidden(under, over, context)
-    answer = model.combining.answer_of(hidden[1], context)
+    answer = model.combining.answer(under, over, context)
     fused = compose(under, over, answer, strength)
     luma = proposed_luma(under, over, answer, strength)
     lowest, highest = luma_bounds(under, over)
-    return fused.clamp(0, 1), (luma - luma.maximum(lowest).minimum(highest)).abs(), hidden
+    return fused.clamp(0, 1), (luma - luma.maximum(lowest).minimum(highest)).abs()

@@ -1,10 +1,9 @@
-"""Losses of fused pictures: against a reference, against the exposures (MEF-SSIM, highlights), on colour and on cost.
+"""Losses of fused pictures: against a reference, against the exposures (MEF-SSIM, highlights), and on colour.
 
 Pictures are N×3×H×W, RGB in [0, 1]; every loss is of shape N.
 """
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -39,7 +38,6 @@ _FULL_WEIGHT = 0.05  # fraction of a picture; smaller highlights count less
 # is taken in part, because references of SICE have 0.6 to 0.9 of it there.
 _FADING, _COLOUR_PART, _COLOUR_FLOOR = (0.8, 0.95), 0.7, 0.005
 _NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
-_RUN, _ACTIVE = 32, 0.05  # pixels; activation that counts half
 
 
 class ReferenceLosses:
@@ -234,15 +232,6 @@ def better_exposed(under: Tensor, over: Tensor, *, clipped_last: bool) -> Tensor
         largest = exposure.amax(dim=1, keepdim=True)
         distance += ((largest > _WHITE) | (largest < _BLACK)).to(exposure.dtype)
     return torch.where(distances[0] < distances[1], under, over)
-
-
-def active_channels(hidden: Sequence[Tensor]) -> Tensor:
-    """About which fraction of the channels of N×C×H×W layers after ReLU is not 0 in runs of 32 pixels, their sum: N.
-
-    The core skips channels that are 0 in all pixels of a run.
-    """
-    largest = [F.max_pool2d(layer, (1, _RUN)) for layer in hidden]
-    return torch.stack([(x / (x + _ACTIVE)).mean(dim=(1, 2, 3)) for x in largest]).sum(dim=0)
 
 
 def _size(colours: Tensor) -> Tensor:

@@ -72,7 +72,6 @@ class TrainSettings:
     highlight_colour: float = 0.0
     """Difference in chroma from the bracket's own where over is nearly clipped; above 0, saturation and soft references
     follow the bracket there, too."""
-    active_channels: float = 0.0  # `active_channels` of the hidden layers, for speed
     out_of_range: float = 0.0  # how far luma has to be limited to that of both exposures
 
     validate_every: int = 500  # steps; the checkpoint is written at every validation
