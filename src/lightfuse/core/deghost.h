@@ -174,9 +174,9 @@ LF_GHOST double lf_soft_sum(const lf_ghosts *g, const lf_region *region) {
     return sum;
 }
 
-/* Find the regions to change and their source exposures: `base`, or with LF_EITHER the one of lower
- * expected cost, but the other one where that would leave a hole. `always` changes all that disagrees, else only what improves, and nothing if the frames
- * disagree nearly everywhere. */
+/* Find the regions to change and their source exposures: `base`, or with LF_EITHER the one of lower expected cost, but the
+ * other one where that would leave a hole. `always` changes all that disagrees, else only what improves, and nothing if the
+ * frames disagree nearly everywhere. */
 LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int always) {
     lf_decision found = {.too_large = 0};
     double soft = 0;

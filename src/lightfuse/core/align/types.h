@@ -28,8 +28,8 @@ typedef struct {
  * test says, without registration. */
 typedef enum { LF_NO_REASON, LF_LITTLE_IN_COMMON, LF_IMPLAUSIBLE, LF_ALREADY_ALIGNED } lf_reason;
 
-/* What became of a frame: its homography from the base's pixels (the identity if it is not moved), how far the corner that
- * moves most is moved. */
+/* What became of a frame: its homography from the base's pixels (the identity if it is not moved), and how far the
+ * corner that moves most is moved. */
 typedef struct {
     lf_matrix warp;
     int moved;

@@ -191,7 +191,8 @@ LF_GHOST void lf_predict_tile(const lf_blend *blend, const lf_picture *source, i
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 
-/* Columns [left, right) of row y at full size, of a region's own part of the soft masks. Returns whether anything is above 0. `line` holds as many floats as a reduced row. */
+/* Columns [left, right) of row y at full size, of a region's own part of the soft masks. Returns whether anything is above 0.
+ * `line` holds as many floats as a reduced row. */
 LF_GHOST int lf_enlarge_soft(const lf_ghosts *g, const lf_region *region, int y, int left, int right, float *line, float *out) {
     const int columns = g->columns, factor = g->factor;
     const lf_part_box box = region->box;
