@@ -1,6 +1,5 @@
 """A small static server for the page: its own files and nothing else, with the headers that a browser wants to see."""
 
-import errno
 import re
 import socket
 from collections.abc import Mapping
@@ -18,11 +17,9 @@ MEDIA_TYPES: Mapping[str, str] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
     ".svg": "image/svg+xml",
-    ".png": "image/png",
     ".jpg": "image/jpeg",
 }
 """The media type of each kind of file the page is made of; files of other kinds are no part of it."""
@@ -41,12 +38,6 @@ HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-cache",
 }
 """What goes with every answer."""
-
-_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d*)?", re.ASCII)
-# RFC 9112, section 3: a method, a path or an address, and a version, with one space between them.
-_REQUEST_LINE = re.compile(
-    rf"[!-~]+ (?:https?://(?P<host>{_HOST.pattern}))?(?P<path>[/*][!-~]*)? HTTP/\d\.\d", re.ASCII
-)
 
 
 def page_files(static: Path = STATIC) -> dict[str, Path]:
@@ -79,15 +70,17 @@ class PageServer(ThreadingHTTPServer):
         try:
             super().__init__((host, port), _Handler)
         except (OSError, OverflowError) as error:
-            raise LightFuseError(_why(error, host, port)) from None
+            why = getattr(error, "strerror", None) or error
+            raise LightFuseError(
+                f"cannot serve at {host}, port {port}: {why}; choose another with --port, or --port 0 for any free one"
+            ) from None
 
     def is_own_name(self, host: str, address: str) -> bool:
         """Whether a Host header names this server, reached at `address`.
 
         A page of another site whose name was made to point here (DNS rebinding) asks under that name.
         """
-        found = _HOST.fullmatch(host)
-        name = found[1].lower().rstrip(".") if found else ""
+        name = re.sub(r":\d*$", "", host).lower().rstrip(".")
         return name == address or name in self._names
 
     @property
@@ -100,25 +93,19 @@ class PageServer(ThreadingHTTPServer):
         """A browser that hangs up in the middle of an answer is nobody's concern."""
 
 
-def _why(error: OSError | OverflowError, host: str, port: int) -> str:
-    number = error.errno if isinstance(error, OSError) else None
-    if number == errno.EADDRINUSE:
-        return f"port {port} is in use by another program; choose another with --port, or --port 0 for any"
-    if number == errno.EACCES:
-        return f"port {port} may not be used without more rights; choose one above 1023 with --port"
-    return f"cannot serve at {host}, port {port}: {getattr(error, 'strerror', None) or error}"
-
-
 class _Handler(BaseHTTPRequestHandler):
+    """Answers one request a connection, as HTTP/1.0 does: what a request carries besides its head is never read."""
+
     server: PageServer
-    raw_requestline: bytes
     server_version = "LightFuse"
     sys_version = ""
-    protocol_version = "HTTP/1.1"
-    default_request_version = "HTTP/1.1"  # So that even the answer to a malformed request has a status and headers.
+    default_request_version = "HTTP/1.0"  # So that even the answer to a malformed request has a status and headers.
     timeout = 30  # seconds that a silent connection may hold a thread
 
     def do_GET(self) -> None:
+        if not self.server.is_own_name(self.headers.get("Host", ""), self.connection.getsockname()[0]):
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, explain="This server does not have that name")
+            return
         path = self.server.files.get(unquote(self.path.partition("?")[0]).removeprefix("/"))
         if path is None:
             self.send_error(HTTPStatus.NOT_FOUND)
@@ -141,26 +128,3 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
-
-    def parse_request(self) -> bool:
-        """Read the request line and headers; answer and return False where they are malformed or not meant for us."""
-        self.requestline = str(self.raw_requestline, "iso-8859-1").rstrip("\r\n")
-        self.request_version, self.command = self.default_request_version, ""
-        line = _REQUEST_LINE.fullmatch(self.requestline)
-        if line is None:
-            self.send_error(HTTPStatus.BAD_REQUEST)
-            return False
-        if not super().parse_request():
-            return False
-        hosts = self.headers.get_all("Host", [])
-        if len(hosts) > 1 or (not hosts and self.request_version != "HTTP/1.0"):
-            self.send_error(HTTPStatus.BAD_REQUEST, explain="One Host header is needed")
-            return False
-        address = self.connection.getsockname()[0]
-        if not all(self.server.is_own_name(host, address) for host in [*hosts, line["host"]] if host is not None):
-            self.send_error(HTTPStatus.MISDIRECTED_REQUEST, explain="This server does not have that name")
-            return False
-        self.path = line["path"] or "/"
-        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
-            self.close_connection = True  # Its body is not read, and must not be taken for the next request.
-        return True
