@@ -236,28 +236,6 @@ def test_the_report_ends_with_the_worst_scenes(lightfuse_program, data):
 
 
 @pytest.mark.slow
-def test_a_blind_test_is_written_and_its_answers_counted(lightfuse_program, data, tmp_path):
-    """One vote, for the picture of small."""
-    test = tmp_path / "blind test"
-    assert lightfuse_program("evaluate", "--data", data, "--model", "small", "--blind", test, "--quiet").code == 0
-    pair = json.loads((tmp_path / "blind test.key.json").read_text())["pairs"][0]
-    assert (test / "pairs" / f"{pair['id']}-a.jpg").exists()
-    votes = {"answers": {pair["id"]: "a" if pair["a"] == "small" else "b"}}
-    (tmp_path / "answers.json").write_text(json.dumps(votes))
-    ended = lightfuse_program("evaluate", "--blind", test, "--answers", tmp_path / "answers.json")
-    assert ended.code == 0
-    other = pair["b"] if pair["a"] == "small" else pair["a"]
-    assert f"| {other} | small | 0 | 1 | 0 |" in ended.out or f"| small | {other} | 1 | 0 | 0 |" in ended.out
-
-
-def test_answers_without_a_test_and_nothing_to_do_are_refused(refused, data):
-    assert "give --data FOLDER" in refused(data, "evaluate")
-    assert "--blind FOLDER" in refused(data, "evaluate", "--answers", data / "with 2" / "1.png")
-    sentence = refused(data, "evaluate", "--blind", data / "gone", "--answers", data / "with 2" / "1.png")
-    assert "cannot read the key of a blind test" in sentence
-
-
-@pytest.mark.slow
 def test_a_folder_in_use_is_not_filled_with_sheets_unless_asked(refused, lightfuse_program, data):
     folder = data / "with 2"
     assert "is not empty; give --overwrite" in refused(data, "evaluate", "--data", data, "--sheet", folder)

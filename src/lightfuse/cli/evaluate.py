@@ -18,7 +18,7 @@ _folder = partial(typer.Option, metavar="FOLDER")
 
 
 def evaluate(
-    data: Annotated[Path | None, _folder(help="Brackets, with or without references.")] = None,
+    data: Annotated[Path, _folder(help="Brackets, with or without references.")],
     model: options.Models = None,
     weights: Annotated[list[Path] | None, typer.Option(help="Weights files to measure too; may be repeated.")] = None,
     size: Annotated[str, typer.Option(help="Resize everything to WIDTHxHEIGHT first; empty keeps the size.")] = "",
@@ -33,10 +33,6 @@ def evaluate(
         Path | None, typer.Option("-o", "--output", metavar="NAME", help="Save NAME.csv, NAME.md.")
     ] = None,
     sheet: Annotated[Path | None, _folder(help="Write contact sheets: every picture, its error, worst scenes.")] = None,
-    blind: Annotated[Path | None, _folder(help="Write a blind test: a page of pairs, FOLDER.key.json beside.")] = None,
-    answers: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Count answers to the test in --blind; may be repeated.")
-    ] = None,
     threads: options.Threads = None,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -45,35 +41,22 @@ def evaluate(
     """Print PSNR, SSIM, MEF-SSIM, colour and tone measures of models and baselines: per scene, mean and worst scene.
 
     Example: lightfuse evaluate --data brackets -o table --sheet sheets
-
-    A blind test compares the first method with every other: lightfuse evaluate --data brackets --model base --blind
-    test, judge in test/index.html, then lightfuse evaluate --blind test --answers answers.json
     """
     from dataclasses import replace
 
     from lightfuse.cli.app import show
     from lightfuse.cli.printing import progress
-    from lightfuse.errors import DataError
     from lightfuse.evaluation import evaluate as evaluation
-    from lightfuse.evaluation.blind import BlindTest, count_votes, preference_table
     from lightfuse.evaluation.contact_sheet import ContactSheets
     from lightfuse.fuser import Fuser
     from lightfuse.models import shipped_models
     from lightfuse.system import check_folder_output, check_writable, write_atomically
 
-    if answers:
-        if blind is None or data is not None:
-            raise DataError("answers are counted with --blind FOLDER --answers FILE alone")
-        show(preference_table(count_votes(blind, answers)).rstrip("\n"))
-        return
-    if data is None:
-        raise DataError("nothing to evaluate; give --data FOLDER, or --blind FOLDER and --answers FILE")
     tables = [] if output is None else [output.with_name(f"{output.name}.{suffix}") for suffix in ("csv", "md")]
     for path in tables:
         check_writable(path, overwrite=overwrite)
-    for folder in (sheet, blind):
-        if folder is not None:
-            check_folder_output(folder, overwrite=overwrite)
+    if sheet is not None:
+        check_folder_output(sheet, overwrite=overwrite)
     resized = options.picture_size(size, _MAX_PIXELS) if size else None
     protocol = evaluation.PAPER_PROTOCOL if paper_protocol else evaluation.Protocol(resized)
     baselines = evaluation.baseline_methods()
@@ -83,20 +66,17 @@ def evaluate(
     fusers |= {path.stem if stems[path.stem] == 1 else str(path): Fuser(path, threads) for path in given}
     measured = evaluation.model_methods(fusers, whole_bracket=whole_bracket)
     sheets = ContactSheets(sheet, overwrite=overwrite) if sheet is not None else None
-    test = BlindTest(blind, overwrite=overwrite) if blind is not None else None
     table, skipped = evaluation.evaluate(
         data,
         measured | baselines,
         replace(protocol, whole_bracket=whole_bracket),
         progress=progress("measuring", quiet=quiet),
-        watchers=[outputs.add for outputs in (sheets, test) if outputs is not None],
+        watch=sheets.add if sheets is not None else lambda *_: None,
     )
     for line in skipped:
         print(f"lightfuse: skipped {line}", file=sys.stderr)
     if sheets is not None:
         sheets.finish({name: table.worst_scenes(name) for name in measured})
-    if test is not None:
-        test.finish()
     report = evaluation.report(table)
     for path, text in zip(tables, (table.to_csv(), report), strict=False):
         write_atomically(path, [text.encode()], overwrite=True)

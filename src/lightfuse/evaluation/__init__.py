@@ -1,1 +1,1 @@
-"""Evaluation: methods and baselines measured on brackets, tables, contact sheets, blind tests, drawings of models."""
+"""Evaluation: methods and baselines measured on brackets, tables, contact sheets, drawings of models."""

@@ -136,20 +136,17 @@ class Result:
     scores: Mapping[str, float]
 
 
-Watcher = Callable[[Scene, Mapping[str, Result]], None]
-"""Called with each scene once it is measured, and with the results by method."""
-
-
 def evaluate(
     data: Path,
     methods: Mapping[str, Method],
     protocol: Protocol = DEFAULT_PROTOCOL,
     progress: Callable[[str], None] = lambda _: None,
-    watchers: Sequence[Watcher] = (),
+    watch: Callable[[Scene, Mapping[str, Result]], None] = lambda *_: None,
 ) -> tuple[ScoreTable, list[str]]:
     """Score every method on every bracket below ``data`` by `measure`; returns the table and what was skipped and why.
 
-    ``progress`` is called with the name of each bracket before it is read. Raises DataError where none can be measured.
+    ``progress`` is called with the name of each bracket before it is read, ``watch`` with each scene and its results by
+    method once it is measured. Raises DataError where none can be measured.
     """
     table, skipped = ScoreTable(MEASURES), []
     for bracket in find_brackets(data):
@@ -162,8 +159,7 @@ def evaluate(
             continue
         for name, result in results.items():
             table.add(scene.name, name, result.scores)
-        for watcher in watchers:
-            watcher(scene, results)
+        watch(scene, results)
     if not table.methods:
         raise DataError(f"no bracket in {str(data)!r} can be measured ({'; '.join(skipped)})")
     return table, skipped

@@ -1,24 +1,31 @@
 """Blind preference tests: pairs of results as A and B in random order, a page to judge them, and the count of votes.
 
+    python -m tools.blind make BRACKETS FOLDER --model base
+    python -m tools.blind count FOLDER ANSWERS...
+
+The first model or weights file is compared with each other one and with the baselines of `lightfuse evaluate`.
+
 A folder is written that tells nothing of the methods: ``index.html`` and ``pairs/ID-a.jpg``, ``pairs/ID-b.jpg``. Which
 method is A and which is B is in a file beside the folder, ``FOLDER.key.json``. Whoever judges opens the page in a
 browser, presses keys, and downloads the votes as ``answers.json``.
 """
 
+import argparse
 import json
 import math
 import os
 import secrets
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lightfuse.errors import DataError
-from lightfuse.evaluation.evaluate import Result, Scene
+from lightfuse.errors import DataError, LightFuseError
+from lightfuse.evaluation.evaluate import Result, Scene, baseline_methods, evaluate, model_methods
 from lightfuse.evaluation.tables import markdown_table
+from lightfuse.fuser import Fuser
 from lightfuse.images import EncodeOptions, write_picture
 from lightfuse.metrics.pictures import to_eight_bits
 from lightfuse.sheets import shrink
@@ -94,7 +101,7 @@ class BlindTest:
     def finish(self) -> None:
         """Write the page, which shows the pairs in random order, and the key; raises OutputError as `add` does."""
         secrets.SystemRandom().shuffle(self._pairs)
-        page = resources.files("lightfuse.evaluation").joinpath("blind.html").read_text(encoding="utf-8")
+        page = Path(__file__).with_name("blind.html").read_text(encoding="utf-8")
         page = page.replace('["PAIRS"]', json.dumps([pair.id for pair in self._pairs]))
         key = json.dumps({"pairs": [asdict(pair) for pair in self._pairs]}, indent=1)
         make_folder(self.folder)
@@ -150,3 +157,35 @@ def preference_table(preferences: Sequence[Preference]) -> str:
         rate = f"{one.rate:.0%} ({low:.0%} to {high:.0%})"
         rows.append([one.method, one.other, str(one.wins), str(one.losses), str(one.ties), rate])
     return markdown_table(["method", "compared with", "preferred", "other preferred", "equal", "rate (95 %)"], rows)
+
+
+def main() -> None:
+    """Make a test, or count the answers to one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("make", help="measure brackets and write the pairs and their page")
+    make.add_argument("data", type=Path, help="folder of brackets")
+    make.add_argument("folder", type=Path)
+    make.add_argument("--model", action="append", required=True, help="name or weights file; may be repeated")
+    make.add_argument("--overwrite", action="store_true")
+    count = commands.add_parser("count", help="count votes")
+    count.add_argument("folder", type=Path)
+    count.add_argument("answers", type=Path, nargs="+")
+    options = parser.parse_args()
+    if options.command == "count":
+        print(preference_table(count_votes(options.folder, options.answers)), end="")
+        return
+    test = BlindTest(options.folder, overwrite=options.overwrite)
+    methods = model_methods({name: Fuser(name) for name in options.model}, whole_bracket=False)
+    _, skipped = evaluate(options.data, methods | baseline_methods(), watch=test.add)
+    test.finish()
+    for line in skipped:
+        print(f"skipped {line}", file=sys.stderr)
+    print(f"{options.folder / 'index.html'}: judge the pairs there")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LightFuseError as error:
+        raise SystemExit(f"blind: {error}") from None

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from lightfuse.errors import DataError, OutputError
-from lightfuse.evaluation.blind import BlindTest, Preference, count_votes, key_path, preference_table
 from lightfuse.evaluation.evaluate import Result, Scene
-from lightfuse.images import read_picture
+from lightfuse.images import read_picture, write_picture
+from tools.blind import BlindTest, Preference, count_votes, key_path, main, preference_table
 
 LEVELS = {"base": 40, "enfuse": 120, "average": 200}
 SCENES = [f"scene {number}" for number in range(8)]
@@ -123,6 +123,26 @@ def test_a_key_is_not_replaced_unless_asked(folder: Path) -> None:
     with pytest.raises(OutputError, match="already exists"):
         BlindTest(folder)
     BlindTest(folder, overwrite=True)
+
+
+@pytest.mark.slow
+def test_a_test_is_made_and_its_answers_counted(tmp_path: Path, pair, monkeypatch, capsys) -> None:
+    """One vote, for the picture of small."""
+    monkeypatch.setattr("lightfuse.evaluation.evaluate.enfuse_available", lambda: False)
+    (tmp_path / "brackets" / "room").mkdir(parents=True)
+    for number, picture in enumerate(pair):
+        write_picture(tmp_path / "brackets" / "room" / f"{number}.png", np.ascontiguousarray(picture[:56, :80]))
+    test = tmp_path / "test"
+    monkeypatch.setattr("sys.argv", ["blind", "make", str(tmp_path / "brackets"), str(test), "--model", "small"])
+    main()
+    first = key(test)[0]
+    vote = "a" if first["a"] == "small" else "b"
+    monkeypatch.setattr("sys.argv", ["blind", "count", str(test), str(answers(test, {first["id"]: vote}))])
+    capsys.readouterr()
+    main()
+    row = capsys.readouterr().out.splitlines()[-1]
+    assert "small" in row
+    assert "| 1 | 0 | 0 |" in row or "| 0 | 1 | 0 |" in row
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
