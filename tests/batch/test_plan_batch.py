@@ -8,8 +8,8 @@ import pytest
 
 from lightfuse.batch.manifest import Manifest
 from lightfuse.batch.plan import BracketJob, NameSettings, plan_batch, plan_jobs
+from lightfuse.brackets.exif_groups import Shot
 from lightfuse.brackets.grouping import GroupedBracket
-from lightfuse.brackets.shots import Shot
 from lightfuse.errors import MissingExtraError, OutputError
 
 

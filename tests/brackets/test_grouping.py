@@ -147,6 +147,15 @@ def test_contradictory_settings_are_refused(tmp_path, settings, says):
 # ---- What is in the folder -------------------------------------------------------------------------------------------
 
 
+def test_names_are_in_natural_order():
+    assert sorted(["a10.jpg", "a2.jpg", "A3.jpg", "notes"], key=files.natural_key) == [
+        "A3.jpg",
+        "a2.jpg",
+        "a10.jpg",
+        "notes",
+    ]
+
+
 def test_hidden_and_other_files_are_ignored(tmp_path):
     write_brackets(tmp_path, 1)
     (tmp_path / "readme.txt").write_text("hello")
@@ -273,16 +282,12 @@ def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_grouped(tmp_pa
     assert closed.reason == "the folder cannot be read: Permission denied"
 
 
-def test_a_file_of_several_names_is_one_exposure(tmp_path):
+def test_a_link_to_an_exposure_is_none(tmp_path):
     write_brackets(tmp_path, 1)
     (tmp_path / "A cover.jpg").symlink_to("IMG_0001.jpg")
-    (tmp_path / "best.jpg").hardlink_to(tmp_path / "IMG_0002.jpg")
     found = group(tmp_path, by="folder")
     assert [shot.path.name for shot in found.brackets[0].shots] == [f"IMG_000{i}.jpg" for i in (1, 2, 3)]
-    assert left_out(found) == {
-        "A cover.jpg": "it is the same file as IMG_0001.jpg",
-        "best.jpg": "it is the same file as IMG_0002.jpg",
-    }
+    assert left_out(found) == {"A cover.jpg": "it is the same file as IMG_0001.jpg"}
 
 
 def test_jpegs_of_any_suffix_are_pictures(tmp_path):

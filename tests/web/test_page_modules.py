@@ -11,9 +11,8 @@ from builders.node import needs_node, rgba, run_node
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from lightfuse.brackets.exif_groups import group_by_exif
+from lightfuse.brackets.exif_groups import Shot, group_by_exif
 from lightfuse.brackets.selection import select_exposures
-from lightfuse.brackets.shots import Shot
 from lightfuse.colorspace import srgb_to_linear
 from lightfuse.deghost import deghost_bracket
 from lightfuse.fuser import Fuser

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lightfuse.brackets.exif_groups import Shot
 from lightfuse.brackets.grouping import Grouping
 from lightfuse.brackets.reading import read_small
-from lightfuse.brackets.shots import Shot
 from lightfuse.errors import OutputError, PictureError
 from lightfuse.images import check_output, probe_picture, write_picture
 from lightfuse.images.pixels import to_depth

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from lightfuse.batch.plan import BracketJob, BracketSet
 from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import Frame, in_one_profile, make_bracket, relative_exposures
-from lightfuse.brackets.exif_groups import SAME_EV
+from lightfuse.brackets.exif_groups import SAME_EV, Shot
 from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.brackets.reading import read_frames
 from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
-from lightfuse.brackets.shots import Shot
 from lightfuse.brackets.similarity import overlap, same_view
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Context, Fuser, Tone, tone_key

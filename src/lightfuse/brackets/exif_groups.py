@@ -1,23 +1,54 @@
 """Brackets by EXIF: shots of one camera, close in time, divided where their exposures start to repeat."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 
+from lightfuse.brackets.bracket import relative_exposure
 from lightfuse.brackets.files import LeftOut
-from lightfuse.brackets.shots import Shot, by_clock, gap_between
+from lightfuse.images import ShotInfo
 from lightfuse.system import display_name
 
 AUTOMATIC, BRACKETING = 0, 2  # EXIF ExposureMode.
 SAME_EV = 0.2  # Less than the third of a stop cameras step by, more than the rounding of 1/60 s.
 _MAX_DRIFT = 0.5  # Change of light from one bracket to the next, as a fraction of the bracket's EV range.
 _BURST_GAP = 2.0  # Seconds between shots of a burst, as seen through time stamps of whole seconds.
-_GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket,
-_CLEAR_GAP_FACTOR = 3.0  # or this many times, if exposures confirm it.
-_STAMP = 0.01  # Seconds that subseconds are rounded to.
+_GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket.
+_NOISE_REDUCTION = 1.0  # Seconds: from this exposure on, a camera may take a dark frame as long after it.
 _MIN_EV_RANGE = 0.6  # From darkest to brightest: three exposures a third of a stop apart.
 _METERED_RANGE = 1.5  # EV, more than metering changes by within a burst.
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One exposure: its file, and its EXIF."""
+
+    path: Path
+    info: ShotInfo = field(default_factory=ShotInfo)
+
+    @property
+    def camera(self) -> tuple[str, str, str]:
+        """Make, model and serial number, each empty where EXIF does not say."""
+        return self.info.make or "", self.info.model or "", self.info.serial or ""
+
+    @property
+    def ev(self) -> float | None:
+        """Relative exposure in EV, larger for brighter; None without a shutter time."""
+        return relative_exposure(self.info)
+
+
+def gap_between(before: Shot, after: Shot) -> float:
+    """Seconds from the end of one exposure to the start of the next; 0 where a time is missing.
+
+    After a long exposure, the dark frame of long-exposure noise reduction may be part of the exposure.
+    """
+    if before.info.moment is None or after.info.moment is None:
+        return 0.0
+    exposure = before.info.exposure_time or 0.0
+    busy = 2 * exposure if exposure >= _NOISE_REDUCTION else exposure
+    return max(0.0, (after.info.moment - before.info.moment).total_seconds() - busy)
 
 
 @dataclass
@@ -57,9 +88,8 @@ def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
         else:
             series.setdefault((shot.camera, bool(shot.info.flash)), []).append(shot)
     for of_one_camera in series.values():
-        for of_one_clock in by_clock(of_one_camera):
-            for cluster in _clusters(of_one_clock, max_gap):
-                _group_cluster(cluster, found)
+        for cluster in _clusters(of_one_camera, max_gap):
+            _group_cluster(cluster, found)
     order = {shot.path: position for position, shot in enumerate(shots)}
     found.groups.sort(key=lambda group: (_by_time(group[0]), order[group[0].path]))
     return found
@@ -106,11 +136,11 @@ def _is_bracketing(shot: Shot) -> bool:
 
 def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:
     steps = _exposure_steps(cluster)
-    for group in _split(cluster, steps):
-        shots = [cluster[i] for i in group]
-        again = _keep_nearest(shots, repeated_exposures([steps[i] for i in group]))
+    for group in split_by_exposure(steps):
+        shots, evs = cluster[group.start : group.stop], steps[group.start : group.stop]
+        again = _repeats(shots, evs)
         kept = tuple(shot for i, shot in enumerate(shots) if i not in again)
-        ev_range = max(steps[i] for i in group) - min(steps[i] for i in group)
+        ev_range = max(evs) - min(evs)
         if ev_range < _MIN_EV_RANGE or _is_metered_anew(kept, ev_range):
             reason = "it has the exposure of the pictures around it, or the camera metered each anew: no bracket"
             if all(shot.info.flash for shot in shots):
@@ -122,26 +152,24 @@ def _group_cluster(cluster: Sequence[Shot], found: ExifGroups) -> None:
         found.groups.append(kept)
         found.left_out += [
             LeftOut(shots[i].path, f"it repeats the exposure of {display_name(shots[one].path.name)}")
-            for i, one in again.items()
+            for i, one in sorted(again.items())
         ]
 
 
-def _keep_nearest(shots: Sequence[Shot], repeats: Mapping[int, int]) -> dict[int, int]:
-    """Of shots with one exposure (see `repeated_exposures`), keep the one nearest in time to the rest of the bracket.
+def _repeats(shots: Sequence[Shot], evs: Sequence[float]) -> dict[int, int]:
+    """Of shots with one exposure, all but the nearest in time to the rest of the bracket, each with that one."""
+    found: dict[int, int] = {}
+    for first, ev in enumerate(evs):
+        same = [i for i in range(first, len(evs)) if _is_same(evs[i], ev) and i not in found]
+        others = [shot for i, shot in enumerate(shots) if i not in same]
+        if len(same) > 1:
+            kept = min(same, key=lambda i: min((_seconds_apart(shots[i], o) for o in others), default=0.0))
+            found |= {i: kept for i in same if i != kept}
+    return found
 
-    Returns the indices of the shots to leave out, each with the index of the one that is kept.
-    """
-    left_out: dict[int, int] = {}
-    for first in dict.fromkeys(repeats.values()):
-        same = [first, *(i for i, one in repeats.items() if one == first)]
-        distances = dict.fromkeys(same, 0.0)  # In seconds; 0 where a time is missing.
-        times = [shot.info.moment for i, shot in enumerate(shots) if i not in same]
-        for i, taken in [(i, shots[i].info.moment) for i in same]:
-            apart = (abs((taken - other).total_seconds()) if taken and other else 0.0 for other in times)
-            distances[i] = min(apart, default=0.0)
-        kept = min(same, key=distances.__getitem__)
-        left_out |= {i: kept for i in same if i != kept}
-    return dict(sorted(left_out.items()))
+
+def _seconds_apart(a: Shot, b: Shot) -> float:
+    return abs((a.info.moment - b.info.moment).total_seconds()) if a.info.moment and b.info.moment else 0.0
 
 
 def _exposure_steps(cluster: Sequence[Shot]) -> list[float]:
@@ -165,23 +193,6 @@ def _is_metered_anew(shots: Sequence[Shot], ev_range: float) -> bool:
     return automatic and len(biases) == 1 and (slow or ev_range < _METERED_RANGE)
 
 
-def _split(cluster: Sequence[Shot], steps: Sequence[float]) -> list[range]:
-    """Divide a cluster into brackets by exposure; by its gaps where those say so and the exposures do not repeat.
-
-    In a series of brackets from which pictures were deleted, only the pauses tell where each begins. They do if every
-    bracket that they divide off is one by its exposures, too.
-    """
-    if _period(steps) or not any(shot.info.moment and shot.info.moment.microsecond for shot in cluster):
-        return split_by_exposure(steps)
-    gaps = [gap_between(a, b) for a, b in pairwise(cluster)]
-    usual = sorted(gaps)[(len(gaps) - 1) // 4] if gaps else 0.0
-    starts = [0, *(i for i, gap in enumerate(gaps, start=1) if gap > _CLEAR_GAP_FACTOR * usual + _STAMP)]
-    divided = [range(a, b) for a, b in pairwise([*starts, len(cluster)])]
-    evs = [[steps[i] for i in group] for group in divided]
-    is_clear = all(max(own) - min(own) >= _MIN_EV_RANGE and len(split_by_exposure(own)) == 1 for own in evs)
-    return divided if is_clear else split_by_exposure(steps)
-
-
 # ---- Division by exposure --------------------------------------------------------------------------------------------
 
 
@@ -203,7 +214,7 @@ def split_by_exposure(evs: Sequence[float]) -> list[range]:
         return [range(start, min(start + period, count)) for start in range(0, count, period)]
     starts = [0]
     for i in range(1, count):
-        if any(_is_same(evs[j], evs[i]) for j in range(starts[-1], i)):
+        if _comes_back(evs, starts[-1], i):
             starts.append(i)
     greedy = [range(a, b) for a, b in pairwise([*starts, count])]
     first, *others = (sorted(evs[i] for i in group) for group in greedy)
@@ -217,20 +228,10 @@ def split_by_exposure(evs: Sequence[float]) -> list[range]:
     return [range(a, b) for a, b in pairwise([*starts, count])]
 
 
-def repeated_exposures(evs: Sequence[float]) -> dict[int, int]:
-    """Indices of shots that repeat the exposure of an earlier one, each with the index of the first such shot."""
-    found: dict[int, int] = {}
-    for here, ev in enumerate(evs):
-        first = next((i for i in range(here) if _is_same(evs[i], ev)), here)
-        if first != here:
-            found[here] = first
-    return found
-
-
 def _period(evs: Sequence[float]) -> int | None:
     """The smallest number of different exposures, at least two, that all shots repeat periodically."""
     for period in range(2, len(evs)):
-        if repeated_exposures(evs[:period]):
+        if _comes_back(evs, 0, period - 1):
             return None  # As in every longer pattern.
         if all(_continues(evs, start, period) for start in range(period, len(evs), period)):
             return period
@@ -244,6 +245,11 @@ def _continues(evs: Sequence[float], start: int, period: int) -> bool:
     conclusive = len(here) == period or start > period  # One bracket and a part of another prove no drift.
     allowed = _MAX_DRIFT * (max(before) - min(before)) if conclusive else SAME_EV
     return abs(drift) <= allowed and all(_is_same(h - drift, b) for h, b in zip(here, before, strict=False))
+
+
+def _comes_back(evs: Sequence[float], start: int, here: int) -> bool:
+    """Whether an exposure is that of an earlier shot, from ``start`` on."""
+    return any(_is_same(ev, evs[here]) for ev in evs[start:here])
 
 
 def _is_same(a: float, b: float) -> bool:

@@ -3,15 +3,12 @@
 import filecmp
 import os
 import re
-import stat
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from lightfuse.brackets.shots import in_name_order, natural_key
 from lightfuse.errors import DataError, PictureError
 from lightfuse.images import INPUT_SUFFIXES, RAW_SUFFIXES, ShotInfo, probe_picture
 from lightfuse.system import display_name
@@ -76,6 +73,11 @@ def _bracket_folder(place: Path, root: Path, files: list[str]) -> BracketFolder 
     return BracketFolder(name, exposures, next(iter(references + sorted(labels)), None))
 
 
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts ``2`` before ``10``."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+
+
 def _is_picture_name(name: str) -> bool:
     """Whether the suffix is that of a picture; hidden files (such as macOS's ``._a.jpg``) are not pictures."""
     return not name.startswith(".") and Path(name).suffix.lower() in INPUT_SUFFIXES
@@ -136,8 +138,8 @@ def list_exposures(
     listing = Listing()
     exposures = []
     for place, names in _walk(folder, without, listing.left_out):
-        for path, same in _files([place / name for name in in_name_order(filter(_is_picture_name, names))]):
-            reason = _reason_against(path, same, results)
+        for path in [place / name for name in sorted(filter(_is_picture_name, names), key=natural_key)]:
+            reason = _reason_against(path, results)
             if reason is None:
                 exposures.append(path)
             else:
@@ -156,7 +158,7 @@ def list_exposures(
 
 
 def _walk(top: Path, without: Path | None, unreadable: list[LeftOut]) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder once with the names of the files in it: real folders first, then those reached only by a link.
+    """Each folder once, also where links lead to it (after real ones), with the names of the files in it.
 
     Folders below ``top`` that cannot be read are added to ``unreadable``.
     """
@@ -173,45 +175,27 @@ def _walk(top: Path, without: Path | None, unreadable: list[LeftOut]) -> Iterato
 
     seen = {identity(without)} if without is not None and without.is_dir() else set()
     seen.discard(identity(top))  # Results may go to the very folder that is grouped.
-    starts = [top]
-    for start in starts:
-        for folder, below, names in os.walk(start, onerror=leave_out):
-            place = Path(folder)
-            if identity(place) in seen:
-                below.clear()
-                continue
-            seen.add(identity(place))
-            below[:] = [name for name in below if not name.startswith(".") and name.casefold() not in _SYSTEM_FOLDERS]
-            starts += [place / name for name in below if (place / name).is_symlink()]  # Those are not followed here.
-            yield place, [name for name in names if not name.startswith(".")]
+    for folder, below, names in os.walk(top, onerror=leave_out, followlinks=True):
+        place = Path(folder)
+        if identity(place) in seen:
+            below.clear()
+            continue
+        seen.add(identity(place))
+        below[:] = [name for name in below if not name.startswith(".") and name.casefold() not in _SYSTEM_FOLDERS]
+        below.sort(key=lambda name: os.path.islink(os.path.join(folder, name)))
+        yield place, [name for name in names if not name.startswith(".")]
 
 
-def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
-    """Each path, and which of them is to stand for the file it leads to; None where it leads to none."""
-    names: dict[tuple[int, ...], list[Path]] = {}
-    found: dict[Path, tuple[int, ...]] = {}
-    for path in paths:
-        with suppress(OSError):
-            status = os.stat(path)
-            if stat.S_ISREG(status.st_mode):  # Not every file system tells files apart by their numbers alone.
-                found[path] = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-                names.setdefault(found[path], []).append(path)
-    for path in paths:
-        same = names[found[path]] if path in found else []
-        yield path, min(same, key=os.path.islink, default=None)
-
-
-def _reason_against(path: Path, same: Path | None, results: frozenset[Path]) -> str | None:
+def _reason_against(path: Path, results: frozenset[Path]) -> str | None:
     """Why a picture is not an exposure; None where it may be one."""
     if path.stem.lower() == REFERENCE_STEM or path.parent.name == LABEL_FOLDER:
         return "it is a reference picture"
-    if same is None:
+    if not path.is_file():
         return "it is not a file, or a link that leads nowhere"
-    if same != path:
-        return f"it is the same file as {display_name(same.name)}"
-    if results and Path(os.path.realpath(path)) in results:
-        return "it is the result of an earlier run"
-    return None
+    real = Path(os.path.realpath(path))
+    if path.is_symlink() and real.parent == path.parent.resolve() and _is_picture_name(real.name):
+        return f"it is the same file as {display_name(real.name)}"
+    return "it is the result of an earlier run" if real in results else None
 
 
 def _one_file_a_shot(paths: list[Path], raw: bool) -> tuple[list[Path], dict[Path, list[Path]]]:

@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lightfuse.brackets.exif_groups import ExifGroups, group_by_exif
+from lightfuse.brackets.exif_groups import ExifGroups, Shot, group_by_exif
 from lightfuse.brackets.files import LeftOut, Listing, in_one_format, list_exposures, other_formats
 from lightfuse.brackets.joining import find_runs, join_runs
-from lightfuse.brackets.shots import Shot
 from lightfuse.errors import DataError, PictureError
 from lightfuse.images import RAW_SUFFIXES, probe_picture
 from lightfuse.system import display_name

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from itertools import product
 
-from lightfuse.brackets.exif_groups import SAME_EV
+from lightfuse.brackets.exif_groups import SAME_EV, Shot, gap_between
 from lightfuse.brackets.reading import read_small
-from lightfuse.brackets.shots import Shot, gap_between
 from lightfuse.brackets.similarity import COMPARED_SIDE, same_scene
 from lightfuse.errors import PictureError
 
