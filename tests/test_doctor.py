@@ -24,10 +24,6 @@ def test_working_installation_is_ok(found):
         (model, isa) for model in shipped_models() for isa in core.instruction_sets()
     ]
     assert all(0 <= test.deviation <= 1 for test in found.self_tests)
-    assert {(test.model, test.arithmetic) for test in found.self_tests} >= {
-        ("base", "16-bit fixed point"),
-        ("paper", "float32"),
-    }
 
 
 def test_without_a_self_test_it_is_not_ok(found):
@@ -37,20 +33,18 @@ def test_without_a_self_test_it_is_not_ok(found):
 def test_versions_and_system_are_those_of_this_machine(found):
     assert found.versions["numpy"] == np.__version__
     assert found.versions["lightfuse"] == importlib.metadata.version("lightfuse")
-    assert found.threads == usable_cores()
+    assert found.system["cores"].endswith(f", {usable_cores()} usable")
     assert list(found.instruction_sets) == core.instruction_sets()
     assert found.system["platform"]
 
 
-def test_extras_are_listed_with_their_install_command(found, monkeypatch):
-    train = next(extra for extra in found.extras if extra.name == "train")
-    assert train.packages["torch"] == importlib.metadata.version("torch")
-    assert train.found
-    assert "dev" not in {extra.name for extra in found.extras}
+def test_packages_are_listed_by_extras(found, monkeypatch):
+    assert found.extras["train"]["torch"] == importlib.metadata.version("torch")
+    assert "dev" not in found.extras
     monkeypatch.setattr(importlib.metadata, "requires", lambda _: ["numpy>=1", 'no-such-thing[x]>=2; extra == "raw"'])
-    (raw,) = doctor.diagnose().extras
-    assert (raw.found, raw.packages) == (False, {"no-such-thing": None})
-    assert raw.get == "pip install 'lightfuse[raw]'"
+    bare = doctor.diagnose()
+    assert bare.extras == {"raw": {"no-such-thing": None}}
+    assert list(bare.versions) == ["lightfuse", "python", "numpy"]
 
 
 def test_diagnosis_holds_no_paths(found):

@@ -26,7 +26,7 @@ def test_a_command_is_loaded_alone():
     commands, modules = loaded("fuse", "under.jpg", "over.jpg")
     assert commands == ["fuse"]
     assert "lightfuse.cli.fuse" in modules
-    assert not {"lightfuse.cli.train", "lightfuse.cli.batch", "lightfuse.cli.serve"} & set(modules)
+    assert not {"lightfuse.cli.train", "lightfuse.cli.batch", "lightfuse.cli.elsewhere"} & set(modules)
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("fus",), ("under.jpg",)])

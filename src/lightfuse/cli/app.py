@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# In the order of the help. A command's file and function have its name, with underscores.
-_COMMANDS: tuple[str, ...] = ("fuse", "batch", "demo", "evaluate", "prepare", "train", "inspect")
-_COMMANDS += ("import-keras", "export", "doctor", "benchmark", "serve")
+# In the order of the help, each with the module it is in; its function has its name, with underscores.
+_COMMANDS = {
+    "fuse": "fuse", "batch": "batch", "demo": "fuse", "evaluate": "evaluate", "prepare": "train", "train": "train",
+    "inspect": "evaluate", "import-keras": "train", "export": "elsewhere", "doctor": "machine", "benchmark": "machine",
+    "serve": "elsewhere",
+}  # fmt: skip
 
 
 class Interrupted(BaseException):
@@ -106,8 +109,8 @@ def application(words: Sequence[str]) -> "typer.Typer":
     )
     app.callback()(program)
     for command in [word for word in words[:1] if word in _COMMANDS] or _COMMANDS:
-        name = command.replace("-", "_")
-        app.command(name=command)(getattr(import_module(f"lightfuse.cli.{name}"), name))
+        module = import_module(f"lightfuse.cli.{_COMMANDS[command]}")
+        app.command(name=command)(getattr(module, command.replace("-", "_")))
     return app
 
 
@@ -117,6 +120,12 @@ def show(text: str) -> None:
         print(text, flush=True)
     except OSError as error:
         _lose_output(error)
+
+
+def progress(doing: str, *, quiet: bool) -> Callable[[str], None]:
+    """Return a function that writes ``doing`` and a name to standard error, if that is a terminal."""
+    live = sys.stderr.isatty() and not quiet
+    return lambda name: print(f"{doing} {name}", file=sys.stderr) if live else None
 
 
 def _lose_output(error: OSError) -> None:

@@ -1,14 +1,17 @@
-"""``lightfuse evaluate``: models and baselines, measured on a folder of brackets."""
+"""``lightfuse evaluate`` measures models and baselines on a folder of brackets; ``inspect`` draws what a model does."""
 
+import math
 import sys
 from collections import Counter
 from functools import partial
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lightfuse.cli import options
+from lightfuse.cli.app import progress, show
 
 if TYPE_CHECKING:
     from lightfuse.evaluation.tables import ScoreTable
@@ -44,8 +47,6 @@ def evaluate(
     """
     from dataclasses import replace
 
-    from lightfuse.cli.app import show
-    from lightfuse.cli.printing import progress
     from lightfuse.evaluation import evaluate as evaluation
     from lightfuse.evaluation.contact_sheet import ContactSheets
     from lightfuse.fuser import Fuser
@@ -88,15 +89,38 @@ def evaluate(
 
 def _show_records(table: "ScoreTable") -> None:
     """A JSON record a method: means (null: none, or not finite), worst score of each measure, worst scenes by all."""
-    import json
-    import math
-
-    from lightfuse.cli.app import show
-
     for method in table.methods:
         means = {measure: table.mean(method, measure).value for measure in table.measures}
         finite = {measure: mean if math.isfinite(mean) else None for measure, mean in means.items()}
         found = {measure: table.worst(method, measure) for measure in table.measures}
         worst = {name: {"scene": w[0], "score": w[1]} for name, w in found.items() if w and math.isfinite(w[1])}
         record = {"method": method, **finite, "worst": worst, "worst scenes": table.worst_scenes(method)}
-        show(json.dumps(record))
+        show(dumps(record))
+
+
+def inspect(
+    model: Annotated[str, typer.Argument(metavar="MODEL|WEIGHTS", help="A shipped model's name or a weights file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the pictures go.")],
+    pair: Annotated[
+        list[Path] | None, typer.Argument(metavar="[UNDER OVER]", help="Two exposures of one scene, in either order.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw a model's filters; with a pair, also what its two sub-networks make of it (extra: train).
+
+    Example: lightfuse inspect runs/small/best.safetensors dark.jpg bright.jpg -o filters
+    """
+    from lightfuse.errors import PictureError, missing_extra
+    from lightfuse.models import load_weights
+    from lightfuse.system import check_folder_output, write_files
+
+    if pair and len(pair) != 2:
+        raise PictureError(f"a pair is two pictures, an under- and an over-exposed one; {len(pair)} given")
+    check_folder_output(output, overwrite=overwrite)
+    with missing_extra("inspecting", "train", "torch"):
+        from lightfuse.evaluation.inspect import inspect_model, read_pair
+
+    for path in write_files(output, inspect_model(load_weights(model), read_pair(*pair) if pair else None)):
+        if not quiet:
+            show(str(path))

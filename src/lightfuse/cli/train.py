@@ -1,4 +1,4 @@
-"""``lightfuse train``: a prepared data set becomes weights."""
+"""``lightfuse prepare``, ``train`` and ``import-keras``: a data set of brackets, weights of it, and those of others."""
 
 import os
 import sys
@@ -9,11 +9,55 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lightfuse.cli import options
+from lightfuse.cli.app import progress, show
 
 if TYPE_CHECKING:
     from lightfuse.training.loop import Progress
 
+_TEACHER_HELP = "Take the tone of soft references from this model by day."
 _WORDS_HELP = "More data sets; settings to change, such as steps=4000."
+
+
+def prepare(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="Brackets: a folder a scene, or SICE's layout.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DATASET", help="Folder to make.")],
+    long_side: Annotated[int, typer.Option(help="Shrink pictures to this long side in pixels; 0 keeps them.")] = 1536,
+    patch: Annotated[int, typer.Option(min=8, help="Side of a patch in pixels.")] = 256,
+    stride: Annotated[int, typer.Option(min=1, help="Pixels from one patch to the next.")] = 256,
+    validation: Annotated[float, typer.Option(help="Fraction of the scenes kept for validation.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Chooses which scenes are kept.")] = 0,
+    soft_references: Annotated[
+        bool, typer.Option("--soft-references", help="Make references from whole brackets where there are none.")
+    ] = False,
+    tone_teacher: Annotated[Path | None, typer.Option(metavar="WEIGHTS", help=_TEACHER_HELP)] = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Order, pair, cut and split brackets for training, and report what was skipped.
+
+    Example: lightfuse prepare SICE/Part1 -o data/sice
+    """
+    from lightfuse.training.prepare import PrepareSettings
+    from lightfuse.training.prepare import prepare as make
+
+    settings = PrepareSettings(long_side, patch, stride, validation, seed, soft_references, str(tone_teacher or ""))
+    dataset = make(source, output, settings, progress=progress("reading", quiet=quiet))
+    if quiet:
+        return
+    for scene in dataset.scenes:
+        soft = "soft reference" if scene.has_soft_reference else "no reference"
+        show(
+            f"{scene.split:5}  {scene.name}: {len(scene.exposures)} exposures, mean {scene.means[0]:.0f} to "
+            f"{scene.means[-1]:.0f}, {scene.width}×{scene.height}, {len(scene.patches)} patches, "
+            f"{'reference' if scene.has_reference else soft}"
+        )
+    for skip in dataset.skipped:
+        show(f"skipped {skip.name}: {skip.reason}")
+    train, valid = dataset.split("train"), dataset.split("valid")
+    patches = sum(len(scene.patches) for scene in train)
+    show(
+        f"{output}: {len(train)} scenes ({patches} patches) to train on, {len(valid)} to validate, "
+        f"{len(dataset.skipped)} skipped"
+    )
 
 
 def train(
@@ -28,7 +72,6 @@ def train(
 
     Example: lightfuse train data/sice data/brackets -o runs/small model=small steps=20000
     """
-    from lightfuse.cli.app import show
     from lightfuse.errors import missing_extra
     from lightfuse.training.settings import choose_settings
 
@@ -68,3 +111,23 @@ class _Reporter:
             words = ", ".join(form.format(value) for form, value in forms if value is not None)
             line += f"  validation {words}, score {measured.score:.2f} (best {progress.best:.2f})"
         print(line.ljust(78), end="\n" if measured else "\r", file=sys.stderr, flush=True)
+
+
+def import_keras(
+    source: Annotated[Path, typer.Argument(metavar="WEIGHTS.h5", help="The authors' Keras weights (HDF5).")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="WEIGHTS.safetensors", help="File to write.")],
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Turn the authors' Keras weights into a LightFuse weights file (extra: keras).
+
+    Example: lightfuse import-keras weights.h5 -o authors.safetensors
+    """
+    from lightfuse.models import check_weights_output, save_weights
+    from lightfuse.models.keras import read_keras
+
+    check_weights_output(output, overwrite=overwrite)
+    weights = read_keras(source)
+    save_weights(output, weights)
+    if not quiet:
+        show(f"{output}: model {weights.model}, {weights.parameters:,} parameters; use it with --weights {output}")

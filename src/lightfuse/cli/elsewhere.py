@@ -1,4 +1,4 @@
-"""``lightfuse export``: a model as C, ONNX, LiteRT or ncnn, with what it costs."""
+"""Fusing elsewhere: ``lightfuse export``, a model as C, ONNX, LiteRT or ncnn, and ``lightfuse serve``, the web page."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from lightfuse.cli import options
+from lightfuse.cli.app import show
 
 _MOST_PIXELS = 1 << 26
 
@@ -23,7 +24,6 @@ def export(
 
     Example: lightfuse export small --format c -o lightfuse-c
     """
-    from lightfuse.cli.app import show
     from lightfuse.models import load_weights
     from lightfuse.system import check_folder_output, write_files
 
@@ -44,3 +44,23 @@ def export(
     for path in write_files(output, files):
         if not quiet:
             show(str(path))
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen at; 0.0.0.0 lets others in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes any that is free.")] = 8000,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Serve the web page: photographs are fused in the browser and never leave it. Ctrl-C ends it.
+
+    Example: lightfuse serve --open
+    """
+    from lightfuse.web.server import PageServer
+
+    with PageServer(host, port) as server:
+        show(f"LightFuse is at {server.url} (Ctrl-C ends it)")
+        if open_:
+            import webbrowser
+
+            webbrowser.open(server.url)
+        server.serve_forever()
