@@ -77,6 +77,8 @@ def test_jpeg_xl_is_rec_2100_pq(tmp_path, scene, expected):
     path = tmp_path / "hdr.jxl"
     write_hdr(path, *scene, Metadata(exif=exif_block()), EncodeOptions(quality=98))
     assert b"Exif" in path.read_bytes()
+    with pytest.raises(PictureError, match="is an HDR picture"):
+        read_picture(path)
     if shutil.which("djxl") is None:
         pytest.skip("djxl is not installed")
     said = subprocess.run(["jxlinfo", "-v", path], capture_output=True, text=True, check=True).stdout

@@ -13,7 +13,7 @@ from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, gain_map
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
-from lightfuse.images.colour import REC_2020, linear_profile, rgb_profile, transform
+from lightfuse.images.colour import REC_2020, rgb_profile, transform
 from lightfuse.images.exif import ASCII, BYTE, RATIONAL, SRATIONAL, Tree, Value, longs, numbers, shorts
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jxl import encode_hdr_jxl
@@ -126,8 +126,8 @@ def _encode_linear_tiff(radiance: Floats, metadata: Metadata) -> Parts:
     """Encode merged light, H×W×3 in the primaries of the metadata's profile, as a float TIFF: linear Rec. 2020."""
     light = _in_rec_2020(radiance, metadata.icc)
     height, width, _ = light.shape
-    tagged = with_size(Metadata(linear_profile(REC_2020), metadata.exif, metadata.xmp, metadata.iptc), width, height)
-    return encode_tiff(light, tagged, EncodeOptions(bit_depth=32))
+    tagged = replace(metadata, icc=rgb_profile(REC_2020, gamma=1.0), place=None)
+    return encode_tiff(light, with_size(tagged, width, height), EncodeOptions(bit_depth=32))
 
 
 def _encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
@@ -154,7 +154,7 @@ def _encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
         50778: shorts(_D65),  # The light that the matrix holds for.
     }
     light *= np.float32(1 / white)
-    tagged = with_size(Metadata(None, metadata.exif, metadata.xmp, metadata.iptc), width, height)
+    tagged = with_size(replace(metadata, icc=None, place=None), width, height)
     return encode_tiff(light.astype(np.float16).view(np.uint16), tagged, EncodeOptions(), tags)
 
 
@@ -163,7 +163,7 @@ def _in_rec_2020(radiance: Floats, icc: bytes | None) -> Floats:
     import cv2
 
     unit = np.eye(3, dtype=np.float32)[None]
-    matrix = transform(unit, icc or rgb_profile(), linear_profile(REC_2020))[0]  # Row by row: red, green, blue.
+    matrix = transform(unit, icc or rgb_profile(), rgb_profile(REC_2020, gamma=1.0))[0]  # Row by row: red, green, blue.
     light: Floats = cv2.transform(radiance, np.ascontiguousarray(matrix.T))
     return np.maximum(light, 0, out=light)
 
@@ -177,7 +177,7 @@ def _fractions(kind: int, values: tuple[float, ...]) -> Value:
 WHITE_NITS = 203.0
 """cd/m² of the fused picture's white: the level of diffuse white in HDR pictures (ITU-R BT.2408-7, 2.1)."""
 
-_PQ, _BT2020_MATRIX = 16, 9  # Numbers of ITU-T H.273.
+_REC_2020_PQ = 9, 16, 9  # Primaries, transfer function and matrix by their numbers in ITU-T H.273.
 _PQ_PEAK = 10_000.0  # cd/m²
 # SMPTE ST 2084:2014, 5.2
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -187,13 +187,13 @@ _ROWS_AT_ONCE = 64
 
 def _encode_avif(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
     """The HDR rendition as an AVIF: Rec. 2020 primaries, PQ (nclx 9/16/9), 10 bits, or 12 if asked for."""
-    light = _rendition(fused, radiance, metadata.icc, linear_profile(REC_2020))
+    light = _rendition(fused, radiance, metadata.icc, rgb_profile(REC_2020, gamma=1.0))
     coded = np.empty(light.shape, np.uint16)
     for top in range(0, light.shape[0], _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         coded[rows] = np.rint(pq(light[rows] * np.float32(WHITE_NITS)) * np.float32(65535))
     depth = replace(options, bit_depth=12 if options.bit_depth == 12 else 10, lossless=False, compression="auto")
-    return encode_avif(coded, replace(metadata, icc=None), depth, (REC_2020, _PQ, _BT2020_MATRIX))
+    return encode_avif(coded, replace(metadata, icc=None), depth, _REC_2020_PQ)
 
 
 def _encode_jpeg_xl(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:

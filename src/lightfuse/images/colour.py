@@ -14,11 +14,13 @@ XY = tuple[float, float]
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _D65: XY = (0.3127, 0.3290)
 _SRGB: tuple[XY, ...] = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060))
+REC_2020: tuple[XY, ...] = ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
+"""Rec. 2020's primaries (CIE x, y of red, green and blue)."""
 _PRIMARIES: dict[int, tuple[XY, ...]] = {
     5: ((0.640, 0.330), (0.290, 0.600), (0.150, 0.060)),
     6: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070)),
     7: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070)),
-    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
+    9: REC_2020,
     12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
 }
 _GAMMA = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
@@ -80,16 +82,6 @@ def profile_of_chromaticities(points: tuple[float, ...], exponent: float | None,
         raise ValueError("its list of primaries makes no sense") from None
 
 
-def refuse_hdr_profile(icc: bytes) -> None:
-    """Raise UnreadableError where a profile's `cicp` tag (ICC.1:2022, 9.2.17) names a curve of high dynamic range."""
-    count = int.from_bytes(icc[128:132], "big")
-    for at in range(132, 132 + 12 * min(count, 64), 12):
-        if icc[at : at + 4] == b"cicp":
-            body = icc[int.from_bytes(icc[at + 4 : at + 8], "big") :][:12]
-            if len(body) == 12:
-                profile_of_cicp(body[8], body[9])
-
-
 @lru_cache(maxsize=8)
 def rgb_profile(primaries: tuple[XY, ...] = _SRGB, white: XY = _D65, gamma: float | None = None) -> bytes:
     """Return an ICC profile of three primaries and a white point (CIE x, y), with sRGB's curve or a power law.
@@ -120,15 +112,6 @@ def grey_profile(gamma: float) -> bytes:
     made = bytearray(imagecodecs.cms_profile("gray", whitepoint=[*_D65, 1], gamma=gamma))
     made[_MADE_AT] = _MADE
     return bytes(made)
-
-
-REC_2020 = 9
-"""The number of Rec. 2020's primaries (ITU-T H.273)."""
-
-
-def linear_profile(primaries: int) -> bytes:
-    """Return the ICC profile of linear light in numbered primaries (ITU-T H.273)."""
-    return rgb_profile(_PRIMARIES.get(primaries, _SRGB), gamma=1.0)
 
 
 def adobe_rgb_profile() -> bytes:

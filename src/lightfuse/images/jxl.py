@@ -1,68 +1,82 @@
 """JPEG XL files (ISO/IEC 18181) by the extra `jxl` (pyjpegxl, libjxl): header and metadata read, pixels coded.
 
-The library decodes to the colours it calls the picture's target profile, and cannot write ICC profiles; so the first
-fields of the codestream's header (18181-1, annexes D and E) are read here, and those for colour rewritten.
+The library calls the integers that it encodes sRGB, and floats linear light. For other colours the first fields of the
+header that it wrote (18181-1, annexes D and E) are replaced here.
 """
 
 import struct
-from collections.abc import Callable
-from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import srgb_to_linear
 from lightfuse.errors import MissingExtraError, OutputError
-from lightfuse.images.colour import refuse_hdr_profile, rgb_profile, same_colours, transform
+from lightfuse.images.colour import REC_2020, is_grey, rgb_profile, same_colours, transform
 from lightfuse.images.isobmff import Box, box, file_boxes, read_box
-from lightfuse.images.jxl_header import HEADER_BYTES, SIGNATURE, JxlHeader, read_header, with_colour, with_rec_2100_pq
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
 
+_SIGNATURE = b"\xff\x0a"
 _CONTAINER_SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 _HEAD_BYTES = (1 << 22) + (1 << 12)  # Holds the header and the largest profile that libjxl reads.
 _FIELDS = {b"Exif": "exif", b"xml ": "xmp"}
 _READING_NEEDS = "is a JPEG XL, which needs an extra: pip install 'lightfuse[jxl]'"
+_SDR_NITS = 255  # libjxl's intensity target for all that is not of high dynamic range.
+
+Fields = list[tuple[int, int]]
+"""Fields of a header: each a value and its width in bits."""
+
+_SRGB: Fields = [(1, 1)]  # All default.
+# Not the default, no ICC profile; RGB, D65; then primaries, no gamma, transfer function, relative colorimetric.
+_LINEAR: Fields = [(0, 2), (0, 2), (1, 2), (1, 2), (0, 1), (2, 2), (8 - 2, 4), (1, 2)]
+_REC_2020_SRGB: Fields = [(0, 2), (0, 2), (1, 2), (2, 2), (9 - 2, 4), (0, 1), (2, 2), (13 - 2, 4), (1, 2)]
+_REC_2100_PQ: Fields = [(0, 2), (0, 2), (1, 2), (2, 2), (9 - 2, 4), (0, 1), (2, 2), (16 - 2, 4), (1, 2)]
 
 
 def scan_jxl(stream: BinaryIO) -> Container:
-    """Read a JPEG XL's header and metadata, but for its profile, without the library that decodes it."""
-    parts = _boxes(stream)
-    header = read_header(_codestream(stream, parts, HEADER_BYTES))
-    if header.animated:
+    """Read a JPEG XL's header and metadata, but for its profile; needs the extra.
+
+    Raises:
+        UnreadableError: it is animated or shows high dynamic range, or the extra is missing.
+    """
+    library, parts = _library(UnreadableError(_READING_NEEDS)), _boxes(stream)
+    head = _codestream(stream, parts, _HEAD_BYTES)
+    told = library.probe(head)
+    if _is_animated(head):
         raise UnreadableError("is an animated JPEG XL, which cannot be fused; give a still picture")
+    if told.intensity_target > _SDR_NITS:
+        raise UnreadableError("is an HDR picture; convert it to sRGB first")
     blocks, notes = _metadata_blocks(stream, parts)
-    size = header.width, header.height
-    return Container.of("JPEG XL", size, header.bits, Metadata(**blocks), notes, orientation=1)
+    size = told.width, told.height
+    return Container.of("JPEG XL", size, told.bits_per_sample, Metadata(**blocks), notes, orientation=1)
 
 
 def decode_jxl(stream: BinaryIO) -> tuple[NDArray[Any], bytes | None]:
     """Decode a JPEG XL: H×W×channels, upright (uint8, uint16 over its full range, or float32), and its profile.
 
+    What is stored as the eye sees (XYB) with an ICC profile is decoded to linear light of sRGB's primaries. Of 8 bits
+    that becomes sRGB, as does grey.
+
     Raises:
-        UnreadableError: it shows high dynamic range, is CMYK, its profile cannot be used, or the extra is missing.
+        UnreadableError: it is CMYK, its profile cannot be used, or the extra is missing.
     """
     library = _library(UnreadableError(_READING_NEEDS))
     codestream = _codestream(stream, _boxes(stream), None)
-    header = read_header(codestream)
-    shown, profile = _profiles(library, header, codestream[:_HEAD_BYTES])
-    converted = shown is not None and shown != profile and not same_colours(shown, profile or rgb_profile())
-    # Linear light of 8 bits would be too coarse in the shadows, and without colours outside sRGB.
-    deep = header.is_float or converted
-    told, pixels = library.decode_to_numpy(codestream, dtype="float32" if deep else None)
-    colours, alpha = pixels[..., : told.num_color_channels], pixels[..., told.num_color_channels :]
-    if converted and shown is not None:
-        colours = np.ascontiguousarray(colours[..., 0] if told.num_color_channels == 1 else colours)
-        colours = np.clip(transform(colours, shown, profile or rgb_profile()), 0, 1)
-    elif deep and header.xyb:
-        colours = np.clip(colours, 0, 1)
-    pixels = np.concatenate([colours, alpha], axis=2) if alpha.shape[2] else colours
-    if deep and not header.is_float:
-        pixels = to_depth(pixels, 8 if header.bits <= 8 else 16)
-    return pixels, profile
+    told = library.probe(codestream[:_HEAD_BYTES])
+    profile: bytes = told.icc or rgb_profile()
+    if profile[16:20] == b"CMYK":
+        raise UnreadableError("is CMYK; convert it to RGB")
+    if same_colours(profile, rgb_profile()):
+        return library.decode_to_numpy(codestream)[1], None
+    if not is_grey(profile) and (told.bits_per_sample > 8 or not same_colours(profile, rgb_profile(gamma=1.0))):
+        return library.decode_to_numpy(codestream)[1], profile
+    # Linear light of 8 bits would be too coarse in the shadows.
+    _, pixels = library.decode_to_numpy(codestream, dtype="float32")
+    colours, alpha = np.split(pixels, [told.num_color_channels], axis=2)
+    colours = transform(np.ascontiguousarray(colours[..., 0] if is_grey(profile) else colours), profile, rgb_profile())
+    return to_depth(np.dstack([np.clip(colours, 0, 1), alpha]), 8 if told.bits_per_sample <= 8 else 16), None
 
 
 def _library(missing: Exception) -> Any:
@@ -128,67 +142,44 @@ def _unpacked(packed: bytes, budget: MetadataBudget) -> bytes:
     return body
 
 
-def _profiles(library: Any, header: JxlHeader, head: bytes) -> tuple[bytes | None, bytes | None]:
-    """Return the ICC profile of the colours that the decoder gives, and of those that the picture is to have.
-
-    None stands for sRGB. The two differ for grey pictures, and for pictures stored as XYB with an ICC profile, which
-    the decoder gives in linear light.
-
-    Raises:
-        UnreadableError: the picture shows high dynamic range, is CMYK, or its profile cannot be read.
-    """
-    shown: bytes | None = library.probe(head).icc
-    profile = shown
-    if header.xyb and header.has_icc:  # Not stored as XYB, as which it is read here, its colours are its profile's.
-        original = bytearray(head)
-        at = 8 * len(SIGNATURE) + header.xyb_at
-        original[at // 8] ^= 1 << at % 8
-        profile = library.probe(bytes(original)).icc
-    if header.has_icc and (profile is None or shown is None):
-        raise UnreadableError("is damaged: its colour profile cannot be read")
-    if profile is None:
-        return shown, None
-    refuse_hdr_profile(profile)
-    if profile[16:20] == b"CMYK":
-        raise UnreadableError("is CMYK; convert it to RGB")
-    if profile[16:20] == b"GRAY" or (not header.has_icc and same_colours(profile, rgb_profile())):
-        return shown, None
-    return shown, profile
-
-
 def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
-    """Encode H×W×3 pixels (uint8, uint16 or float) as a JPEG XL file with its ICC profile, EXIF and XMP.
+    """Encode H×W×3 pixels (uint8, uint16 or float) as a JPEG XL file with its EXIF and XMP.
 
-    The library calls integers sRGB and floats linear light. Lossless, the pixels are stored as they are and the header
-    corrected. Lossy, JPEG XL stores what the eye sees (XYB) and not the pixels: what is not integer sRGB is converted
-    to linear light first, colours outside sRGB as values below 0 or above 1, and the header then says in which profile
-    they want to be shown.
+    Of the colours that JPEG XL names, pictures in sRGB are written in sRGB, those of another profile in Rec. 2020 with
+    sRGB's curve, of 16 bits at least. Lossy, JPEG XL stores what the eye sees (XYB), which the header's colours only
+    say how to show.
 
     Raises:
         OutputError: the colour profile cannot be used.
         MissingExtraError: the extra is not installed.
     """
     pyjpegxl = _library(MissingExtraError("writing JPEG XL", "jxl"))
-    icc = metadata.icc
-    depth = bits_of("JPEG XL", options, 8 * pixels.itemsize)
-    levels = np.ascontiguousarray(to_depth(pixels, depth))
-    direct = icc is None and depth != 32
+    depth, icc = bits_of("JPEG XL", options, 8 * pixels.itemsize), metadata.icc or rgb_profile()
     try:
-        if icc is not None:
-            light = transform(to_depth(levels[:1, :1] if options.lossless else levels, 32), icc, rgb_profile(gamma=1.0))
-        else:
-            light = levels if direct or options.lossless else srgb_to_linear(levels)
+        is_srgb = same_colours(icc, rgb_profile())
+        depth = depth if is_srgb else max(depth, 16)
+        levels = to_depth(pixels, depth)
+        if not options.lossless and (depth == 32 or not is_srgb):
+            levels = transform(to_depth(levels, 32), icc, rgb_profile(gamma=1.0))
+        elif not is_srgb:
+            levels = transform(levels, icc, rgb_profile(REC_2020))
     except UnreadableError:
         raise OutputError(
             "a JPEG XL cannot hold this picture's colour profile, which cannot be used; write another format"
         ) from None
+    levels = np.ascontiguousarray(levels)
     # The fastest efforts that are nearly as small as libjxl's own choice of 7.
     if options.lossless:
         encoded = pyjpegxl.encode_from_numpy(levels, lossless=True, speed=pyjpegxl.EncoderSpeed.Falcon)
+        written = _header(depth, _LINEAR if depth == 32 else _SRGB, xyb=False)
     else:
         distance, speed = _distance(options.quality), pyjpegxl.EncoderSpeed.Cheetah
-        encoded = pyjpegxl.encode_from_numpy(np.ascontiguousarray(light), quality=distance, speed=speed)
-    return _packed(encoded, metadata, None if direct else partial(with_colour, icc=icc, depth=depth))
+        encoded = pyjpegxl.encode_from_numpy(levels, quality=distance, speed=speed)
+        written = _header(32, _LINEAR)
+    if is_srgb and depth != 32:
+        return _packed(encoded, metadata)
+    wanted = _header(depth, _SRGB if is_srgb else _REC_2020_SRGB, xyb=not options.lossless)
+    return _packed(encoded, metadata, written, wanted)
 
 
 def encode_hdr_jxl(light: NDArray[np.float32], nits: float, metadata: Metadata, quality: int) -> Parts:
@@ -207,16 +198,16 @@ def encode_hdr_jxl(light: NDArray[np.float32], nits: float, metadata: Metadata, 
     encoded = pyjpegxl.encode_from_numpy(
         light, quality=_distance(quality), speed=pyjpegxl.EncoderSpeed.Cheetah, intensity_target=nits
     )
-    return _packed(encoded, metadata, with_rec_2100_pq)
+    return _packed(encoded, metadata, _header(32, _LINEAR, nits), _header(32, _REC_2100_PQ, nits))
 
 
-def _packed(encoded: bytes, metadata: Metadata, edit: Callable[[bytes], bytes] | None) -> Parts:
-    """A file of the (edited) codestream, with EXIF and XMP."""
+def _packed(encoded: bytes, metadata: Metadata, before: Fields | None = None, after: Fields | None = None) -> Parts:
+    """A file of the codestream, its header's fields ``before`` replaced by those ``after``, with EXIF and XMP."""
     stream = BytesIO(encoded)
     found = _boxes(stream)
     codestream = _codestream(stream, found, None)
-    if edit is not None:
-        codestream = edit(codestream)
+    if before and after:
+        codestream = _with_header(codestream, before, after)
     level_10 = any(each.kind == b"jxll" for each in found)
     if not (metadata.exif or metadata.xmp or level_10):
         return [codestream]
@@ -235,3 +226,58 @@ def _distance(quality: int) -> float:
     if quality >= 30:
         return 0.1 + (100 - quality) * 0.09
     return 53 / 3000 * quality**2 - 23 / 20 * quality + 25
+
+
+# ---- The header of a codestream: its size, then fields, each byte's lowest bit first ---------------------------------
+
+
+def _header(depth: int, colour: Fields, nits: float | None = None, *, xyb: bool = True) -> Fields:
+    """The fields behind the size as libjxl writes them of an opaque RGB picture of 16 bits or (32) floats."""
+    intensity = int.from_bytes(struct.pack("<e", nits or 0), "little")
+    return [
+        (0, 1),  # Not all default.
+        *([(0, 1)] if nits is None else [(1, 1), (0, 6)]),  # No orientation, preview or animation.
+        (1 | 7 << 3, 7) if depth == 32 else (0b110 | 15 << 3, 9),
+        (xyb, 1),  # Whether 16-bit buffers are enough.
+        (0, 2),  # No extra channels.
+        (xyb, 1),
+        *colour,
+        *([] if nits is None else [(0, 1), (intensity, 16), (0, 33)]),
+        (0b100, 3),  # No extensions, default transforms.
+    ]
+
+
+def _with_header(codestream: bytes, before: Fields, after: Fields) -> bytes:
+    """Return our own encoder's codestream with other fields behind the size."""
+    bits, size = _bits_and_size(codestream)
+    (old, old_width), (new, new_width) = _joined(before), _joined(after)
+    if bits >> size & ((1 << old_width) - 1) != old:
+        raise OutputError("the JPEG XL encoder wrote a header that is not understood; write another format")
+    header = bits & ((1 << size) - 1) | new << size
+    frame_at = len(_SIGNATURE) + (size + old_width + 7) // 8
+    return b"".join([_SIGNATURE, header.to_bytes((size + new_width + 7) // 8, "little"), codestream[frame_at:]])
+
+
+def _joined(fields: Fields) -> tuple[int, int]:
+    value = width = 0
+    for field, bits in fields:
+        value |= field << width
+        width += bits
+    return value, width
+
+
+def _is_animated(codestream: bytes) -> bool:
+    bits, size = _bits_and_size(codestream)
+    # Not all default, more fields follow, any orientation, no other size, no preview; an animation.
+    return bits >> size & 0b11100011 == 0b10000010
+
+
+def _bits_and_size(codestream: bytes) -> tuple[int, int]:
+    """Return the bits that a header begins with, as an integer, and how many of them are the size."""
+    bits = int.from_bytes(codestream[len(_SIGNATURE) : 64], "little")
+
+    def after_side(at: int) -> int:
+        return at + 5 if bits & 1 else at + 2 + (9, 13, 18, 30)[bits >> at & 3]
+
+    ratio_at = after_side(1)  # The width may be given as a ratio of the height.
+    return bits, ratio_at + 3 if bits >> ratio_at & 7 else after_side(ratio_at + 3)
