@@ -10,7 +10,7 @@
 # OUT         a folder for the data sets and the runs; the weights are OUT/run/last.safetensors
 # SETTING     of every run, where it is to differ from the model's (fields of TrainSettings)
 #
-# TONE_TEACHER, a variable of the environment, names weights whose tone soft references take by day.
+# TONE_TEACHER, a variable of the environment, names weights whose tone soft references take by day (in a checkout).
 #
 # Stopped, it goes on where it was when called again.
 set -euo pipefail
@@ -24,7 +24,8 @@ export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000
 prepare() { [ -e "$out/$1/dataset.json" ] || lightfuse prepare "$2" -o "$out/$1" --patch 128 --stride 128 "${@:3}"; }
 mkdir -p "$out"
 prepare sice "$sice" --validation 0
-prepare brackets "$brackets" --validation 0 --soft-references ${TONE_TEACHER:+--tone-teacher "$TONE_TEACHER"}
+prepare brackets "$brackets" --validation 0 --soft-references
+[ -z "${TONE_TEACHER:-}" ] || PYTHONPATH=$(dirname "$0")/.. python -m tools.tone_teacher "$out/brackets" "$TONE_TEACHER"
 prepare validation "$validation" --validation 1
 
 previous=

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from lightfuse.evaluation.baselines import mertens
-from lightfuse.fuser import Fuser
-from lightfuse.training.soft_reference import best_colours, soft_reference, taught_tone
+from lightfuse.training.soft_reference import best_colours, soft_reference
 from tools.synthetic import sample_bracket
 
 
@@ -60,12 +59,3 @@ def test_colour_comes_from_the_best_exposed_frame():
 def test_colour_clipped_in_every_frame_is_that_of_the_darkest():
     colour = best_colours([flat(255, 200, 150), flat(255, 255, 255)])[0, 0].astype(float)
     assert colour[2] / colour[0] == pytest.approx(150 / 255, abs=0.02)
-
-
-def test_teacher_decides_tone_by_day_and_not_at_night():
-    reference, teacher = flat(120, 110, 100), Fuser("small")
-    night = taught_tone(reference, [flat(0, 0, 0), flat(40, 40, 40)], teacher)
-    assert np.array_equal(night, reference)
-    pair = [flat(90, 90, 90), flat(200, 200, 200)]
-    wanted = mean_luma(teacher(*pair)[:1, :1])
-    assert mean_luma(taught_tone(reference, pair, teacher)[:1, :1]) == pytest.approx(wanted, abs=2 / 255)

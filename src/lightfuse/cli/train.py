@@ -14,7 +14,6 @@ from lightfuse.cli.app import progress, show
 if TYPE_CHECKING:
     from lightfuse.training.loop import Progress
 
-_TEACHER_HELP = "Take the tone of soft references from this model by day."
 _WORDS_HELP = "More data sets; settings to change, such as steps=4000."
 
 
@@ -29,7 +28,6 @@ def prepare(
     soft_references: Annotated[
         bool, typer.Option("--soft-references", help="Make references from whole brackets where there are none.")
     ] = False,
-    tone_teacher: Annotated[Path | None, typer.Option(metavar="WEIGHTS", help=_TEACHER_HELP)] = None,
     quiet: options.Quiet = False,
 ) -> None:
     """Order, pair, cut and split brackets for training, and report what was skipped.
@@ -39,7 +37,7 @@ def prepare(
     from lightfuse.training.prepare import PrepareSettings
     from lightfuse.training.prepare import prepare as make
 
-    settings = PrepareSettings(long_side, patch, stride, validation, seed, soft_references, str(tone_teacher or ""))
+    settings = PrepareSettings(long_side, patch, stride, validation, seed, soft_references)
     dataset = make(source, output, settings, progress=progress("reading", quiet=quiet))
     if quiet:
         return
@@ -51,7 +49,7 @@ def prepare(
             f"{'reference' if scene.has_reference else soft}"
         )
     for skip in dataset.skipped:
-        show(f"skipped {skip.name}: {skip.reason}")
+        show(f"skipped {skip}")
     train, valid = dataset.split("train"), dataset.split("valid")
     patches = sum(len(scene.patches) for scene in train)
     show(

@@ -5,24 +5,21 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.brackets.files import BracketFolder, find_brackets
 from lightfuse.errors import DataError, PictureError
-from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
 from lightfuse.images.pixels import to_depth
 from lightfuse.sheets import shrink
 from lightfuse.system import make_folder, write_atomically
-from lightfuse.training.soft_reference import best_colours, soft_reference, taught_tone
+from lightfuse.training.soft_reference import best_colours, soft_reference
 
 Pixels = NDArray[np.uint8]
 
 MANIFEST = "dataset.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -38,12 +35,12 @@ class Scene:
     split: str
     height: int
     width: int
-    exposures: tuple[str, ...]
-    means: tuple[float, ...]
-    lows: tuple[int, ...]
-    highs: tuple[int, ...]
+    exposures: Sequence[str]
+    means: Sequence[float]
+    lows: Sequence[int]
+    highs: Sequence[int]
     has_reference: bool
-    patches: tuple[tuple[int, int], ...]
+    patches: Sequence[Sequence[int]]  # their top-left corners
     has_soft_reference: bool = False
     has_colours: bool = False
 
@@ -51,14 +48,6 @@ class Scene:
     def extreme_pair(self) -> tuple[int, int]:
         """Indices of the darkest and the brightest exposure (the paper's pair)."""
         return 0, len(self.exposures) - 1
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A bracket or file that was left out, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -70,18 +59,16 @@ class PrepareSettings:
     stride: int = 256  # pixels
     validation: float = 0.2  # fraction of the scenes
     seed: int = 0
-    soft_references: bool = False  # Make one for each scene without a reference (see `soft_reference`),
-    tone_teacher: str = ""  # whose tone this weights file decides by day (see `taught_tone`).
+    soft_references: bool = False  # Make one for each scene without a reference (see `soft_reference`).
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A prepared data set: where it lies, how it was made, its scenes and what was skipped."""
+    """A prepared data set: where it lies, its scenes, and the brackets and files that were skipped and why."""
 
     folder: Path
-    settings: PrepareSettings
-    scenes: tuple[Scene, ...]
-    skipped: tuple[Skipped, ...]
+    scenes: Sequence[Scene]
+    skipped: Sequence[str]
 
     def split(self, name: str) -> list[Scene]:
         """The scenes of one split, ``train`` or ``valid``."""
@@ -98,27 +85,28 @@ def prepare(
 
     Raises DataError where ``source`` holds no usable bracket, ``out`` something else, or a setting is out of range.
     """
-    _check_settings(settings)
+    if settings.patch < 8 or settings.stride < 1 or settings.long_side < 0:
+        raise DataError("patch must be at least 8 pixels, stride at least 1, long side at least 0 (0 keeps the size)")
+    if not 0 <= settings.validation <= 1:
+        raise DataError(f"the validation fraction must be from 0 to 1, not {settings.validation}")
     brackets = find_brackets(source)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).exists())):
         raise DataError(f"{str(out)!r} exists and is not a data set; give another name, nothing was written")
     make_folder(out / "scenes")
     scenes: list[Scene] = []
-    skipped: list[Skipped] = []
+    skipped: list[str] = []
     splits = split_by_scene([bracket.name for bracket in brackets], settings.validation, settings.seed)
     for bracket in brackets:
         progress(bracket.name)
         try:
             scenes.append(_prepare_scene(bracket, splits[bracket.name], out, settings, skipped))
         except (DataError, PictureError) as error:
-            skipped.append(Skipped(bracket.name, str(error)))
+            skipped.append(f"{bracket.name}: {error}")
     if not scenes:
-        reasons = "; ".join(f"{skip.name}: {skip.reason}" for skip in skipped)
-        raise DataError(f"no bracket in {str(source)!r} can be used ({reasons})")
-    dataset = Dataset(out, settings, tuple(scenes), tuple(skipped))
-    fields = {key: value for key, value in asdict(dataset).items() if key != "folder"}
-    write_atomically(out / MANIFEST, [json.dumps({"format": FORMAT, **fields}, indent=1).encode()], overwrite=True)
-    return dataset
+        raise DataError(f"no bracket in {str(source)!r} can be used ({'; '.join(skipped)})")
+    manifest = {"format": 1, "settings": asdict(settings), "scenes": list(map(asdict, scenes)), "skipped": skipped}
+    write_atomically(out / MANIFEST, [json.dumps(manifest, indent=1).encode()], overwrite=True)
+    return Dataset(out, scenes, skipped)
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -126,15 +114,12 @@ def load_dataset(folder: Path) -> Dataset:
     path = folder / MANIFEST
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        scenes = tuple(_scene_from_json(scene) for scene in fields["scenes"])
-        skipped = tuple(Skipped(**skip) for skip in fields["skipped"])
-        settings = PrepareSettings(**fields["settings"])
+        return Dataset(folder, [Scene(**scene) for scene in fields["scenes"]], fields["skipped"])
     except OSError:
         sentence = f"no data set in {str(folder)!r}; make one with: lightfuse prepare SOURCE -o {folder}"
         raise DataError(sentence) from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{str(path)!r} is damaged ({error}); prepare the data set again") from None
-    return Dataset(folder, settings, scenes, skipped)
 
 
 def load_datasets(folders: Sequence[Path]) -> Dataset:
@@ -142,13 +127,12 @@ def load_datasets(folders: Sequence[Path]) -> Dataset:
     datasets = [load_dataset(folder) for folder in folders]
     if len(datasets) == 1:
         return datasets[0]
-    scenes = tuple(
+    scenes = [
         replace(scene, name=f"{dataset.folder.name}/{scene.name}", file=str((dataset.folder / scene.file).resolve()))
         for dataset in datasets
         for scene in dataset.scenes
-    )
-    skipped = tuple(skip for dataset in datasets for skip in dataset.skipped)
-    return Dataset(datasets[0].folder, datasets[0].settings, scenes, skipped)
+    ]
+    return Dataset(datasets[0].folder, scenes, [])
 
 
 def open_scene(dataset: Dataset, scene: Scene) -> Pixels:
@@ -181,22 +165,15 @@ def split_by_scene(names: Iterable[str], validation: float, seed: int) -> dict[s
     return {name: "valid" if i < count else "train" for i, name in enumerate(ranked)}
 
 
-def _check_settings(settings: PrepareSettings) -> None:
-    if settings.patch < 8 or settings.stride < 1 or settings.long_side < 0:
-        raise DataError("patch must be at least 8 pixels, stride at least 1, long side at least 0 (0 keeps the size)")
-    if not 0 <= settings.validation <= 1:
-        raise DataError(f"the validation fraction must be from 0 to 1, not {settings.validation}")
-
-
 def _prepare_scene(
-    bracket: BracketFolder, split: str, out: Path, settings: PrepareSettings, skipped: list[Skipped]
+    bracket: BracketFolder, split: str, out: Path, settings: PrepareSettings, skipped: list[str]
 ) -> Scene:
     found: list[tuple[float, str, Pixels]] = []
     for path in bracket.exposures:
         try:
             picture = _read_small(path, settings.long_side)
         except PictureError as error:
-            skipped.append(Skipped(f"{bracket.name}/{path.name}", str(error)))
+            skipped.append(f"{bracket.name}/{path.name}: {error}")
             continue
         found.append((float(picture.mean()), path.name, picture))
     means, names, exposures = zip(*sorted(found, key=lambda one: one[0]), strict=True) if found else ((), (), ())
@@ -214,10 +191,7 @@ def _prepare_scene(
         raise DataError(f"its pictures have different sizes: {sizes}")
     made = settings.soft_references and not references
     if made:
-        reference = soft_reference(exposures)
-        if settings.tone_teacher:
-            reference = taught_tone(reference, exposures, Fuser(Path(settings.tone_teacher)))
-        references = [best_colours(exposures), reference]
+        references = [best_colours(exposures), soft_reference(exposures)]
     file = f"scenes/{bracket.name.replace('/', '__')}.npy"
     np.save(out / file, np.stack([*exposures, *references]))
     return Scene(
@@ -227,11 +201,11 @@ def _prepare_scene(
         height=height,
         width=width,
         exposures=names,
-        means=tuple(round(mean, 3) for mean in means),
-        lows=tuple(int(picture.min()) for picture in exposures),
-        highs=tuple(int(picture.max()) for picture in exposures),
+        means=[round(mean, 3) for mean in means],
+        lows=[int(picture.min()) for picture in exposures],
+        highs=[int(picture.max()) for picture in exposures],
         has_reference=bracket.reference is not None,
-        patches=tuple(patch_corners(height, width, settings.patch, settings.stride)),
+        patches=patch_corners(height, width, settings.patch, settings.stride),
         has_soft_reference=made,
         has_colours=made,
     )
@@ -240,8 +214,3 @@ def _prepare_scene(
 def _read_small(path: Path, long_side: int) -> Pixels:
     pixels = read_picture(path).pixels
     return to_depth(shrink(pixels, long_side, long_side) if long_side else pixels, 8)
-
-
-def _scene_from_json(fields: dict[str, Any]) -> Scene:
-    lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
-    return Scene(**{**fields, **lists, "patches": tuple((int(y), int(x)) for y, x in fields["patches"])})

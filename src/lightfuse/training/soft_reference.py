@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from lightfuse.colorspace import luma
 from lightfuse.evaluation.baselines import mertens
-from lightfuse.fuser import Fuser
 from lightfuse.metrics.pictures import Floats, as_unit
 
 # Compared with Mertens' fusion of the whole bracket, the references of SICE have a more uniform mean, slightly lower
@@ -17,9 +16,6 @@ _CONTRAST = 0.92
 _CHROMA_GAIN = 1.1
 _GAMMAS = (0.4, 2.5)
 _HALVINGS = 20
-_TEACHER_SIGMA = 48 / 1536  # of the picture's long side; finer detail is not taken from the teacher
-_DAYLIGHT = (0.35, 0.5)  # mean luma of the brightest exposure: from night, where the teacher is not used, to day
-_LARGEST_CORRECTION = 0.2  # of luma; larger ones are errors of the teacher
 _WELL_EXPOSED, _EXPOSURE_SPREAD = 0.42, 0.2
 _CLIPPING, _DARKNESS = (0.9, 0.985), (0.02, 0.1)  # of a pixel's largest channel
 _COLOUR_SCALE = 0.25
@@ -41,32 +37,10 @@ def soft_reference(exposures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         low, high = (middle, high) if float(np.mean(grey**middle)) > mean else (low, middle)
     curved = grey ** np.float32((low + high) / 2)
     toned = np.asarray(np.clip(mean + _CONTRAST * (curved - mean), 0, 1), np.float32)
-    return _with_luma(fused, grey, toned, _CHROMA_GAIN)
+    return with_luma(fused, grey, toned, _CHROMA_GAIN)
 
 
-def taught_tone(
-    reference: NDArray[np.uint8], exposures: Sequence[NDArray[np.uint8]], teacher: Fuser
-) -> NDArray[np.uint8]:
-    """Replace the low frequencies of a soft reference's luma by those of a teacher's fusion of the extreme pair.
-
-    H×W×3 uint8 in and out. Night scenes are returned unchanged: the teacher was trained on daylight.
-    """
-    import cv2
-
-    low, high = _DAYLIGHT
-    bright = float(luma(as_unit(exposures[-1])).mean())
-    share = min(max((bright - low) / (high - low), 0.0), 1.0)
-    if share == 0:
-        return reference
-    picture = as_unit(reference)
-    grey, taught = luma(picture), luma(as_unit(teacher(exposures[0], exposures[-1])))
-    sigma = _TEACHER_SIGMA * max(grey.shape)
-    correction = cv2.GaussianBlur(taught - grey, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    correction = share * np.clip(correction, -_LARGEST_CORRECTION, _LARGEST_CORRECTION)
-    return _with_luma(picture, grey, np.clip(grey + correction, 0, 1))
-
-
-def _with_luma(picture: Floats, grey: Floats, toned: Floats, chroma_gain: float = 1.0) -> NDArray[np.uint8]:
+def with_luma(picture: Floats, grey: Floats, toned: Floats, chroma_gain: float = 1.0) -> NDArray[np.uint8]:
     """The picture, whose luma is ``grey``, with another luma; its chroma follows."""
     gain = np.float32(chroma_gain) * np.minimum((toned + _RATIO_FLOOR) / (grey + _RATIO_FLOOR), _LARGEST_RATIO)
     coloured = toned[..., None] + gain[..., None] * (picture - grey[..., None])
