@@ -1,4 +1,7 @@
-"""Executors of a batch: how many brackets at a time."""
+"""Executors of a batch: how many brackets at a time, and how worker processes end."""
+
+import os
+import time
 
 import pytest
 from builders.photographs import write_plain
@@ -43,3 +46,17 @@ def test_unreadable_pictures_do_not_limit_concurrency(job, monkeypatch):
 def test_available_memory_is_in_bytes():
     available = executors._available_memory()
     assert available is None or 1e6 < available < 1e15
+
+
+@pytest.mark.slow
+def test_a_pool_ends_its_processes():
+    with executors.WorkerPool(1) as pool:
+        process = pool.submit(process_of, "abc").result()
+    ended = time.monotonic() + 60
+    while os.path.exists(f"/proc/{process}") and time.monotonic() < ended:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{process}")
+
+
+def process_of(_):
+    return os.getpid()

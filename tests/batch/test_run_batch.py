@@ -11,7 +11,6 @@ import pytest
 from builders.photographs import write_brackets
 
 from lightfuse.batch import run
-from lightfuse.batch.executors import BatchExecutor
 from lightfuse.batch.manifest import MANIFEST_NAME, Manifest
 from lightfuse.batch.plan import BracketJob, plan_jobs
 from lightfuse.batch.run import Coordinator, RunSettings, run_batch
@@ -278,8 +277,7 @@ def test_a_lost_executor_ends_the_batch_though_its_tasks_never_finish(tmp_path, 
     manifest = Manifest(tmp_path / "out", tmp_path / "in")
     manifest.open()
     settings, told = BatchSettings(load_weights("base")), []
-    executor = BatchExecutor(LostExecutor(), slots)
-    coordinator = Coordinator(jobs, settings, 1, manifest, executor, told.append, overwrite=False)
+    coordinator = Coordinator(jobs, settings, 1, manifest, LostExecutor(), slots, told.append)
     threading.Thread(target=coordinator.run, daemon=True).start()
     assert coordinator.ended.wait(30)
     assert coordinator.error is GONE

@@ -107,24 +107,6 @@ def test_a_picture_that_cannot_be_read_fails_its_bracket_and_not_the_tone_of_the
 
 
 @pytest.mark.slow
-def test_a_bracket_more_of_a_set_made_without_its_tone_gets_none_and_a_note(tiles, tmp_path, lightfuse_program):
-    """Two brackets are no set; with a third they would be."""
-    kept = tmp_path / "kept"
-    tiles.rename(kept)
-    tiles.mkdir()
-    command = "batch", tiles, "-o", tiles.with_name("out"), "--format", "png"
-    for number in (0, 1, 2):
-        for path in kept.glob(f"IMG_0{number}*"):
-            path.rename(tiles / path.name)
-        ended = lightfuse_program(*command) if number else None
-    assert "2 done before" in ended.out
-    assert (
-        "the others of its panorama or sequence have tones of their own; --overwrite gives all of them one" in ended.out
-    )
-    assert lightfuse_program(*command, "--overwrite").code == 0
-
-
-@pytest.mark.slow
 def test_unrelated_brackets_keep_their_own_tones_unless_match_is_named(tmp_path, fuse):
     write_set(tmp_path / "rooms", [boxes(320, 200, seed=seed, rise=seed - 2) for seed in range(4)])
     by_default, matched = fuse(tmp_path / "rooms")

@@ -5,7 +5,6 @@ import json
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -29,9 +28,8 @@ class Manifest:
     were fused; ``left_out``, those that were not, each with the reason; ``selection_cost``, the fraction of the
     picture that is well exposed only in these; ``notes``; ``options``, a digest of everything that shapes the pixels;
     ``set``, whether it got the one tone of a panorama or sequence; and ``files``, all files written, the result first,
-    each with ``path``, like ``output``, and for a result that is done ``size`` and ``mtime_ns``. While the files of a
-    result are staged, ``staging`` names the folder beside it that they are moved from, and ``overwrite`` says whether
-    they may replace others.
+    each with ``path``, like ``output``, and for a result that is done ``size`` and ``mtime_ns``; ``staging`` then names
+    the folder beside it that they were moved from.
 
     Args:
         out: the folder results go to; it need not exist yet.
@@ -73,10 +71,9 @@ class Manifest:
             OutputError: it cannot be written.
         """
         part = self.path.with_name(f"{STAGING_PREFIX}manifest.part")
-        records = [{k: v for k, v in record.items() if k != "staging"} for record in self._records.values()]
         try:
             self._out.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(b"".join(map(_line, records)))
+            part.write_bytes(b"".join(map(_line, self._records.values())))
             part.replace(self.path)
         except OSError as error:
             raise cannot_write(self.path, error) from None
@@ -84,13 +81,7 @@ class Manifest:
             remove(part)
 
     def add(
-        self,
-        record: dict[str, Any],
-        output: Path,
-        extra_outputs: Sequence[Path] = (),
-        *,
-        staged: Path | None = None,
-        overwrite: bool = False,
+        self, record: dict[str, Any], output: Path, extra_outputs: Sequence[Path] = (), staged: Path | None = None
     ) -> Record:
         """Append the record of one bracket, completed by size and time of the output and its extra outputs.
 
@@ -99,7 +90,6 @@ class Manifest:
             output: the result's final place, below the manifest's folder.
             extra_outputs: the other files' final places.
             staged: the result before it is moved to its final place, with the other files beside it.
-            overwrite: whether it may then replace a file.
 
         Raises:
             OutputError: it cannot be written.
@@ -111,8 +101,7 @@ class Manifest:
             else:
                 told = [{"path": self._name(path)} for path in files]
             whole = record | {"output": self._name(output), "files": told}
-            kept = whole if staged is None else whole | {"staging": staged.parent.name, "overwrite": overwrite}
-            _append(self.path, _line(kept))
+            _append(self.path, _line(whole | ({"staging": staged.parent.name} if staged else {})))
         except OSError as error:
             raise cannot_write(self.path, error) from None
         self._records[whole["output"]] = whole
@@ -122,20 +111,14 @@ class Manifest:
         """The results on record."""
         return [self._out / name for name in self._records]
 
-    def staged(self) -> Iterator[tuple[Path, Path, bool]]:
-        """Files that are recorded as done and still staged: the final place, the staged file, whether to overwrite."""
+    def staged(self) -> Iterator[tuple[Path, Path]]:
+        """The final place of each file that is recorded as done, and where it was staged and may be still."""
         for record in self._records.values():
             folder = record.get("staging")
-            if record.get("status") != DONE or not isinstance(folder, str) or not _is_name(folder):
-                continue
-            for file in record.get("files", []):
-                place = self._out / file["path"]
-                staged = Path(os.path.realpath(place)).parent / folder / place.name
-                found = None
-                with suppress(OSError, ValueError):
-                    found = _described(place, self._out, staged)
-                if folder.startswith(STAGING_PREFIX) and found == file:
-                    yield place, staged, record.get("overwrite") is True
+            if isinstance(folder, str) and folder.startswith(STAGING_PREFIX) and "/" not in folder:
+                for file in record.get("files", []):
+                    place = self._out / file["path"]
+                    yield place, Path(os.path.realpath(place)).parent / folder / place.name
 
     def _name(self, output: Path) -> str:
         return output.relative_to(self._out).as_posix()

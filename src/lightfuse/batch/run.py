@@ -3,17 +3,17 @@
 import dataclasses
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lightfuse.batch.executors import BatchExecutor, choose_concurrency, open_executor
+from lightfuse.batch.executors import choose_concurrency, open_executor
 from lightfuse.batch.manifest import DONE, FAILED, Manifest
 from lightfuse.batch.plan import BracketJob, BracketSet
-from lightfuse.batch.sets import find_tone, is_set
+from lightfuse.batch.sets import find_tone
 from lightfuse.batch.staging import discard, publish, stage
 from lightfuse.batch.work import BatchSettings, JobResult, fuse_job
 from lightfuse.errors import LightFuseError
@@ -21,7 +21,6 @@ from lightfuse.fuser import Fuser
 from lightfuse.system import cannot_write, display_name, usable_cores
 
 _INTERRUPT_POLL = 0.1  # Seconds: an interrupt received by another thread is noticed no later.
-_NOT_MATCHED = "the others of its panorama or sequence have tones of their own; --overwrite gives all of them one"
 _CREATED_MEANWHILE = "it was created after the batch began"
 _EXECUTOR_POLL = 1.0  # Seconds: futures of a cluster that is gone may never end, so it is polled this often.
 
@@ -83,9 +82,11 @@ def run_batch(
     if running.executor is None:
         max_concurrent = max_concurrent or choose_concurrency(jobs, settings.options.encode.bit_depth)
         threads = running.threads or max(1, usable_cores() // max_concurrent)
-    with open_executor(running.executor, max_concurrent) as executor:
+    with open_executor(running.executor, max_concurrent) as (executor, slots):
         manifest.open()
-        coordinator = Coordinator(jobs, settings, threads, manifest, executor, report, running.overwrite, sets)
+        coordinator = Coordinator(
+            list(jobs), settings, threads, manifest, executor, slots, report, running.overwrite, sets
+        )
         # On another thread: an interrupt is raised between any two instructions of the main thread.
         thread = threading.Thread(target=coordinator.run, name="lightfuse-batch")
         try:
@@ -100,33 +101,33 @@ def run_batch(
             raise coordinator.error
 
 
+@dataclass(eq=False)
 class Coordinator:
     """Submits brackets, waits for them, records and reports them, until there are no more or ``stop`` is set.
 
     Attributes:
+        jobs: those not yet begun; for the others see `run_batch` and `open_executor`.
         ended: set when everything is finished.
         error: the exception that ended the batch, if any.
         stop: once set, no further bracket is started.
     """
 
-    def __init__(
-        self,
-        jobs: Iterable[BracketJob],
-        settings: BatchSettings,
-        threads: int,
-        manifest: Manifest,
-        executor: BatchExecutor,
-        report: Callable[[Outcome], None],
-        overwrite: bool,
-        sets: Sequence[BracketSet] = (),
-    ) -> None:
-        self.ended = threading.Event()
-        self.stop = threading.Event()
-        self.error: Exception | None = None
-        self._jobs, self._settings, self._threads = list(jobs), settings, threads
-        self._sets, self._in_sets = sets, dict[Path, BatchSettings]()
-        self._manifest, self._executor, self._report, self._overwrite = manifest, executor, report, overwrite
-        self._in_progress: dict[Future[JobResult], tuple[BracketJob, list[dict[str, Any]], Path]] = {}
+    jobs: list[BracketJob]
+    settings: BatchSettings
+    threads: int
+    manifest: Manifest
+    executor: Executor
+    slots: Callable[[], int]
+    report: Callable[[Outcome], None]
+    overwrite: bool = False
+    sets: Sequence[BracketSet] = ()
+    ended: threading.Event = field(default_factory=threading.Event, init=False)
+    stop: threading.Event = field(default_factory=threading.Event, init=False)
+    error: Exception | None = field(default=None, init=False)
+    _in_sets: dict[Path, BatchSettings] = field(default_factory=dict, init=False)
+    _in_progress: dict[Future[JobResult], tuple[BracketJob, list[dict[str, Any]], Path]] = field(
+        default_factory=dict, init=False
+    )
 
     def run(self) -> None:
         """Run the batch to its end; raises nothing, so that it can be the target of a thread."""
@@ -142,7 +143,7 @@ class Coordinator:
             self._fail(error)
             with suppress(LightFuseError):  # The executor is gone.
                 while wait(self._in_progress, _EXECUTOR_POLL).not_done:
-                    self._executor.slots()
+                    self.slots()
         finally:
             for _, _, staged in self._in_progress.values():
                 discard(staged)
@@ -150,50 +151,47 @@ class Coordinator:
 
     def _match_sets(self) -> None:
         """Find the tone of every set of which a bracket is to be fused, unless some were made without one."""
-        outputs = {job.output for job in self._jobs}
-        sets = [one for one in self._sets if not outputs.isdisjoint(job.output for job in one.jobs)]
+        outputs = {job.output for job in self.jobs}
+        sets = [one for one in self.sets if not outputs.isdisjoint(job.output for job in one.jobs)]
         if not sets:
             return
-        options, digest = self._settings.options, self._settings.digest
-        fuser, executor = Fuser(self._settings.weights), self._executor.executor
+        options, digest = self.settings.options, self.settings.digest
+        fuser = Fuser(self.settings.weights)
         for candidate in sets if fuser.has_context else ():
             if self.stop.is_set():
                 return
-            members = {job.output for job in candidate.jobs}
             done = [job for job in candidate.jobs if job.output not in outputs]
-            if any(self._manifest.is_up_to_date(job.inputs, job.output, {digest}) for job in done):
-                if is_set(candidate, executor, options):
-                    noted = [dataclasses.replace(job, notes=(*job.notes, _NOT_MATCHED)) for job in self._jobs]
-                    self._jobs = [n if n.output in members else job for n, job in zip(noted, self._jobs, strict=True)]
-            elif tone := find_tone(candidate, executor, fuser, options):
-                matched = dataclasses.replace(self._settings, options=dataclasses.replace(options, tone=tone))
+            if any(self.manifest.is_up_to_date(job.inputs, job.output, {digest}) for job in done):
+                continue
+            if tone := find_tone(candidate, self.executor, fuser, options):
+                matched = dataclasses.replace(self.settings, options=dataclasses.replace(options, tone=tone))
                 object.__setattr__(matched, "digest", candidate.digest(digest))
-                self._in_sets |= dict.fromkeys(members, matched)
+                self._in_sets |= {job.output: matched for job in candidate.jobs}
 
     def _settings_of(self, job: BracketJob) -> BatchSettings:
-        return self._in_sets.get(job.output, self._settings)
+        return self._in_sets.get(job.output, self.settings)
 
     def _submit_next(self) -> None:
-        slots = self._executor.slots()
-        while self._jobs and len(self._in_progress) < slots and not self.stop.is_set():
-            self._submit(self._jobs.pop(0))
+        slots = self.slots()
+        while self.jobs and len(self._in_progress) < slots and not self.stop.is_set():
+            self._submit(self.jobs.pop(0))
 
     def _submit(self, job: BracketJob) -> None:
         try:
-            inputs = self._manifest.describe(job.inputs)
+            inputs = self.manifest.describe(job.inputs)
             job.output.parent.mkdir(parents=True, exist_ok=True)
             taken = [path for path in job.files if os.path.lexists(path)]
-            if taken and not self._overwrite:
+            if taken and not self.overwrite:
                 raise FileExistsError(0, _CREATED_MEANWHILE, str(taken[0]))
             staged = stage(job.output.absolute())
         except OSError as error:
             name = display_name(os.fsdecode(error.filename or job.inputs[0]))
-            self._finish(job, [], None, JobResult(f"{name} cannot be used: {error.strerror}", 0.0))
+            self._finish(job, [], None, JobResult(f"{name} cannot be used: {error.strerror}"))
             return
         paths = tuple(path.absolute() for path in job.inputs)
         # A worker that dies may leave files behind; the next worker to run the task must be free to replace them.
         settings = self._settings_of(job)
-        future = self._executor.executor.submit(fuse_job, paths, staged, settings, self._threads, overwrite=True)
+        future = self.executor.submit(fuse_job, paths, staged, settings, self.threads, overwrite=True)
         self._in_progress[future] = job, inputs, staged
 
     def _finish(self, job: BracketJob, inputs: list[dict[str, Any]], staged: Path | None, result: JobResult) -> None:
@@ -204,7 +202,7 @@ class Coordinator:
             if staged is not None:
                 discard(staged)
         try:
-            self._report(Outcome(job, result, record))
+            self.report(Outcome(job, result, record))
         except Exception as error:  # Brackets in progress are still to be recorded.
             self._fail(error)
 
@@ -215,7 +213,7 @@ class Coordinator:
         if staged is not None and result.error is None:
             try:
                 record = self._add(job, inputs, result, staged)
-                publish(staged, job.files, overwrite=self._overwrite)
+                publish(staged, job.files, overwrite=self.overwrite)
                 return result, record
             except FileExistsError:
                 error = f"{display_name(job.output)} cannot be used: {_CREATED_MEANWHILE}"
@@ -229,21 +227,16 @@ class Coordinator:
     def _add(
         self, job: BracketJob, inputs: list[dict[str, Any]], result: JobResult, staged: Path | None
     ) -> Mapping[str, Any]:
+        settings = self._settings_of(job)
         record = {
             "scene": job.scene,
             "status": FAILED if result.error else DONE,
-            "error": result.error,
             "inputs": inputs,
-            "seconds": round(result.seconds, 3),
-            "megapixels": round(result.megapixels, 3),
-            "fused": list(result.fused),
-            "left_out": dict(result.left_out),
-            "selection_cost": result.selection_cost,
-            "notes": list(result.notes),
-            "options": self._settings_of(job).digest,
-            "set": self._settings_of(job) is not self._settings,
+            "options": settings.digest,
+            "set": settings is not self.settings,
+            **dataclasses.asdict(result),
         }
-        return self._manifest.add(record, job.output, job.extra_outputs, staged=staged, overwrite=self._overwrite)
+        return self.manifest.add(record, job.output, job.extra_outputs, staged=staged)
 
     def _fail(self, error: Exception) -> None:
         self.error = self.error or error
@@ -255,8 +248,8 @@ def _result_of(future: Future[JobResult]) -> JobResult:
     try:
         return future.result()
     except LightFuseError as error:
-        return JobResult(str(error), 0.0)
+        return JobResult(str(error))
     except CancelledError:
-        return JobResult("the cluster has lost it; run again to try once more", 0.0)
+        return JobResult("the cluster has lost it; run again to try once more")
     except Exception as error:
-        return JobResult(f"the cluster has failed at it ({type(error).__name__}: {error})", 0.0)
+        return JobResult(f"the cluster has failed at it ({type(error).__name__}: {error})")

@@ -1,7 +1,7 @@
 """Sets: brackets of one panorama or sequence, recognised by exposures, times and content, that get one tone."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
@@ -140,13 +140,8 @@ def small_frames(inputs: Sequence[Path], max_pixels: int, white_level: float | N
     return [replace(f, pixels=np.ascontiguousarray(shrink(f.pixels, _SIDE, _SIDE)), alpha=None) for f in frames]
 
 
-def is_set(candidate: BracketSet, executor: Executor, options: FuseOptions) -> bool:
-    """Whether brackets are one set: a person says so, or their pictures overlap."""
-    return candidate.named or _is_still(candidate.jobs, _sample(candidate.jobs, executor, options)) is not None
-
-
 def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: FuseOptions) -> Tone | None:
-    """The tone that suits the brackets of a set on the whole: the mean of a sample of them.
+    """The tone that suits the brackets of a set on the whole: the mean of those of some pairs of neighbours.
 
     Args:
         candidate: brackets that may be a set.
@@ -155,33 +150,39 @@ def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: 
         options: how the brackets are fused.
 
     Returns:
-        None if it is no set. Brackets that cannot be read have no part in it.
+        None if it is no set. Brackets that cannot be read, which they are to say when they are fused, have no part.
     """
-    sample = _sample(candidate.jobs, executor, options)
-    still = _is_still(candidate.jobs, sample)
-    if still is None and not candidate.named:
-        return None
-    brackets = [pixels for frames in sample.values() if (pixels := _agreeing(frames))]
-    return _common_tone(brackets, fuser, still=bool(still), extremes=options.exposures == "extremes")
-
-
-def _links(jobs: Sequence[BracketJob]) -> list[tuple[BracketJob, BracketJob]]:
-    """Some pairs of neighbours, evenly spaced, the first and the last among them."""
-    pairs = list(pairwise(jobs))
-    chosen = np.linspace(0, len(pairs) - 1, min(_LINKS, len(pairs)))
-    return [pairs[round(at)] for at in chosen]
-
-
-def _sample(jobs: Sequence[BracketJob], executor: Executor, options: FuseOptions) -> dict[BracketJob, list[Frame]]:
-    """The small frames of linked brackets but those that cannot be read, which they are to say when they are fused."""
+    pairs = list(pairwise(candidate.jobs))
+    links = [pairs[round(at)] for at in np.linspace(0, len(pairs) - 1, min(_LINKS, len(pairs)))]
     limits = options.max_pixels, options.white_level
-    linked = dict.fromkeys(chain(*_links(jobs)))
-    tasks = {job: executor.submit(small_frames, job.inputs, *limits) for job in linked}
+    tasks = {job: executor.submit(small_frames, job.inputs, *limits) for job in dict.fromkeys(chain(*links))}
     read: dict[BracketJob, list[Frame]] = {}
     for job, task in tasks.items():
         with suppress(LightFuseError):
             read[job] = task.result()
-    return read
+    still = _is_still([(read[a], read[b]) for a, b in links if a in read and b in read])
+    if still is None and not candidate.named:
+        return None
+    brackets = [pixels for frames in read.values() if (pixels := _agreeing(frames))]
+    return _common_tone(brackets, fuser, still=bool(still), extremes=options.exposures == "extremes")
+
+
+def _is_still(links: Sequence[tuple[list[Frame], list[Frame]]]) -> bool | None:
+    """Whether the camera stood still all the time, by pairs of neighbours; None where these do not even overlap.
+
+    The middle exposures are compared; of a dark or bright part of a scene, another may be the one that shows it.
+    """
+    if not links:
+        return None
+    count = len(links[0][0])
+    by_distance = sorted(range(count), key=lambda position: abs(position - count // 2))
+    ends = links[0][0], links[-1][1]
+    views = [[(a[at].pixels, b[at].pixels) for at in by_distance] for a, b in (*links, ends)]
+    same = [same_view(*pairs[0]) for pairs in views]
+    if all(same):
+        return True
+    neighbours = zip(views[:-1], same[:-1], strict=True)
+    return False if all(is_same or any(overlap(a, b) for a, b in pairs) for pairs, is_same in neighbours) else None
 
 
 def _agreeing(frames: Sequence[Frame]) -> list[Array]:
@@ -190,27 +191,6 @@ def _agreeing(frames: Sequence[Frame]) -> list[Array]:
         bracket, _ = in_fusing_coding(in_one_profile(make_bracket(frames)))
         return averaged(white_balanced(bracket)).pixels
     return []
-
-
-def _is_still(jobs: Sequence[BracketJob], read: Mapping[BracketJob, Sequence[Frame]]) -> bool | None:
-    """Whether the camera stood still all the time; None where neighbours do not even overlap.
-
-    The middle exposures are compared; of a dark or bright part of a scene, another may be the one that shows it.
-    """
-    links = [(read[a], read[b]) for a, b in _links(jobs) if a in read and b in read]
-    if not links:
-        return None
-    links.append((links[0][0], links[-1][1]))
-    positions = range(len(jobs[0].inputs))
-    by_distance = sorted(positions, key=lambda position: abs(position - len(positions) // 2))
-    views = [[(a[at].pixels, b[at].pixels) for at in by_distance] for a, b in links]
-    if any(a.shape != b.shape for a, b in chain(*views)):
-        return None
-    same = [same_view(*pairs[0]) for pairs in views]
-    if all(same):
-        return True
-    neighbours = zip(views[:-1], same[:-1], strict=True)
-    return False if all(is_same or any(overlap(a, b) for a, b in pairs) for pairs, is_same in neighbours) else None
 
 
 def _common_tone(brackets: Sequence[list[Array]], fuser: Fuser, *, still: bool, extremes: bool) -> Tone | None:

@@ -15,7 +15,7 @@ from typing import IO
 
 from lightfuse.batch.manifest import STAGING_PREFIX, Manifest
 from lightfuse.errors import OutputError
-from lightfuse.system import cannot_write, display_name, is_same_file, move_to_free_name, remove
+from lightfuse.system import cannot_write, display_name, move_to_free_name, remove
 
 LOCK_NAME = ".lightfuse-batch.lock"
 
@@ -79,9 +79,10 @@ def resume(manifest: Manifest, outputs: Iterable[Path]) -> None:
         manifest: of the output folder, which must be locked.
         outputs: of the batch that is to run.
     """
-    for path, staged, overwrite in manifest.staged():
-        with suppress(OSError):
-            publish(staged, [path], overwrite=overwrite or is_same_file(staged, path))
+    for path, staged in manifest.staged():
+        with suppress(OSError):  # Another file in its place stays.
+            if os.path.isfile(staged):
+                move_to_free_name(staged, _real(path))
     for folder in {_real(path).parent for path in (manifest.path, *manifest.outputs(), *outputs)}:
         for left in folder.glob(f"{STAGING_PREFIX}*"):
             if left.is_dir() and not left.is_symlink():

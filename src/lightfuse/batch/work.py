@@ -5,7 +5,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,15 +43,15 @@ class BatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """The result of one bracket's work: the error or None, seconds taken, megapixels of the result, and its report."""
+    """The result of one bracket's work, as the manifest's record tells it."""
 
     error: str | None
-    seconds: float
+    seconds: float = 0.0
     megapixels: float = 0.0
-    notes: tuple[str, ...] = ()
-    fused: tuple[str, ...] = ()
+    fused: Sequence[str] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     selection_cost: float = 0.0
+    notes: Sequence[str] = ()
 
 
 def fuse_job(
@@ -63,23 +63,22 @@ def fuse_job(
         hdr = None if settings.hdr is None else hdr_path(output, settings.hdr)
         options = dataclasses.replace(settings.options, overwrite=overwrite, hdr=hdr, require_one_scene=True)
         report = fuse_files(inputs, output, _fuser(settings, threads), options)
+        result = JobResult(
+            None,
+            megapixels=report.width * report.height / 1e6,
+            fused=[Path(path).name for path in report.fused],
+            left_out={Path(path).name: reason for path, reason in report.left_out.items()},
+            selection_cost=report.selection_cost,
+            notes=report.notes,
+        )
     except LightFuseError as error:
-        return JobResult(str(error), time.perf_counter() - start)
+        result = JobResult(str(error))
     except MemoryError:
-        return JobResult("there is not enough memory for it; give fewer --jobs", time.perf_counter() - start)
+        result = JobResult("there is not enough memory for it; give fewer --jobs")
     except Exception as error:  # An unforeseen fault must not end the whole batch.
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        failure = f"{display_name(inputs[0])} could not be fused: a fault in LightFuse ({reason})"
-        return JobResult(failure, time.perf_counter() - start)
-    return JobResult(
-        None,
-        time.perf_counter() - start,
-        report.width * report.height / 1e6,
-        tuple(report.notes),
-        tuple(Path(path).name for path in report.fused),
-        {Path(path).name: reason for path, reason in report.left_out.items()},
-        report.selection_cost,
-    )
+        result = JobResult(f"{display_name(inputs[0])} could not be fused: a fault in LightFuse ({reason})")
+    return dataclasses.replace(result, seconds=round(time.perf_counter() - start, 3))
 
 
 _fusers: dict[tuple[str, int], Fuser] = {}
