@@ -145,12 +145,6 @@ def test_imagej_channels_of_several_frames_are_refused():
         read_pages(data)
 
 
-def test_planes_of_an_imagej_stack_are_pages():
-    planes = np.ascontiguousarray(np.stack([photo(dtype=np.uint16)[..., 0], photo(dtype=np.uint16)[..., 1]]))
-    pages = read_pages(tiff_bytes(planes, imagej=True))
-    np.testing.assert_array_equal(np.stack([page.pixels[..., 0] for page in pages]), planes)
-
-
 def test_previews_and_other_sizes_are_no_pages():
     stream = io.BytesIO()
     with tifffile.TiffWriter(stream) as tiff:

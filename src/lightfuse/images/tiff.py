@@ -107,13 +107,7 @@ def decode_tiff(stream: BinaryIO, *, every_page: bool = False) -> list[NDArray[A
     """
     end = stream.seek(0, 2)
     with _open(stream) as tiff:
-        first = tiff.pages.first
-        if not every_page:
-            return [_decoded(first, end)]
-        if _is_imagej_stack(tiff):
-            _check_kind(first)
-            return [_black_at_zero(first, plane) for plane in tiff.series[0].asarray().reshape(-1, *first.shape)]
-        return [_decoded(page, end) for page in _alike(tiff)]
+        return [_decoded(page, end) for page in (_alike(tiff) if every_page else [tiff.pages.first])]
 
 
 def count_pages(stream: BinaryIO) -> int:
@@ -125,14 +119,7 @@ def count_pages(stream: BinaryIO) -> int:
         described = tiff.imagej_metadata or {}
         if 1 < described.get("channels", 1) < described.get("images", 1):
             raise UnreadableError("has a page for each channel of each frame; convert its frames to RGB first")
-        if _is_imagej_stack(tiff):
-            return int(math.prod(tiff.series[0].shape) // math.prod(tiff.pages.first.shape))
         return len(_alike(tiff))
-
-
-def _is_imagej_stack(tiff: Any) -> bool:
-    """Whether all planes stand behind the only directory, as ImageJ may write them."""
-    return bool(tiff.is_imagej) and not _has_second(tiff)
 
 
 def _alike(tiff: Any) -> "list[TiffPage]":
