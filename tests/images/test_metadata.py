@@ -291,10 +291,3 @@ def test_exif_size_tags_are_updated():
 )
 def test_stale_xmp_properties_are_removed(before, after):
     assert read_picture(encode_picture(photo(), ".png", Metadata(xmp=before))).metadata.xmp == after
-
-
-def test_xmp_padding_is_removed_to_fit_a_jpeg():
-    padded = b"<x/>" + b" " * 70_000 + b'<?xpacket end="w"?>'
-    assert read_picture(encode_picture(photo(), ".jpg", Metadata(xmp=padded))).metadata.xmp == (
-        b'<x/>\n<?xpacket end="w"?>'
-    )

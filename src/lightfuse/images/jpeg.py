@@ -18,12 +18,11 @@ from lightfuse.images.exif import PREFIX, IfdError, without_maker_note
 from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions, chosen_subsampling
 from lightfuse.images.pixels import to_depth, widen
-from lightfuse.images.xmp import PHOTOSHOP_PREFIX, iptc_of_resources, resources_of_iptc, without_padding
+from lightfuse.images.xmp import PHOTOSHOP_PREFIX, iptc_of_resources, resources_of_iptc
 from lightfuse.system import usable_cores
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _SOS, _APP0, _APP1, _APP2, _APP13, _RST0 = 0xDA, 0xE0, 0xE1, 0xE2, 0xED, 0xD0
-_DHT, _DAC, _ARITHMETIC = 0xC4, 0xCC, 0xC9  # Tables of the two entropy coders; frames from the last on use the second.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 … SOF15 without DHT, JPG and DAC.
 _BARE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # Markers without a length: TEM, SOI, RST0 … RST7.
 APPLICATION = range(0xE0, 0xF0)
@@ -43,7 +42,6 @@ _MCU_HEIGHTS = {"444": 8, "422": 8, "420": 16}
 def scan_jpeg(stream: BinaryIO) -> Container:
     """Read a JPEG's header, up to where its compressed pixels begin."""
     frame: tuple[int, int, int, int] | None = None
-    tables, own_tables = set(), _DHT
     exif = xmp = None
     photoshop: list[bytes] = []
     icc_parts: dict[int, bytes] = {}
@@ -51,9 +49,6 @@ def scan_jpeg(stream: BinaryIO) -> Container:
     for marker, payload in _segments(stream):
         if marker in _FRAMES and frame is None and len(payload) >= 6:
             frame = struct.unpack(">BHHB", payload[:6])
-            own_tables = _DAC if marker >= _ARITHMETIC else _DHT
-        elif marker in (_DHT, _DAC):
-            tables.add(marker)
         elif marker == _APP1 and payload.startswith(PREFIX) and exif is None:
             exif = payload[len(PREFIX) :]
         elif marker == _APP1 and payload.startswith(XMP_PREFIX) and xmp is None:
@@ -65,8 +60,6 @@ def scan_jpeg(stream: BinaryIO) -> Container:
             photoshop.append(payload[len(PHOTOSHOP_PREFIX) :])
     if frame is None:
         raise UnreadableError("is damaged: it is a JPEG without a frame header")
-    if tables and own_tables not in tables:  # It would be decoded to noise, without an error.
-        raise UnreadableError("is damaged: its header tells of another compression than that of its pixels")
     notes: tuple[str, ...] = ()
     icc = None
     if icc_parts and sorted(icc_parts) == list(range(1, icc_count + 1)):
@@ -177,8 +170,8 @@ def _offsets(jpeg: bytes) -> tuple[int, int, int]:
 def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
     """Return the JPEG file with EXIF, XMP, the ICC profile and IPTC in APP1, APP2 and APP13 segments.
 
-    An EXIF block too large for its one segment (64 kB) is written without its maker note, XMP without the blanks that
-    pad it; EXIF and XMP still too large, and IPTC too large, cannot be held by a JPEG and are left out.
+    An EXIF block too large for its one segment (64 kB) is written without its maker note; what is still too large, and
+    XMP and IPTC that are, cannot be held by a JPEG and is left out.
     """
     segments = bytearray()
     exif = metadata.exif
@@ -189,11 +182,8 @@ def insert_metadata(jpeg: bytes, metadata: Metadata) -> bytes:
             exif = None
     if exif and len(PREFIX) + len(exif) <= _MAX_PAYLOAD:
         segments += segment(_APP1, PREFIX + exif)
-    xmp = metadata.xmp
-    if xmp and len(XMP_PREFIX) + len(xmp) > _MAX_PAYLOAD:
-        xmp = without_padding(xmp)
-    if xmp and len(XMP_PREFIX) + len(xmp) <= _MAX_PAYLOAD:
-        segments += segment(_APP1, XMP_PREFIX + xmp)
+    if metadata.xmp and len(XMP_PREFIX) + len(metadata.xmp) <= _MAX_PAYLOAD:
+        segments += segment(_APP1, XMP_PREFIX + metadata.xmp)
     if metadata.icc:
         room = _MAX_PAYLOAD - len(_ICC) - 2
         parts = [metadata.icc[start : start + room] for start in range(0, len(metadata.icc), room)]

@@ -46,12 +46,6 @@ def xmp_with_software(xmp: bytes, software: str) -> bytes:
     return _edited(xmp, {"xmp:CreatorTool": lambda _: name}, drop_stale=False) or xmp
 
 
-def without_padding(xmp: bytes) -> bytes:
-    """Return an XMP packet without the white space that pads it before its end."""
-    at = xmp.rfind(b"<?xpacket end")
-    return xmp[:at].rstrip() + b"\n" + xmp[at:] if at > 0 else xmp
-
-
 def _edited(xmp: bytes, values: dict[str, Callable[[str], bytes | None]], *, drop_stale: bool) -> bytes | None:
     """Return a packet with the values of some properties (attributes or elements) replaced; None if it is not XML."""
     xmp = xmp.rstrip(b"\0")
