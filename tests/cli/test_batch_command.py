@@ -368,7 +368,7 @@ def test_a_picture_whose_beginning_is_broken_is_named(lightfuse_program, holiday
     (holiday / "IMG_0005.jpg").write_bytes(b"no picture")
     ended = batch(lightfuse_program, holiday, tmp_path / "out")
     assert ended.code == 1
-    assert ended.err.startswith(f"lightfuse: {holiday}/IMG_0005.jpg: it is not a picture; give a JPEG")
+    assert ended.err.startswith(f"lightfuse: {holiday}/IMG_0005.jpg: it is not a picture that can be read; give a JPEG")
     assert len(ended.err.splitlines()) == 1
     assert "3 brackets fused, 1 picture unreadable" in ended.out
 

@@ -65,19 +65,19 @@ def test_messages_show_non_ascii_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "what"),
+    "data",
     [
-        (b"hello, this is a letter", "is not a picture"),
-        (bytes(100), "is not a picture"),
-        (pillow_bytes(photo(), "GIF"), "is a GIF"),
-        (pillow_bytes(photo(), "BMP"), "is a BMP"),
-        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(100), "is a video, which cannot be read here"),
+        b"hello, this is a letter",
+        bytes(100),
+        pillow_bytes(photo(), "GIF"),
+        pillow_bytes(photo(), "BMP"),
+        b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(100),
     ],
     ids=["text", "zeros", "gif", "bmp", "video"],
 )
-def test_read_refuses_unsupported_formats(data, what):
+def test_read_refuses_unsupported_formats(data):
     sentence = read_error(data)
-    assert what in sentence
+    assert "is not a picture that can be read" in sentence
     assert sentence.endswith("give a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC or camera raw file")
 
 
@@ -86,16 +86,6 @@ def test_read_refuses_unsupported_formats(data, what):
 def test_truncated_jpeg_is_refused(kept, progressive):
     data = pillow_bytes(rough(), "JPEG", progressive=progressive)
     assert "is truncated" in read_error(data[: int(len(data) * kept)])
-
-
-@pytest.mark.parametrize(
-    ("frame", "tables"), [(0xC9, 0xC4), (0xCA, 0xC4), (0xC0, 0xCC), (0xC2, 0xCC)], ids=lambda marker: f"{marker:02X}"
-)
-def test_jpeg_whose_frame_header_tells_of_the_other_entropy_coder_is_refused(frame, tables):
-    """Huffman codes said to be arithmetic ones, or the reverse, would be decoded to noise."""
-    data = pillow_bytes(rough(), "JPEG").replace(b"\xff\xc0", bytes((0xFF, frame)), 1)
-    data = data.replace(b"\xff\xc4", bytes((0xFF, tables)))
-    assert "is damaged: its header tells of another compression than that of its pixels" in read_error(data)
 
 
 def test_jpeg_ending_in_zeros_is_refused():

@@ -45,14 +45,6 @@ _STARTS: dict[Format, tuple[bytes, ...]] = {
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
 }
-_OTHERS = {
-    b"GIF8": "a GIF",
-    b"BM": "a BMP",
-    b"8BPS": "a Photoshop file",
-    b"%PDF": "a PDF",
-    b"v/1\x01": "an OpenEXR file",
-    b"#?RADIANCE": "a Radiance HDR file",
-}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
 
@@ -253,10 +245,9 @@ def sniff_format(head: bytes) -> Format:
             return "HEIC"
     if not head:
         raise UnreadableError("is empty")
-    other = next((name for start, name in _OTHERS.items() if head.startswith(start)), None)
-    other = "a video" if head[4:8] == b"ftyp" else other
-    what = f"{other}, which cannot be read here" if other else "not a picture"
-    raise UnreadableError(f"is {what}; give a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC or camera raw file")
+    raise UnreadableError(
+        "is not a picture that can be read; give a JPEG, PNG, TIFF, WebP, AVIF, JPEG XL, HEIC or camera raw file"
+    )
 
 
 def _scan(stream: BinaryIO, source: Source) -> Container:
