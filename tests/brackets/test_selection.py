@@ -54,6 +54,14 @@ def test_selection_keeps_the_only_frame_that_holds_a_highlight(fuser: Fuser) -> 
     assert 0 in select_exposures(frames)
 
 
+def test_the_frame_that_shows_most_texture_is_selected() -> None:
+    """All frames are equally well exposed; one of them is sharp."""
+    blurred = [np.full((160, 240, 3), level, np.uint8) for level in (100, 110, 140, 150)]
+    texture = np.tile(np.array([90, 130], np.uint8), (160, 120))[..., None].repeat(3, axis=2)
+    for position in range(5):
+        assert position in select_exposures([*blurred[:position], texture, *blurred[position:]])
+
+
 def test_three_selected_exposures_are_fused_through_the_middle_one() -> None:
     frames = [np.full((2, 2, 3), level, np.float32) for level in (0.1, 0.4, 0.8)]
     joined = fuse_selection((0, 1, 2), frames, lambda a, b: a + 10 * b)

@@ -2,8 +2,8 @@
 
 The paper fuses the darkest and the brightest exposure. In a longer bracket these two may be nearly black and nearly
 white, while an inner pair holds the scene better or a third exposure helps. Of all pairs and triples, the one is taken
-that shows the scene best exposed, by frames of similar brightness; never one without the only frame to hold a highlight
-or a shadow. Tones alone are looked at, on a grid of pixels. What is black, or white, in all frames is no scene.
+that keeps most of the local contrast that any frame shows; never one without the only frame to hold a highlight or a
+shadow. All is measured on a grid of pixels. What is black, or white, in all frames is no scene.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,15 +24,15 @@ Selection = tuple[int, ...]
 middle, bright), dark with middle and middle with bright are fused first, then the two results."""
 
 _SAMPLES = 192 * 128  # of a picture, about
-# Levels of 255: clipped below the first and above the second; held beyond doubt between the others; exposed not at all
-# up to the first and from the second of the last, then better and better over so many levels.
+# Levels of 255: clipped below the first and above the second; held beyond doubt between the others
 _BLACK, _WHITE = 8, 247
 _DARKEST, _BRIGHTEST = 12, 243
-_LOWEST, _HIGHEST, _SOFTNESS = 4, 251, 64
-_CLIPPING_SOFTNESS = 8  # The same, where only clipping counts
 _MAX_CLIPPED = 5e-4  # Fraction of the scene that may be white, or black, in all frames selected but not in another
-# What is taken off the mean exposure of a selection: for the difference in mean brightness, in white, and a third frame
-_DIFFERENCE, _THIRD = 0.1, 0.02
+_RUN = 16  # Neighbouring samples whose differences are one local contrast
+_NOISE = 8  # Levels added to the difference of two neighbours: contrast far below this counts little.
+_THIRD = 0.03  # What a third frame has to gain: it takes two more fusions.
+# Levels that are not exposed, up to the first and from the second, then better and better over so many levels
+_LOWEST, _HIGHEST, _SOFTNESS = 4, 251, 8
 
 
 def extreme_pair(count: int) -> Selection:
@@ -63,20 +63,20 @@ def select_exposures(*brackets: Sequence[Array]) -> Selection:
         return extremes
     levels, largest = levels[:, scene], largest[:, scene]
     shadows, lights = (((tones >= _DARKEST) & (tones <= _BRIGHTEST)).any(axis=0) for tones in (levels, largest))
-    exposed, brightness = _well_exposed(levels, _SOFTNESS), levels.mean(axis=1) / 255
+    contrast = _local_contrast(levels)
+    contrast /= contrast.max(axis=0)
 
     def clipped(chosen: Selection) -> float:
         """The larger of two fractions: held by some frame, but clipped, or black, in all that are chosen."""
         white, black = largest[[*chosen]].min(axis=0) > _WHITE, levels[[*chosen]].max(axis=0) < _BLACK
         return float(max((lights & white).mean(), (shadows & black).mean()))
 
-    def score(chosen: Selection) -> float:
-        difference = brightness[chosen[-1]] - brightness[chosen[0]]
-        return float(exposed[[*chosen]].max(axis=0).mean() - _DIFFERENCE * difference - _THIRD * (len(chosen) - 2))
+    def kept_contrast(chosen: Selection) -> float:
+        return float(contrast[[*chosen]].max(axis=0).mean() - _THIRD * (len(chosen) - 2))
 
     limit = clipped(extremes) + _MAX_CLIPPED
-    selections = (chosen for size in (2, 3) for chosen in combinations(range(len(levels)), size))
-    return max((chosen for chosen in selections if clipped(chosen) <= limit), key=score)
+    selections = [chosen for size in (2, 3) for chosen in combinations(range(len(levels)), size)]
+    return next(one for one in sorted(selections, key=kept_contrast, reverse=True) if clipped(one) <= limit)
 
 
 def selection_cost(exposures: Sequence[Array], selection: Selection) -> float:
@@ -85,7 +85,7 @@ def selection_cost(exposures: Sequence[Array], selection: Selection) -> float:
     Measured on a grid of pixels of the exposures (RGB, H×W×3, uint8, uint16 or float32).
     """
     levels = np.stack([_sampled(exposure).mean(axis=1) for exposure in exposures])
-    exposed = _well_exposed(levels, _CLIPPING_SOFTNESS)
+    exposed = _well_exposed(levels)
     return float((exposed.max(axis=0) - exposed[[*selection]].max(axis=0)).mean())
 
 
@@ -97,7 +97,14 @@ def _sampled(picture: Array) -> Floats:
     return pixels
 
 
-def _well_exposed(levels: Floats, softness: float) -> Floats:
+def _local_contrast(levels: Floats) -> Floats:
+    """Sums of the differences, with noise, of neighbouring levels, a run of samples each."""
+    differences = np.abs(np.diff(levels, axis=1, append=levels[:, -1:])) + np.float32(_NOISE)
+    sums: Floats = np.add.reduceat(differences, range(0, levels.shape[1], _RUN), axis=1)
+    return sums
+
+
+def _well_exposed(levels: Floats) -> Floats:
     """Degree to which levels are neither black nor white, in [0, 1]."""
-    degree: Floats = np.clip(np.minimum(levels - _LOWEST, _HIGHEST - levels) / np.float32(softness), 0, 1)
+    degree: Floats = np.clip(np.minimum(levels - _LOWEST, _HIGHEST - levels) / np.float32(_SOFTNESS), 0, 1)
     return degree

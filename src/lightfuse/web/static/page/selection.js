@@ -9,8 +9,9 @@ const SAMPLES = 24_000; // of each picture, about
 const [BLACK, WHITE] = [8, 247]; // levels: clipped below the first and above the second
 const [DARKEST, BRIGHTEST] = [12, 243]; // levels between which a frame holds a tone beyond doubt
 const MAX_CLIPPED = 5e-4; // fraction of the scene that may be clipped in all selected frames but not in another
-const [LOWEST, HIGHEST, SOFTNESS] = [4, 251, 64]; // not exposed up to the first and from the second; then fading
-const [DIFFERENCE, THIRD] = [0.1, 0.02]; // what a difference in mean brightness, in white, and a third frame count
+const RUN = 16; // neighbouring samples whose differences are one local contrast
+const NOISE = 8; // levels added to the difference of two neighbours: contrast far below this counts little
+const THIRD = 0.03; // what a third frame has to gain: it takes two more fusions
 
 /** The pictures of a selection fused by `fuse`, which joins two and may be asynchronous; the last two by `fuseLast`. */
 export async function fuseSelection(pictures, fuse, fuseLast = fuse) {
@@ -20,26 +21,31 @@ export async function fuseSelection(pictures, fuse, fuseLast = fuse) {
 }
 
 /**
- * The selection that shows the scene best exposed, by frames of similar brightness; never one without the only frame to
+ * The selection that keeps most of the local contrast that any picture shows; never one without the only picture to
  * hold a highlight or a shadow.
  * @param {{data: Uint8ClampedArray}[]} pictures small, RGBA, dark to bright, of one size
  * @returns {number[]}
  */
 export function selectExposures(pictures) {
   const frames = sampled(pictures);
+  if (!frames[0].means.length) return [0, frames.length - 1];
   const isHeld = (level) => level >= DARKEST && level <= BRIGHTEST;
   const held = frames[0].means.map((_, i) => ({
     shadow: frames.some(({ means }) => isHeld(means[i])),
     light: frames.some(({ largest }) => isHeld(largest[i])),
   }));
+  const contrasts = relativeContrasts(frames);
   const [extremes, ...others] = selectionsOf(frames.length).map((selection) => {
-    return { selection, ...tonesOf(selection.map((position) => frames[position]), held) };
+    const contrast = contrasts[0].map((_, run) => Math.max(...selection.map((position) => contrasts[position][run])));
+    const kept = contrast.reduce((sum, one) => sum + one, 0) / contrast.length;
+    return { selection, score: kept - THIRD * (selection.length - 2) };
   });
-  const holding = others.filter(({ clipped }) => clipped <= extremes.clipped + MAX_CLIPPED);
-  return holding.reduce((best, one) => (one.score > best.score ? one : best), extremes).selection;
+  const clipped = ({ selection }) => clippedBy(selection.map((position) => frames[position]), held);
+  const limit = clipped(extremes) + MAX_CLIPPED;
+  return others.sort((a, b) => b.score - a.score).find((one) => clipped(one) <= limit).selection;
 }
 
-/** The darkest and the brightest of so many exposures, then every other two, then every three. */
+/** The darkest and the brightest of so many exposures, then every two, then every three. */
 function selectionsOf(count) {
   const positions = [...Array(count).keys()];
   const pairs = positions.flatMap((dark) => positions.slice(dark + 1).map((bright) => [dark, bright]));
@@ -47,30 +53,25 @@ function selectionsOf(count) {
   return [[0, count - 1], ...pairs, ...triples];
 }
 
-/**
- * How well the best exposed of some frames shows each pixel, from 0 to 1 on average, less what the frames' difference
- * and a third one count (`score`); and the larger of two fractions: held by some frame of the bracket, but white, or
- * black, in all of these (`clipped`).
- */
-function tonesOf(frames, held) {
-  let [exposed, white, black] = [0, 0, 0];
+/** For each frame, the local contrast of each run of samples, as a fraction of the largest that any frame has there. */
+function relativeContrasts(frames) {
+  const contrasts = frames.map(({ means }) => {
+    const sums = Array(Math.ceil(means.length / RUN)).fill(0);
+    means.forEach((mean, i) => (sums[Math.floor(i / RUN)] += NOISE + Math.abs((means[i + 1] ?? mean) - mean)));
+    return sums;
+  });
+  const largest = contrasts[0].map((_, run) => Math.max(...contrasts.map((sums) => sums[run])));
+  return contrasts.map((sums) => sums.map((sum, run) => sum / largest[run]));
+}
+
+/** The larger of two fractions: held by some frame of the bracket, but white, or black, in all of these. */
+function clippedBy(frames, held) {
+  let [white, black] = [0, 0];
   for (let i = 0; i < held.length; i++) {
-    let least = 255;
-    let most = 0;
-    let best = 0;
-    for (const { means, largest } of frames) {
-      least = Math.min(least, largest[i]);
-      most = Math.max(most, means[i]);
-      best = Math.max(best, Math.min(SOFTNESS, means[i] - LOWEST, HIGHEST - means[i]));
-    }
-    exposed += best / SOFTNESS;
-    if (held[i].light && least > WHITE) white++;
-    if (held[i].shadow && most < BLACK) black++;
+    if (held[i].light && frames.every(({ largest }) => largest[i] > WHITE)) white++;
+    if (held[i].shadow && frames.every(({ means }) => means[i] < BLACK)) black++;
   }
-  const brightness = ({ means }) => means.reduce((sum, mean) => sum + mean, 0) / 255;
-  const difference = brightness(frames.at(-1)) - brightness(frames[0]);
-  const score = (exposed - DIFFERENCE * difference) / held.length - THIRD * (frames.length - 2);
-  return { score, clipped: Math.max(white, black) / held.length };
+  return Math.max(white, black) / held.length;
 }
 
 /** The mean and the largest channel of some pixels of each picture, without those that are black, or white, in all. */
