@@ -10,11 +10,11 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from builders.pictures import exif_block, photo, pillow_bytes, png_chunk
+from builders.pictures import photo, pillow_bytes, png_chunk
 from PIL import Image
 
 from lightfuse.errors import PictureError
-from lightfuse.images import Header, probe_picture, read_picture
+from lightfuse.images import probe_picture, read_picture
 
 
 def tiff_bytes(pixels, **options):
@@ -228,22 +228,13 @@ def test_dash_reads_standard_input(monkeypatch):
 def test_probe_tells_size_format_and_depth(tmp_path, kind, format_name):
     path = tmp_path / "picture"
     path.write_bytes(pillow_bytes(photo(40, 60), kind))
-    assert probe_picture(path) == Header(width=60, height=40, format=format_name, bit_depth=8)
+    header = probe_picture(path)
+    assert (header.width, header.height, header.format, header.bit_depth) == (60, 40, format_name, 8)
 
 
 def test_probe_tells_sixteen_bits():
     assert probe_picture(tiff_bytes(photo(dtype=np.uint16), photometric="rgb")).bit_depth == 16
     assert probe_picture(cv2.imencode(".png", photo(dtype=np.uint16))[1].tobytes()).bit_depth == 16
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_probe_tells_the_upright_size(kind):
-    block = exif_block(orientation=6)
-    options = {"exif": Image.Exif()} if kind == "TIFF" else {"exif": b"Exif\0\0" + block}
-    if kind == "TIFF":
-        options["exif"][0x0112] = 6
-    header = probe_picture(pillow_bytes(photo(40, 60), kind, **options))
-    assert (header.width, header.height) == (40, 60)
 
 
 def test_probe_decodes_no_pixels(monkeypatch):

@@ -1,7 +1,6 @@
 """AVIF and HEIC files (ISO/IEC 23008-12; AV1 Image File Format): headers and metadata in and out, pixels coded."""
 
 import struct
-from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO, Literal
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from lightfuse.images.colour import profile_of_cicp
 from lightfuse.images.isobmff import Items, box, boxes, file_boxes, read_box
-from lightfuse.images.metadata import GAIN_MAP_NOTE, Container, Metadata, MetadataBudget, Parts, UnreadableError
+from lightfuse.images.metadata import GAIN_MAP_NOTE, Header, Metadata, MetadataBudget, Parts, UnreadableError
 from lightfuse.images.options import EncodeOptions, bits_of, chosen_subsampling
 from lightfuse.images.pixels import narrow, to_depth, widen
 from lightfuse.system import usable_cores
@@ -30,11 +29,11 @@ _BT709, _IDENTITY = 1, 0  # The usual BT.601 goes through a fast conversion that
 Added = list[tuple[bytes, bytes, bytes]]  # Items to add: their kind, content type and bytes.
 
 
-def scan_heif(stream: BinaryIO, kind: Literal["AVIF", "HEIC"]) -> Container:
+def scan_heif(stream: BinaryIO, kind: Literal["AVIF", "HEIC"]) -> Header:
     """Read an AVIF's or a HEIC's header.
 
-    The decoder of HEIC crops and rotates the picture as the file asks, so the size is that of the result and the
-    orientation 1. Image sequences of AVIF are refused: their decoder cannot be trusted.
+    The decoder of HEIC crops and rotates the picture as the file asks, so the orientation is 1, while the size is that
+    before. Image sequences of AVIF are refused: their decoder cannot be trusted.
     """
     notes: tuple[str, ...] = ()
     budget = MetadataBudget()
@@ -62,16 +61,11 @@ def scan_heif(stream: BinaryIO, kind: Literal["AVIF", "HEIC"]) -> Container:
             xmp = items.read(stream, item, budget) or b""
     if any(name in meta for name in _GAIN_MAP_NAMES):
         notes += (GAIN_MAP_NOTE,)
-    crop = items.property(b"clap")
-    if crop is not None and kind == "HEIC":
-        with suppress(struct.error, ZeroDivisionError):  # A clean aperture begins with two fractions.
-            across, by, down, divisor = struct.unpack_from(">IIII", crop)
-            width, height = min(width, across // by), min(height, down // divisor)
-    elif crop is not None:
+    if items.property(b"clap") is not None and kind == "AVIF":
         notes += ("it asks to be cropped, which was not done",)
     blocks = Metadata(icc=_profile(items), exif=exif, xmp=xmp)
-    header = Container.of(kind, (width, height), _bit_depth(items), blocks, notes, orientation=_orientation(items))
-    return header.turned() if kind == "HEIC" else header
+    orientation = 1 if kind == "HEIC" else _orientation(items)
+    return Header.of(kind, (width, height), _bit_depth(items), blocks, notes, orientation=orientation)
 
 
 def _profile(items: Items) -> bytes | None:
@@ -105,15 +99,15 @@ def _orientation(items: Items) -> int:
     return _ROTATED[mirror][quarters % 4]
 
 
-def decode_avif(data: bytes, container: Container) -> NDArray[Any]:
+def decode_avif(data: bytes, header: Header) -> NDArray[Any]:
     """Decode an AVIF's picture: H×W or H×W×channels; uint8, or uint16 over its full range."""
     import imagecodecs
 
     decoded: NDArray[Any] = imagecodecs.avif_decode(data, index=0)
-    return widen(decoded, container.bit_depth) if decoded.dtype == np.uint16 else decoded
+    return widen(decoded, header.bit_depth) if decoded.dtype == np.uint16 else decoded
 
 
-def decode_heic(data: bytes, _: Container) -> NDArray[Any]:
+def decode_heic(data: bytes, _: Header) -> NDArray[Any]:
     """Decode a HEIC by the extra `heif` (pi-heif): H×W×3 or 4, upright; uint8, or uint16 over its full range."""
     try:
         import pi_heif

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.images.exif import PREFIX, IfdError, without_maker_note
-from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
+from lightfuse.images.metadata import Header, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions, chosen_subsampling
 from lightfuse.images.pixels import to_depth, widen
 from lightfuse.images.xmp import PHOTOSHOP_PREFIX, iptc_of_resources, resources_of_iptc
@@ -39,7 +39,7 @@ _MCU_WIDTHS = {"444": 8, "422": 16, "420": 16}
 _MCU_HEIGHTS = {"444": 8, "422": 8, "420": 16}
 
 
-def scan_jpeg(stream: BinaryIO) -> Container:
+def scan_jpeg(stream: BinaryIO) -> Header:
     """Read a JPEG's header, up to where its compressed pixels begin."""
     frame: tuple[int, int, int, int] | None = None
     exif = xmp = None
@@ -70,7 +70,7 @@ def scan_jpeg(stream: BinaryIO) -> Container:
     bit_depth, height, width, channels = frame
     found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc)
     more = {"channels": channels, "scan_offset": stream.tell()}
-    return Container.of("JPEG", (width, height), bit_depth, found, notes, **more)
+    return Header.of("JPEG", (width, height), bit_depth, found, notes, **more)
 
 
 def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -105,17 +105,17 @@ def _next_marker(stream: BinaryIO) -> int:
     raise UnreadableError("is damaged: its JPEG header is not a series of segments")
 
 
-def decode_jpeg(data: bytes, container: Container) -> NDArray[Any]:
+def decode_jpeg(data: bytes, header: Header) -> NDArray[Any]:
     """Decode a JPEG: H×W or H×W×3; uint8, or uint16 over its full range for 12 bits."""
     import imagecodecs
 
-    if container.channels not in (1, 3):
+    if header.channels not in (1, 3):
         raise UnreadableError("is CMYK; convert it to RGB")
-    if container.bit_depth not in (8, 12):
-        raise UnreadableError(f"is a JPEG of {container.bit_depth} bits per sample; convert it to 8 bits")
+    if header.bit_depth not in (8, 12):
+        raise UnreadableError(f"is a JPEG of {header.bit_depth} bits per sample; convert it to 8 bits")
     # libjpeg would paint a missing part grey. Inside compressed pixels 0xFF is always followed by 0x00 or a restart
     # marker, so 0xFFD9 after the first scan's start can only be the end marker.
-    if not data.endswith(_EOI) and data.find(_EOI, container.scan_offset) < 0:
+    if not data.endswith(_EOI) and data.find(_EOI, header.scan_offset) < 0:
         raise UnreadableError
     decoded: NDArray[Any] = imagecodecs.jpeg8_decode(data)
     return widen(decoded, 12) if decoded.dtype == np.uint16 else decoded

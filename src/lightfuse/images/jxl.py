@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lightfuse.errors import MissingExtraError, OutputError
 from lightfuse.images.colour import REC_2020, is_grey, rgb_profile, same_colours, transform
 from lightfuse.images.isobmff import Box, box, file_boxes, read_box
-from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
+from lightfuse.images.metadata import Header, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
 
@@ -35,7 +35,7 @@ _REC_2020_SRGB: Fields = [(0, 2), (0, 2), (1, 2), (2, 2), (9 - 2, 4), (0, 1), (2
 _REC_2100_PQ: Fields = [(0, 2), (0, 2), (1, 2), (2, 2), (9 - 2, 4), (0, 1), (2, 2), (16 - 2, 4), (1, 2)]
 
 
-def scan_jxl(stream: BinaryIO) -> Container:
+def scan_jxl(stream: BinaryIO) -> Header:
     """Read a JPEG XL's header and metadata, but for its profile; needs the extra.
 
     Raises:
@@ -50,7 +50,7 @@ def scan_jxl(stream: BinaryIO) -> Container:
         raise UnreadableError("is an HDR picture; convert it to sRGB first")
     blocks, notes = _metadata_blocks(stream, parts)
     size = told.width, told.height
-    return Container.of("JPEG XL", size, told.bits_per_sample, Metadata(**blocks), notes, orientation=1)
+    return Header.of("JPEG XL", size, told.bits_per_sample, Metadata(**blocks), notes, orientation=1)
 
 
 def decode_jxl(stream: BinaryIO) -> tuple[NDArray[Any], bytes | None]:

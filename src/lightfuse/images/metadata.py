@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Literal, Self
 from numpy.typing import NDArray
 
 from lightfuse.images.exif import IfdError, exif_with_size, exif_with_software, upright_exif
-from lightfuse.images.shot import ShotInfo
+from lightfuse.images.shot import ShotInfo, shot_info
 from lightfuse.images.xmp import upright_xmp, xmp_with_software
 
 Format = Literal["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG XL", "HEIC", "RAW"]
@@ -46,7 +46,7 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class Header:
     """A picture file's header, as the scanner of its format returns it.
 
     A scanner raises UnreadableError where the header is damaged or truncated or holds too much metadata, and a decoder
@@ -54,7 +54,7 @@ class Container:
 
     Attributes:
         format: the file's format.
-        width, height: in pixels, as stored (before the orientation is applied).
+        width, height: in pixels, as stored, before the orientation is applied or a HEIC is cropped; 0 of a raw file.
         bit_depth: bits per sample as stored.
         orientation: EXIF orientation, 1 to 8.
         metadata: the file's metadata, already true for upright RGB pixels.
@@ -109,28 +109,10 @@ class Container:
         metadata = replace(found, icc=icc, exif=exif, xmp=xmp, iptc=found.iptc or None)
         return cls(kind, *size, bit_depth, orientation or told, metadata, tuple(dict.fromkeys(others)), **more)
 
-    def turned(self) -> Self:
-        """Return the header as it holds for the picture turned upright."""
-        width, height = (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
-        return replace(self, width=width, height=height, orientation=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a picture file's header tells.
-
-    Attributes:
-        width, height: in pixels, once upright; of a raw file 0 where only developing it would tell.
-        format: the file's format.
-        bit_depth: bits per sample as stored.
-        shot: how the exposure was shot, as far as its EXIF says.
-    """
-
-    width: int
-    height: int
-    format: Format
-    bit_depth: int
-    shot: ShotInfo = field(default_factory=ShotInfo)
+    @property
+    def shot(self) -> ShotInfo:
+        """How the exposure was shot, as far as its EXIF says."""
+        return shot_info(self.metadata.exif, self.orientation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lightfuse.images.colour import profile_of_chromaticities, profile_of_cicp, rgb_profile, same_colours
 from lightfuse.images.exif import PREFIX
-from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
+from lightfuse.images.metadata import Header, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
 from lightfuse.images.xmp import IPTC_START, iptc_of_resources, resources_of_iptc
@@ -29,7 +29,7 @@ _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # By colour type.
 _AFTER_HEADER = len(_SIGNATURE) + 25  # IHDR: length, type, 13 bytes, CRC.
 
 
-def scan_png(stream: BinaryIO) -> Container:
+def scan_png(stream: BinaryIO) -> Header:
     """Read a PNG's header and metadata, skipping its pixels."""
     stream.seek(len(_SIGNATURE))
     length, kind = struct.unpack(">I4s", read_exactly(stream, 8))
@@ -67,7 +67,7 @@ def scan_png(stream: BinaryIO) -> Container:
         found["icc"] = _profile(colours, found.get("icc"), grey=channels in (1, 2))
     except ValueError as error:
         notes += (f"{error} and was left out",)
-    return Container.of("PNG", (width, height), bit_depth, Metadata(**found), notes, channels=channels)
+    return Header.of("PNG", (width, height), bit_depth, Metadata(**found), notes, channels=channels)
 
 
 def _profile(chunks: dict[bytes, bytes], icc: bytes | None, *, grey: bool) -> bytes | None:
@@ -138,7 +138,7 @@ def _raw_profile(text: bytes, field: str) -> bytes | None:
     return data
 
 
-def decode_png(data: bytes, _: Container) -> NDArray[Any]:
+def decode_png(data: bytes, _: Header) -> NDArray[Any]:
     """Decode a PNG: H×W or H×W×channels, uint8 or uint16.
 
     The decoder is given the chunks that make the pixels and no others: it has nothing to warn about, and no text or

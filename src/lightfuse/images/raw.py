@@ -28,7 +28,7 @@ from lightfuse.images.exif import (
 )
 from lightfuse.images.isobmff import boxes, file_boxes, read_box
 from lightfuse.images.jpeg import scan_jpeg
-from lightfuse.images.metadata import Container, Metadata, MetadataBudget, UnreadableError
+from lightfuse.images.metadata import Header, Metadata, MetadataBudget, UnreadableError
 
 RAW_SUFFIXES = frozenset({
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
@@ -45,7 +45,6 @@ _STRIP_OFFSETS, _SAMPLES, _STRIP_ROWS, _STRIP_COUNTS = 273, 277, 278, 279
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _SUB_IFDS, _DNG_VERSION = 322, 323, 324, 325, 330, 50706
 _SENSOR_PHOTOMETRIC = (32803, 34892)
 _PANASONIC_WIDTH, _PANASONIC_HEIGHT, _PANASONIC_FORMAT, _PANASONIC_JPEG, _PANASONIC_OFFSET = 2, 3, 0x2D, 0x2E, 0x118
-_EXIF_WIDTH, _EXIF_HEIGHT = 0xA002, 0xA003
 _RAF_JPEG_AT, _RAF_SENSOR_AT = 84, 100
 _MAX_JPEG = 1 << 26
 _MAX_DIRECTORIES = 16
@@ -77,25 +76,22 @@ def tiff_is_raw(stream: BinaryIO) -> bool:
     return reduced or _DNG_VERSION in values or values.get(_PHOTOMETRIC) in _SENSOR_PHOTOMETRIC
 
 
-def scan_raw(stream: BinaryIO) -> Container:
-    """Read a raw file's header: its EXIF and, as far as that tells it, its size (0 × 0 where it does not).
-
-    Developing turns the picture upright: the size is the upright one where it is known.
-    """
+def scan_raw(stream: BinaryIO) -> Header:
+    """Read a raw file's EXIF; developing turns the picture upright."""
     stream.seek(0)
     head = stream.read(_RAF_JPEG_AT + 8)
-    width, height, exif = 0, 0, None
+    exif = None
     with suppress(IfdError, UnreadableError, struct.error):
         if head.startswith(b"FUJIFILM"):
-            width, height, exif = _of_jpeg(stream, *struct.unpack_from(">II", head, _RAF_JPEG_AT))
+            exif = _of_jpeg(stream, *struct.unpack_from(">II", head, _RAF_JPEG_AT))
         elif head[4:12] == _CR3:
             exif = _of_cr3(stream)
         else:
-            width, height, exif = _of_tiff(stream)
+            exif = _of_tiff(stream)
     if exif is not None:
         with suppress(IfdError):
             exif = without_maker_note(exif)  # It points into a file that is left behind.
-    return Container.of("RAW", (width, height), 16, Metadata(exif=exif)).turned()
+    return Header.of("RAW", (0, 0), 16, Metadata(exif=exif), orientation=1)
 
 
 def _directories(stream: BinaryIO) -> tuple[Directories, list[Directory]]:
@@ -111,24 +107,17 @@ def _directories(stream: BinaryIO) -> tuple[Directories, list[Directory]]:
     return block, found
 
 
-def _of_tiff(stream: BinaryIO) -> tuple[int, int, bytes | None]:
-    block, found = _directories(stream)
-    for entry in block.main.entries:
+def _of_tiff(stream: BinaryIO) -> bytes | None:
+    for entry in Directories(stream, any_magic=True).main.entries:
         if entry.tag == _PANASONIC_JPEG:
             return _of_jpeg(stream, entry.offset, entry.size)
-    sizes = [(values.get(_WIDTH, 0), values.get(_HEIGHT, 0)) for values in map(block.firsts, found)]
-    if below := block.below(block.main).get(EXIF_IFD):
-        values = block.firsts(below)
-        sizes.append((values.get(_EXIF_WIDTH, 0), values.get(_EXIF_HEIGHT, 0)))
-    width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return width, height, exif_from_tiff(stream, raw=True)
+    return exif_from_tiff(stream, raw=True)
 
 
-def _of_jpeg(stream: BinaryIO, at: int, length: int) -> tuple[int, int, bytes | None]:
-    """Read what the preview inside a raw file says: its upright size, nearly the picture's, and its EXIF."""
+def _of_jpeg(stream: BinaryIO, at: int, length: int) -> bytes | None:
+    """Return the EXIF of the preview inside a raw file."""
     stream.seek(at)
-    container = scan_jpeg(BytesIO(stream.read(min(length, _MAX_JPEG)))).turned()
-    return container.width, container.height, container.metadata.exif
+    return scan_jpeg(BytesIO(stream.read(min(length, _MAX_JPEG)))).metadata.exif
 
 
 def _of_cr3(stream: BinaryIO) -> bytes:

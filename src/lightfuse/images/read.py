@@ -22,7 +22,7 @@ from lightfuse.images.exif import is_adobe_rgb
 from lightfuse.images.heif import decode_avif, decode_heic, scan_heif
 from lightfuse.images.jpeg import decode_jpeg, scan_jpeg
 from lightfuse.images.jxl import decode_jxl, scan_jxl
-from lightfuse.images.metadata import Container, Format, Header, Picture, UnreadableError
+from lightfuse.images.metadata import Format, Header, Picture, UnreadableError
 from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.png import decode_png, scan_png
 from lightfuse.images.shot import shot_info
@@ -55,11 +55,11 @@ for _name in ("imagecodecs", "tifffile"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
-_SCANNERS: dict[Format, Callable[[BinaryIO], Container]] = {
+_SCANNERS: dict[Format, Callable[[BinaryIO], Header]] = {
     "JPEG": scan_jpeg, "PNG": scan_png, "TIFF": scan_tiff, "WebP": scan_webp, "JPEG XL": scan_jxl, "RAW": raw.scan_raw,
     "AVIF": partial(scan_heif, kind="AVIF"), "HEIC": partial(scan_heif, kind="HEIC"),
 }  # fmt: skip
-_DECODERS: dict[Format, Callable[[bytes, Container], NDArray[Any]]] = {
+_DECODERS: dict[Format, Callable[[bytes, Header], NDArray[Any]]] = {
     "JPEG": decode_jpeg, "PNG": decode_png, "WebP": decode_webp, "AVIF": decode_avif, "HEIC": decode_heic,
 }  # fmt: skip
 
@@ -91,14 +91,13 @@ def read_picture(
             extra that is not installed.
     """
     with _opened(source) as stream:
-        container = _scan(stream, source)
-        raw.check_size(container.width, container.height, max_pixels)
-        if container.format == "RAW":
+        header = _scan(stream, source)
+        raw.check_size(header.width, header.height, max_pixels)
+        if header.format == "RAW":
             developed = raw.develop(stream, white_balance, max_pixels)
-            shot = shot_info(container.metadata.exif)
-            return Picture(developed, source_name(source), container.metadata, shot, notes=container.notes)
-        decoded, container = _guarded("its pixels cannot be decoded", lambda: _decode(stream, container))
-        return _picture(decoded, container, source_name(source), white_level, transparent=transparent)
+            return Picture(developed, source_name(source), header.metadata, header.shot, notes=header.notes)
+        decoded, header = _guarded("its pixels cannot be decoded", lambda: _decode(stream, header))
+        return _picture(decoded, header, source_name(source), white_level, transparent=transparent)
 
 
 def read_pages(
@@ -112,34 +111,34 @@ def read_pages(
         PictureError: see `read_picture`; `max_pixels` holds for all pages together.
     """
     with _opened(source) as stream:
-        container = _scan(stream, source)
-        is_tiff = container.format == "TIFF"
+        header = _scan(stream, source)
+        is_tiff = header.format == "TIFF"
         count = _guarded("its pages cannot be read", lambda: count_pages(stream)) if is_tiff else 1
         if count < 2:
             return None
-        raw.check_size(container.width, container.height * count, max_pixels)
+        raw.check_size(header.width, header.height * count, max_pixels)
         pages = _guarded("its pixels cannot be decoded", lambda: decode_tiff(stream, every_page=True))
-        notes = tuple(note for note in container.notes if note != SEVERAL_PAGES)
-        container, name = replace(container, notes=notes), source_name(source)
-        return [_picture(page, container, f"{name} (page {n})", white_level) for n, page in enumerate(pages, 1)]
+        notes = tuple(note for note in header.notes if note != SEVERAL_PAGES)
+        header, name = replace(header, notes=notes), source_name(source)
+        return [_picture(page, header, f"{name} (page {n})", white_level) for n, page in enumerate(pages, 1)]
 
 
 def _picture(
-    decoded: NDArray[Any], container: Container, name: str, white_level: float | None, *, transparent: bool = True
+    decoded: NDArray[Any], header: Header, name: str, white_level: float | None, *, transparent: bool = True
 ) -> Picture:
-    if decoded.shape[:2] != (container.height, container.width):
+    if header.format != "HEIC" and decoded.shape[:2] != (header.height, header.width):
         raise UnreadableError("is damaged: its pixels do not have the size its header claims")
     pixels, alpha, notes = split(decoded, white_level, transparent=transparent)
     grey = decoded.ndim == 2 or decoded.shape[2] < 3
-    metadata, notes = container.metadata, container.notes + notes
+    metadata, notes = header.metadata, header.notes + notes
     if metadata.icc is not None and is_grey(metadata.icc) != grey:
         # Grey with a profile of RGB becomes RGB. The reverse is refused by the scanners that know of grey.
         grey = False
         if is_grey(metadata.icc):
             metadata = replace(metadata, icc=None)
-    turned = turn_upright(pixels, container.orientation)
+    turned = turn_upright(pixels, header.orientation)
     if alpha is not None:
-        alpha = turn_upright(np.ascontiguousarray(alpha), container.orientation)
+        alpha = turn_upright(np.ascontiguousarray(alpha), header.orientation)
     return Picture(turned, name, metadata, shot_info(metadata.exif), alpha, grey, notes)
 
 
@@ -150,9 +149,7 @@ def probe_picture(source: Source) -> Header:
         PictureError: the file is missing, or its header is damaged or not a picture's.
     """
     with _opened(source) as stream:
-        container = _scan(stream, source)
-    shot, upright = shot_info(container.metadata.exif, container.orientation), container.turned()
-    return Header(upright.width, upright.height, container.format, container.bit_depth, shot)
+        return _scan(stream, source)
 
 
 def raw_white_balance(source: Source) -> raw.Gains:
@@ -250,30 +247,30 @@ def sniff_format(head: bytes) -> Format:
     )
 
 
-def _scan(stream: BinaryIO, source: Source) -> Container:
+def _scan(stream: BinaryIO, source: Source) -> Header:
     kind = sniff_format(stream.read(_SNIFF_BYTES))
     raw_name = not isinstance(source, bytes) and os.path.splitext(os.fspath(source))[1].lower() in raw.RAW_SUFFIXES
     if kind == "TIFF" and (raw_name or raw.tiff_is_raw(stream)):
         kind = "RAW"
-    container = _guarded("its header cannot be read", lambda: _SCANNERS[kind](stream))
-    metadata = container.metadata
+    header = _guarded("its header cannot be read", lambda: _SCANNERS[kind](stream))
+    metadata = header.metadata
     if kind not in ("RAW", "JPEG XL") and metadata.icc is None and metadata.exif and is_adobe_rgb(metadata.exif):
-        container = replace(container, metadata=replace(metadata, icc=adobe_rgb_profile()))
-    if kind != "RAW" and (container.width < 1 or container.height < 1):
+        header = replace(header, metadata=replace(metadata, icc=adobe_rgb_profile()))
+    if kind != "RAW" and (header.width < 1 or header.height < 1):
         raise UnreadableError("is damaged: its header claims a picture without pixels")
-    return container
+    return header
 
 
-def _decode(stream: BinaryIO, container: Container) -> tuple[NDArray[Any], Container]:
+def _decode(stream: BinaryIO, header: Header) -> tuple[NDArray[Any], Header]:
     """Return the stored pixels (H×W or H×W×channels; uint8, uint16 over its full range, or float), and the header."""
-    if container.format == "TIFF":
-        return decode_tiff(stream)[0], container
-    if container.format == "JPEG XL":
+    if header.format == "TIFF":
+        return decode_tiff(stream)[0], header
+    if header.format == "JPEG XL":
         pixels, icc = decode_jxl(stream)
-        return pixels, replace(container, metadata=replace(container.metadata, icc=icc))
+        return pixels, replace(header, metadata=replace(header.metadata, icc=icc))
     stream.seek(0)
     data = stream.getvalue() if isinstance(stream, BytesIO) else stream.read()
-    return _DECODERS[container.format](data, container), container
+    return _DECODERS[header.format](data, header), header
 
 
 def _guarded(fault: str, work: Callable[[], T]) -> T:

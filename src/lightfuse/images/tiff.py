@@ -32,7 +32,7 @@ from lightfuse.images.exif import (
     shorts,
 )
 from lightfuse.images.jpeg import scan_jpeg
-from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError
+from lightfuse.images.metadata import Header, Metadata, MetadataBudget, Parts, UnreadableError
 from lightfuse.images.options import Compression, EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
 from lightfuse.images.xmp import IPTC_START, iptc_of_resources
@@ -62,7 +62,7 @@ _DEFLATE_LEVEL, _ZSTD_LEVEL = 6, 9
 _COMPRESSIONS: dict[Compression, int] = {"auto": 1, "none": 1, "lzw": 5, "deflate": 8, "zstd": 50000}
 
 
-def scan_tiff(stream: BinaryIO) -> Container:
+def scan_tiff(stream: BinaryIO) -> Header:
     """Read the header of a TIFF's first page."""
     with _open(stream) as tiff:
         page = tiff.pages.first
@@ -83,7 +83,7 @@ def scan_tiff(stream: BinaryIO) -> Container:
         orientation = int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
         size, depth = (int(page.imagewidth), int(page.imagelength)), int(page.bitspersample)
         found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=iptc, place=_place(page) if orientation == 1 else None)
-        return Container.of("TIFF", size, depth, found, notes, orientation, channels=int(page.samplesperpixel))
+        return Header.of("TIFF", size, depth, found, notes, orientation, channels=int(page.samplesperpixel))
 
 
 def _place(page: "TiffPage") -> tuple[int, int, int, int] | None:

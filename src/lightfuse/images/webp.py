@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.images.exif import PREFIX
-from lightfuse.images.metadata import Container, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
+from lightfuse.images.metadata import Header, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions
 from lightfuse.images.pixels import to_depth
 
@@ -15,7 +15,7 @@ _ICC_FLAG, _EXIF_FLAG, _XMP_FLAG, _ANIMATION_FLAG = 0x20, 0x08, 0x04, 0x02
 _METADATA = {b"ICCP": "icc", b"EXIF": "exif", b"XMP ": "xmp"}
 
 
-def scan_webp(stream: BinaryIO) -> Container:
+def scan_webp(stream: BinaryIO) -> Header:
     """Read a WebP's header and metadata, skipping its pixels."""
     end = stream.seek(0, 2)
     stream.seek(4)
@@ -43,7 +43,7 @@ def scan_webp(stream: BinaryIO) -> Container:
         raise UnreadableError("is damaged: it is a WebP without a frame header")
     if "exif" in found:
         found["exif"] = found["exif"].removeprefix(PREFIX)
-    return Container.of("WebP", size, 8, Metadata(**found), notes)
+    return Header.of("WebP", size, 8, Metadata(**found), notes)
 
 
 def _size(kind: bytes, head: bytes) -> tuple[int, int]:
@@ -59,7 +59,7 @@ def _size(kind: bytes, head: bytes) -> tuple[int, int]:
     raise UnreadableError("is damaged: its WebP header is truncated")
 
 
-def decode_webp(data: bytes, _: Container) -> NDArray[Any]:
+def decode_webp(data: bytes, _: Header) -> NDArray[Any]:
     """Decode a WebP's picture, or the first frame: H×W×3 or 4, uint8."""
     import imagecodecs
 
