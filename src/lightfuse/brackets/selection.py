@@ -29,8 +29,8 @@ _BLACK, _WHITE = 8, 247
 _DARKEST, _BRIGHTEST = 12, 243
 _MAX_CLIPPED = 5e-4  # Fraction of the scene that may be white, or black, in all frames selected but not in another
 _RUN = 16  # Neighbouring samples whose differences are one local contrast
-_NOISE = 8  # Levels added to the difference of two neighbours: contrast far below this counts little.
-_THIRD = 0.03  # What a third frame has to gain: it takes two more fusions.
+_NOISE = 4  # Levels added to the difference of two neighbours: contrast far below this counts little.
+_THIRD = 0.035  # What a third frame has to gain: it takes two more fusions.
 # Levels that are not exposed, up to the first and from the second, then better and better over so many levels
 _LOWEST, _HIGHEST, _SOFTNESS = 4, 251, 8
 

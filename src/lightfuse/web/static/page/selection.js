@@ -10,8 +10,8 @@ const [BLACK, WHITE] = [8, 247]; // levels: clipped below the first and above th
 const [DARKEST, BRIGHTEST] = [12, 243]; // levels between which a frame holds a tone beyond doubt
 const MAX_CLIPPED = 5e-4; // fraction of the scene that may be clipped in all selected frames but not in another
 const RUN = 16; // neighbouring samples whose differences are one local contrast
-const NOISE = 8; // levels added to the difference of two neighbours: contrast far below this counts little
-const THIRD = 0.03; // what a third frame has to gain: it takes two more fusions
+const NOISE = 4; // levels added to the difference of two neighbours: contrast far below this counts little
+const THIRD = 0.035; // what a third frame has to gain: it takes two more fusions
 
 /** The pictures of a selection fused by `fuse`, which joins two and may be asynchronous; the last two by `fuseLast`. */
 export async function fuseSelection(pictures, fuse, fuseLast = fuse) {
