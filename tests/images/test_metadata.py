@@ -252,6 +252,7 @@ def test_with_software_sets_the_xmp_creator_tool():
     for before, after in (
         (b'<a xmp:CreatorTool="Old 1"/>', b'<a xmp:CreatorTool="LightFuse 1.0"/>'),
         (b"<xmp:CreatorTool>Old 1</xmp:CreatorTool>", b"<xmp:CreatorTool>LightFuse 1.0</xmp:CreatorTool>"),
+        (b"<a><xmp:CreatorTool/></a>", b"<a><xmp:CreatorTool/></a>"),
         (b"<a/>", b"<a/>"),
     ):
         assert with_software(Metadata(xmp=before), "LightFuse 1.0").xmp == after

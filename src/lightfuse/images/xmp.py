@@ -20,11 +20,8 @@ _STALE_NAMES = (
     "hdrgm:", "HDRGainMap:", "xmpNote:HasExtendedXMP", "GCamera:MicroVideo", "GCamera:MotionPhoto",
     "Camera:MicroVideo", "Camera:MotionPhoto", "GDepth:", "GImage:", "GAudio:",
 )  # fmt: skip
-# Tags and, so that no tag is found inside them, comments, CDATA sections and processing instructions. Nothing is tried
-# twice, so that well-formed XML is read in time in proportion to its length.
-_TAG = re.compile(
-    rb"""<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<(/?)([^\s/>]++)((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""", re.DOTALL
-)
+# A start tag, and its attributes. Nothing is tried twice, so that reading takes time in proportion to the length.
+_START_TAG = re.compile(rb"""<[^\s/>]++((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""")
 _ATTRIBUTE = re.compile(rb"""\s*+([^\s=/>]++)\s*+=\s*+("[^"]*+"|'[^']*+')""")
 
 
@@ -51,50 +48,42 @@ def _edited(xmp: bytes, values: dict[str, Callable[[str], bytes | None]], *, dro
     xmp = xmp.rstrip(b"\0")
     if len(xmp) > MAX_XMP or b"\0" in xmp:  # UTF-16 and UTF-32 are full of zeros; XMP in pictures is UTF-8.
         return None
+    edits: list[tuple[int, int, bytes]] = []
+    open_tags: list[tuple[int, int]] = []  # Where the start tags of the open elements begin and end.
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = _refuse
+
+    def edit(name: str, whole: tuple[int, int], value: tuple[int, int] | None) -> None:
+        if drop_stale and (name in _STALE_ELEMENTS or name.startswith(_STALE_NAMES)):
+            edits.append((*whole, b""))
+        elif value and name in values and b"<" not in xmp[slice(*value)]:
+            replacement = values[name](xmp[slice(*value)].decode("utf-8", "replace"))
+            edits.extend([(*value, replacement)] if replacement is not None else [])
+
+    def start(name: str, _: dict[str, str]) -> None:
+        tag = _START_TAG.match(xmp, parser.CurrentByteIndex)
+        if tag is None:
+            raise expat.ExpatError("a start tag in another encoding than UTF-8")
+        open_tags.append(tag.span())
+        for found in _ATTRIBUTE.finditer(xmp, *tag.span(1)):
+            edit(found[1].decode("utf-8", "replace"), found.span(), (found.start(2) + 1, found.end() - 1))
+
+    def end(name: str) -> None:
+        (begins, text_at), ends = open_tags.pop(), parser.CurrentByteIndex
+        if xmp.startswith(b"/>", text_at - 2):  # An empty element.
+            edit(name, (begins, text_at), None)
+        else:
+            edit(name, (begins, xmp.index(b">", ends) + 1), (text_at, ends))
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = start, end, _refuse
     try:
         parser.Parse(xmp, True)
     except expat.ExpatError:
         return None
-    edits: list[tuple[int, int, bytes]] = []
-
-    def edit(name: str, whole: tuple[int, int], value: tuple[int, int] | None) -> None:
-        if is_stale(name):
-            edits.append((*whole, b""))
-        elif value:
-            replacement = values[name](xmp[slice(*value)].decode("utf-8", "replace"))
-            edits.extend([(*value, replacement)] if replacement is not None else [])
-
-    def is_stale(name: str) -> bool:
-        return drop_stale and (name in _STALE_ELEMENTS or name.startswith(_STALE_NAMES))
-
-    # Of the elements to drop or replace that are open: name, where they start, where their start tag ends, depth.
-    open_elements: list[tuple[str, int, int, int]] = []
-    depth = 0
-    for tag in _TAG.finditer(xmp):
-        if tag[2] is None:
-            continue
-        name, is_empty = tag[2].decode("utf-8", "replace"), tag[3].endswith(b"/")
-        if not tag[1]:
-            depth += 1
-            if name in values or is_stale(name):
-                open_elements.append((name, tag.start(), tag.end(), depth))
-            for found in _ATTRIBUTE.finditer(xmp, *tag.span(3)):
-                key = found[1].decode("utf-8", "replace")
-                if key in values or is_stale(key):
-                    edit(key, found.span(), (found.start(2) + 1, found.end() - 1))
-        if tag[1] or is_empty:
-            if open_elements and open_elements[-1][3] == depth:
-                name, start, text_at, _ = open_elements.pop()
-                is_text = not is_empty and xmp.find(b"<", text_at, tag.start()) < 0
-                edit(name, (start, tag.end()), (text_at, tag.start()) if is_text else None)
-            depth -= 1
     parts, at = [], 0
-    for start, end, replacement in sorted(edits):
-        if start >= at:  # Not inside what was dropped.
-            parts += [xmp[at:start], replacement]
-            at = end
+    for begins, ends, replacement in sorted(edits):
+        if begins >= at:  # Not inside what was dropped.
+            parts += [xmp[at:begins], replacement]
+            at = ends
     return b"".join([*parts, xmp[at:]])
 
 
