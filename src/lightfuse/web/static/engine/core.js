@@ -32,109 +32,38 @@ async function bytesOf(url) {
 
 /** One instance of the core. Pictures stay in JavaScript; rows are handed in by strips, so memory stays small. */
 export class Core {
+  #begun; // the model, the picture's size, and the box around the scene: left, top, right, bottom
+
   /** @param {WebAssembly.Module} module */
   constructor(module) {
     this.calls = new WebAssembly.Instance(module).exports;
   }
 
   /**
-   * Set out to fuse pictures of a size with one of `MODELS`.
-   * @param {number[]} [box] left, top, right and bottom of the part that shows the scene, as `findBox` finds it.
-   */
-  begin(model, width, height, box = [0, 0, width, height]) {
-    this.model = model;
-    this.width = width;
-    this.height = height;
-    this.stripRows = this.calls.lfw_begin(MODELS.indexOf(model), width, height, ...box);
-    if (this.stripRows === 0) throw new RangeError(`there is not enough memory for a picture of ${width}×${height}`);
-    this.cells = this.calls.lfw_cell_rows() * this.calls.lfw_cell_columns();
-  }
-
-  /**
-   * Find the part of two pictures that shows the scene, without borders that are black or white in both, and begin anew
-   * with it.
+   * Prepare to fuse two pictures with one of `MODELS`: find the part of them that shows the scene, tell under from over,
+   * and compute the context.
    * @param {Uint8ClampedArray[]} pictures RGBA
-   * @returns {number[]} see `begin`
+   * @returns {Uint8ClampedArray[]} the pictures, under first
    */
-  findBox(pictures) {
-    const all = this.height;
-    this.#widenBox(pictures, 0, 1);
-    this.#widenBox(pictures, all - 1, all);
-    if (this.#box().some((side, i) => side !== [0, 0, this.width, all][i])) this.#widenBox(pictures, 0, all);
-    this.calls.lfw_scene_box();
-    const box = this.#box();
-    this.begin(this.model, this.width, this.height, box);
-    return box;
-  }
-
-  #widenBox(pictures, from, to) {
-    for (let row = from; row < to; row += this.stripRows) {
-      const end = Math.min(row + this.stripRows, to);
-      for (const which of [0, 1]) this.#load(which, pictures[which], row, end);
-      this.calls.lfw_widen_box(row, end - row);
-    }
-  }
-
-  #box() {
-    return Array.from(new Int32Array(this.calls.memory.buffer, this.calls.lfw_box(), 4));
-  }
-
-  get cellRows() {
-    return this.calls.lfw_cell_rows();
-  }
-
-  /** First and past-the-last row of the picture that rows [from, to) of the thumbnail are made of. */
-  rowsOfCells(from, to) {
-    return [this.calls.lfw_cell_start(from), this.calls.lfw_cell_end(to - 1)];
-  }
-
-  /**
-   * Rows [from, to) of both pictures' thumbnails.
-   * @param {Uint8ClampedArray[]} pictures RGBA, of which the first row is the picture's row `top`.
-   */
-  measure(pictures, from, to, top = 0) {
-    for (let cell = from; cell < to; ) {
-      let end = cell + 1;
-      while (end < to && this.#fits(cell, end + 1)) end++;
-      const [first, last] = this.rowsOfCells(cell, end);
-      for (const which of [0, 1]) {
-        this.#load(which, pictures[which], first - top, last - top);
-        this.calls.lfw_measure(which, cell, end);
-      }
-      cell = end;
-    }
-  }
-
-  #fits(from, to) {
-    const [first, last] = this.rowsOfCells(from, to);
-    return last - first <= this.stripRows;
-  }
-
-  /** Tell under from over, and compute the context. Returns whether the first picture is over. */
-  filter(pictures) {
+  prepare(model, pictures, width, height) {
+    this.#begin({ model, width, height, box: [0, 0, width, height] });
+    this.#begin({ ...this.#begun, box: this.#sceneBox(pictures) });
+    this.#measure(pictures);
     const brightness = [this.calls.lfw_brightness(0), this.calls.lfw_brightness(1)];
     const swapped = comesAfter(brightness, pictures);
     if (swapped) this.calls.lfw_swap();
     this.calls.lfw_filter();
-    return swapped;
+    return swapped ? pictures.toReversed() : pictures;
   }
 
-  /** What other instances need to combine rows: copies. */
+  /** What other instances need to combine rows, too: a copy. */
   context() {
-    return { grid: this.#grid().slice(), fixed: this.#fixed().slice() };
+    return { ...this.#begun, grid: this.#grid().slice(), fixed: this.#fixed().slice() };
   }
 
-  /** The thumbnails' rows [from, to) as this instance measured them: six planes' worth, copied. */
-  thumbnailRows(from, to) {
-    return this.#planes().map((plane) => plane.slice(from * this.#columns, to * this.#columns));
-  }
-
-  /** Take in thumbnail rows that another instance measured. */
-  setThumbnailRows(from, rows) {
-    this.#planes().forEach((plane, i) => plane.set(rows[i], from * this.#columns));
-  }
-
-  setContext({ grid, fixed }) {
+  /** Go on from another instance's `context`. */
+  setContext({ grid, fixed, ...begun }) {
+    this.#begin(begun);
     this.#grid().set(grid);
     this.#fixed().set(fixed);
   }
@@ -147,14 +76,14 @@ export class Core {
    * @param {boolean} [low] give the low 7 bits of levels * 2^7 instead of levels
    */
   combine(under, over, out, top = 0, low = false) {
-    const rowBytes = 4 * this.width;
+    const rowBytes = 4 * this.#begun.width;
     const rows = out.length / rowBytes;
     for (let row = 0; row < rows; row += this.stripRows) {
       const end = Math.min(row + this.stripRows, rows);
       this.#load(0, under, row, end);
       this.#load(1, over, row, end);
       this.calls.lfw_combine(top + row, end - row, low);
-      out.set(this.bytes(this.calls.lfw_strip(0), (end - row) * rowBytes), row * rowBytes);
+      out.set(this.#bytes(this.calls.lfw_strip(0), (end - row) * rowBytes), row * rowBytes);
     }
   }
 
@@ -174,31 +103,63 @@ export class Core {
     });
   }
 
-  bytes(at, length) {
-    return new Uint8Array(this.calls.memory.buffer, at, length);
+  #begin(wanted) {
+    const { model, width, height, box } = wanted;
+    this.stripRows = this.calls.lfw_begin(MODELS.indexOf(model), width, height, ...box);
+    if (this.stripRows === 0) throw new RangeError(`there is not enough memory for a picture of ${width}×${height}`);
+    this.#begun = wanted;
+  }
+
+  /** The pictures without borders that are black or white in both. */
+  #sceneBox(pictures) {
+    const { width, height } = this.#begun;
+    const box = new Int32Array(this.calls.memory.buffer, this.calls.lfw_box(), 4);
+    this.#widenBox(pictures, 0, 1);
+    this.#widenBox(pictures, height - 1, height);
+    if (box.some((side, i) => side !== [0, 0, width, height][i])) this.#widenBox(pictures, 0, height);
+    this.calls.lfw_scene_box();
+    return [...box];
+  }
+
+  #widenBox(pictures, from, to) {
+    for (let row = from; row < to; row += this.stripRows) {
+      const end = Math.min(row + this.stripRows, to);
+      for (const which of [0, 1]) this.#load(which, pictures[which], row, end);
+      this.calls.lfw_widen_box(row, end - row);
+    }
+  }
+
+  /** Both pictures' thumbnails, from as many rows at a time as a strip holds. */
+  #measure(pictures) {
+    const cellRows = this.calls.lfw_cell_rows();
+    for (let cell = 0, end; cell < cellRows; cell = end) {
+      const first = this.calls.lfw_cell_start(cell);
+      end = cell + 1;
+      while (end < cellRows && this.calls.lfw_cell_end(end) - first <= this.stripRows) end++;
+      for (const which of [0, 1]) {
+        this.#load(which, pictures[which], first, this.calls.lfw_cell_end(end - 1));
+        this.calls.lfw_measure(which, cell, end);
+      }
+    }
   }
 
   #grid() {
-    return new Int16Array(this.calls.memory.buffer, this.calls.lfw_grid(), this.cells * this.calls.lfw_contexts());
+    const values = this.calls.lfw_cell_rows() * this.calls.lfw_cell_columns() * this.calls.lfw_contexts();
+    return new Int16Array(this.calls.memory.buffer, this.calls.lfw_grid(), values);
   }
 
   #fixed() {
-    return this.bytes(this.calls.lfw_fixed(), this.calls.lfw_fixed_bytes());
-  }
-
-  get #columns() {
-    return this.calls.lfw_cell_columns();
-  }
-
-  #planes() {
-    const all = new Uint16Array(this.calls.memory.buffer, this.calls.lfw_thumbnails(), 6 * this.cells);
-    return [0, 1, 2, 3, 4, 5].map((i) => all.subarray(i * this.cells, (i + 1) * this.cells));
+    return this.#bytes(this.calls.lfw_fixed(), this.calls.lfw_fixed_bytes());
   }
 
   #load(which, picture, first, last) {
-    const rowBytes = 4 * this.width;
+    const rowBytes = 4 * this.#begun.width;
     const rows = picture.subarray(first * rowBytes, last * rowBytes);
-    this.bytes(this.calls.lfw_strip(which), rows.length).set(rows);
+    this.#bytes(this.calls.lfw_strip(which), rows.length).set(rows);
+  }
+
+  #bytes(at, length) {
+    return new Uint8Array(this.calls.memory.buffer, at, length);
   }
 }
 

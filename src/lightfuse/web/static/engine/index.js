@@ -28,12 +28,8 @@ export class Fuser {
     const { width, height } = under;
     const result = out ?? pictureOf(new Uint8ClampedArray(4 * width * height), width, height);
     checkPair(under, result, ["under", "out"]);
-    const core = this.#core;
-    core.begin(model, width, height);
-    core.findBox([under.data, over.data]);
-    core.measure([under.data, over.data], 0, core.cellRows);
-    const swapped = core.filter([under.data, over.data]);
-    core.combine(swapped ? over.data : under.data, swapped ? under.data : over.data, result.data);
+    const [dark, bright] = this.#core.prepare(model, [under.data, over.data], width, height);
+    this.#core.combine(dark, bright, result.data);
     return result;
   }
 

@@ -5,39 +5,22 @@ import { movedRows } from "../engine/warp.js";
 let core;
 
 const tasks = {
-  load({ module }) {
-    core = new Core(module);
-  },
-  /** Rows of both thumbnails, from the pictures' rows that they are made of. */
-  measure({ model, width, height, box, cells, top, rows }) {
-    core.begin(model, width, height, box);
-    core.measure(rows, ...cells, top);
-    return core.thumbnailRows(...cells);
-  },
-  combine({ model, width, height, box, context, top, rows: [under, over] }) {
-    core.begin(model, width, height, box);
+  combine({ context, top, rows: [under, over] }) {
     core.setContext(context);
     core.combine(under, over, under, top);
     return under;
   },
-  combineFinely({ model, width, height, box, context, top, rows }) {
-    core.begin(model, width, height, box);
-    core.setContext(context);
-    return core.combineFinely(...rows, top);
-  },
   move({ width, height, warp, range, first, rows: [data] }) {
-    const moved = movedRows(core.calls, { data, first }, width, height, warp, ...range);
-    if (moved.length > data.length) return moved.slice();
-    data.set(moved);
-    return data.subarray(0, moved.length);
+    return movedRows(core.calls, { data, first }, width, height, warp, ...range).slice();
   },
 };
 
-self.onmessage = ({ data: { task, given } }) => {
-  const { rows = [] } = given;
+self.onmessage = ({ data: given }) => {
+  const { module, task, rows } = given;
   try {
-    const answer = tasks[task](given);
-    self.postMessage({ answer, rows }, [...new Set([...rows, answer].flatMap((one) => one?.buffer ?? []))]);
+    core ??= new Core(module);
+    const strip = tasks[task](given);
+    self.postMessage({ strip, rows }, [...new Set([strip, ...rows].map(({ buffer }) => buffer))]);
   } catch (error) {
     self.postMessage({ error: error.message });
   }

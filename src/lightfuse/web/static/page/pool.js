@@ -3,6 +3,7 @@ import { Core, compileCore } from "../engine/core.js";
 import { rowsNeeded } from "../engine/warp.js";
 import { strips } from "./frames.js";
 
+const MODEL = "base";
 const MOST_HELPERS = 4;
 
 export class WorkerPool {
@@ -16,7 +17,7 @@ export class WorkerPool {
     this.module = module;
     this.core = new Core(module);
     const count = Math.min(navigator.hardwareConcurrency || 1, MOST_HELPERS);
-    this.#helpers = Array.from({ length: count }, () => new Helper(module));
+    this.#helpers = Array.from({ length: count }, helper);
   }
 
   static async load() {
@@ -28,42 +29,25 @@ export class WorkerPool {
    * @param {Uint8ClampedArray[]} pictures in either order
    * @returns {Promise<Uint8ClampedArray>}
    */
-  async fuse(pictures, width, height) {
-    return this.#whole("combine", width, height, await this.#begun(pictures, width, height));
+  fuse(pictures, width, height) {
+    const ordered = this.core.prepare(MODEL, pictures, width, height);
+    const context = this.core.context();
+    return this.#shared("combine", width, height, ([top, end]) => {
+      const rows = ordered.map((picture) => this.#copied(picture.subarray(4 * width * top, 4 * width * end)));
+      return { context, top, rows };
+    });
   }
 
   /**
-   * The same, not rounded to bytes, by strips from the top.
-   * @returns {AsyncGenerator<Float32Array>} RGBA, levels from 0 to 255 in steps of 1/128
+   * The same, not rounded to bytes, by strips from the top. The core is not to be used for anything else meanwhile.
+   * @returns {Generator<Float32Array>} RGBA, levels from 0 to 255 in steps of 1/128
    */
-  async *fuseFinely(pictures, width, height) {
-    const given = await this.#begun(pictures, width, height);
-    const ask = (rows) => rows && this.#helpers[0].ask("combineFinely", given(rows));
-    const all = strips(width, height);
-    for (let i = 0, next = ask(all[0]); next; i++) {
-      const { answer, rows } = await next;
-      this.#spare.push(...rows.map(({ buffer }) => buffer));
-      next = ask(all[i + 1]); // made while this one is used
-      yield answer;
+  *fuseFinely(pictures, width, height) {
+    const ordered = this.core.prepare(MODEL, pictures, width, height);
+    for (const [top, end] of strips(width, height)) {
+      const [under, over] = ordered.map((picture) => picture.subarray(4 * width * top, 4 * width * end));
+      yield this.core.combineFinely(under, over, top);
     }
-  }
-
-  /** Measure and filter; what a helper is then given to fuse the rows [first, end). */
-  async #begun(pictures, width, height) {
-    const core = this.core;
-    const size = { model: "base", width, height };
-    const rowsOf = ([first, end]) => {
-      return pictures.map((picture) => this.#copied(picture.subarray(4 * width * first, 4 * width * end)));
-    };
-    core.begin(size.model, width, height);
-    size.box = core.findBox(pictures);
-    const cellStrips = strips(width * Math.ceil(height / core.cellRows), core.cellRows);
-    const heldBy = (cells) => core.rowsOfCells(...cells);
-    const measure = (cells) => ({ ...size, cells, top: heldBy(cells)[0], rows: rowsOf(heldBy(cells)) });
-    await this.#share("measure", cellStrips, measure, ([first], rows) => core.setThumbnailRows(first, rows));
-    if (core.filter(pictures)) pictures = pictures.toReversed();
-    const context = core.context();
-    return (rows) => ({ ...size, context, top: rows[0], rows: rowsOf(rows) });
   }
 
   /**
@@ -73,10 +57,9 @@ export class WorkerPool {
    * @returns {Promise<Uint8ClampedArray>}
    */
   move(pixels, width, height, warp) {
-    return this.#whole("move", width, height, (range) => {
+    return this.#shared("move", width, height, (range) => {
       const [first, end] = rowsNeeded(width, height, warp, ...range);
-      const rows = [this.#copied(pixels.subarray(4 * width * first, 4 * width * end))];
-      return { width, height, warp, range, first, rows };
+      return { warp, range, first, rows: [this.#copied(pixels.subarray(4 * width * first, 4 * width * end))] };
     });
   }
 
@@ -88,51 +71,34 @@ export class WorkerPool {
     return copy;
   }
 
-  /** The picture whose strips a task answers; `given` makes what it is given for the rows [first, end). */
-  async #whole(task, width, height, given) {
+  /** The picture whose strips a task of helper.js makes; `given` is what it is given for the rows [first, end). */
+  async #shared(task, width, height, given) {
     const picture = new Uint8ClampedArray(4 * width * height);
-    await this.#share(task, strips(width, height), given, ([top], strip) => picture.set(strip, 4 * width * top));
-    return picture;
-  }
-
-  /** Have a task done for each of `all` by whichever helper is free, which already holds its next. */
-  async #share(task, all, given, take) {
-    const waiting = all.values();
-    const work = async (helper) => {
-      for (const one of waiting) {
-        const { answer, rows } = await helper.ask(task, given(one));
-        take(one, answer);
+    const waiting = strips(width, height).values();
+    const work = async (ask) => {
+      for (const range of waiting) {
+        const { strip, rows } = await ask({ module: this.module, task, width, height, ...given(range) });
+        picture.set(strip, 4 * width * range[0]);
         this.#spare.push(...rows.map(({ buffer }) => buffer));
       }
     };
-    await Promise.all([...this.#helpers, ...this.#helpers].map(work));
+    await Promise.all(this.#helpers.map(work));
+    return picture;
   }
 }
 
-class Helper {
-  #worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module" });
-  #asked = []; // answered one after the other
-  #broken;
-
-  constructor(module) {
-    this.#worker.onmessage = ({ data }) => {
-      const { resolve, reject } = this.#asked.shift();
-      if (data.error) reject(new Error(data.error));
-      else resolve(data);
-    };
-    this.#worker.onerror = () => {
-      this.#broken = new Error("a part of the page could not be started; reload it");
-      for (const { reject } of this.#asked) reject(this.#broken);
-    };
-    this.ask("load", { module }).catch(() => {}); // Told when the helper is asked.
-  }
-
-  ask(task, given) {
-    return new Promise((resolve, reject) => {
-      if (this.#broken) reject(this.#broken);
-      this.#asked.push({ resolve, reject });
-      const { rows = [] } = given;
-      this.#worker.postMessage({ task, given }, rows.map(({ buffer }) => buffer));
+/** A function that has a worker do a task of helper.js; the buffers of the `rows` that it is given are handed over. */
+function helper() {
+  const worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module" });
+  const broken = new Promise((_, reject) => {
+    worker.onerror = () => reject(new Error("a part of the page could not be started; reload it"));
+  });
+  broken.catch(() => {}); // Told when the helper is asked.
+  return (given) => {
+    const answer = new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data));
+      worker.postMessage(given, given.rows.map(({ buffer }) => buffer));
     });
-  }
+    return Promise.race([broken, answer]);
+  };
 }
