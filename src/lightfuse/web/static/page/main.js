@@ -15,8 +15,9 @@ let chosen = {};
 let result; // what the worker answered to fusing
 let single; // one photograph, which waits for another exposure of its scene
 let looks = [{ name: "natural", strength: 1 }]; // the one that is shown last, before it those to go back to
+let wishes = 0; // for looks
+let shown = Promise.resolve(); // the look that was made last
 let tasks = 0;
-let looking = false;
 
 /** Run a task with the page marked as busy; a failure is shown as its own sentence. */
 async function run(saying, task) {
@@ -127,7 +128,7 @@ function showBefore() {
 }
 
 function howNow() {
-  return { align: checked("align") === "auto", deghost: checked("deghost") === "auto" };
+  return { align: at("align").checked, deghost: at("deghost").checked };
 }
 
 function lookNow() {
@@ -135,25 +136,18 @@ function lookNow() {
 }
 
 async function showLook() {
-  const { shown } = await ask("look", { look: lookNow(), mostShown: MOST_SHOWN });
-  viewer.showAfter(shown);
-  shown.close();
+  const { bitmap } = await ask("look", { look: lookNow(), mostShown: MOST_SHOWN });
+  viewer.showAfter(bitmap);
+  bitmap.close();
   if (at("hdr").checked) await viewer.showHdr((await ask("save", { look: lookNow(), format: "hdr" })).blob);
 }
 
 /** While one look is being made, only the last of the later wishes is remembered. */
-async function changeLook() {
+function changeLook() {
   at("strength").disabled = checked("look") === "natural";
   at("strength-level").textContent = `${at("strength").value} %`;
-  if (looking) {
-    looking = "again";
-    return;
-  }
-  do {
-    looking = true;
-    await run("", showLook);
-  } while (looking === "again");
-  looking = false;
+  const wish = ++wishes;
+  shown = shown.then(() => wish === wishes && run("", showLook));
 }
 
 function rememberLook() {
@@ -210,7 +204,7 @@ at("brackets").addEventListener("change", () => {
   run("Reading photographs…", async () => show(await ask("show", { number: bracketNumber() })));
 });
 at("automatic").addEventListener("click", () => fuseAnew(undefined));
-for (const id of ["align", "deghost"]) at(id).addEventListener("change", () => run("Fusing…", fuse));
+at("treatment").addEventListener("change", () => run("Fusing…", fuse));
 at("against").addEventListener("change", showBefore);
 at("looks").addEventListener("input", changeLook);
 at("looks").addEventListener("change", rememberLook);

@@ -81,7 +81,7 @@ async function fuse({ chosen, how, mostShown }, tell) {
 }
 
 async function look({ look: wanted, mostShown }) {
-  return { shown: drawn(made.picture, lookOf(wanted), shrinkFor(mostShown)).transferToImageBitmap() };
+  return { bitmap: drawn(made.picture, lookOf(wanted), shrinkFor(mostShown)).transferToImageBitmap() };
 }
 
 /** By how much the picture is reduced so that no more pixels than given are shown. */
