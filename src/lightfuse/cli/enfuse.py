@@ -1,14 +1,13 @@
 """``lightfuse-enfuse``: fuses on enfuse's command line, for the programs that run a command called ``enfuse``."""
 
-import glob
+import getopt
 import os
 import re
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NoReturn, cast
+from typing import NoReturn, cast
 
 from lightfuse.cli.app import run_and_exit
 from lightfuse.errors import LightFuseError, OutputError, PictureError
@@ -35,33 +34,29 @@ Other options of enfuse {ENFUSE_VERSION} are accepted and have no effect, for th
 weights, levels, masks, color spaces. Those of focus stacking (--hard-mask) and --load-masks are refused.
 """
 
-Takes = Literal["nothing", "value", "optional"]
-_OBEYED: dict[str, Takes] = {
-    **dict.fromkeys(("output", "depth", "compression", "size", "model", "look"), "value"),
-    "verbose": "optional", "wrap": "optional", "version": "nothing", "help": "nothing",
+_SHORT = {
+    "-o": "output", "-d": "depth", "-f": "size", "-v": "verbose", "-V": "version", "-h": "help",
+    "-l": "levels", "-c": "ciecam", "-g": "gimp", "-w": "wrap", "-b": "blocksize", "-m": "cache",
 }  # fmt: skip
+_OBEYED = ("output", "depth", "compression", "size", "model", "look", "verbose", "wrap", "version", "help")
 _REFUSED = {
     **dict.fromkeys(("hard-mask", "HardMask"), "is for focus stacks, which LightFuse does not fuse"),
     "load-masks": "cannot be obeyed, for LightFuse has no weight masks",
 }
-# Of enfuse 4.2, and by the names that 3 and 4.0 had for them.
-_IGNORED: dict[str, Takes] = {
-    "save-masks": "optional",
-    **dict.fromkeys(("ciecam", "no-ciecam", "soft-mask", "SoftMask", "gimp"), "nothing"),
-    **dict.fromkeys((
-        "levels", "blend-colorspace", "fallback-profile", "layer-selector", "parameter", "no-parameter",
-        "exposure-weight-function", "exposure-cutoff", "contrast-edge-scale", "contrast-min-curvature",
-        "contrast-window-size", "gray-projector", "entropy-window-size", "entropy-cutoff", "ContrastWindowSize",
-        "EdgeScale", "MinCurvature", "GrayProjector", "EntropyWindowSize", "EntropyCutoff", "blocksize", "cache",
-    ), "value"),
-}  # fmt: skip
-_KNOWN: dict[str, Takes] = {**_OBEYED, **_IGNORED, **dict.fromkeys(_REFUSED, "optional")}
-_SHORT = {
-    "o": "output", "d": "depth", "f": "size", "v": "verbose", "V": "version", "h": "help",
-    "l": "levels", "c": "ciecam", "g": "gimp", "w": "wrap", "b": "blocksize", "m": "cache",
-}  # fmt: skip
-_WEIGHT = re.compile(r"(\w+-)*(weight|optimum|width|sigma|mu)|w[A-Z]\w*")
-"""Weights and their parameters: --exposure-weight, --exposure-sigma, --wMu …, also those that this enfuse lacks."""
+# What getopt is told; without effect are those of enfuse 4.2 and of the names that 3 and 4.0 had for them.
+_SHORT_FORMS = "o:d:f:vVhl:cgwb:m:"
+_WITHOUT_VALUE = ("version", "help", "hard-mask", "HardMask", "ciecam", "no-ciecam", "soft-mask", "SoftMask", "gimp")
+_WITH_VALUE = (
+    "output", "depth", "compression", "size", "model", "look", "verbose", "wrap", "load-masks", "save-masks",
+    "exposure-weight", "saturation-weight", "contrast-weight", "entropy-weight", "exposure-optimum", "exposure-width",
+    "exposure-mu", "exposure-sigma", "exposure-weight-function", "exposure-cutoff", "contrast-edge-scale",
+    "contrast-min-curvature", "contrast-window-size", "gray-projector", "entropy-window-size", "entropy-cutoff",
+    "levels", "blend-colorspace", "fallback-profile", "layer-selector", "parameter", "no-parameter", "blocksize",
+    "cache", "wExposure", "wSaturation", "wContrast", "wEntropy", "wMu", "wSigma", "ContrastWindowSize", "EdgeScale",
+    "MinCurvature", "GrayProjector", "EntropyWindowSize", "EntropyCutoff",
+)  # fmt: skip
+_LONG_FORMS = [*_WITHOUT_VALUE, *(f"{name}=" for name in _WITH_VALUE)]
+_VALUE_OPTIONAL = ("--verbose", "--wrap", "--load-masks", "--save-masks")
 _NUMBER = re.compile(r"[-+]?[\d.]+")
 _COMPRESSIONS = {"none": "none", "lzw": "lzw", "deflate": "deflate", "packbits": "lzw", "jpeg": "deflate"}
 _WRAPPED = ("", "horizontal", "both")
@@ -95,62 +90,26 @@ def _run(arguments: list[str]) -> None:
 
 
 def parse(arguments: Iterable[str]) -> Request:
-    """Take a command line apart as getopt_long does: options and inputs in any order, inputs alone after ``--``.
+    """Take a command line apart as enfuse does: options and inputs in any order, inputs alone after ``--``.
 
     Raises:
         LightFuseError: an option is unknown, lacks its value, or is refused.
     """
-    request, words = Request(), deque(arguments)
-    while words:
-        word = words.popleft()
-        if word == "--":
-            request.inputs += words
-            break
-        if word.startswith("--"):
-            _take(request, *_long(word, words))
-        elif word.startswith("-") and word != "-":
-            for name, value in _cluster(word[1:], words):
-                _take(request, name, value)
+    words = [f"{word}=" if word in _VALUE_OPTIONAL else word for word in arguments]
+    try:
+        options, inputs = getopt.gnu_getopt(words, _SHORT_FORMS, _LONG_FORMS)
+    except getopt.GetoptError as error:
+        raise LightFuseError(f"{error.msg}; see {PROGRAM} --help") from None
+    request = Request(inputs=inputs)
+    for option, value in options:
+        name = _SHORT.get(option, option[2:])
+        if name in _REFUSED:
+            raise LightFuseError(f"--{name} {_REFUSED[name]}; use enfuse for it")
+        if name in _OBEYED:
+            request.options[name] = value
         else:
-            request.inputs.append(word)
+            request.notes.append(f"--{name}{'=' if value else ''}{value} has no effect: the network decides on it")
     return request
-
-
-def _long(word: str, words: deque[str]) -> tuple[str, str]:
-    name, equals, value = word[2:].partition("=")
-    if name not in _KNOWN and _WEIGHT.fullmatch(name):
-        return name, value if equals or not words or not _NUMBER.fullmatch(words[0]) else words.popleft()
-    if name not in _KNOWN or (equals and _KNOWN[name] == "nothing"):
-        raise LightFuseError(f"unknown option {word}; see {PROGRAM} --help")
-    return name, value if equals else _value_of(word, _KNOWN[name], words)
-
-
-def _cluster(letters: str, words: deque[str]) -> Iterator[tuple[str, str]]:
-    """The options of a word such as ``cvo`` or ``f100x80``; what follows one that takes a value is that value."""
-    while letters:
-        letter, letters = letters[0], letters[1:]
-        if letter not in _SHORT:
-            raise LightFuseError(f"unknown option -{letter}; see {PROGRAM} --help")
-        name = _SHORT[letter]
-        if _KNOWN[name] != "nothing":
-            yield name, letters or _value_of(f"-{letter}", _KNOWN[name], words)
-            return
-        yield name, ""
-
-
-def _value_of(option: str, takes: Takes, words: deque[str]) -> str:
-    if takes == "value" and not words:
-        raise LightFuseError(f"option {option} needs a value; see {PROGRAM} --help")
-    return words.popleft() if takes == "value" else ""
-
-
-def _take(request: Request, name: str, value: str) -> None:
-    if name in _REFUSED:
-        raise LightFuseError(f"--{name} {_REFUSED[name]}; use enfuse for it")
-    if name in _OBEYED:
-        request.options[name] = value
-    else:
-        request.notes.append(f"--{name}{'=' if value else ''}{value} has no effect: the network decides on it")
 
 
 def _fuse(request: Request) -> None:
@@ -160,7 +119,7 @@ def _fuse(request: Request) -> None:
     from lightfuse.images import read_picture, write_picture
     from lightfuse.pipeline import fuse_files
 
-    inputs = [path for name in request.inputs for path in unfolded(name)]
+    inputs = [name for word in request.inputs for name in _named_by(word)]
     if not inputs:
         raise PictureError(f"no input files given; see {PROGRAM} --help")
     output = request.options.get("output", "a.tif")
@@ -181,36 +140,25 @@ def _fuse(request: Request) -> None:
         print(f"{PROGRAM}: info: {len(inputs)} images fused to {output}, {width}x{height}", file=sys.stderr)
 
 
-def unfolded(name: str, seen: tuple[str, ...] = ()) -> Iterator[str]:
+def _named_by(word: str) -> list[str]:
     """An input's file name; or, of a response file (``@FILE``), those that it names.
 
-    Each line is a name or another response file; ``#`` starts a comment, ``#glob: wildcard`` turns the lines after it
-    into patterns. Relative names hold from the current folder or, where nothing is there, from the response file's.
+    Each line is a name; ``#`` starts a comment. Relative names hold from the current folder or, where nothing is there,
+    from the response file's.
 
     Raises:
-        PictureError: a response file cannot be read, or names itself.
+        PictureError: a response file cannot be read.
     """
-    if not name.startswith("@"):
-        yield name
-        return
-    path = Path(name[1:])
-    if os.path.realpath(path) in seen:
-        raise PictureError(f"the response file {path} names itself")
+    if not word.startswith("@"):
+        return [word]
+    path = Path(word[1:])
     try:
         lines = path.read_text(errors="surrogateescape").splitlines()
     except OSError as error:
         raise PictureError(f"the response file {path} cannot be read: {error.strerror}") from None
-    patterns = False
-    for line in filter(None, (line.strip() for line in lines)):
-        if setting := re.fullmatch(r"#\s*(?:layer-)?glob(?:bing)?\s*:\s*([\w-]+)", line):
-            patterns = setting[1] not in ("literal", "none")
-        elif not line.startswith("#"):
-            mark, target = ("@", line[1:].strip()) if line.startswith("@") else ("", line)
-            found = sorted(glob.glob(target) or glob.glob(str(path.parent / target))) if patterns else []
-            for each in found or [target]:
-                beside = path.parent / each
-                there = str(beside) if not os.path.lexists(each) and os.path.lexists(beside) else each
-                yield from unfolded(mark + there, (*seen, os.path.realpath(path)))
+    names = [line for line in map(str.strip, lines) if line and not line.startswith("#")]
+    beside = {name: str(path.parent / name) for name in names}
+    return [beside[n] if not os.path.lexists(n) and os.path.lexists(beside[n]) else n for n in names]
 
 
 def fuse_options(request: Request, output: str) -> FuseOptions:
