@@ -243,7 +243,7 @@ def upright_exif(exif: bytes) -> tuple[bytes, int]:
         with suppress(IfdError):
             thumbnail = found.firsts(found.read(found.main.next))
             start, length = thumbnail.get(_THUMBNAIL_OFFSET, 0), thumbnail.get(_THUMBNAIL_LENGTH, 0)
-            if length and start >= _end(found, found.main) and not exif[start + length :].strip(b"\0"):
+            if length and start > found.main.next_at and not exif[start + length :].strip(b"\0"):
                 del upright[start:]
     return bytes(upright), orientation
 
@@ -252,14 +252,6 @@ def _open_block(exif: bytes) -> Directories:
     if exif[2:4] in (b"+\0", b"\0+"):
         raise IfdError("an EXIF block is no BigTIFF")
     return Directories(exif)
-
-
-def _end(found: Directories, directory: Directory, depth: int = 1) -> int:
-    """Return the offset just past everything a directory and those below it refer to."""
-    ends = [directory.next_at + 4, *(entry.offset + entry.size for entry in directory.entries)]
-    if depth < _MAX_DEPTH:
-        ends += [_end(found, below, depth + 1) for below in found.below(directory).values()]
-    return max(ends)
 
 
 def exif_from_tiff(stream: BinaryIO, *, raw: bool = False) -> bytes:

@@ -25,14 +25,12 @@ _FIELDS = {b"Exif": "exif", b"xml ": "xmp"}
 _READING_NEEDS = "is a JPEG XL, which needs an extra: pip install 'lightfuse[jxl]'"
 _SDR_NITS = 255  # libjxl's intensity target for all that is not of high dynamic range.
 
-Fields = list[tuple[int, int]]
-"""Fields of a header: each a value and its width in bits."""
-
-_SRGB: Fields = [(1, 1)]  # All default.
-# Not the default, no ICC profile; RGB, D65; then primaries, no gamma, transfer function, relative colorimetric.
-_LINEAR: Fields = [(0, 2), (0, 2), (1, 2), (1, 2), (0, 1), (2, 2), (8 - 2, 4), (1, 2)]
-_REC_2020_SRGB: Fields = [(0, 2), (0, 2), (1, 2), (2, 2), (9 - 2, 4), (0, 1), (2, 2), (13 - 2, 4), (1, 2)]
-_REC_2100_PQ: Fields = [(0, 2), (0, 2), (1, 2), (2, 2), (9 - 2, 4), (0, 1), (2, 2), (16 - 2, 4), (1, 2)]
+# Colours, as bits of a header in the order in which they stand, each number's lowest first: all default, or not the
+# default, no ICC profile, RGB, D65; primaries; no gamma; transfer function; relative colorimetric.
+_SRGB = "1"
+_LINEAR = "000010" + "10" + "0" + "010110" + "10"
+_REC_2020_SRGB = "000010" + "011110" + "0" + "011101" + "10"
+_REC_2100_PQ = "000010" + "011110" + "0" + "010111" + "10"
 
 
 def scan_jxl(stream: BinaryIO) -> Header:
@@ -201,12 +199,12 @@ def encode_hdr_jxl(light: NDArray[np.float32], nits: float, metadata: Metadata, 
     return _packed(encoded, metadata, _header(32, _LINEAR, nits), _header(32, _REC_2100_PQ, nits))
 
 
-def _packed(encoded: bytes, metadata: Metadata, before: Fields | None = None, after: Fields | None = None) -> Parts:
+def _packed(encoded: bytes, metadata: Metadata, before: str = "", after: str = "") -> Parts:
     """A file of the codestream, its header's fields ``before`` replaced by those ``after``, with EXIF and XMP."""
     stream = BytesIO(encoded)
     found = _boxes(stream)
     codestream = _codestream(stream, found, None)
-    if before and after:
+    if after:
         codestream = _with_header(codestream, before, after)
     level_10 = any(each.kind == b"jxll" for each in found)
     if not (metadata.exif or metadata.xmp or level_10):
@@ -228,56 +226,45 @@ def _distance(quality: int) -> float:
     return 53 / 3000 * quality**2 - 23 / 20 * quality + 25
 
 
-# ---- The header of a codestream: its size, then fields, each byte's lowest bit first ---------------------------------
+# ---- The header of a codestream: its size, then fields, as bits in the order in which they stand --------------------
 
 
-def _header(depth: int, colour: Fields, nits: float | None = None, *, xyb: bool = True) -> Fields:
+def _header(depth: int, colour: str, nits: float | None = None, *, xyb: bool = True) -> str:
     """The fields behind the size as libjxl writes them of an opaque RGB picture of 16 bits or (32) floats."""
-    intensity = int.from_bytes(struct.pack("<e", nits or 0), "little")
-    return [
-        (0, 1),  # Not all default.
-        *([(0, 1)] if nits is None else [(1, 1), (0, 6)]),  # No orientation, preview or animation.
-        (1 | 7 << 3, 7) if depth == 32 else (0b110 | 15 << 3, 9),
-        (xyb, 1),  # Whether 16-bit buffers are enough.
-        (0, 2),  # No extra channels.
-        (xyb, 1),
-        *colour,
-        *([] if nits is None else [(0, 1), (intensity, 16), (0, 33)]),
-        (0b100, 3),  # No extensions, default transforms.
-    ]
+    more, tones = "0", ""
+    if nits is not None:
+        more = "1" + "000" + "000"  # Upright, no other size, preview or animation.
+        tones = "0" + f"{int.from_bytes(struct.pack('<e', nits), 'little'):016b}"[::-1] + "0" * 33
+    bit_depth = "1001110" if depth == 32 else "011111100"
+    stored = "1" + "00" + "1" if xyb else "0" + "00" + "0"  # Whether 16-bit buffers do; no extra channels; XYB.
+    return "0" + more + bit_depth + stored + colour + tones + "00" + "1"  # No extensions, default transforms.
 
 
-def _with_header(codestream: bytes, before: Fields, after: Fields) -> bytes:
+def _with_header(codestream: bytes, before: str, after: str) -> bytes:
     """Return our own encoder's codestream with other fields behind the size."""
     bits, size = _bits_and_size(codestream)
-    (old, old_width), (new, new_width) = _joined(before), _joined(after)
-    if bits >> size & ((1 << old_width) - 1) != old:
+    if not bits.startswith(before, size):
         raise OutputError("the JPEG XL encoder wrote a header that is not understood; write another format")
-    header = bits & ((1 << size) - 1) | new << size
-    frame_at = len(_SIGNATURE) + (size + old_width + 7) // 8
-    return b"".join([_SIGNATURE, header.to_bytes((size + new_width + 7) // 8, "little"), codestream[frame_at:]])
-
-
-def _joined(fields: Fields) -> tuple[int, int]:
-    value = width = 0
-    for field, bits in fields:
-        value |= field << width
-        width += bits
-    return value, width
+    header = bits[:size] + after
+    frame_at = len(_SIGNATURE) + (size + len(before) + 7) // 8
+    written = int(header[::-1], 2).to_bytes((len(header) + 7) // 8, "little")
+    return b"".join([_SIGNATURE, written, memoryview(codestream)[frame_at:]])
 
 
 def _is_animated(codestream: bytes) -> bool:
+    """Tell whether the first fields say so: more than defaults, any orientation, no other size, no preview."""
     bits, size = _bits_and_size(codestream)
-    # Not all default, more fields follow, any orientation, no other size, no preview; an animation.
-    return bits >> size & 0b11100011 == 0b10000010
+    return bits.startswith("01", size) and bits.startswith("001", size + 5)
 
 
-def _bits_and_size(codestream: bytes) -> tuple[int, int]:
-    """Return the bits that a header begins with, as an integer, and how many of them are the size."""
-    bits = int.from_bytes(codestream[len(_SIGNATURE) : 64], "little")
+def _bits_and_size(codestream: bytes) -> tuple[str, int]:
+    """Return the bits that a header begins with, and how many of them are the size."""
+    bits = "".join(f"{byte:08b}"[::-1] for byte in codestream[len(_SIGNATURE) : 64])
+    widths = {"00": 9, "10": 13, "01": 18, "11": 30}
 
     def after_side(at: int) -> int:
-        return at + 5 if bits & 1 else at + 2 + (9, 13, 18, 30)[bits >> at & 3]
+        return at + 5 if bits[0] == "1" else at + 2 + widths[bits[at : at + 2]]
 
     ratio_at = after_side(1)  # The width may be given as a ratio of the height.
-    return bits, ratio_at + 3 if bits >> ratio_at & 7 else after_side(ratio_at + 3)
+    has_ratio = bits[ratio_at : ratio_at + 3] != "000"
+    return bits, ratio_at + 3 if has_ratio else after_side(ratio_at + 3)
