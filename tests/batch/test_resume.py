@@ -90,8 +90,8 @@ def test_a_second_batch_into_one_folder_is_refused(tmp_path):
 
 
 def test_a_locked_folder_is_left_as_it_was(tmp_path):
-    with lock_output(tmp_path / "new" / "out"):
-        assert (tmp_path / "new" / "out").is_dir()
+    with lock_output(tmp_path / "out"):
+        assert (tmp_path / "out").is_dir()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -299,9 +299,9 @@ def test_a_folder_closed_to_writing_is_told(refused, holiday, tmp_path, monkeypa
     def read_only(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(Path, "mkdir", read_only)
+    monkeypatch.setattr(os, "mkdir", read_only)
     sentence = refused(tmp_path, "batch", holiday, "-o", tmp_path / "out")
-    assert sentence == f"{tmp_path / 'out'} cannot be written: Read-only file system"
+    assert sentence == f"the folder {tmp_path / 'out'} cannot be made: Read-only file system"
 
 
 def test_a_file_is_no_folder_for_results(refused, holiday, tmp_path):

@@ -15,7 +15,7 @@ from typing import IO
 
 from lightfuse.batch.manifest import STAGING_PREFIX, Manifest
 from lightfuse.errors import OutputError
-from lightfuse.system import cannot_write, display_name, move_to_free_name, remove
+from lightfuse.system import display_name, make_folder, move_to_free_name, remove
 
 LOCK_NAME = ".lightfuse-batch.lock"
 
@@ -29,14 +29,39 @@ def lock_output(out: Path) -> Iterator[None]:
     Raises:
         OutputError: another batch holds the folder, or it cannot be created.
     """
-    created = _create(out)
+    exists = os.path.lexists(out)
+    if exists and not out.is_dir():
+        raise OutputError(f"{display_name(out)} is not a folder; give another name")
+    make_folder(out)
     try:
         with _locked(out):
             yield
     finally:
-        for folder in created:
-            with suppress(OSError):  # Not empty: a batch has run.
-                folder.rmdir()
+        with suppress(OSError):  # Not empty: a batch has run.
+            if not exists:
+                out.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    path, file = folder / LOCK_NAME, None
+    with suppress(OSError):
+        file = open(path, "ab")  # noqa: SIM115 - closed below
+    if file is None:
+        yield
+        return
+    with file:
+        held = False
+        with suppress(OSError):  # Another process may just have removed it.
+            held = _lock(file) and os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+        if not held:
+            raise OutputError(
+                f"another batch is writing to {display_name(folder)}; wait for it to end, or give another -o"
+            )
+        try:
+            yield
+        finally:
+            remove(path)
 
 
 def stage(output: Path) -> Path:
@@ -89,44 +114,6 @@ def resume(manifest: Manifest, outputs: Iterable[Path]) -> None:
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 remove(left)
-
-
-def _create(folder: Path) -> list[Path]:
-    """Create a folder with its parents; returns those that did not exist, innermost first."""
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise OutputError(f"{display_name(folder)} is not a folder; give another name")
-    missing = []
-    for place in (folder, *folder.parents):
-        if os.path.lexists(place):
-            break
-        missing.append(place)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    return missing
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    path, file = folder / LOCK_NAME, None
-    with suppress(OSError):
-        file = open(path, "ab")  # noqa: SIM115 - closed below
-    if file is None:
-        yield
-        return
-    with file:
-        held = False
-        with suppress(OSError):  # Another process may just have removed it.
-            held = _lock(file) and os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-        if not held:
-            raise OutputError(
-                f"another batch is writing to {display_name(folder)}; wait for it to end, or give another -o"
-            )
-        try:
-            yield
-        finally:
-            remove(path)
 
 
 def _lock(file: IO[bytes]) -> bool:
