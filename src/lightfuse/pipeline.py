@@ -82,7 +82,10 @@ def fuse_files(
     # Eight bits are widened before anything is computed: deeper files hold more than 256 levels then.
     bracket = in_one_profile(make_bracket(frames, 8 if options.encode.bit_depth in ("auto", 8) else 16))
     del frames  # Not to keep the pictures that were widened.
-    fused = _fuse_named(bracket, fuser, options)
+    try:
+        fused = fuse_bracket(bracket, fuser, options, keep_frames=options.needs_frames)
+    except PictureError as error:
+        raise PictureError(f"{' and '.join(f.name for f in bracket.frames)} cannot be fused: {error}") from None
     times.append(time.perf_counter())
 
     written = write_outputs(output, fused, options)
@@ -312,14 +315,6 @@ def _deghost(
         return frames, [], []
     result = deghost_bracket(frames, mode=effort, threads=fuser.threads)
     return result.frames, result.masks, result.notes if result.masks or effort == "always" else []
-
-
-def _fuse_named(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> FusedBracket:
-    try:
-        return fuse_bracket(bracket, fuser, options, keep_frames=options.needs_frames)
-    except PictureError as error:
-        names = " and ".join(frame.name for frame in bracket.frames)
-        raise PictureError(f"{names} cannot be fused: {error}") from None
 
 
 # ---- Checks

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.brackets.bracket import SAME_EXPOSURE, Bracket, base_exposure, brightness
-from lightfuse.colorspace import full_scale, srgb_to_linear
+from lightfuse.colorspace import srgb_to_linear
 from lightfuse.images.pixels import table_size, to_depth
 
 Array = NDArray[Any]
@@ -49,20 +49,14 @@ def _mean(pictures: Sequence[Array]) -> Array:
     """The mean of pictures wherever they agree with the first within their usual difference."""
     import cv2
 
-    first = pictures[0].astype(np.float32)
+    first = to_depth(pictures[0], 32)
     total, count = first.copy(), np.ones(first.shape[:2], np.float32)
-    for picture in pictures[1:]:
+    for picture in (to_depth(other, 32) for other in pictures[1:]):
         change = np.abs(picture - first)
-        usual = 3 * change.mean() + _LEAST_DIFFERENCE * full_scale(picture.dtype)
-        agrees = cv2.blur(change.max(axis=2), (5, 5)) < usual
+        agrees = cv2.blur(change.max(axis=2), (5, 5)) < 3 * change.mean() + _LEAST_DIFFERENCE
         total += picture * agrees[..., None]
         count += agrees
-    return _as_dtype(total / count[..., None], pictures[0].dtype)
-
-
-def _as_dtype(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Array:
-    converted: Array = (values if dtype.kind == "f" else np.rint(values)).astype(dtype)
-    return converted
+    return to_depth(total / count[..., None], 8 * pictures[0].itemsize)
 
 
 def white_balanced(bracket: Bracket) -> Bracket:
@@ -75,8 +69,7 @@ def white_balanced(bracket: Bracket) -> Bracket:
         if gains is not None:  # White stays white, so that highlights get no cast.
             unit, gains = to_depth(frame.pixels, 32), gains ** np.float32(1 / 2.2)
             balanced = np.clip(unit * gains + (1 - gains) * np.clip((unit - 0.9) / 0.1, 0, 1), 0, 1)
-            dtype = frame.pixels.dtype
-            pixels[-1] = _as_dtype(balanced * np.float32(full_scale(dtype)), dtype)
+            pixels[-1] = to_depth(balanced, 8 * frame.pixels.itemsize)
             names.append(frame.name)
     if not names:
         return bracket

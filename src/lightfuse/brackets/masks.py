@@ -1,7 +1,7 @@
 """Frames with transparency, as panorama programs warp them: what one does not show is filled from the others.
 
 A frame counts where it is opaque. Elsewhere the nearest exposure that shows something there stands in for it, in the
-frame's tones: the mean value of the frame for each value of the other, where both are opaque (Grossberg and Nayar's
+frame's tones: the value of the frame of the same rank as the other's, where both are opaque (Grossberg and Nayar's
 intensity mapping), so that neither the mask nor the missing exposure shows in the result.
 """
 
@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.colorspace import full_scale
+from lightfuse.images.pixels import to_depth
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
-_BINS = 256
-_LEAST_SHARED = 200  # Pixels of which an intensity mapping is made,
-_LEAST_IN_BIN = 8  # and each of its values.
+_LEAST_SHARED, _SAMPLES = 200, 50_000  # Pixels of which an intensity mapping is made at least, and about at most.
+_RANKS = 257  # Values of a mapping.
 _SEAM = 0.005  # Of the long side: how far the frame itself corrects what is filled beside it.
 
 
@@ -66,29 +66,24 @@ def _predicted(frame: Array, other: Array, shared: Mask, area: Mask) -> Array:
     """Return what a frame would show in an area, from another that shows it: H×W×3 of its dtype."""
     if np.count_nonzero(shared) < _LEAST_SHARED:
         return other
-    top = full_scale(frame.dtype)
-    values, seen = other.astype(np.float32) / np.float32(top), frame.astype(np.float32) / np.float32(top)
+    values, seen = to_depth(other, 32), to_depth(frame, 32)
     expected = np.stack(
         [np.interp(values[..., c], *_mapping(values[..., c][shared], seen[..., c][shared])) for c in range(3)], axis=2
     ).astype(np.float32)
     expected += _seam_correction(seen - expected, shared, area)
-    expected = np.clip(expected, 0, 1) * np.float32(top)
-    return (expected if frame.dtype.kind == "f" else np.rint(expected)).astype(frame.dtype)
+    return to_depth(np.clip(expected, 0, 1), 8 * frame.itemsize)
 
 
 def _mapping(values: Floats, seen: Floats) -> tuple[Array, Array]:
-    """Return values of the other frame and the mean values of the frame there, both rising, from black to white.
+    """Return values of the other frame and those of the frame of the same ranks, both rising, from black to white.
 
     Beyond the values that both show, the frame's stay in proportion to the other's.
     """
-    bins = np.minimum((values * _BINS).astype(np.intp), _BINS - 1)
-    counts = np.bincount(bins, minlength=_BINS)
-    used = counts >= min(_LEAST_IN_BIN, counts.max())
-    at = np.bincount(bins, values, _BINS)[used] / counts[used]
-    means = np.maximum.accumulate(np.bincount(bins, seen, _BINS)[used] / counts[used])
-    ratio = means[-1] / max(at[-1], 1 / _BINS)
+    step, ranks = max(1, len(values) // _SAMPLES), np.linspace(0, 1, _RANKS)
+    at, own = (np.quantile(shown[::step], ranks) for shown in (values, seen))
+    ratio = own[-1] / max(at[-1], 1 / _RANKS)
     clips_at = max(at[-1], min(1.0, 1 / max(ratio, 1.0)))
-    return np.array([0, *at, clips_at, 1]), np.array([0, *means, *[max(means[-1], min(1.0, ratio * clips_at))] * 2])
+    return np.array([0, *at, clips_at, 1]), np.array([0, *own, *[max(own[-1], min(1.0, ratio * clips_at))] * 2])
 
 
 def _seam_correction(error: Floats, shared: Mask, area: Mask) -> Floats:
