@@ -183,10 +183,6 @@ class Fuser:
         """Whether this is a context model, so that pictures may share one context."""
         return not isinstance(self.weights.config, PaperConfig)
 
-    def in_integers(self, dtype: "np.dtype[Any] | type[np.generic]") -> bool:
-        """Whether pictures of a type are fused in 16-bit fixed point, with the same bits on every machine."""
-        return np.dtype(dtype) == np.uint8 and self.has_context and self.device == "cpu"
-
     def _on_core(self) -> _FuseInto:
         from lightfuse import core
 

@@ -18,7 +18,7 @@ from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import Bracket, in_one_profile, make_bracket
 from lightfuse.brackets.masks import fill_transparent, opaque_masks, union_alpha
 from lightfuse.brackets.reading import frame_from, read_frames
-from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures
+from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from lightfuse.brackets.surround import find_mount
 from lightfuse.deghost import deghost_bracket
@@ -162,7 +162,12 @@ def fuse_bracket(
     bracket = _check_scene(bracket, options)
     bracket = bracket if options.wrap else averaged(bracket)
     tone, tone_notes = _given_tone(bracket, fuser, options)
-    selection = tone.selection if tone else _select(bracket, options)
+    if tone is not None:
+        selection = tone.selection
+    elif options.exposures == "extremes":
+        selection = extreme_pair(len(bracket.frames))
+    else:
+        selection = select_exposures(bracket.pixels)
     given = iter(tone.contexts if tone else ())
     contexts: list[Context | None] = []
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
@@ -289,13 +294,6 @@ def _given_tone(bracket: Bracket, fuser: Fuser, options: FuseOptions) -> tuple[T
     if tone.model != tone_key(fuser.weights):
         raise PictureError("the tone asked for is that of another model; fuse with the same model")
     return tone, ()
-
-
-def _select(bracket: Bracket, options: FuseOptions) -> Selection:
-    if len(bracket.frames) == 1:
-        return (0,)
-    extremes = options.exposures == "extremes"
-    return extreme_pair(len(bracket.frames)) if extremes else select_exposures(bracket.pixels)
 
 
 def _selected_by(options: FuseOptions, fused: FusedBracket) -> str:

@@ -48,15 +48,8 @@ def test_shapes_without_code_of_their_own_are_fused_in_integers_too():
     config = vary(config_of("small"), {"hidden": (9, 12)})
     weights = to_weights(build_network(config), "small", {})
     fuser = Fuser(weights)
-    assert fuser.in_integers(np.uint8)
     exact = np.round(fused_by_torch(from_weights(weights), *PAIRS["scene"]) * 255.0)
     assert np.abs(fuser(*PAIRS["scene"]) - exact).max() <= 1
-
-
-def test_other_types_and_models_are_fused_in_floats():
-    fuser = Fuser("base")
-    assert [fuser.in_integers(dtype) for dtype in (np.uint8, np.uint16, np.float32)] == [True, False, False]
-    assert not Fuser("paper").in_integers(np.uint8)
 
 
 @pytest.mark.parametrize("model", MODELS)

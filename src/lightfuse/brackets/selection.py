@@ -31,13 +31,11 @@ _MAX_CLIPPED = 5e-4  # Fraction of the scene that may be white, or black, in all
 _RUN = 16  # Neighbouring samples whose differences are one local contrast
 _NOISE = 4  # Levels added to the difference of two neighbours: contrast far below this counts little.
 _THIRD = 0.035  # What a third frame has to gain: it takes two more fusions.
-# Levels that are not exposed, up to the first and from the second, then better and better over so many levels
-_LOWEST, _HIGHEST, _SOFTNESS = 4, 251, 8
 
 
 def extreme_pair(count: int) -> Selection:
-    """The paper's selection: the darkest and the brightest of ``count`` exposures."""
-    return 0, count - 1
+    """The paper's selection: the darkest and the brightest of ``count`` exposures, or the only one."""
+    return (0, count - 1) if count > 1 else (0,)
 
 
 def fuse_selection(selection: Selection, exposures: Sequence[Array], fuse: Fuse) -> Array:
@@ -54,7 +52,7 @@ def select_exposures(*brackets: Sequence[Array]) -> Selection:
     Exposures are RGB, H×W×3, uint8, uint16 or float32 in [0, 1], from dark to bright.
     """
     extremes = extreme_pair(len(brackets[0]))
-    if extremes == (0, 1):
+    if len(brackets[0]) <= 2:
         return extremes
     colours = np.stack([np.concatenate([_sampled(e) for e in frames]) for frames in zip(*brackets, strict=True)])
     levels, largest = colours.mean(axis=2), colours.max(axis=2)  # A coloured lamp is clipped in one channel first.
@@ -92,9 +90,3 @@ def _local_contrast(levels: Floats) -> Floats:
     differences = np.abs(np.diff(levels, axis=1, append=levels[:, -1:])) + np.float32(_NOISE)
     sums: Floats = np.add.reduceat(differences, range(0, levels.shape[1], _RUN), axis=1)
     return sums
-
-
-def _well_exposed(levels: Floats) -> Floats:
-    """Degree to which levels are neither black nor white, in [0, 1]."""
-    degree: Floats = np.clip(np.minimum(levels - _LOWEST, _HIGHEST - levels) / np.float32(_SOFTNESS), 0, 1)
-    return degree
