@@ -40,7 +40,7 @@ def averaged(bracket: Bracket) -> Bracket:
     frames = tuple(replace(f[0], pixels=_mean([each.pixels for each in f])) if len(f) > 1 else f[0] for f in alike)
     names = [", ".join(frame.name for frame in group) for group in alike if len(group) > 1]
     evs = evs and tuple(evs[group[0]] for group in groups)
-    base = base_exposure([brightness(frame.pixels[::8]) for frame in frames])
+    base = base_exposure([levels[group[0]] for group in groups])
     notes = (f"{equal} have one exposure and were averaged" for equal in names)
     return Bracket(frames, tuple(bracket.given[group[0]] for group in groups), base, evs, (*bracket.notes, *notes))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.brackets.masks import opaque_masks
-from lightfuse.colorspace import PIXEL_TYPES, full_scale
+from lightfuse.colorspace import full_scale
 from lightfuse.errors import PictureError
 from lightfuse.images import Picture, ShotInfo, UnreadableError, convert_profile, is_grey
 from lightfuse.images.pixels import to_depth
@@ -79,8 +79,9 @@ def make_bracket(frames: Sequence[Frame], least_bits: Literal[8, 16] = 8) -> Bra
         if other.pixels.shape != first.pixels.shape:
             sizes = [f"{f.name} is {f.pixels.shape[1]}×{f.pixels.shape[0]}" for f in (first, other)]
             raise PictureError(f"the pictures differ in size: {sizes[0]}, {sizes[1]}; give exposures of one size")
-    deep = same_depth([frame.pixels for frame in frames], least_bits)
-    alphas = [f.alpha if f.alpha is None else same_depth([f.alpha], 8 * deep[0].itemsize)[0] for f in frames]
+    bits = max(least_bits, *(8 * frame.pixels.itemsize for frame in frames))
+    deep = [to_depth(frame.pixels, bits) for frame in frames]
+    alphas = [frame.alpha if frame.alpha is None else to_depth(frame.alpha, bits) for frame in frames]
     levels = _levels(deep, alphas)
     order = exposure_order(levels, [frame.shot for frame in frames])
     ordered = tuple(replace(frames[i], pixels=deep[i], alpha=alphas[i]) for i in order.positions)
@@ -122,15 +123,6 @@ def in_one_profile(bracket: Bracket) -> Bracket:
     if not converted:
         return bracket
     return bracket.with_pixels(pixels, f"{', '.join(converted)}: converted to the colour profile of {base.name}")
-
-
-def same_depth(pictures: Sequence[Array], least_bits: int = 8) -> list[Array]:
-    """Convert pictures to the deepest of their dtypes, or deeper: uint8 to uint16, integers to float32."""
-    dtypes = {picture.dtype for picture in pictures}
-    if not dtypes <= set(PIXEL_TYPES):
-        return list(pictures)
-    bits = max(least_bits, *(8 * dtype.itemsize for dtype in dtypes))
-    return [to_depth(picture, bits) for picture in pictures]
 
 
 # ---- Order and exposure ----------------------------------------------------------------------------------------------

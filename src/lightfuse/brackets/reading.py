@@ -41,19 +41,19 @@ def read_frames(
     Raises:
         PictureError: one cannot be read, or there is but one, and that is no TIFF of several pages.
     """
-    pages = None
-    if len(inputs) == 1:
-        if os.path.isdir(inputs[0]):
-            raise PictureError(f"{display_name(inputs[0])} is a folder; fuse the brackets in it by 'lightfuse batch'")
+    if len(inputs) > 1:
+        pictures = _read_all(inputs, max_pixels, white_level)
+        if all(picture.alpha is None for picture in pictures):
+            pictures = turned_alike(pictures)
+    elif os.path.isdir(inputs[0]):
+        raise PictureError(f"{display_name(inputs[0])} is a folder; fuse the brackets in it by 'lightfuse batch'")
+    else:
+        pages = None
         if os.path.isfile(inputs[0]):
             pages = read_pages(inputs[0], max_pixels=max_pixels, white_level=white_level)
         if pages is None:
             raise PictureError("fusing takes two or more exposures of one scene, or a TIFF with several pages; 1 given")
-    pictures = pages or _read_all(inputs, max_pixels, white_level)
-    if pages is None and all(map(os.path.isfile, inputs)) and all(picture.alpha is None for picture in pictures):
-        pictures = turned_alike(pictures, [probe_picture(path).shot.orientation for path in inputs])
-    if pages is not None:  # The EXIF is the file's: it does not tell exposures apart.
-        pictures = [replace(page, shot=ShotInfo()) for page in pages]
+        pictures = [replace(page, shot=ShotInfo()) for page in pages]  # The file's EXIF does not tell exposures apart.
     notes = [f"{picture.name}: {note}" for picture in pictures for note in picture.notes]
     return pictures, notes if white_level is not None else notes + _white_notes(inputs, pictures)
 
@@ -147,13 +147,12 @@ def read_small(path: Path, side: int) -> Array:
 _INVERSE = {6: 8, 8: 6}  # Of an orientation; the others undo themselves.
 
 
-def turned_alike(pictures: Sequence[Picture], tags: Sequence[int]) -> list[Picture]:
+def turned_alike(pictures: Sequence[Picture]) -> list[Picture]:
     """Pictures whose orientation tags differ from most, turned as those are where they then show the same scene.
 
-    Args:
-        pictures: each turned upright by its own tag.
-        tags: the EXIF orientations that their files told, 1 to 8.
+    Each is given turned upright by its own tag, of which its `ShotInfo` tells.
     """
+    tags = [picture.shot.orientation for picture in pictures]
     common = Counter(tags).most_common(1)[0][0]
     model = pictures[tags.index(common)].pixels
     turned = list(pictures)

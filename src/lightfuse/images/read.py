@@ -25,7 +25,6 @@ from lightfuse.images.jxl import decode_jxl, scan_jxl
 from lightfuse.images.metadata import Format, Header, Picture, UnreadableError
 from lightfuse.images.pixels import split, turn_upright
 from lightfuse.images.png import decode_png, scan_png
-from lightfuse.images.shot import shot_info
 from lightfuse.images.tiff import SEVERAL_PAGES, count_pages, decode_tiff, scan_tiff
 from lightfuse.images.webp import decode_webp, scan_webp
 from lightfuse.system import display_name
@@ -139,7 +138,7 @@ def _picture(
     turned = turn_upright(pixels, header.orientation)
     if alpha is not None:
         alpha = turn_upright(np.ascontiguousarray(alpha), header.orientation)
-    return Picture(turned, name, metadata, shot_info(metadata.exif), alpha, grey, notes)
+    return Picture(turned, name, metadata, header.shot, alpha, grey, notes)
 
 
 def probe_picture(source: Source) -> Header:
