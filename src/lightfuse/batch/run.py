@@ -164,8 +164,8 @@ class Coordinator:
             if any(self.manifest.is_up_to_date(job.inputs, job.output, {digest}) for job in done):
                 continue
             if tone := find_tone(candidate, self.executor, fuser, options):
-                matched = dataclasses.replace(self.settings, options=dataclasses.replace(options, tone=tone))
-                object.__setattr__(matched, "digest", candidate.digest(digest))
+                toned = dataclasses.replace(options, tone=tone)
+                matched = dataclasses.replace(self.settings, options=toned, digest=candidate.digest(digest))
                 self._in_sets |= {job.output: matched for job in candidate.jobs}
 
     def _settings_of(self, job: BracketJob) -> BatchSettings:

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,16 +28,17 @@ class BatchSettings:
         weights: of the model.
         options: of every bracket; ``overwrite`` and ``hdr`` have no effect.
         hdr: suffix of the merged HDR picture written in addition to each result; None for none.
-        digest: of everything that shapes the result but a set's tone; computed, not given.
+        digest: of everything that shapes the result; computed where it is not given, as for the tone of a set.
     """
 
     weights: Weights
     options: FuseOptions = field(default_factory=FuseOptions)
     hdr: str | None = None
-    digest: str = field(init=False)
+    digest: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", _digest(self))
+        if not self.digest:
+            object.__setattr__(self, "digest", _digest(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def fuse_job(
     try:
         hdr = None if settings.hdr is None else hdr_path(output, settings.hdr)
         options = dataclasses.replace(settings.options, overwrite=overwrite, hdr=hdr, require_one_scene=True)
-        report = fuse_files(inputs, output, _fuser(settings, threads), options)
+        report = fuse_files(inputs, output, Fuser(settings.weights, threads), options)
         result = JobResult(
             None,
             megapixels=report.width * report.height / 1e6,
@@ -77,20 +77,6 @@ def fuse_job(
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         result = JobResult(f"{display_name(inputs[0])} could not be fused: a fault in LightFuse ({reason})")
     return dataclasses.replace(result, seconds=round(time.perf_counter() - start, 3))
-
-
-_fusers: dict[tuple[str, int], Fuser] = {}
-_fusers_lock = threading.Lock()
-
-
-def _fuser(settings: BatchSettings, threads: int) -> Fuser:
-    """The one Fuser of this process, made on first use."""
-    key = settings.digest, threads
-    with _fusers_lock:
-        if key not in _fusers:
-            _fusers.clear()  # A worker process may serve many batches.
-            _fusers[key] = Fuser(settings.weights, threads)
-        return _fusers[key]
 
 
 def _digest(settings: BatchSettings) -> str:
