@@ -109,11 +109,6 @@ class Listing:
     left_out: list[LeftOut] = field(default_factory=list)
     twins: dict[Path, list[Path]] = field(default_factory=dict)
 
-    @property
-    def pictures(self) -> list[Path]:
-        """All exposures, folder by folder."""
-        return [path for paths in self.folders.values() for path in paths]
-
 
 def list_exposures(
     folder: Path, *, without: Path | None = None, results: frozenset[Path] = frozenset(), raw: bool = False

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from lightfuse.brackets.exif_groups import ExifGroups, Shot, group_by_exif
-from lightfuse.brackets.files import LeftOut, Listing, in_one_format, list_exposures, other_formats
+from lightfuse.brackets.files import LeftOut, in_one_format, list_exposures, other_formats
 from lightfuse.brackets.joining import find_runs, join_runs
 from lightfuse.errors import DataError, PictureError
 from lightfuse.images import RAW_SUFFIXES, probe_picture
@@ -116,9 +117,9 @@ def group_folder(
     if not listing.folders:
         raise DataError(f"{display_name(folder)} holds no pictures to fuse; give another folder")
     if pattern is not None:
-        found = _group_by_name(folder, listing.pictures, pattern)
+        found = _group_by_name(folder, chain(*listing.folders.values()), pattern)
     elif settings.count is not None:
-        found = _group_by_count(folder, listing, settings.count)
+        found = _group_by_count(folder, listing.folders, settings.count)
     elif settings.by == "folder":
         found = _group_by_folder(folder, listing.folders)
     else:
@@ -147,7 +148,7 @@ def _group_by_shots(top: Path, folders: Mapping[Path, Sequence[Path]], settings:
     Raises:
         DataError: EXIF does not give the exposures.
     """
-    shots, unreadable = _read_shots([path for paths in folders.values() for path in paths])
+    shots, unreadable = _read_shots(chain(*folders.values()))
     series = _join_dcf_folders(folders, shots)
     found = {
         place: group_by_exif([shots[path] for path in paths if path in shots], settings.max_gap)
@@ -203,7 +204,7 @@ def _join_dcf_folders(folders: Mapping[Path, Sequence[Path]], shots: Mapping[Pat
     return series
 
 
-def _read_shots(paths: Sequence[Path]) -> tuple[dict[Path, Shot], list[LeftOut]]:
+def _read_shots(paths: Iterable[Path]) -> tuple[dict[Path, Shot], list[LeftOut]]:
     """Read the headers of many files, several at a time because most of the time is spent waiting for the disk."""
 
     def read(path: Path) -> Shot | LeftOut:
@@ -242,9 +243,9 @@ def _group_by_folder(top: Path, folders: Mapping[Path, Sequence[Path]]) -> Group
     return Grouping("folder", tuple(brackets), tuple(left_out))
 
 
-def _group_by_count(folder: Path, listing: Listing, count: int) -> Grouping:
+def _group_by_count(folder: Path, folders: Mapping[Path, Sequence[Path]], count: int) -> Grouping:
     brackets = []
-    for place, paths in listing.folders.items():
+    for place, paths in folders.items():
         if len(paths) % count:
             raise DataError(
                 f"the {len(paths)} pictures in {display_name(place)} cannot be divided into brackets of {count}; "

@@ -44,15 +44,12 @@ def find_mount(frames: Sequence[Array]) -> Mask | None:
     if not surround.any() or 1 - surround.mean() < _LEAST_SCENE:
         return None
 
-    def widened(cells: int) -> Mask:
-        """The surround in the frames' pixels, so many cells wider; narrower where negative."""
-        change = cv2.erode if cells < 0 else cv2.dilate
-        mask = change(surround.astype(np.uint8), np.ones((2 * abs(cells) + 1,) * 2, np.uint8))
-        whole: Mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST).view(np.bool_)
+    def enlarged(cells: Mask) -> Mask:
+        whole: Mask = cv2.resize(cells.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST).view(np.bool_)
         return whole
 
-    mount, rim = widened(-(_BLUR // 2)), widened(_BLUR)
-    rim ^= mount
+    mount = enlarged(surround)
+    rim = enlarged(cv2.dilate(surround.view(np.uint8), np.ones((2 * _BLUR + 1,) * 2, np.uint8)).view(np.bool_)) & ~mount
     mount[rim] = _levels(_difference([frame[rim] for frame in frames])) <= _SAME_PIXEL
     # What is left of a noisy surround are single pixels.
     scene = cv2.morphologyEx((~mount).view(np.uint8), cv2.MORPH_OPEN, np.ones((_BLUR, _BLUR), np.uint8))
