@@ -103,12 +103,6 @@ def test_implausible_values_are_ignored(shooting):
     assert shot_info(metadata(shooting)) == ShotInfo()
 
 
-def test_apex_values_replace_missing_ones():
-    shot = shot_info(metadata({0x9201: IFDRational(5, 1), 0x9202: IFDRational(4, 1)}))
-    assert (shot.exposure_time, shot.f_number) == (1 / 32, 4)
-    assert shot_info(metadata({TIME: IFDRational(1, 30), 0x9201: IFDRational(5, 1)})).exposure_time == 1 / 30
-
-
 def test_iso_above_65535_is_read_from_the_long_tag():
     assert shot_info(metadata({ISO: 65535, 0x8832: 102_400})).iso == 102_400
     assert shot_info(metadata({ISO: 65535})).iso == 65535

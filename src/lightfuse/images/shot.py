@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from lightfuse.images.exif import DNG_SERIAL, EXIF_IFD, Directories, IfdError, Value
 
 _MAKE, _MODEL, _DATE_TIME = 0x010F, 0x0110, 0x0132
-_EXPOSURE_TIME, _F_NUMBER, _SHUTTER_APEX, _APERTURE_APEX = 0x829A, 0x829D, 0x9201, 0x9202
+_EXPOSURE_TIME, _F_NUMBER = 0x829A, 0x829D
 _ISO, _ISO_LONG = 0x8827, (0x8832, 0x8831, 0x8833)  # Recommended exposure index, standard output, ISO speed.
 _BIAS, _ORIGINAL, _DIGITISED, _MODE, _SERIAL, _FLASH = 0x9204, 0x9003, 0x9004, 0xA402, 0xA431, 0x9209
 _RENDERED, _SOFTWARE = 0xA401, 0x0131  # CustomRendered
@@ -79,11 +79,10 @@ def shot_info(exif: bytes | None, orientation: int = 1) -> ShotInfo:
     found = {e.tag: block.value(e) for e in entries if e.size <= _MAX_SIZE}
     mode, flash, rendered = (_number(found, tag, 0, 0xFFFF) for tag in (_MODE, _FLASH, _RENDERED))
     taken, offset = _taken(found)
-    shutter, aperture = _number(found, _SHUTTER_APEX, -20, 20), _number(found, _APERTURE_APEX, -2, 20)
     iso, *longer = (_above_zero(found, tag, _MOST_SENSITIVE) for tag in (_ISO, *_ISO_LONG))
     return ShotInfo(
-        exposure_time=_of_apex(_above_zero(found, _EXPOSURE_TIME, _LONGEST), shutter, -1),
-        f_number=_of_apex(_above_zero(found, _F_NUMBER, _WIDEST), aperture or None, 0.5),
+        exposure_time=_above_zero(found, _EXPOSURE_TIME, _LONGEST),
+        f_number=_above_zero(found, _F_NUMBER, _WIDEST),
         iso=next((value for value in longer if value), iso) if iso in (None, _ISO_FULL) else iso,
         exposure_bias=_number(found, _BIAS, -_MOST_BIASED, _MOST_BIASED),
         taken=taken,
@@ -96,14 +95,6 @@ def shot_info(exif: bytes | None, orientation: int = 1) -> ShotInfo:
         rendered=rendered in _RENDERINGS or bool(_MERGING.match(_text(found, _SOFTWARE) or "")),
         offset=offset,
     )
-
-
-def _of_apex(value: float | None, apex: float | None, exponent: float) -> float | None:
-    """Return a value, or what its APEX value means where it is missing.
-
-    Lenses without contacts are written as f/0, and as an APEX value of 0, which would be f/1: that says nothing.
-    """
-    return value if value is not None or apex is None else float(2.0 ** (apex * exponent))
 
 
 def _taken(found: dict[int, Value]) -> tuple[datetime | None, timedelta | None]:

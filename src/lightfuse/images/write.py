@@ -74,18 +74,14 @@ def write_picture(
         MissingExtraError: the format needs an extra that is not installed.
     """
     check_output(path, overwrite=overwrite)
-    if path == STDOUT:
-        picture = encode_picture(pixels, suffix, metadata, options)
-        try:
-            sys.stdout.buffer.write(picture)
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            raise cannot_write("standard output", error) from None
-        return
     try:
-        parts = encode_in_parts(pixels, Path(path).suffix, metadata, options)
-    except OutputError as error:
-        raise cannot_write(path, error) from None
+        parts = encode_in_parts(pixels, suffix if path == STDOUT else Path(path).suffix, metadata, options)
+        if path == STDOUT:
+            sys.stdout.buffer.write(b"".join(parts))
+            sys.stdout.buffer.flush()
+            return
+    except (OutputError, OSError) as error:
+        raise cannot_write("standard output" if path == STDOUT else path, error) from None
     write_atomically(path, parts, overwrite=overwrite)
 
 
