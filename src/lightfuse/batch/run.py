@@ -195,9 +195,21 @@ class Coordinator:
         self._in_progress[future] = job, inputs, staged
 
     def _finish(self, job: BracketJob, inputs: list[dict[str, Any]], staged: Path | None, result: JobResult) -> None:
+        """Record a result, move it to its final place, and report it; if it cannot be moved, the bracket has failed."""
         result = dataclasses.replace(result, notes=(*job.notes, *result.notes))
         try:
-            result, record = self._record(job, inputs, staged, result)
+            if staged is not None and result.error is None:
+                record = self._add(job, inputs, result, staged)
+                try:
+                    publish(staged, job.files, overwrite=self.overwrite)
+                except FileExistsError:
+                    result = JobResult(f"{display_name(job.output)} cannot be used: {_CREATED_MEANWHILE}")
+                except OSError as error:
+                    result = JobResult(str(cannot_write(job.output, error)))
+            if result.error is not None:
+                told = result.error.replace(f"{staged.parent.name}{os.sep}", "") if staged else result.error
+                result = dataclasses.replace(result, error=told)
+                record = self._add(job, inputs, result, None)
         finally:
             if staged is not None:
                 discard(staged)
@@ -205,24 +217,6 @@ class Coordinator:
             self.report(Outcome(job, result, record))
         except Exception as error:  # Brackets in progress are still to be recorded.
             self._fail(error)
-
-    def _record(
-        self, job: BracketJob, inputs: list[dict[str, Any]], staged: Path | None, result: JobResult
-    ) -> tuple[JobResult, Mapping[str, Any]]:
-        """Record a result, and move it to its final place; if that fails, the bracket has failed."""
-        if staged is not None and result.error is None:
-            try:
-                record = self._add(job, inputs, result, staged)
-                publish(staged, job.files, overwrite=self.overwrite)
-                return result, record
-            except FileExistsError:
-                error = f"{display_name(job.output)} cannot be used: {_CREATED_MEANWHILE}"
-            except OSError as reason:
-                error = str(cannot_write(job.output, reason))
-            result = JobResult(error, result.seconds)
-        elif staged is not None and result.error is not None:
-            result = dataclasses.replace(result, error=result.error.replace(f"{staged.parent.name}{os.sep}", ""))
-        return result, self._add(job, inputs, result, None)
 
     def _add(
         self, job: BracketJob, inputs: list[dict[str, Any]], result: JobResult, staged: Path | None
