@@ -116,7 +116,12 @@ class Fuser:
         check_shapes(self.weights, f"the given weights of {self.weights.model}")  # The core trusts every shape.
         self.isa = isa or core.instruction_sets()[0]
         self.device = device
-        self._fuse_into = self._on_core() if device == "cpu" else _on_torch(self.weights, device)
+        if device == "cpu":
+            self._fuse_into = self._on_core()
+        else:
+            from lightfuse.torch_device import TorchModel
+
+            self._fuse_into = _without_context(TorchModel(self.weights, device).fuse)
 
     def __call__(self, under: Array, over: Array, out: Array | None = None) -> Array:
         """Fuse two pictures of one scene, in either order: the darker by mean value is taken as under.
@@ -165,18 +170,15 @@ class Fuser:
         number = 0
         for pair in pairs:
             number += 1  # noqa: SIM113 (enumerate would keep each pair until the next one is made)
-            fused = self._fuse_pair(pair, number)
+            try:
+                if len(pair) != 2:
+                    raise PictureError(f"a pair is two pictures, not {len(pair)}")
+                fused = self(*pair)
+            except PictureError as error:
+                raise PictureError(f"pair {number} of the stream: {error}") from None
             del pair
             yield fused
             del fused
-
-    def _fuse_pair(self, pair: tuple[Array, Array], number: int) -> Array:
-        try:
-            if len(pair) != 2:
-                raise PictureError(f"a pair is two pictures, not {len(pair)}")
-            return self(*pair)
-        except PictureError as error:
-            raise PictureError(f"pair {number} of the stream: {error}") from None
 
     @property
     def has_context(self) -> bool:
@@ -218,12 +220,6 @@ class Fuser:
                 f"the {which} picture holds values from {low:.4g} to {high:.4g}; float pictures must lie in [0, 1]"
             )
         return readable
-
-
-def _on_torch(weights: Weights, device: str) -> _FuseInto:
-    from lightfuse.torch_device import TorchModel
-
-    return _without_context(TorchModel(weights, device).fuse)
 
 
 def _without_context(fuse: Callable[[Array, Array, Array], None]) -> _FuseInto:

@@ -158,10 +158,9 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
         Path(frame.name).name + (" (fused)" if position in fused.selection else "")
         for position, frame in enumerate(fused.bracket.frames)
     ]
-    if is_grey(metadata.icc):
-        metadata = replace(metadata, icc=None)
     sheet = comparison_sheet(fused.bracket.pixels, fused.in_srgb, labels, fused_label="LightFuse")
-    write_picture(path, sheet, Metadata(icc=metadata.icc), overwrite=overwrite)
+    icc = None if is_grey(metadata.icc) else metadata.icc
+    write_picture(path, sheet, Metadata(icc=icc), overwrite=overwrite)
     return os.fspath(path)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from lightfuse.images.pixels import to_depth
 
 Pixels = NDArray[np.uint8]  # an RGB picture, H×W×3
 Array = NDArray[Any]
-Shrinkable = TypeVar("Shrinkable", NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32])
 
 _BACKGROUND, _BRIGHT, _DIM = 30, (240, 240, 240), (170, 170, 170)
 _GAP = 14
@@ -37,13 +36,13 @@ class Cell:
     words: tuple[str, ...] = ()
 
 
-def shrink(picture: Shrinkable, width: int, height: int) -> Shrinkable:
+def shrink(picture: Array, width: int, height: int) -> Array:
     """The picture (uint8, uint16 or float32) area-averaged into width × height, its shape kept; never enlarged."""
     import cv2
 
     scale = min(1.0, width / picture.shape[1], height / picture.shape[0])
     size = tuple(max(1, round(side * scale)) for side in picture.shape[1::-1])
-    shrunk: Shrinkable = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+    shrunk: Array = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
     return shrunk
 
 
@@ -118,7 +117,7 @@ def comparison_sheet(
     widest = max(1, (width - (columns + 1) * _GAP) // columns)
     cells = []
     for picture, label in zip([*frames, fused], [*labels, fused_label], strict=True):
-        shrunk: Array = shrink(picture, widest, round(_TALLEST * widest))
+        shrunk = shrink(picture, widest, round(_TALLEST * widest))
         cells.append(Cell(np.ascontiguousarray(to_depth(shrunk, 8)), label))
     column = min(widest, max(_NARROWEST_COLUMN, *(cell.picture.shape[1] for cell in cells)))
     letter = _LARGE_LETTER if column >= _WIDE_COLUMN else _LETTER
