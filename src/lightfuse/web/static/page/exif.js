@@ -2,25 +2,18 @@
 
 const NAME = [0x45, 0x78, 0x69, 0x66, 0, 0]; // "Exif\0\0"
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10];
-/** The bytes of each TIFF type, and the DataView getter of the numbers among them (of a rational, for each of two). */
-const BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
-const NUMBERS = [, "Uint8", , "Uint16", "Uint32", "Uint32", "Int8", , "Int16", "Int32", "Int32", "Float32", "Float64"];
-const [ASCII, UNSIGNED_RATIONAL, RATIONAL] = [2, 5, 10];
+/** The TIFF types of what is read: text, and numbers, two of them for a rational one, signed in the last. */
+const [ASCII, SHORT, LONG] = [2, 3, 4];
+const BYTES = { 2: 1, 3: 2, 4: 4, 5: 8, 10: 8 };
+const GETTERS = { 3: "getUint16", 4: "getUint32", 5: "getUint32", 10: "getInt32" };
 
-const [MAKE, MODEL, ORIENTATION, DATE_TIME, EXIF_IFD] = [0x010f, 0x0110, 0x0112, 0x0132, 0x8769];
-const [THUMBNAIL_OFFSET, THUMBNAIL_LENGTH] = [0x0201, 0x0202];
+const [MAKE, MODEL, ORIENTATION, EXIF_IFD, TAKEN, FRACTION] = [0x010f, 0x0110, 0x0112, 0x8769, 0x9003, 0x9291];
 const [EXPOSURE_TIME, F_NUMBER, ISO, BIAS, FLASH] = [0x829a, 0x829d, 0x8827, 0x9204, 0x9209];
 const [COLOR_SPACE, WIDTH, HEIGHT, EXPOSURE_MODE, SERIAL] = [0xa001, 0xa002, 0xa003, 0xa402, 0xa431];
 const [SOFTWARE, CUSTOM_RENDERED] = [0x0131, 0xa401];
 const RENDERINGS = [1, 2, 3, 6, 7, 8]; // 4 is the original that Apple keeps beside an HDR picture.
 /** Programs that make one picture of several. */
 const MERGING = /^(lightfuse|photomatix|hdrmerge|luminance ?hdr|aurora ?hdr|easyhdr|sns-hdr|oloneo)/i;
-/** When the photograph was taken, the best tag first, each with the tag of its fractions of a second. */
-const TIMES = [
-  [0x9003, 0x9291],
-  [0x9004, 0x9292],
-  [DATE_TIME, 0x9290],
-];
 
 /**
  * The EXIF block (TIFF header first) of a picture file.
@@ -82,11 +75,9 @@ export function shotOf(exif) {
 }
 
 function takenAt(tags) {
-  for (const [tag, fraction] of TIMES) {
-    const [year, month, ...rest] = (tags.text(tag).match(/^(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)/) ?? []).slice(1);
-    if (year > 0) return Date.UTC(year, month - 1, ...rest) / 1000 + (Number(`0.${tags.text(fraction)}`) || 0);
-  }
-  return undefined;
+  const [, year, month, ...rest] = tags.text(TAKEN).match(/^(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)/) ?? [];
+  const fraction = Number(`0.${tags.text(FRACTION)}`) || 0;
+  return year > 0 ? Date.UTC(year, month - 1, ...rest) / 1000 + fraction : undefined;
 }
 
 /**
@@ -101,7 +92,7 @@ export function exifForResult(exif, width, height) {
     tags.set(COLOR_SPACE, 1);
     tags.set(WIDTH, width);
     tags.set(HEIGHT, height);
-    tags.dropThumbnail();
+    tags.endWithIfd0(); // The next describes the thumbnail.
     return made;
   });
 }
@@ -112,24 +103,24 @@ class Tags {
   #view;
   #little;
   #entries = new Map();
-  #nextIfd; // where IFD0 points to the next, which describes the thumbnail
+  #nextIfd; // where IFD0 points to the next
 
   constructor(exif) {
     this.#exif = exif;
     this.#view = viewOf(exif);
     this.#little = this.#view.getUint16(0) === 0x4949;
     if (!this.#little && this.#view.getUint16(0) !== 0x4d4d) throw new RangeError("no TIFF header");
-    this.#nextIfd = this.#read(this.#view.getUint32(4, this.#little), this.#entries);
+    this.#nextIfd = this.#read(this.#view.getUint32(4, this.#little));
     const shooting = this.number(EXIF_IFD);
-    if (shooting !== undefined) this.#read(shooting, this.#entries);
+    if (shooting !== undefined) this.#read(shooting);
   }
 
   /** The first value; undefined where there is none. */
-  number(tag, entries = this.#entries) {
-    const { type, at } = entries.get(tag) ?? {};
-    if (!NUMBERS[type] || at + BYTES[type] > this.#view.byteLength) return undefined;
-    const get = (from) => this.#view[`get${NUMBERS[type]}`](from, this.#little);
-    const value = type === UNSIGNED_RATIONAL || type === RATIONAL ? get(at) / get(at + 4) : get(at);
+  number(tag) {
+    const { type, at } = this.#entries.get(tag) ?? {};
+    if (!(type in GETTERS) || at + BYTES[type] > this.#view.byteLength) return undefined;
+    const get = (from) => this.#view[GETTERS[type]](from, this.#little);
+    const value = BYTES[type] === 8 ? get(at) / get(at + 4) : get(at);
     return Number.isFinite(value) ? value : undefined;
   }
 
@@ -141,31 +132,22 @@ class Tags {
   /** Change a 16- or 32-bit number that is there. */
   set(tag, value) {
     const { type, at } = this.#entries.get(tag) ?? {};
-    if (type === 3) this.#view.setUint16(at, Math.min(value, 0xffff), this.#little);
-    if (type === 4) this.#view.setUint32(at, value, this.#little);
+    if (type === SHORT) this.#view.setUint16(at, Math.min(value, 0xffff), this.#little);
+    if (type === LONG) this.#view.setUint32(at, value, this.#little);
   }
 
-  dropThumbnail() {
-    if (this.#nextIfd + 4 > this.#exif.length) return;
-    const second = this.#view.getUint32(this.#nextIfd, this.#little);
+  endWithIfd0() {
     this.#view.setUint32(this.#nextIfd, 0, this.#little);
-    if (second === 0) return;
-    const entries = new Map();
-    orUndefined(() => this.#read(second, entries)); // Where it is damaged, nothing refers to it any more.
-    const from = this.number(THUMBNAIL_OFFSET, entries);
-    const length = this.number(THUMBNAIL_LENGTH, entries);
-    if (from && length) this.#exif.fill(0, from, from + length);
   }
 
   /** Read the IFD at `start`; returns where it points to the next. */
-  #read(start, into) {
+  #read(start) {
     const count = this.#view.getUint16(start, this.#little);
     for (let i = 0, at = start + 2; i < count; i++, at += 12) {
       const type = this.#view.getUint16(at + 2, this.#little);
       const values = this.#view.getUint32(at + 4, this.#little);
-      const isInPlace = (BYTES[type] ?? 1) * values <= 4;
-      const place = isInPlace ? at + 8 : this.#view.getUint32(at + 8, this.#little);
-      into.set(this.#view.getUint16(at, this.#little), { type, count: values, at: place });
+      const place = BYTES[type] * values <= 4 ? at + 8 : this.#view.getUint32(at + 8, this.#little);
+      this.#entries.set(this.#view.getUint16(at, this.#little), { type, count: values, at: place });
     }
     return start + 2 + 12 * count;
   }
