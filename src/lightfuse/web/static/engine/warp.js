@@ -80,11 +80,3 @@ function carried(h, x, y) {
   const below = h[6] * x + h[7] * y + h[8];
   return [(h[0] * x + h[1] * y + h[2]) / below, (h[3] * x + h[4] * y + h[5]) / below];
 }
-
-/** A homography h in the pixels of a picture that is smaller by these factors. */
-export function inSmaller(h, across, down) {
-  const [x, y] = [(across - 1) / 2, (down - 1) / 2]; // where the centre of the smaller one's first pixel lies
-  const rows = [0, 3, 6].map((i) => [across * h[i], down * h[i + 1], x * h[i] + y * h[i + 1] + h[i + 2]]);
-  const back = (row, least, factor) => row.map((value, i) => (value - least * rows[2][i]) / factor);
-  return [...back(rows[0], x, across), ...back(rows[1], y, down), ...rows[2]];
-}

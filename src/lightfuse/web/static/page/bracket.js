@@ -1,7 +1,7 @@
 /** The bracket that is open: its frames, where each lies against the base, and which of them to fuse. */
 import { Registration, SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
 import { deghosted } from "../engine/deghost.js";
-import { fillBorder, inSmaller, movedRows } from "../engine/warp.js";
+import { fillBorder } from "../engine/warp.js";
 import { baseExposure, pixelsOf } from "./frames.js";
 import { fuseSelection, selectExposures } from "./selection.js";
 
@@ -30,15 +30,15 @@ export class Bracket {
    * @param {import("./pool.js").WorkerPool} pool
    * @param {(progress: string) => void} tell
    * @returns the fused `picture` (RGBA) and a `name` for its file; the `selection`, and the darkest and brightest of it
-   *   as they were fused; how the frames moved; what is known of `ghosts` (share, reason), if any were looked
-   *   for; and how many `milliseconds` aligning and fusing took
+   *   as they were fused; how these frames moved (places of align.js, with their `name`); what is known of `ghosts`
+   *   (share, reason), if any were looked for; and how many `milliseconds` aligning and fusing took
    */
   async fuse(chosen, how, pool, tell) {
     const { width, height } = this;
     const { align, deghost } = how;
     const began = performance.now();
     if (align) this.#places ??= await this.#found(pool, tell);
-    const selection = chosen ?? this.#select(align, pool);
+    const selection = chosen ?? selectExposures(this.frames.map((frame) => frame.small));
     let pictures = await this.#pictures(selection, align, pool);
     const milliseconds = { align: performance.now() - began };
     let ghosts;
@@ -52,7 +52,7 @@ export class Bracket {
     const data = await fuseSelection(pictures, (under, over) => pool.fuse([under, over], width, height));
     milliseconds.fuse = performance.now() - ready;
     const [dark, bright] = [pictures[0], pictures.at(-1)].map((pixels) => ({ data: pixels, width, height }));
-    const moves = align ? selection.map((position) => this.#movement(position)) : [];
+    const moves = align ? selection.map((position) => this.#places[position]) : [];
     const name = `${this.frames[selection.at(-1)].name.replace(/\.[^.]*$/, "")}_fused`;
     const told = ghosts && { share: ghosts.share, reason: ghosts.reason };
     return { picture: { data, width, height }, name, dark, bright, selection, moves, ghosts: told, milliseconds };
@@ -82,12 +82,6 @@ export class Bracket {
     return pictures;
   }
 
-  /** How far a frame is moved in pixels (0: not at all), and why it stays where that is worth saying. */
-  #movement(position) {
-    const { pixels, reason } = this.#places[position];
-    return { name: this.frames[position].name, pixels, reason };
-  }
-
   /** A frame's pixels (RGBA, not to be written to): as it was taken, or aligned to the base by a pool. */
   async #pixels(position, aligned, pool) {
     const pixels = await pixelsOf(this.frames[position]);
@@ -98,15 +92,9 @@ export class Bracket {
     return shown;
   }
 
-  /** The positions that fused show most of the scene. */
-  #select(aligned, pool) {
-    const small = this.frames.map((frame) => frame.small);
-    return selectExposures(aligned ? small.map((picture, position) => this.#moved(picture, position, pool)) : small);
-  }
-
   async #found(pool, tell) {
     const { width, height, base, frames } = this;
-    const places = frames.map(() => UNMOVED);
+    const places = frames.map(({ name }) => ({ name, ...UNMOVED }));
     if (Math.min(width, height) < SMALLEST_SIDE) return places.map((place) => ({ ...place, reason: TOO_SMALL }));
     const registration = new Registration(pool.module, { data: await pixelsOf(frames[base]), width, height });
     const positions = [...frames.keys()];
@@ -115,18 +103,9 @@ export class Bracket {
       registration.beginSide();
       for (const position of side) {
         tell(frames.length === 2 ? "Aligning…" : `Aligning ${++done} of ${frames.length}…`);
-        places[position] = registration.next(await pixelsOf(frames[position]));
+        Object.assign(places[position], registration.next(await pixelsOf(frames[position])));
       }
     }
     return places;
-  }
-
-  /** A small picture of a frame, aligned to the base. */
-  #moved(small, position, pool) {
-    const { pixels, warp } = this.#places[position];
-    if (pixels === 0) return small;
-    const { data, width, height } = small;
-    const smaller = inSmaller(warp, this.width / width, this.height / height);
-    return { data: movedRows(pool.core.calls, { data, first: 0 }, width, height, smaller).slice() };
   }
 }

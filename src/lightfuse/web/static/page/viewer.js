@@ -45,7 +45,6 @@ export class Viewer {
     on("pointermove", this.#onMove);
     on("pointerup", this.#onUp);
     on("pointercancel", this.#onUp);
-    on("dblclick", this.#onDoubleClick);
     for (const [id, key] of Object.entries({ "zoom-in": "+", "zoom-out": "-", "zoom-fit": "0", "zoom-full": "1" })) {
       document.getElementById(id).addEventListener("click", this.#keys[key]);
     }
@@ -192,12 +191,6 @@ export class Viewer {
   #onUp(event) {
     this.#pointers.delete(event.pointerId);
     this.#dividing = false;
-  }
-
-  #onDoubleClick(event) {
-    if (event.target.closest("button, #divider")) return;
-    if (this.#fitted) this.#zoomTo(this.#actualPixels(), ...this.#point(event));
-    else this.fit();
   }
 
   #point(event) {
