@@ -4,8 +4,9 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lightfuse.batch.plan import BracketJob, Plan
 from lightfuse.batch.run import Outcome
@@ -14,9 +15,6 @@ from lightfuse.brackets.grouping import Grouping
 from lightfuse.cli.app import show
 from lightfuse.errors import DataError
 from lightfuse.system import display_name
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 _NAMED = 5  # More than so many are counted, not listed.
 
@@ -64,7 +62,7 @@ class BatchReport:
         self._failed: list[str] = []
         self._decided: list[str] = []
         self._done, self._megapixels, self._start = 0, 0.0, time.monotonic()
-        self._bar = _bar(len(plan.jobs)) if sys.stderr.isatty() and not quiet else None
+        self._live = sys.stderr.isatty() and not quiet
 
     @property
     def is_imperfect(self) -> bool:
@@ -87,8 +85,7 @@ class BatchReport:
             for word, jobs in (("unchanged", self._plan.unchanged), ("existing", self._plan.existing)):
                 for job in jobs:
                     show(json.dumps({"scene": job.scene, "status": word, **_paths(job)}))
-        if self._bar is not None:
-            self._bar.start()
+        self._show_progress()
         return self
 
     def __call__(self, outcome: Outcome) -> None:
@@ -104,13 +101,10 @@ class BatchReport:
             self._decided.append(f"{name}: {'; '.join([*outcome.result.notes, *left_out])}")
         if self._as_json:
             show(json.dumps(dict(outcome.record) | _paths(outcome.job)))
-        if self._bar is not None:
-            rate = self._megapixels / max(1e-9, time.monotonic() - self._start)
-            self._bar.update(self._bar.task_ids[0], advance=1, rate=rate)
+        self._show_progress()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._clear_progress()
         if kind is not None and self._done:
             print(self._summary(), file=sys.stderr)
 
@@ -140,28 +134,23 @@ class BatchReport:
         return "\n".join([*sorted(self._decided), ended])
 
     def _say(self, sentence: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(f"lightfuse: {sentence}", markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(f"lightfuse: {sentence}", file=sys.stderr)
+        self._clear_progress()
+        print(f"lightfuse: {sentence}", file=sys.stderr)
 
+    def _show_progress(self) -> None:
+        """On a terminal, a line that renews itself."""
+        if self._live:
+            count, seconds = len(self._plan.jobs), time.monotonic() - self._start
+            line = f"fusing {self._done}/{count}"
+            if self._done:
+                left = timedelta(seconds=round(seconds / self._done * (count - self._done)))
+                line += f", {self._megapixels / seconds:.1f} megapixels/s, {left} left"
+            self._clear_progress()
+            print(line, end="", file=sys.stderr, flush=True)
 
-def _bar(total: int) -> "Progress":
-    """A progress bar with rate and time left, of one task."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    progress = Progress(
-        TextColumn("fusing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f} megapixels/s"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    progress.add_task("fusing", total=total, rate=0.0)
-    return progress
+    def _clear_progress(self) -> None:
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _paths(job: BracketJob) -> dict[str, Any]:
