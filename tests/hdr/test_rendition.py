@@ -13,6 +13,7 @@ from lightfuse.errors import MissingExtraError, PictureError
 from lightfuse.hdr.files import WHITE_NITS, check_hdr_output, pq, write_hdr
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata, encode_picture, read_picture
+from lightfuse.images.jxl import encode_hdr_jxl
 
 REC_709_TO_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])  # BT.2087-0
 
@@ -88,6 +89,21 @@ def test_jpeg_xl_is_rec_2100_pq(tmp_path, scene, expected):
     measured = nits(imagecodecs.png_decode((tmp_path / "hdr.png").read_bytes())[..., :3] / 65535)
     assert stops(measured, expected) < 0.15
     assert measured.max() > 3 * WHITE_NITS
+
+
+@pytest.mark.parametrize("nits", [256.0, 333.3, 1000.1, 1623.7, 4000.0])
+def test_jpeg_xl_of_any_brightness_is_written(nits):
+    pytest.importorskip("pyjpegxl", reason="needs the extra: jxl")
+    light = np.full((8, 8, 3), 0.5, np.float32)
+    assert b"".join(encode_hdr_jxl(light, nits, Metadata(), 95)).startswith(b"\xff\x0a")
+
+
+def test_jpeg_xl_without_highlights_is_written(tmp_path):
+    pytest.importorskip("pyjpegxl", reason="needs the extra: jxl")
+    dim = np.full((32, 32, 3), 100, np.uint8)
+    write_hdr(tmp_path / "hdr.jxl", dim, np.full((32, 32, 3), 0.1, np.float32))
+    with pytest.raises(PictureError, match="is an HDR picture"):
+        read_picture(tmp_path / "hdr.jxl")
 
 
 def test_wide_colours_stay_wide(tmp_path):

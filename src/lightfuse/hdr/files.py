@@ -199,7 +199,7 @@ def _encode_avif(fused: Array, radiance: Floats, metadata: Metadata, options: En
 def _encode_jpeg_xl(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
     """The HDR rendition as a JPEG XL shown as Rec. 2100 PQ."""
     light = _rendition(fused, radiance, metadata.icc, rgb_profile(gamma=1.0))
-    nits = WHITE_NITS * max(1.0, float(light.max()))
+    nits = max(256.0, WHITE_NITS * float(light.max()))  # JPEG XL takes up to 255 for standard range.
     light *= np.float32(WHITE_NITS / nits)
     return encode_hdr_jxl(light, nits, metadata, options.quality)
 

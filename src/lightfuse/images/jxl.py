@@ -185,7 +185,7 @@ def encode_hdr_jxl(light: NDArray[np.float32], nits: float, metadata: Metadata, 
 
     Args:
         light: H×W×3, sRGB's primaries (other colours have values outside [0, 1]), 1 is ``nits`` cd/m².
-        nits: the brightest that the picture shows.
+        nits: the brightest that the picture shows, above 255.
         metadata: its EXIF and XMP are written.
         quality: 1 to 100.
 
@@ -193,6 +193,7 @@ def encode_hdr_jxl(light: NDArray[np.float32], nits: float, metadata: Metadata, 
         MissingExtraError: the extra is not installed.
     """
     pyjpegxl = _library(MissingExtraError("writing JPEG XL", "jxl"))
+    nits = float(np.float16(nits))  # As the header holds it.
     encoded = pyjpegxl.encode_from_numpy(
         light, quality=_distance(quality), speed=pyjpegxl.EncoderSpeed.Cheetah, intensity_target=nits
     )
