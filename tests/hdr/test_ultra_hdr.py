@@ -103,18 +103,18 @@ def test_shadows_and_mid_tones_get_no_gain(scene, jpeg):
 def test_uncompressed_picture_gets_no_gain():
     values = np.linspace(10, 240, 64 * 96).reshape(64, 96, 1)
     picture = np.round(np.repeat(values, 3, axis=2)).astype(np.uint8)
-    assert gain_map(picture, linear(picture).astype(np.float32) * 5).levels.max() == 0
+    assert gain_map(picture, linear(picture).astype(np.float32) * 5).max() < 0.01
 
 
 def test_gain_rises_with_radiance_up_to_max_stops():
     fused = np.full((64, 400, 3), 160, np.uint8)
     stops = np.where(np.arange(400) < 240, 0, (np.arange(400) - 240) / 20)
     light = (linear(fused) * np.exp2(stops)[None, :, None]).astype(np.float32)
-    gain = gain_map(fused, light, 3.0)
-    assert gain.max_stops <= 3.0
-    row = gain.levels[8].astype(float) * gain.max_stops / 255
-    assert row[:58].max() == 0
-    assert (np.diff(row) >= 0).all()
+    gain = gain_map(fused, light)
+    assert gain.max() <= 3.0
+    row = gain[8]
+    assert row[:58].max() < 0.01
+    assert (np.diff(row) > -0.001).all()
     exact = (stops[2::4] > 1.1) & (stops[2::4] < 1.9)
     assert np.abs(row[exact] - stops[2::4][exact]).max() < 0.1
 
@@ -127,7 +127,7 @@ def test_only_highlights_gain():
     light[:, 120:180] *= 4
     light[:, 180:] = 4 * light[0, 0]
     gain = gain_map(fused, light)
-    stops = gain.levels[8] * gain.max_stops / 255
+    stops = gain[8]
     assert stops[:44].max() < 0.02
     assert stops[46:].min() > 1.5
 
@@ -137,18 +137,18 @@ def test_any_size_is_written(shape):
     fused = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     light = linear(fused).astype(np.float32) ** 2 * 30
     gain = gain_map(fused, light)
-    assert gain.levels.shape == (-(-shape[0] // 4), -(-shape[1] // 4))
+    assert gain.shape == (-(-shape[0] // 4), -(-shape[1] // 4))
     data = encode_gain_map_jpeg(fused, light)
     assert imagecodecs.jpeg8_decode(data).shape == (*shape, 3)
-    assert imagecodecs.jpeg8_decode(appended(data)).shape == gain.levels.shape
+    assert imagecodecs.jpeg8_decode(appended(data)).shape == gain.shape
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_16_bit_and_float_pictures_get_the_same_gain(scene, dtype):
     fused, light = scene
     deep = fused.astype(np.uint16) * np.uint16(257) if dtype == np.uint16 else fused.astype(np.float32) / 255
-    shallow = gain_map(fused, light).levels.astype(int)
-    assert np.abs(gain_map(deep, light).levels - shallow).max() <= 1
+    shallow = gain_map(fused, light)
+    assert np.abs(gain_map(deep, light) - shallow).max() < 0.02
 
 
 @pytest.mark.parametrize("kept", ["ISO 21496-1", "XMP"])

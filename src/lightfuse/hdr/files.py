@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lightfuse.errors import check_extra, missing_extra
-from lightfuse.hdr.gain_map import MAX_STOPS, OFFSET, gain_map
+from lightfuse.hdr.gain_map import OFFSET, gain_map
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
@@ -215,12 +215,10 @@ def _rendition(fused: Array, radiance: Floats, icc: bytes | None, profile: bytes
     """The fused picture in linear light with the gain of its gain map, white at 1: H×W×3 in a linear profile."""
     import cv2
 
-    found = gain_map(fused, radiance, MAX_STOPS)
     height, width, _ = fused.shape
     light = np.asarray(transform(np.ascontiguousarray(to_depth(fused, 32)), icc or rgb_profile(), profile), np.float32)
-    stops = cv2.resize(found.levels, (width, height), interpolation=cv2.INTER_LINEAR)
-    gains = np.exp2(np.linspace(0, found.max_stops, 256)).astype(np.float32)
+    stops = cv2.resize(gain_map(fused, radiance), (width, height), interpolation=cv2.INTER_LINEAR)
     light += np.float32(OFFSET)
-    light *= gains[stops][..., None]
+    light *= np.exp2(stops)[..., None]
     light -= np.float32(OFFSET)
     return light

@@ -1,9 +1,6 @@
 """The gain map of an HDR JPEG: how many stops brighter than the fused picture each place is on an HDR screen."""
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from lightfuse.colorspace import LUMINANCE_WEIGHTS, srgb_to_linear
 from lightfuse.errors import PictureError
@@ -22,35 +19,23 @@ _MIDDLE = (0.02, 0.6)  # linear luminance in the fused picture that counts as ne
 _ONSET = 1.0  # stops up to which the gain comes in gradually
 _ROLL_OFF = 1.0  # stops below the largest gain from which it is compressed
 _BRIGHT = (-3.5, -1.0)  # stops relative to the picture's white: no gain below the first, all of it from the second
-_MIN_RANGE = 0.1  # stops
 
 
-@dataclass(frozen=True)
-class GainMap:
-    """A gain map of one channel (ISO 21496-1).
-
-    Attributes:
-        levels: uint8, a quarter of the picture's height and width, rounded up: 0 is a gain of 0 stops, 255 one of
-            ``max_stops``, linear between. The HDR rendition is (linear picture + `OFFSET`)·2**gain − `OFFSET`.
-        max_stops: the largest gain, and the screen's headroom from which all of it is shown.
-    """
-
-    levels: NDArray[np.uint8]
-    max_stops: float
-
-
-def gain_map(fused: Array, radiance: Floats, max_stops: float = MAX_STOPS) -> GainMap:
+def gain_map(fused: Array, radiance: Floats) -> Floats:
     """The gain that restores a fused picture's highlights to their true luminance relative to the mid-tones.
 
     The radiance is scaled to agree with the picture in the median over its mid-tones. Where it is brighter than the
     picture, the picture was compressed: there the gain is that difference, in full from one stop on, and from one stop
-    below ``max_stops`` compressed so as to reach that only at infinity. Shadows and dark tones, from three stops below
+    below `MAX_STOPS` compressed so as to reach that only at infinity. Shadows and dark tones, from three stops below
     white, have no gain: they stay as the picture has them.
 
     Args:
         fused: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], sRGB-encoded.
         radiance: the merged exposures, linear, H×W×3 float32, in any unit.
-        max_stops: 1 and above.
+
+    Returns:
+        The gain in stops, ≥ 0, float32, a quarter of the picture's height and width, rounded up. The HDR rendition is
+        (linear picture + `OFFSET`)·2**gain − `OFFSET`.
 
     Raises:
         PictureError: the two differ in size.
@@ -70,12 +55,9 @@ def gain_map(fused: Array, radiance: Floats, max_stops: float = MAX_STOPS) -> Ga
     bright = np.clip((log_true - level - np.float32(_BRIGHT[0])) / np.float32(_BRIGHT[1] - _BRIGHT[0]), 0, 1)
     gain = np.maximum(above, 0) * onset * onset * (3 - 2 * onset) * (bright * bright * (3 - 2 * bright))
     # The gain itself up to `_ROLL_OFF` below the largest, then approaching that exponentially, with no kink.
-    knee = np.float32(max_stops - _ROLL_OFF)
+    knee = np.float32(MAX_STOPS - _ROLL_OFF)
     beyond = np.maximum(gain - knee, 0) / np.float32(_ROLL_OFF)
-    gain = np.minimum(gain, knee) - np.float32(_ROLL_OFF) * np.expm1(-beyond)
-    largest = max(_MIN_RANGE, float(gain.max()))
-    levels = np.rint(gain * np.float32(255 / largest)).astype(np.uint8)
-    return GainMap(levels, largest)
+    return np.asarray(np.minimum(gain, knee) - np.float32(_ROLL_OFF) * np.expm1(-beyond))
 
 
 def _small_luminances(fused: Array, radiance: Floats) -> tuple[Floats, Floats]:

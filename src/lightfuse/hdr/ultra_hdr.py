@@ -16,6 +16,7 @@ from lightfuse.images.jpeg import APPLICATION, XMP_PREFIX, after_segments, inser
 from lightfuse.images.xmp import upright_xmp
 
 _GAIN_QUALITY = 90
+_MIN_RANGE = 0.1  # stops
 _APP1, _APP2 = 0xE1, 0xE2
 
 # Multi-picture format (CIPA DC-007)
@@ -49,8 +50,10 @@ def encode_gain_map_jpeg(
     import imagecodecs
 
     gain, given = gain_map(fused, radiance), metadata or Metadata()
-    jpeg = bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(gain.levels), level=_GAIN_QUALITY))
-    described = segment(_APP1, XMP_PREFIX + _gain_map_xmp(gain.max_stops)) + segment(_APP2, _iso_21496(gain.max_stops))
+    max_stops = max(_MIN_RANGE, float(gain.max()))
+    levels = np.rint(gain * np.float32(255 / max_stops)).astype(np.uint8)
+    jpeg = bytes(imagecodecs.jpeg8_encode(levels, level=_GAIN_QUALITY))
+    described = segment(_APP1, XMP_PREFIX + _gain_map_xmp(max_stops)) + segment(_APP2, _iso_21496(max_stops))
     appended = insert_segments(jpeg, described, APPLICATION)
     kept = Metadata(icc=given.icc, exif=given.exif, xmp=_base_xmp(given.xmp, len(appended)))
     base = encode_picture(fused, ".jpg", kept, options)
