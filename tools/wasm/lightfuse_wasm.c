@@ -10,7 +10,7 @@
  *                       write to lfw_strip(0) and lfw_strip(1)
  *   4. lfw_filter       once all is measured; lfw_brightness tells under from over
  *   5. lfw_combine      rows of under in lfw_strip(0), of over in lfw_strip(1); the fused ones are then in lfw_strip(0)
- * Several instances can share the work: thumbnails and grid are copied from one's memory to the other's. */
+ * Several instances can share the work of combining: lfw_grid and lfw_fixed are copied from one's memory to the other's. */
 #include "lightfuse.h"
 
 #include "weights.h" /* generated: lfw_models[], LFW_MODELS */
@@ -85,7 +85,6 @@ EXPORT(lfw_strip) void *lfw_strip(int which) { return job.rgba[which]; }
 EXPORT(lfw_cell_rows) int lfw_cell_rows(void) { return job.size.rows; }
 EXPORT(lfw_cell_columns) int lfw_cell_columns(void) { return job.size.columns; }
 EXPORT(lfw_contexts) int lfw_contexts(void) { return job.model->contexts; }
-EXPORT(lfw_thumbnails) uint16_t *lfw_thumbnails(void) { return job.thumbnails; }
 EXPORT(lfw_grid) int16_t *lfw_grid(void) { return job.grid; }
 EXPORT(lfw_box) lf_area *lfw_box(void) { return &job.found; }
 /* What other instances need to know of CombiningNet beside the grid: so many bytes here. */

@@ -60,14 +60,12 @@ export async function align(base, frame) {
   return (await loaded()).align(base, frame);
 }
 
-async function loaded() {
-  shared ??= Fuser.load();
-  try {
-    return await shared;
-  } catch (error) {
+function loaded() {
+  shared ??= Fuser.load().catch((error) => {
     shared = undefined; // Loading may work the next time.
     throw error;
-  }
+  });
+  return shared;
 }
 
 function pictureOf(data, width, height) {
