@@ -2,6 +2,8 @@
 
 import csv
 
+from lightfuse.training.settings import with_settings, words_as_settings
+
 
 class StoppedError(Exception):
     """Ends a run on purpose."""
@@ -20,3 +22,8 @@ def stop_at(step):
 def log_rows(folder):
     """The rows of a run's log, the heading first."""
     return list(csv.reader((folder / "log.csv").read_text().splitlines()))
+
+
+def override(settings, words):
+    """Settings changed by ``name=value`` words."""
+    return with_settings(settings, words_as_settings(words))

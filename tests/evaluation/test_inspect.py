@@ -102,7 +102,7 @@ def test_adjustment_maps_are_the_numbers_that_make_the_picture() -> None:
     inside = (expected.min(axis=2) > 0) & (expected.max(axis=2) < 1)
     assert inside.mean() > 0.5
     tensors = (torch.from_numpy(picture).permute(2, 0, 1)[None] for picture in (under, over))
-    fused = compose(*tensors, answer, strength)[0].permute(1, 2, 0).numpy()
+    fused = compose(*tensors, answer, strength)[0][0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(fused[inside], expected[inside], atol=1e-5)
 
 

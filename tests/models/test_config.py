@@ -9,7 +9,7 @@ from safetensors.numpy import save
 
 from lightfuse.errors import WeightsError
 from lightfuse.models import KNOWN_MODELS, ContextConfig, PaperConfig, Weights, read_weights, save_weights
-from lightfuse.models.config import config_from_json, config_of, config_to_json, cost, parameter_shapes, vary
+from lightfuse.models.config import changed, config_from_json, config_of, config_to_json, cost, parameter_shapes
 
 ODD = ContextConfig(thumbnail_cells=600, channels=5, levels=3, shared=False, hidden=(4, 3))
 
@@ -74,7 +74,7 @@ def test_weights_without_a_configuration_need_a_known_name():
         ({}, "unknown architecture None"),
         ({"family": "transformer"}, "unknown architecture 'transformer'"),
         ({"family": ["context"]}, "unknown architecture"),
-        ({"family": "context", "heads": 3}, "no field 'heads'"),
+        ({"family": "context", "heads": 3}, "field 'heads' of the context architecture does not exist"),
         ({"family": "context", "channels": 0}, "'channels' of the context architecture cannot be 0"),
         ({"family": "context", "channels": 10**9}, "'channels'"),
         ({"family": "context", "channels": 2.5}, "'channels'"),
@@ -123,10 +123,10 @@ def test_configurations_round_trip_through_json():
 
 
 def test_fields_are_changed_by_text_and_by_numbers():
-    assert vary(ODD, {"hidden": "14,12", "shared": "true", "channels": "7"}) == replace(
+    assert changed(ODD, {"hidden": "14,12", "shared": "true", "channels": "7"}, "{!r}") == replace(
         ODD, hidden=(14, 12), shared=True, channels=7
     )
-    assert vary(ODD, {"hidden": [14, 12]}).hidden == (14, 12)
+    assert changed(ODD, {"hidden": [14, 12]}, "{!r}").hidden == (14, 12)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from builders.runs import override
 
 from lightfuse.training.augmentation import augmented, with_border
 from lightfuse.training.settings import TrainSettings
@@ -17,7 +18,7 @@ def sample():
 
 
 def change(sample, words, labelled=True, seed=1):
-    return augmented(*sample, OFF.override(words), np.random.default_rng(seed), labelled=labelled)
+    return augmented(*sample, override(OFF, words), np.random.default_rng(seed), labelled=labelled)
 
 
 def test_without_augmentation_samples_are_only_scaled(sample):

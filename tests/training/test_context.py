@@ -9,16 +9,18 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
-from builders.runs import StoppedError, log_rows, stop_at
+from builders.runs import StoppedError, log_rows, override, stop_at
 from torch.nn import functional
 
 from lightfuse.errors import DataError
 from lightfuse.images import write_picture
+from lightfuse.metrics.mef_ssim import mef_ssim
+from lightfuse.metrics.psnr_ssim import psnr, ssim
 from lightfuse.models import KNOWN_MODELS, read_weights, save_weights
 from lightfuse.models.networks import build, to_weights
 from lightfuse.training.context import ContextObjective
 from lightfuse.training.loop import AveragedModel, prefetched, train
-from lightfuse.training.objective import SINGLE_PROCESS, ProcessGroup, Validation
+from lightfuse.training.objective import ProcessGroup, WholePair, measure
 from lightfuse.training.prepare import PrepareSettings, load_dataset, load_datasets, open_scene, prepare
 from lightfuse.training.sampling import ContextSampler, choose_pair, interpolation
 from lightfuse.training.settings import choose_settings
@@ -100,14 +102,14 @@ def test_several_data_sets_are_combined(data):
         assert open_scene(both, scene).shape == (pictures, scene.height, scene.width, 3)
 
 
-@pytest.mark.parametrize("windowed", [True, False])
+@pytest.mark.parametrize("cells", [192, 48])
 @pytest.mark.parametrize("start", [0, 111, 372])
-def test_interpolation_matches_the_model(windowed, start):
+def test_interpolation_matches_the_model(cells, start):
     """Weights from a window's cells give what enlarging the whole context gives there."""
-    cells, side, pixels = 192, 500, 128
+    side, pixels = 500, 128
     context = torch.rand(1, 1, 4, cells)
     whole = functional.interpolate(context, size=(4, side), mode="bilinear", align_corners=False)
-    first, weights = interpolation(start / side, pixels / side, pixels, cells, windowed=windowed)
+    first, weights = interpolation(start / side, pixels / side, pixels, cells)
     assert first % 2 == 0
     found = context[0, 0, :, first : first + weights.shape[1]] @ torch.from_numpy(weights).T
     torch.testing.assert_close(found, whole[0, 0, :, start : start + pixels], atol=2e-5, rtol=0)
@@ -120,11 +122,9 @@ def test_interpolation_places_the_crop_in_the_thumbnail(ramps, architecture):
         None, ["model=small", "patch=48", "batch_unlabelled=20", *NO_AUGMENTATION, *architecture]
     )
     slopes = set()
-    for sample in ContextSampler(ramps, settings, settings.config, SINGLE_PROCESS, labelled=False).samples(0):
-        grid = torch.from_numpy(sample.thumbnail)
-        if sample.window is not None:
-            row, column = sample.window
-            grid = grid[:, row : row + 64, column : column + 64]
+    for sample in ContextSampler(ramps, settings, settings.config, ProcessGroup(), labelled=False).samples(0):
+        row, column = sample.window
+        grid = torch.from_numpy(sample.thumbnail)[:, row : row + 64, column : column + 64]
         found = torch.from_numpy(sample.rows) @ grid @ torch.from_numpy(sample.columns).T
         inside = np.s_[:, 4:-4, 4:-4]  # the ramps end at the picture's edge
         np.testing.assert_allclose(found[inside], sample.crop[:6][inside], atol=0.012)
@@ -150,7 +150,7 @@ def test_samples_are_shrunk_with_the_given_probability(tmp_path, labelled, name)
         settings = choose_settings(
             None, ["model=small", "architecture.thumbnail_cells=2400", *words, f"{name}={chance}"]
         )
-        samples = ContextSampler(ramps, settings, settings.config, SINGLE_PROCESS, labelled=labelled).samples(0)
+        samples = ContextSampler(ramps, settings, settings.config, ProcessGroup(), labelled=labelled).samples(0)
         sides = [min(np.ptp(sample.crop[3]), np.ptp(sample.crop[4])) for sample in samples]
         return np.array(sides) * 420 / 47  # 47 steps between 48 pixels, 420 along a scene
 
@@ -160,7 +160,7 @@ def test_samples_are_shrunk_with_the_given_probability(tmp_path, labelled, name)
 
 
 def test_every_scene_is_used_before_any_is_used_again(data):
-    sampler = ContextSampler(load_dataset(data[0]), TINY, TINY.config, SINGLE_PROCESS, labelled=True)
+    sampler = ContextSampler(load_dataset(data[0]), TINY, TINY.config, ProcessGroup(), labelled=True)
     drawn = list(chain.from_iterable(sampler.samples(step) for step in range(5)))
     sums = {round(float(sample.crop.sum()), 3) for sample in drawn}
     assert len(sampler) == 5
@@ -169,7 +169,7 @@ def test_every_scene_is_used_before_any_is_used_again(data):
 
 def test_a_process_group_draws_what_one_process_would_draw(data):
     dataset = load_datasets(data)
-    alone = ContextObjective(TINY.override(["batch=4", "batch_unlabelled=4"]), dataset, SINGLE_PROCESS).batch(3)
+    alone = ContextObjective(override(TINY, ["batch=4", "batch_unlabelled=4"]), dataset, ProcessGroup()).batch(3)
     pair = [ContextObjective(TINY, dataset, ProcessGroup(rank, 2)).batch(3) for rank in (0, 1)]
     assert alone.labelled == 4
     assert torch.equal(torch.cat([batch.crops[:2] for batch in pair]), alone.crops[:4])
@@ -187,7 +187,7 @@ def test_chosen_pairs_are_ordered_by_exposure():
 
 
 def test_labelled_and_unlabelled_scenes_have_their_own_losses(data):
-    objective = ContextObjective(TINY, load_datasets(data), SINGLE_PROCESS)
+    objective = ContextObjective(TINY, load_datasets(data), ProcessGroup())
     names = set(objective.losses(build(TINY.config), objective.batch(0)))
     assert names == {
         "out_of_range",
@@ -195,28 +195,28 @@ def test_labelled_and_unlabelled_scenes_have_their_own_losses(data):
         *(f"unlabelled_{name}" for name in ("l1", "mse", "ssim", "tone", "chroma", "mef_ssim")),
         *(f"unlabelled_{name}" for name in ("hue", "saturation", "excess_chroma")),
     }
-    coloured = ContextObjective(TINY.override(["highlight_colour=1"]), load_datasets(data), SINGLE_PROCESS)
+    coloured = ContextObjective(override(TINY, ["highlight_colour=1"]), load_datasets(data), ProcessGroup())
     assert set(coloured.losses(build(TINY.config), coloured.batch(0))) == names | {"unlabelled_highlight_colour"}
-    alone = ContextObjective(TINY.override(["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), SINGLE_PROCESS)
+    alone = ContextObjective(override(TINY, ["soft=0", "hue=0", "saturation=0"]), load_dataset(data[1]), ProcessGroup())
     assert set(alone.losses(build(TINY.config), alone.batch(0))) == {"out_of_range", "unlabelled_mef_ssim"}
 
 
 def test_scenes_too_small_for_a_crop_are_left_out(data):
     sampler = ContextSampler(
-        load_dataset(data[0]), TINY.override(["patch=112"]), TINY.config, SINGLE_PROCESS, labelled=True
+        load_dataset(data[0]), override(TINY, ["patch=112"]), TINY.config, ProcessGroup(), labelled=True
     )
     assert 0 < len(sampler) < 5
     with pytest.raises(DataError, match="large enough for a patch of 256"):
-        ContextObjective(TINY.override(["patch=256"]), load_datasets(data), SINGLE_PROCESS)
+        ContextObjective(override(TINY, ["patch=256"]), load_datasets(data), ProcessGroup())
     with pytest.raises(DataError, match="patch must be at least 44"):
-        ContextObjective(TINY.override(["patch=40"]), load_datasets(data), SINGLE_PROCESS)
+        ContextObjective(override(TINY, ["patch=40"]), load_datasets(data), ProcessGroup())
 
 
 @pytest.mark.slow
 def test_training_reduces_the_loss(data, tmp_path):
     losses = []
     words = ["steps=200", "validate_every=200", "learning_rate=0.01"]
-    train(data, tmp_path / "run", TINY.override(words), report=lambda progress: losses.append(progress.loss))
+    train(data, tmp_path / "run", override(TINY, words), report=lambda progress: losses.append(progress.loss))
     assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:5])
 
 
@@ -244,14 +244,14 @@ def test_a_run_starts_from_given_weights(data, tmp_path):
     path = tmp_path / "first.safetensors"
     save_weights(path, to_weights(first, "small", {}))
     still = ["steps=1", "learning_rate=0", "learning_rate_floor=0", f"initial={path}"]
-    train(data, tmp_path / "run", TINY.override(still))
+    train(data, tmp_path / "run", override(TINY, still))
     kept = read_weights(tmp_path / "run" / "last.safetensors")
     for name, tensor in first.state_dict().items():
         np.testing.assert_array_equal(kept.tensors[name], tensor.numpy(), err_msg=name)
     with pytest.raises(DataError, match="another architecture"):
-        train(data, tmp_path / "other", TINY.override(["initial=small"]))
+        train(data, tmp_path / "other", override(TINY, ["initial=small"]))
     with pytest.raises(DataError, match="setting initial: 'nowhere'"):
-        train(data, tmp_path / "none", TINY.override(["initial=nowhere"]))
+        train(data, tmp_path / "none", override(TINY, ["initial=nowhere"]))
 
 
 @pytest.mark.slow
@@ -270,7 +270,7 @@ def test_weights_store_their_configuration_and_validation_scores(data, tmp_path)
 def test_averaged_weights_are_saved(data, tmp_path):
     """Without one, that is the newest weights."""
     for average, newest in (("0", True), ("0.9", False)):
-        train(data, tmp_path / average, TINY.override([f"average={average}"]))
+        train(data, tmp_path / average, override(TINY, [f"average={average}"]))
         kept = read_weights(tmp_path / average / "last.safetensors").tensors
         checkpoint = torch.load(tmp_path / average / "checkpoint.pt", weights_only=True)
         for name, tensor in kept.items():
@@ -291,9 +291,21 @@ def test_average_matches_hand_computation():
     torch.testing.assert_close(averaged.model.combining.layers[0].weight, start + 1 - 0.1 * 0.998)
 
 
-def test_validation_score_is_of_what_was_measured():
-    assert Validation(20.0, 0.9, 0.97).score == pytest.approx(20 + 45 + 194)
-    assert Validation(None, None, 0.97).score == pytest.approx(194)
+def test_validation_measures_what_there_is():
+    """With a reference PSNR and SSIM, without one MEF-SSIM where the pair is large enough; the model returns over."""
+    random = np.random.default_rng(0)
+    under, over, reference = random.integers(0, 256, (3, 50, 60, 3), dtype=np.uint8)
+    labelled, unlabelled = WholePair(under, over, reference), WholePair(under, over, None)
+    small = WholePair(under[:20], over[:20], None)
+
+    def model(under, over):
+        return over
+
+    wanted = {"psnr": psnr(over, reference), "ssim": ssim(over, reference), "mef_ssim": mef_ssim(over, [under, over])}
+    score = wanted["psnr"] + 50 * wanted["ssim"] + 200 * wanted["mef_ssim"]
+    assert measure(model, [labelled, small, unlabelled]) == pytest.approx({**wanted, "score": score})
+    assert set(measure(model, [unlabelled])) == {"mef_ssim", "score"}
+    assert measure(model, [small]) == {}
 
 
 def test_prefetching_keeps_order_and_raises_errors():
@@ -361,7 +373,7 @@ def test_settings_default_to_those_of_the_model(tmp_path):
     [
         ("model=huge", "unknown model 'huge'; known are paper"),
         ("architecture=big", "architecture.channels=16"),
-        ("architecture.heads=3", "no field 'heads'"),
+        ("architecture.heads=3", "field 'heads' of the context architecture does not exist"),
         ("architecture.channels=many", "'channels' of the context architecture cannot be 'many'"),
         ("mef_ssim=-1", "mef_ssim must be a number of at least 0"),
         ("l1=nan", "l1 must be a number"),

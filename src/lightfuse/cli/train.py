@@ -104,10 +104,10 @@ class _Reporter:
             seconds = a_step * (progress.steps - progress.step)
             left = f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{int(seconds % 60):02} left"
         line = f"step {progress.step}/{progress.steps}  loss {progress.loss:.4f}  {left}"
-        if measured is not None:
-            forms = ("{:.2f} dB", measured.psnr), ("SSIM {:.4f}", measured.ssim), ("MEF-SSIM {:.4f}", measured.mef_ssim)
-            words = ", ".join(form.format(value) for form, value in forms if value is not None)
-            line += f"  validation {words}, score {measured.score:.2f} (best {progress.best:.2f})"
+        if measured:
+            forms = {"psnr": "{:.2f} dB", "ssim": "SSIM {:.4f}", "mef_ssim": "MEF-SSIM {:.4f}"}
+            words = ", ".join(form.format(measured[name]) for name, form in forms.items() if name in measured)
+            line += f"  validation {words}, score {measured['score']:.2f} (best {progress.best:.2f})"
         print(line.ljust(78), end="\n" if measured else "\r", file=sys.stderr, flush=True)
 
 

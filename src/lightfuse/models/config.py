@@ -5,7 +5,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from lightfuse.errors import WeightsError
 
@@ -78,6 +78,7 @@ class ContextConfig:
 
 
 Config = PaperConfig | ContextConfig
+Record = TypeVar("Record", bound=Any)  # any dataclass
 Shape = tuple[int, ...]
 
 KNOWN_MODELS: Mapping[str, Config] = {
@@ -98,35 +99,39 @@ def config_of(model: str) -> Config:
     return KNOWN_MODELS[model]
 
 
-def vary(config: Config, changes: Mapping[str, Any]) -> Config:
-    """Return a copy with some fields changed, each given as its own type or as text (``hidden`` as ``8,6``).
+def changed(record: Record, changes: Mapping[str, Any], what: str) -> Record:
+    """Return a copy of a dataclass with fields changed, each given as its own type or as text (``hidden`` as ``8,6``).
 
-    Raises WeightsError where a field does not exist or cannot have that value.
+    Of a field that is a mapping, only the given entries change. Raises WeightsError, calling a field ``what`` with its
+    name at ``{!r}``, where it does not exist or cannot have that value.
     """
-    known = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    values = {}
+    known = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    values: dict[str, Any] = {}
     for name, value in changes.items():
+        field = what.format(name)
         if name not in known:
+            names = ", ".join(sorted(known))
             raise WeightsError(
-                f"the {config.family} architecture has no field {name!r}; it has {', '.join(known)}, "
-                "so check the spelling or use a newer LightFuse"
+                f"{field} does not exist (known are {names}); check the spelling or use a newer LightFuse"
             )
         try:
-            values[name] = converted(value, known[name])
+            values[name] = _converted(value, known[name])
         except (KeyError, ValueError, TypeError, OverflowError):
-            raise WeightsError(f"field {name!r} of the {config.family} architecture cannot be {value!r}") from None
-    return dataclasses.replace(config, **values)
+            raise WeightsError(f"{field} cannot be {value!r}; it is of type {type(known[name]).__name__}") from None
+    return dataclasses.replace(record, **values)
 
 
-def converted(value: Any, like: Any) -> Any:
-    """Return a value, or its text, as the type of another: bool, whole number, tuple of these, or any that takes one.
+def _converted(value: Any, like: Any) -> Any:
+    """Return a value, or its text, as the type of another: bool, whole number, tuple of these, mapping, float or text.
 
     Raises KeyError, ValueError, TypeError or OverflowError where that is not possible.
     """
     if isinstance(like, bool):
         return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
     if isinstance(like, tuple):
-        return tuple(converted(part, 0) for part in (value.split(",") if isinstance(value, str) else value))
+        return tuple(_converted(part, 0) for part in (value.split(",") if isinstance(value, str) else value))
+    if isinstance(like, Mapping):
+        return {**like, **value}
     if isinstance(like, int) and not isinstance(value, str) and (isinstance(value, bool) or int(value) != value):
         raise ValueError(value)
     return type(like)(value)
@@ -152,7 +157,7 @@ def config_from_json(fields: Mapping[str, Any]) -> Config:
         former = {name: changes.pop(name, None) for name in _FORMER_FIELDS}
         if former != _FORMER_FIELDS or changes.pop("context_stride", 1) != 1:
             raise WeightsError("it is of an older architecture, which this version cannot fuse with; train it again")
-    return vary(_FAMILIES[family](), changes)
+    return changed(_FAMILIES[family](), changes, f"field {{!r}} of the {family} architecture")
 
 
 def parameter_shapes(model: str | Config) -> dict[str, Shape]:

@@ -84,7 +84,7 @@ class CombiningNet(nn.Module):
 
     def forward(self, under: Tensor, over: Tensor, context: Tensor, strength: Tensor) -> Tensor:
         """Fuse N×3×H×W pictures in [0, 1] to one of the same kind, by N×C×H×W context and strength as in `compose`."""
-        return compose(under, over, self.answer(under, over, context), strength)
+        return compose(under, over, self.answer(under, over, context), strength)[0]
 
     def answer(self, under: Tensor, over: Tensor, context: Tensor) -> Tensor:
         """Compute the output of the layers, N×5×H×W, which `compose` applies to the exposures."""
@@ -96,34 +96,25 @@ class CombiningNet(nn.Module):
         return answered
 
 
-def compose(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> Tensor:
+def compose(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
     """Fuse N×3×H×W exposures as answers say: mix them, change the luma by gain and offset, the chroma by a gain.
 
     ``answer`` is N×5×H×W: mixing weight of under (before the sigmoid), luma gain, luma offset, chroma gain, and the
     mixing weight for chroma, which then keeps its ratio to luma. Gains and offset are multiplied by ``strength``. The
-    luma of the result lies between the lumas of the two exposures, and its channels in [0, 1].
+    luma of the result lies between the lumas of the two exposures, and its channels in [0, 1]. Returned with it is by
+    how much luma had to be limited to these, N×1×H×W.
     """
-    lowest, highest = luma_bounds(under, over)
-    luma = proposed_luma(under, over, answer, strength).maximum(lowest).minimum(highest)
     adjustment = adjustments(answer, strength)
+    of_under, of_over = luma_of(under), luma_of(over)
+    lowest = of_under.minimum(of_over)
+    wanted = luma_of(_mix(under, over, adjustment.mixing)) * adjustment.luma_gain + adjustment.luma_offset
+    luma = wanted.maximum(lowest).minimum(of_under.maximum(of_over))
     coloured = _mix(under, over, adjustment.chroma_mixing)
     coloured_luma = luma_of(coloured)
     lift = (luma + _RATIO_FLOOR) / (coloured_luma + _RATIO_FLOOR)
     chroma_gain = adjustment.chroma_gain * lift.clamp(max=_LARGEST_CHROMA_GAIN)
     chroma = (coloured - coloured_luma) * chroma_gain.clamp(0, _LARGEST_CHROMA_GAIN)
-    return into_gamut(luma, chroma, lowest)
-
-
-def luma_bounds(under: Tensor, over: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the smaller and the larger luma of both exposures at each pixel, N×1×H×W each."""
-    of_under, of_over = luma_of(under), luma_of(over)
-    return of_under.minimum(of_over), of_under.maximum(of_over)
-
-
-def proposed_luma(under: Tensor, over: Tensor, answer: Tensor, strength: Tensor) -> Tensor:
-    """Return the luma of the fused picture before it is limited to `luma_bounds`: N×1×H×W."""
-    adjustment = adjustments(answer, strength)
-    return luma_of(_mix(under, over, adjustment.mixing)) * adjustment.luma_gain + adjustment.luma_offset
+    return into_gamut(luma, chroma, lowest), (wanted - luma).abs()
 
 
 class Adjustments(NamedTuple):

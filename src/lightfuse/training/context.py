@@ -9,10 +9,9 @@ from torch import Tensor
 from lightfuse.errors import DataError
 from lightfuse.metrics.mef_ssim import SMALLEST_SIDE
 from lightfuse.models import ContextConfig
-from lightfuse.models.context import compose, luma_bounds, luma_of, proposed_luma
+from lightfuse.models.context import compose, luma_of
 from lightfuse.models.networks import ContextModel
 from lightfuse.training.losses import (
-    ReferenceLosses,
     better_exposed,
     chroma_loss,
     excess_chroma_loss,
@@ -20,12 +19,13 @@ from lightfuse.training.losses import (
     highlights,
     hue_loss,
     mef_ssim_loss,
+    reference_losses,
     saturation_loss,
     unknown,
     with_highlight_colours,
     with_highlights,
 )
-from lightfuse.training.objective import ProcessGroup, Validation, WholePair, measure
+from lightfuse.training.objective import ProcessGroup
 from lightfuse.training.prepare import Dataset
 from lightfuse.training.sampling import ContextSampler
 from lightfuse.training.settings import TrainSettings
@@ -42,13 +42,13 @@ class ContextBatch:
     crops: Tensor
     rows: Tensor
     columns: Tensor
-    windows: list[tuple[int, int]] | None
+    windows: list[tuple[int, int]]
     soft: Tensor
     labelled: int
 
 
 class ContextObjective:
-    """Samples with and without reference, the losses of each kind, and validation on whole pairs."""
+    """Samples with and without reference, and the losses of each kind."""
 
     def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
         if not isinstance(settings.config, ContextConfig):
@@ -56,7 +56,6 @@ class ContextObjective:
         if settings.patch < SMALLEST_SIDE:
             raise DataError(f"setting patch must be at least {SMALLEST_SIDE} for a context model, as MEF-SSIM needs")
         self._settings = settings
-        self._reference_losses = ReferenceLosses(settings)
         self._samplers = [
             ContextSampler(dataset, settings, settings.config, group, labelled=labelled) for labelled in (True, False)
         ]
@@ -65,18 +64,16 @@ class ContextObjective:
                 f"no training scene in {str(dataset.folder)!r} is large enough for a patch of {settings.patch} pixels; "
                 "prepare larger pictures, or set a smaller patch"
             )
-        long_side = settings.validate_long_side
-        self._validation = [WholePair(dataset, scene, long_side) for scene in dataset.split("valid")]
 
     def batch(self, step: int) -> ContextBatch:
         """Return the samples of one step."""
         labelled, unlabelled = (sampler.samples(step) for sampler in self._samplers)
         samples = labelled + unlabelled
-        windows = [sample.window for sample in samples if sample.window is not None]
         arrays = ([getattr(sample, name) for sample in samples] for name in ("thumbnail", "crop", "rows", "columns"))
         thumbnails, crops, rows, columns = (torch.from_numpy(np.stack(array)) for array in arrays)
         soft = torch.tensor([sample.soft for sample in samples])
-        return ContextBatch(thumbnails, crops, rows, columns, windows or None, soft, len(labelled))
+        windows = [sample.window for sample in samples]
+        return ContextBatch(thumbnails, crops, rows, columns, windows, soft, len(labelled))
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
         """Compute the losses of each kind of sample, and the penalty for luma out of range."""
@@ -85,7 +82,7 @@ class ContextObjective:
         losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
         if n:
             under, over, reference = batch.crops[:n, :9].chunk(3, dim=1)
-            parts = self._against(reference, fused[:n])
+            parts = reference_losses(self._settings, fused[:n], reference, _SSIM_STRIDE)
             if self._settings.mef_ssim_labelled:
                 parts["mef_ssim"] = self._settings.mef_ssim_labelled * self._detail(under, over, fused[:n])
             losses |= {f"labelled_{name}": part.mean() for name, part in parts.items()}
@@ -119,7 +116,7 @@ class ContextObjective:
             losses["saturation"] = settings.saturation * saturation_loss(fused, wanted)
             losses["excess_chroma"] = settings.saturation / 2 * excess_chroma_loss(fused, wanted, _MOST_CHROMA)
         if settings.soft and soft.any():
-            against = self._against(reference, fused)
+            against = reference_losses(settings, fused, reference, _SSIM_STRIDE)
             losses |= {name: settings.soft * soft * part for name, part in against.items()}
         return losses
 
@@ -129,16 +126,6 @@ class ContextObjective:
             loss = loss * (1 - self._settings.mef_ssim_unknown * unknown(under, over))
         return loss
 
-    def _against(self, reference: Tensor, fused: Tensor) -> dict[str, Tensor]:
-        losses = self._reference_losses(fused, reference, _SSIM_STRIDE)
-        if self._settings.chroma:
-            losses["chroma"] = self._settings.chroma * chroma_loss(fused, reference)
-        return losses
-
-    def validate(self, model: ContextModel) -> Validation | None:
-        """Means over the validation scenes, shrunk: PSNR and SSIM where there is a reference, else MEF-SSIM."""
-        return measure(model, self._validation)
-
 
 def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
     """Fuse the crops with the context of their thumbnails; returns them and by how much luma was limited."""
@@ -146,7 +133,5 @@ def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
     under, over = batch.crops[:, :3], batch.crops[:, 3:6]
     answer = model.combining.answer(under, over, context)
-    fused = compose(under, over, answer, strength)
-    luma = proposed_luma(under, over, answer, strength)
-    lowest, highest = luma_bounds(under, over)
-    return fused.clamp(0, 1), (luma - luma.maximum(lowest).minimum(highest)).abs()
+    fused, excess = compose(under, over, answer, strength)
+    return fused.clamp(0, 1), excess

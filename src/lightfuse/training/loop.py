@@ -15,7 +15,7 @@ from lightfuse.errors import DataError, WeightsError
 from lightfuse.models import PaperConfig
 from lightfuse.models.networks import Model, build, load
 from lightfuse.training.context import ContextObjective
-from lightfuse.training.objective import Objective, Validation, join_process_group
+from lightfuse.training.objective import Objective, Validation, join_process_group, measure, validation_pairs
 from lightfuse.training.paper import PaperObjective
 from lightfuse.training.prepare import load_datasets
 from lightfuse.training.run_folder import Checkpoint, RunFolder
@@ -26,12 +26,12 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a run; ``best`` is the best validation score so far."""
+    """The progress of a run; ``validation`` is empty between validations, ``best`` the best score so far."""
 
     step: int
     steps: int
     loss: float
-    validation: Validation | None
+    validation: Validation
     best: float
 
 
@@ -55,11 +55,12 @@ def train(
     dataset = load_datasets([data] if isinstance(data, Path) else data)
     kind = PaperObjective if isinstance(settings.config, PaperConfig) else ContextObjective
     objective: Objective = kind(settings, dataset, group)
+    pairs = validation_pairs(dataset, settings.validate_long_side) if group.rank == 0 else []
     torch.manual_seed(settings.seed)
     model = _starting_model(settings)
     averaged = AveragedModel(model, settings.average)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    folder = RunFolder(out, settings, resume=resume, writes=group.is_main_process)
+    folder = RunFolder(out, settings, resume=resume, writes=group.rank == 0)
     state = folder.restore(model, averaged.model, optimizer) if resume else Checkpoint(step=0, best=-math.inf)
 
     with folder.logging(state.step) as log:
@@ -79,14 +80,14 @@ def train(
 
             if not math.isfinite(loss.item()):
                 raise DataError(f"the loss became {loss.item()} at step {state.step}; lower learning_rate")
-            if not group.is_main_process:
+            if group.rank != 0:
                 continue
-            measured, validates = None, state.step % settings.validate_every == 0 or state.step == settings.steps
+            validates = state.step % settings.validate_every == 0 or state.step == settings.steps
+            measured = measure(averaged.model, pairs) if validates else {}
             if validates:
-                measured = objective.validate(averaged.model)
                 # With no validation scenes the newest weights are the best known.
-                if is_best := measured is None or measured.score > state.best:
-                    state.best = measured.score if measured else -math.inf
+                if is_best := not measured or measured["score"] > state.best:
+                    state.best = measured.get("score", -math.inf)
                 folder.keep(averaged.model, state, measured, best=is_best)
             if validates or state.step % settings.log_every == 0:
                 log(state.step, losses, learning_rate(state.step, settings), measured)

@@ -13,7 +13,7 @@ from torch import Tensor
 from lightfuse.metrics.mef_ssim import SCALE_WEIGHTS
 from lightfuse.metrics.psnr_ssim import WINDOW, WINDOW_SIGMA
 from lightfuse.models.context import luma_of
-from lightfuse.training.perceptual_loss import PerceptualDistance
+from lightfuse.training.perceptual_loss import perceptual_distance
 from lightfuse.training.settings import TrainSettings
 
 _TONE_CELL = 16
@@ -40,30 +40,23 @@ _FADING, _COLOUR_PART, _COLOUR_FLOOR = (0.8, 0.95), 0.7, 0.005
 _NEARLY_BLACK, _NEARLY_WHITE = 0.12, 0.9
 
 
-class ReferenceLosses:
-    """Weighted L1, MSE, 1 − SSIM, tone and perceptual distance, those of weight 0 left out.
+def reference_losses(
+    settings: TrainSettings, fused: Tensor, reference: Tensor, ssim_stride: int = 1
+) -> dict[str, Tensor]:
+    """Weighted losses of N×3×H×W pictures in [0, 1], each of shape N, those of weight 0 left out.
 
-    Raises MissingExtraError or DataError where the perceptual distance is wanted and its backbone is not to be had.
+    ``ssim_stride`` is that of the SSIM's windows. Raises what `perceptual_distance` raises.
     """
-
-    def __init__(self, settings: TrainSettings) -> None:
-        self._settings = settings
-        self._perceptual = PerceptualDistance() if settings.perceptual else None
-
-    def __call__(self, fused: Tensor, reference: Tensor, stride: int = 1) -> dict[str, Tensor]:
-        """Losses of N×3×H×W pictures in [0, 1], each of shape N; ``stride`` is that of the SSIM's windows."""
-        settings, losses = self._settings, {}
-        if settings.l1:
-            losses["l1"] = settings.l1 * (fused - reference).abs().mean(dim=(1, 2, 3))
-        if settings.mse:
-            losses["mse"] = settings.mse * (fused - reference).square().mean(dim=(1, 2, 3))
-        if settings.ssim:
-            losses["ssim"] = settings.ssim * (1 - ssim(fused, reference, stride))
-        if settings.tone:
-            losses["tone"] = settings.tone * tone_loss(fused, reference)
-        if self._perceptual is not None:
-            losses["perceptual"] = settings.perceptual * self._perceptual(fused, reference)
-        return losses
+    parts = {
+        "l1": lambda: (fused - reference).abs().mean(dim=(1, 2, 3)),
+        "mse": lambda: (fused - reference).square().mean(dim=(1, 2, 3)),
+        "ssim": lambda: 1 - ssim(fused, reference, ssim_stride),
+        "tone": lambda: tone_loss(fused, reference),
+        "perceptual": lambda: perceptual_distance(fused, reference),
+        "chroma": lambda: chroma_loss(fused, reference),
+    }
+    weights = {name: getattr(settings, name) for name in parts}
+    return {name: weight * parts[name]() for name, weight in weights.items() if weight}
 
 
 def tone_loss(fused: Tensor, reference: Tensor) -> Tensor:

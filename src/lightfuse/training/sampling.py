@@ -37,7 +37,7 @@ class Sample:
         thumbnail: 6×h×w, under and over.
         crop: 12×P×P, under, over, the reference and the best colours (zeros where there is none).
         rows, columns: P×cells, the weights of bilinear interpolation from context cells to the crop's pixels.
-        window: (row, column) of the part of the thumbnail to decode, a `WINDOW` wide; None for all of it.
+        window: (row, column) of the part of the thumbnail to decode, a `WINDOW` wide where the thumbnail is.
         soft: 1 where the reference is a soft one, else 0.
     """
 
@@ -45,7 +45,7 @@ class Sample:
     crop: Floats
     rows: Floats
     columns: Floats
-    window: tuple[int, int] | None
+    window: tuple[int, int]
     soft: float
 
 
@@ -59,8 +59,7 @@ class ContextSampler:
         self._labelled = labelled
         self._batch = settings.batch if labelled else settings.batch_unlabelled
         self._cells = config.thumbnail_size(2 * 512, 3 * 512)
-        self._windowed = min(self._cells) > WINDOW
-        self._min_width = smallest_width(settings.patch, self._cells[1], windowed=self._windowed)
+        self._min_width = smallest_width(settings.patch, self._cells[1])
         scenes = [scene for scene in dataset.split("train") if scene.has_reference == labelled]
         self._scenes = [_Landscape(dataset, scene) for scene in scenes]
         self._scenes = [scene for scene in self._scenes if scene.full_width >= self._min_width]
@@ -96,10 +95,9 @@ class ContextSampler:
         if random.random() < settings.border:
             places = with_border(thumb, planes, places, random)
         (row, rows), (column, columns) = (
-            interpolation(*place, settings.patch, cells, windowed=self._windowed)
-            for place, cells in zip(places, self._cells, strict=True)
+            interpolation(*place, settings.patch, cells) for place, cells in zip(places, self._cells, strict=True)
         )
-        return Sample(thumb, planes, rows, columns, (row, column) if self._windowed else None, float(scene.is_soft))
+        return Sample(thumb, planes, rows, columns, (row, column), float(scene.is_soft))
 
     def _place(self, scene: "_Landscape", random: np.random.Generator) -> tuple[Box, Box]:
         """Choose the window that takes the place of a picture, and the square within it that the crop shows."""
@@ -121,22 +119,19 @@ class ContextSampler:
         return window, ((top * unit + y, side), (left * unit + x, side))
 
 
-def smallest_width(patch: int, cells: int, *, windowed: bool) -> int:
+def smallest_width(patch: int, cells: int) -> int:
     """Return the smallest width of a picture whose crop, with its margin, fits the decoded part of the thumbnail."""
-    if not windowed:
-        return int(np.ceil(patch * _ASPECT)) + 1
-    return int(np.ceil(patch * cells / (WINDOW - 2 * _MARGIN - 5)))
+    return max(int(np.ceil(patch * _ASPECT)) + 1, int(np.ceil(patch * cells / (WINDOW - 2 * _MARGIN - 5))))
 
 
-def interpolation(start: float, extent: float, pixels: int, cells: int, *, windowed: bool) -> tuple[int, Floats]:
+def interpolation(start: float, extent: float, pixels: int, cells: int) -> tuple[int, Floats]:
     """First cell and pixels×cells bilinear weights (half-pixel centres, edges repeated) along one axis.
 
     ``start`` and ``extent`` place the pixels in the picture, as fractions of its side of ``cells`` thumbnail cells.
     """
     centres = (start + extent * (np.arange(pixels) + 0.5) / pixels) * cells - 0.5
-    first, count = 0, cells
-    if windowed:
-        first, count = min(max((int(centres[0]) - _MARGIN) // 2 * 2, 0), cells - WINDOW), WINDOW
+    count = min(cells, WINDOW)
+    first = min(max((int(centres[0]) - _MARGIN) // 2 * 2, 0), cells - count)
     distance = np.clip(centres - first, 0, count - 1)[:, None] - np.arange(count)
     return first, np.maximum(0, 1 - np.abs(distance)).astype(np.float32)
 

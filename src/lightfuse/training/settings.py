@@ -10,7 +10,7 @@ from typing import Any
 
 from lightfuse.errors import DataError, WeightsError
 from lightfuse.models import Config, config_of
-from lightfuse.models.config import converted, vary
+from lightfuse.models.config import changed
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TrainSettings:
     ssim: float = 0.5  # 1 − SSIM
     tone: float = 0.0  # mean absolute difference of 16×16 means
     perceptual: float = 0.0  # distance between SqueezeNet's features (the paper's loss, there of VGG16)
-    chroma: float = 0.0  # context models: mean absolute difference of chroma
+    chroma: float = 0.0  # mean absolute difference of chroma
     soft: float = 0.0  # context models: factor of the losses above where the reference is a soft one
 
     # Weights of the other losses of context models; those of colour and highlights are for samples without a reference.
@@ -75,12 +75,12 @@ class TrainSettings:
     out_of_range: float = 0.0  # how far luma has to be limited to that of both exposures
 
     validate_every: int = 500  # steps; the checkpoint is written at every validation
-    validate_long_side: int = 768  # context models: pictures are shrunk to this many pixels for validation
+    validate_long_side: int = 0  # pixels that pictures are shrunk to for validation; 0 keeps their size
     log_every: int = 20  # steps
     threads: int = 0  # of torch; 0 leaves torch's own choice
 
     def __post_init__(self) -> None:
-        at_least_one = ("steps", "batch", "patch", "validate_every", "validate_long_side", "log_every")
+        at_least_one = ("steps", "batch", "patch", "validate_every", "log_every")
         for name, setting in dataclasses.asdict(self).items():
             if name in at_least_one and setting < 1:
                 raise DataError(f"setting {name} must be at least 1, not {setting}")
@@ -102,13 +102,10 @@ class TrainSettings:
     def config(self) -> Config:
         """The configuration of the model to train."""
         try:
-            return vary(config_of(self.model), self.architecture)
+            config = config_of(self.model)
+            return changed(config, self.architecture, f"field {{!r}} of the {config.family} architecture")
         except WeightsError as error:
             raise DataError(f"setting model or architecture: {error}") from None
-
-    def override(self, words: Sequence[str]) -> "TrainSettings":
-        """A copy with ``name=value`` words applied, each read as the setting's own type."""
-        return _replaced(self, _changes(words))
 
     def to_json(self) -> str:
         """The settings as they are saved with a run."""
@@ -144,6 +141,7 @@ CONTEXT_SETTINGS: Mapping[str, Any] = {
     "saturation": 1.5,
     "out_of_range": 2.0,
     "validate_every": 1000,
+    "validate_long_side": 768,
 }
 """Defaults of the context models that differ from those of `TrainSettings`."""
 
@@ -176,10 +174,17 @@ def choose_settings(path: Path | None = None, words: Sequence[str] = ()) -> Trai
     The file is TOML (``name = value`` lines, an ``[architecture]`` table) or a run's ``settings.json``.
     Raises DataError where it cannot be read, or a setting does not exist or cannot have that value.
     """
-    from_file, from_words = _read(path) if path else {}, _changes(words)
-    both = {**from_file, **from_words}
-    architecture = {**from_file.get("architecture", {}), **from_words.get("architecture", {})}
-    return _replaced(default_settings(str(both.get("model", "paper"))), {**both, "architecture": architecture})
+    from_file, from_words = _read(path) if path else {}, words_as_settings(words)
+    settings = default_settings(str(from_words.get("model", from_file.get("model", "paper"))))
+    return with_settings(with_settings(settings, from_file), from_words)
+
+
+def with_settings(settings: TrainSettings, changes: Mapping[str, Any]) -> TrainSettings:
+    """Return settings with some changed, each given as its own type or as text; errors as of `choose_settings`."""
+    try:
+        return changed(settings, changes, "setting {!r}")
+    except WeightsError as error:
+        raise DataError(str(error)) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -195,8 +200,8 @@ def _read(path: Path) -> dict[str, Any]:
     return changes
 
 
-def _changes(words: Sequence[str]) -> dict[str, Any]:
-    """``name=value`` words as settings; those of ``architecture.`` gathered into one."""
+def words_as_settings(words: Sequence[str]) -> dict[str, Any]:
+    """Read ``name=value`` words, those of ``architecture.`` gathered into one setting; DataError for other words."""
     changes: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -210,17 +215,3 @@ def _changes(words: Sequence[str]) -> dict[str, Any]:
         else:
             changes[name] = value.strip()
     return changes
-
-
-def _replaced(settings: TrainSettings, changes: Mapping[str, Any]) -> TrainSettings:
-    known = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    values: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name not in known:
-            raise DataError(f"there is no setting {name!r}; known are {', '.join(sorted(known))}")
-        present = known[name]
-        try:
-            values[name] = {**present, **value} if isinstance(present, Mapping) else converted(value, present)
-        except (ValueError, KeyError, TypeError, OverflowError):
-            raise DataError(f"setting {name} cannot be {value!r}; it is of type {type(present).__name__}") from None
-    return dataclasses.replace(settings, **values)
