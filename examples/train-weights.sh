@@ -3,7 +3,7 @@
 #
 #   examples/train-weights.sh MODEL SICE BRACKETS VALIDATION OUT [SETTING=VALUE...]
 #
-# MODEL       small or base (their settings are lightfuse.training.settings.MODEL_SETTINGS), or paper
+# MODEL       small or base (their settings are in lightfuse.training.settings), or paper
 # SICE        scenes with references: SICE's own layout, or a folder a scene with reference.jpg in it
 # BRACKETS    brackets without references, a folder each
 # VALIDATION  brackets to watch the training by; never trained on

@@ -7,7 +7,7 @@ from builders.runs import override
 from lightfuse.training.augmentation import augmented, with_border
 from lightfuse.training.settings import TrainSettings
 
-OFF = TrainSettings(white_balance=0, exposure_gap=0, noise=0, jpeg=0)
+OFF = TrainSettings("small", white_balance=0, exposure_gap=0, noise=0, jpeg=0)
 
 
 @pytest.fixture

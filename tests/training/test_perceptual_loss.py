@@ -70,7 +70,8 @@ def test_squeezenet_is_given_blue_green_red(squeezenet):
 
 
 def test_perceptual_distance_is_one_of_the_losses(squeezenet):
-    losses = reference_losses(TrainSettings(l1=0, mse=0, ssim=0, perceptual=2.0), pictures(1), pictures(2))
+    settings = TrainSettings("small", l1=0, mse=0, ssim=0, tone=0, chroma=0, perceptual=2.0)
+    losses = reference_losses(settings, pictures(1), pictures(2))
     assert set(losses) == {"perceptual"}
     torch.testing.assert_close(losses["perceptual"], 2 * perceptual_distance(pictures(1), pictures(2)))
 

@@ -1,5 +1,6 @@
 """Training: draws that repeat, losses that agree with the measures, runs that learn and resume exactly."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,11 +17,10 @@ from lightfuse.training.losses import reference_losses, ssim
 from lightfuse.training.objective import ProcessGroup
 from lightfuse.training.paper import PaperObjective, choose_pair
 from lightfuse.training.prepare import PrepareSettings, load_dataset, open_scene, prepare
-from lightfuse.training.settings import TrainSettings, choose_settings
+from lightfuse.training.settings import choose_settings, default_settings
 
-TINY = TrainSettings(
-    steps=6, batch=2, patch=32, learning_rate=0.01, warmup=1, validate_every=2, log_every=1, near_pairs=0.0, threads=1
-)
+TINY_RUN = {"steps": 6, "warmup": 1, "validate_every": 2, "log_every": 1, "threads": 1}
+TINY = replace(default_settings("paper"), **TINY_RUN, batch=2, patch=32, learning_rate=0.01, near_pairs=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_loss_is_the_weighted_sum_of_its_parts():
     a, b = torch.full((1, 3, 16, 16), 0.5), torch.full((1, 3, 16, 16), 0.7)
 
     def loss(fused, reference, **weights):
-        return sum(reference_losses(TrainSettings(**weights), fused, reference).values()).item()
+        return sum(reference_losses(replace(TINY, **weights), fused, reference).values()).item()
 
     assert loss(a, b, l1=2, mse=0, ssim=0) == pytest.approx(0.4)
     assert loss(a, b, l1=0, mse=3, ssim=0) == pytest.approx(0.12)
@@ -105,7 +105,7 @@ def test_loss_is_the_weighted_sum_of_its_parts():
 
 
 def test_learning_rate_rises_then_falls_to_zero():
-    settings = TrainSettings(steps=1000, warmup=100, learning_rate=1.0)
+    settings = replace(TINY, steps=1000, warmup=100, learning_rate=1.0)
     rates = [learning_rate(step, settings) for step in range(1001)]
     assert rates[0] == pytest.approx(0.01)
     assert max(rates) == rates[100] == 1.0

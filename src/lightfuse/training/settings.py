@@ -17,65 +17,64 @@ from lightfuse.models.config import changed
 class TrainSettings:
     """The settings of one run; saved with it as ``settings.json``.
 
-    The defaults are the paper family's; `CONTEXT_SETTINGS` and `MODEL_SETTINGS` list where others differ.
+    The defaults are those of ``small``; `MODEL_SETTINGS` lists where other models differ.
     """
 
-    model: str = "paper"  # ``paper``, ``paper-wide``, ``small`` or ``base``
-    architecture: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # its configuration's fields, architecture.channels=16
+    model: str  # ``paper``, ``paper-wide``, ``small`` or ``base``
+    # Fields of its configuration, given as architecture.channels=16.
+    architecture: Mapping[str, Any] = field(default_factory=dict)
     initial: str = ""  # a shipped model's name or the path of weights to start from; empty starts from random ones
-    steps: int = 8000  # of the optimizer, in all
-    batch: int = 4  # samples with a reference a step (per process)
-    patch: int = 256  # side of a training crop in pixels, a multiple of 8
-    learning_rate: float = 2e-3  # of Adam: its peak, from which it falls along a half cosine
-    learning_rate_floor: float = 0.0  # to this
+    steps: int = 24000  # of the optimizer, in all
+    batch: int = 2  # samples with a reference a step (per process)
+    patch: int = 128  # side of a training crop in pixels, a multiple of 8
+    learning_rate: float = 3e-3  # of Adam: its peak, from which it falls along a half cosine
+    learning_rate_floor: float = 1e-5  # to this
     warmup: int = 100  # steps of linear growth to the peak
-    gradient_clip: float = 0.0  # largest norm of the gradient; 0 leaves it as it is
-    average: float = 0.0  # decay of the running average of weights that is validated and kept; 0 keeps the newest
+    gradient_clip: float = 1.0  # largest norm of the gradient; 0 leaves it as it is
+    average: float = 0.998  # decay of the running average of weights that is validated and kept; 0 keeps the newest
     seed: int = 0  # of all random numbers; those of step n depend on (seed, n) only, so that runs resume exactly
-    near_pairs: float = 0.5  # probability of a pair of exposures other than the extreme ones
+    near_pairs: float = 0.45  # probability of a pair of exposures other than the extreme ones
     flips: bool = True  # Mirror samples (``paper``: and quarter-turn them) at random.
     jitter: bool = True  # ``paper``: move patches off the prepared grid.
     channel_swaps: bool = True  # ``paper``: permute red, green and blue.
 
     # Samples of context models; all but the first are probabilities.
-    batch_unlabelled: int = 0  # samples without a reference a step, in addition to ``batch`` with one
-    zoom: float = 0.0  # A sample's picture is a part of the scene.
-    shrink: float = 0.0  # A picture without a reference is shrunk.
-    shrink_labelled: float = 0.0  # One with a reference is.
-    white_balance: float = 0.0  # Colours are shifted.
-    exposure_gap: float = 0.0  # One exposure is darkened or brightened.
-    noise: float = 0.0  # The dark one is given sensor noise.
+    batch_unlabelled: int = 3  # samples without a reference a step, in addition to ``batch`` with one
+    zoom: float = 0.75  # A sample's picture is a part of the scene.
+    shrink: float = 0.75  # A picture without a reference is shrunk.
+    shrink_labelled: float = 0.75  # One with a reference is.
+    white_balance: float = 0.3  # Colours are shifted.
+    exposure_gap: float = 0.3  # One exposure is darkened or brightened.
+    noise: float = 0.4  # The dark one is given sensor noise.
     dim: float = 0.0  # Both exposures are darkened, up to 4 EV, and the reference half as much.
-    jpeg: float = 0.0  # Both exposures go through JPEG of a random quality.
+    jpeg: float = 0.15  # Both exposures go through JPEG of a random quality.
     border: float = 0.0  # The picture is put into a frame, between bars or behind a round mask.
 
     # Weights of the losses against the reference.
     l1: float = 1.0  # mean absolute difference
     mse: float = 1.0  # mean squared error
-    ssim: float = 0.5  # 1 − SSIM
-    tone: float = 0.0  # mean absolute difference of 16×16 means
+    ssim: float = 0.75  # 1 − SSIM
+    tone: float = 4.0  # mean absolute difference of 16×16 means
     perceptual: float = 0.0  # distance between SqueezeNet's features (the paper's loss, there of VGG16)
-    chroma: float = 0.0  # mean absolute difference of chroma
-    soft: float = 0.0  # context models: factor of the losses above where the reference is a soft one
+    chroma: float = 1.5  # mean absolute difference of chroma
+    soft: float = 0.8  # context models: factor of the losses above where the reference is a soft one
 
     # Weights of the other losses of context models; those of colour and highlights are for samples without a reference.
-    mef_ssim: float = 0.0  # 1 − MEF-SSIM without a reference
-    mef_ssim_labelled: float = 0.0  # and with one
-    mef_ssim_unknown: float = 0.0
+    mef_ssim: float = 9.0  # 1 − MEF-SSIM without a reference
+    mef_ssim_labelled: float = 0.5  # and with one
+    mef_ssim_unknown: float = 0.3
     """By how much both are reduced where neither exposure shows a pixel well (under black, over white), in [0, 1]:
     MEF-SSIM rewards keeping the low contrast there."""
-    hue: float = 0.0  # difference in hue from the better exposed input, preferably not clipped
-    saturation: float = 0.0  # difference in mean chroma from the better exposed input
+    hue: float = 1.5  # difference in hue from the better exposed input, preferably not clipped
+    saturation: float = 1.5  # difference in mean chroma from the better exposed input
     highlights: float = 0.0  # `highlight_loss`
     highlight_colour: float = 0.0
     """Difference in chroma from the bracket's own where over is nearly clipped; above 0, saturation and soft references
     follow the bracket there, too."""
-    out_of_range: float = 0.0  # how far luma has to be limited to that of both exposures
+    out_of_range: float = 2.0  # how far luma has to be limited to that of both exposures
 
-    validate_every: int = 500  # steps; the checkpoint is written at every validation
-    validate_long_side: int = 0  # pixels that pictures are shrunk to for validation; 0 keeps their size
+    validate_every: int = 1000  # steps; the checkpoint is written at every validation
+    validate_long_side: int = 768  # pixels that pictures are shrunk to for validation; 0 keeps their size
     log_every: int = 20  # steps
     threads: int = 0  # of torch; 0 leaves torch's own choice
 
@@ -112,42 +111,24 @@ class TrainSettings:
         return json.dumps(dataclasses.asdict(self), indent=1)
 
 
-CONTEXT_SETTINGS: Mapping[str, Any] = {
-    "steps": 20000,
-    "batch": 2,
-    "batch_unlabelled": 3,
-    "patch": 128,
-    "learning_rate": 3e-3,
-    "learning_rate_floor": 1e-5,
-    "gradient_clip": 1.0,
-    "average": 0.998,
-    "near_pairs": 0.45,
-    "zoom": 0.75,
-    "shrink": 0.75,
-    "shrink_labelled": 0.75,
-    "white_balance": 0.3,
-    "exposure_gap": 0.3,
-    "noise": 0.4,
-    "jpeg": 0.15,
-    "mse": 1.0,
-    "ssim": 0.75,
-    "tone": 4.0,
-    "chroma": 1.5,
-    "soft": 0.8,
-    "mef_ssim": 9.0,
-    "mef_ssim_labelled": 0.5,
-    "mef_ssim_unknown": 0.3,
-    "hue": 1.5,
-    "saturation": 1.5,
-    "out_of_range": 2.0,
-    "validate_every": 1000,
-    "validate_long_side": 768,
+_PAPER = {
+    "steps": 8000,
+    "batch": 4,
+    "patch": 256,
+    "learning_rate": 2e-3,
+    "learning_rate_floor": 0.0,
+    "gradient_clip": 0.0,
+    "average": 0.0,
+    "near_pairs": 0.5,
+    "ssim": 0.5,
+    "tone": 0.0,
+    "chroma": 0.0,
+    "validate_every": 500,
+    "validate_long_side": 0,
 }
-"""Defaults of the context models that differ from those of `TrainSettings`."""
-
 MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "paper": {"steps": 6000, "learning_rate": 3e-3, "validate_every": 300},
-    "small": {"steps": 24000},
+    "paper": {**_PAPER, "steps": 6000, "learning_rate": 3e-3, "validate_every": 300},
+    "paper-wide": _PAPER,
     "base": {
         "steps": 16000,
         "learning_rate": 4e-3,
@@ -157,15 +138,13 @@ MODEL_SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "tone": 6.0,
     },
 }
-"""Defaults of each model that differ from its family's. The shipped context models had a second run with other settings
-(examples/train-weights.sh)."""
+"""Defaults of each model that differ from those of `TrainSettings`. The shipped models had several runs, whose settings
+are in examples/train-weights.sh."""
 
 
 def default_settings(model: str) -> TrainSettings:
     """Return the default settings of a model; raises DataError for an unknown one."""
-    settings = TrainSettings(model)
-    family = CONTEXT_SETTINGS if settings.config.family == "context" else {}
-    return dataclasses.replace(settings, **{**family, **MODEL_SETTINGS.get(model, {})})
+    return TrainSettings(model, **MODEL_SETTINGS.get(model, {}))
 
 
 def choose_settings(path: Path | None = None, words: Sequence[str] = ()) -> TrainSettings:
