@@ -256,7 +256,7 @@ BAD_WEIGHTS = {
         weights_bytes(lightfuse='{"model": "paper", "config": ' + '{"a":' * 100_000),
         "has a damaged header",
     ),
-    "an impossible shape": (raw_tensor("F32", [0, 2**62], 0), "(a tensor has an impossible shape)"),
+    "an impossible shape": (raw_tensor("F32", [0, 2**62], 0), "does not hold float32 numbers of possible shapes"),
     "header a list": (weights_bytes(lightfuse="[]"), "has a damaged header"),
     "header without a model": (weights_bytes(lightfuse='{"notes": {}}'), "has a damaged header"),
     "notes no mapping": (weights_bytes(lightfuse='{"model": "paper", "notes": 3}'), "has a damaged header"),
@@ -270,8 +270,8 @@ BAD_WEIGHTS = {
     "a tensor too many": (weights_bytes(changed(extra=NAN)), "has an unexpected tensor 'extra'"),
     "not a number": (weights_bytes(changed(filtering__mix__bias=NAN)), "must hold finite float32 numbers"),
     "doubles": (weights_bytes(changed(filtering__mix__bias=np.zeros(3))), "must hold finite float32 numbers"),
-    "bfloat16": (raw_tensor("BF16", [2]), "numbers that are not float32"),
-    "float8": (raw_tensor("F8_E4M3", [4]), "numbers that are not float32"),
+    "bfloat16": (raw_tensor("BF16", [2]), "does not hold float32 numbers of possible shapes"),
+    "float8": (raw_tensor("F8_E4M3", [4]), "does not hold float32 numbers of possible shapes"),
 }
 
 

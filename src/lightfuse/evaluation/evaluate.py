@@ -75,7 +75,6 @@ class Protocol:
     """Measure MEF-SSIM against all exposures too, where there are more than two."""
 
 
-DEFAULT_PROTOCOL = Protocol()
 PAPER_PROTOCOL = Protocol(size=(1344, 896), normalise=True)
 
 
@@ -139,7 +138,7 @@ class Result:
 def evaluate(
     data: Path,
     methods: Mapping[str, Method],
-    protocol: Protocol = DEFAULT_PROTOCOL,
+    protocol: Protocol = Protocol(),
     progress: Callable[[str], None] = lambda _: None,
     watch: Callable[[Scene, Mapping[str, Result]], None] = lambda *_: None,
 ) -> tuple[ScoreTable, list[str]]:
@@ -211,7 +210,7 @@ def report(table: ScoreTable) -> str:
     return f"{table.to_markdown()}\n{markdown_table(heading, rows)}"
 
 
-def read_scene(bracket: BracketFolder, protocol: Protocol = DEFAULT_PROTOCOL) -> Scene:
+def read_scene(bracket: BracketFolder, protocol: Protocol = Protocol()) -> Scene:
     """Read a bracket's exposures and reference and treat them as the protocol says.
 
     Raises DataError for fewer than two exposures or for sizes that the protocol does not make equal, PictureError for

@@ -15,7 +15,7 @@ from torch import Tensor
 from lightfuse.brackets.bracket import brightness, darkest_first
 from lightfuse.images import encode_picture, read_picture
 from lightfuse.metrics.pictures import Picture, as_units
-from lightfuse.models import ContextConfig, Weights
+from lightfuse.models import Config, ContextConfig, Weights
 from lightfuse.models.config import OUTPUTS, parameter_shapes
 from lightfuse.models.context import adjustments
 from lightfuse.models.networks import from_weights
@@ -155,15 +155,34 @@ def _colours(values: Values, limits: tuple[float, float] | None) -> Pixels:
 
 def _layer(weights: Weights, name: str) -> Panel:
     tensor, bias = weights.tensors[f"{name}.weight"], weights.tensors.get(f"{name}.bias")
-    shown, inputs = name.split(".", 1)[1], _inputs_of(name, tensor)
+    shown, (inputs, outputs) = name.split(".", 1)[1], _named(weights.config, name, tensor)
     if tensor.shape[2:] == (3, 3):
         labels = inputs if bias is None else [f"{i}, bias {b:.2g}" for i, b in zip(inputs, bias, strict=True)]
         return Panel(f"{shown}: {len(tensor)} depthwise 3×3", _tiled(tensor[:, 0]), _labels("kernels", labels))
     matrix: Values = tensor.reshape(len(tensor), -1)
     title = f"{shown}: {matrix.shape[1]} → {matrix.shape[0]}"
     if bias is not None:
-        matrix, inputs = np.column_stack([matrix, bias]), [*inputs, "bias"]
-    return Panel(title, matrix, _labels("columns", inputs) + _labels("rows", _outputs_of(weights, name, len(tensor))))
+        matrix, inputs = np.column_stack([matrix, bias]), [*(inputs or ["inputs"]), "bias"]
+    return Panel(title, matrix, _labels("columns", inputs) + _labels("rows", outputs))
+
+
+def _named(config: Config, layer: str, tensor: Values) -> tuple[Sequence[str], Sequence[str]]:
+    """What a layer's inputs and its outputs are, nothing where they are features that have no name."""
+    depthwise = tensor.shape[2:] == (3, 3)
+    if layer.endswith(".summary"):
+        inputs: Sequence[str] = ("mean of each feature", "largest of each feature")
+    else:
+        sees_pictures = layer.startswith("filtering.") or layer == "combining.layers.0"
+        inputs = INPUTS if sees_pictures and len(INPUTS) == tensor.shape[not depthwise] else ()
+    if isinstance(config, ContextConfig):
+        outputs = {"combining.layers.2": list(OUTPUTS), "filtering.head": context_names(config)}
+    else:
+        outputs = {layer: ["R", "G", "B"] for layer in ("combining.layers.2", "filtering.mix")}
+    return inputs, outputs.get(layer, ())
+
+
+def _labels(kind: str, names: Sequence[str]) -> tuple[str, ...]:
+    return (f"{kind}:", *names) if names else ()
 
 
 def _tiled(kernels: Values) -> Values:
@@ -173,33 +192,6 @@ def _tiled(kernels: Values) -> Values:
     cells = np.full((down * across, 4, 4), np.nan)
     cells[: len(kernels), :3, :3] = kernels
     return cells.reshape(down, across, 4, 4).swapaxes(1, 2).reshape(4 * down, 4 * across)[:-1, :-1]
-
-
-def _labels(kind: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Names after what they name; numbers, which are all but perhaps the last, as a range."""
-    numbers = sum(name.isdecimal() for name in names)
-    return (f"{kind}:", *([f"0 to {numbers - 1}"] if numbers else []), *names[numbers:])
-
-
-def _inputs_of(layer: str, tensor: Values) -> list[str]:
-    """What a layer's inputs are: the pictures' channels where there are six of them, else numbers."""
-    count = tensor.shape[1] if tensor.shape[2:] != (3, 3) else len(tensor)
-    if layer.endswith(".summary"):
-        return [f"{kind} {i}" for kind in ("mean", "largest") for i in range(count // 2)]
-    sees_pictures = layer.startswith("filtering.") or layer == "combining.layers.0"
-    return list(INPUTS) if count == len(INPUTS) and sees_pictures else [str(i) for i in range(count)]
-
-
-def _outputs_of(weights: Weights, layer: str, count: int) -> list[str]:
-    last = max(name for name in weights.tensors if name.startswith("combining.layers.")).rsplit(".", 1)[0]
-    if isinstance(weights.config, ContextConfig):
-        if layer == "filtering.head":
-            return context_names(weights.config)
-        if layer == last:
-            return list(OUTPUTS)
-    elif layer in (last, "filtering.mix"):
-        return ["R", "G", "B"]
-    return [str(i) for i in range(count)]
 
 
 def context_names(config: ContextConfig) -> list[str]:

@@ -18,7 +18,6 @@ class Mean:
 
     value: float
     half_width: float
-    scenes: int
 
     def __str__(self) -> str:
         return _number(self.value) if math.isnan(self.half_width) else f"{_number(self.value)} ± {self.half_width:.2g}"
@@ -27,12 +26,11 @@ class Mean:
 class ScoreTable:
     """Scores of methods on scenes. Methods and scenes keep the order in which they were first added.
 
-    ``badness`` has by measure a function of a score that is the larger the worse it is. Measures are in its order, then
-    in that in which they were added; those it lacks have no worst scene.
+    ``badness`` has every measure, in the order of columns, and a function of its scores that is the larger the worse.
     """
 
-    def __init__(self, badness: Mapping[str, Callable[[float], float]] | None = None) -> None:
-        self._badness = dict(badness or {})
+    def __init__(self, badness: Mapping[str, Callable[[float], float]]) -> None:
+        self._badness = badness
         self._rows: dict[tuple[str, str], dict[str, float]] = {}
 
     @property
@@ -43,8 +41,7 @@ class ScoreTable:
     @property
     def measures(self) -> list[str]:
         """Names of the measures that were entered."""
-        entered = dict.fromkeys(name for row in self._rows.values() for name in row)
-        return [name for name in self._badness if name in entered] + [n for n in entered if n not in self._badness]
+        return [name for name in self._badness if any(name in row for row in self._rows.values())]
 
     def add(self, scene: str, method: str, scores: Mapping[str, float]) -> None:
         """Enter a method's scores on a scene, by measure; a measure entered before for both is replaced."""
@@ -54,17 +51,15 @@ class ScoreTable:
         """Return the mean of a measure over the scenes on which the method has it; NaN scores are left out."""
         scores = list(self._scores(method, measure).values())
         if len(scores) < 2 or not all(map(math.isfinite, scores)):
-            return Mean(sum(scores) / len(scores) if scores else math.nan, math.nan, len(scores))
+            return Mean(sum(scores) / len(scores) if scores else math.nan, math.nan)
         value = math.fsum(scores) / len(scores)
         standard_error = float(np.std(scores, ddof=1)) / math.sqrt(len(scores))
-        return Mean(value, _t_95(len(scores) - 1) * standard_error, len(scores))
+        return Mean(value, _t_95(len(scores) - 1) * standard_error)
 
     def worst(self, method: str, measure: str) -> tuple[str, float] | None:
-        """Return the scene with a method's worst score, and the score; None without a score or a badness."""
+        """Return the scene with a method's worst score, and the score; None without a score."""
         scores = self._scores(method, measure)
-        if measure not in self._badness or not scores:
-            return None
-        return max(scores.items(), key=lambda item: self._badness[measure](item[1]))
+        return max(scores.items(), key=lambda item: self._badness[measure](item[1]), default=None)
 
     def scenes_above(self, method: str, measure: str, limit: float) -> list[str]:
         """Return the scenes on which a method's score of a measure is above a limit, the highest score first."""
@@ -85,7 +80,7 @@ class ScoreTable:
         return sorted(ranks, key=lambda scene: -math.fsum(ranks[scene]) / len(ranks[scene]))[:count]
 
     def to_markdown(self) -> str:
-        """Return a Markdown table: a row per scene and method, then means and, where badness is known, worst scores."""
+        """Return a Markdown table: a row per scene and method, then means and worst scores."""
 
         def worst_cell(method: str, measure: str) -> str:
             worst = self.worst(method, measure)
@@ -96,8 +91,7 @@ class ScoreTable:
             for (scene, method), row in self._rows.items()
         ]
         rows += [["**mean**", method, *(str(self.mean(method, m)) for m in self.measures)] for method in self.methods]
-        if self._badness:
-            rows += [["**worst**", method, *(worst_cell(method, m) for m in self.measures)] for method in self.methods]
+        rows += [["**worst**", method, *(worst_cell(method, m) for m in self.measures)] for method in self.methods]
         return markdown_table(["scene", "method", *self.measures], rows)
 
     def to_csv(self) -> str:

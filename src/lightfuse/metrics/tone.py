@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.colorspace import luma
-from lightfuse.errors import PictureError
 from lightfuse.metrics.colour import lightness
 from lightfuse.metrics.pictures import Picture, as_unit, as_units, to_eight_bits
 
@@ -48,37 +47,27 @@ def luma_above_inputs(result: Picture, under: Picture, over: Picture) -> float:
     size. Raises PictureError for anything else.
     """
     fused, dark, bright = _eight_bits_of_one_size(result, under, over)
-    excess = _luma_levels(fused) - np.maximum(_luma_levels(dark), _luma_levels(bright))
-    return float(np.mean(np.maximum(excess, 0), dtype=np.float64))
+    of_result, of_dark, of_bright = (luma(as_unit(picture)) * np.float32(255) for picture in (fused, dark, bright))
+    return float(np.mean(np.maximum(of_result - np.maximum(of_dark, of_bright), 0), dtype=np.float64))
 
 
 def highlight_separation(result: Picture, under: Picture, over: Picture) -> Separation:
-    """Measure the highlights that over clips and under holds: see `held_highlights` and `Separation`.
+    """Measure the highlights that over clips and under holds: see `Separation`.
 
-    All three are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one size. Raises PictureError for anything else.
+    They are where over's least channel is at least 248 levels and under's L* from 15 to 90. All three are RGB, H×W×3,
+    uint8, uint16 or float in [0, 1], of one size. Raises PictureError for anything else.
     """
     fused, dark, bright = _eight_bits_of_one_size(result, under, over)
-    held = held_highlights(dark, bright)
+    of_result, of_under = lightness(fused), lightness(dark)
+    lowest, highest = _HELD_LIGHTNESS
+    held = (bright.min(axis=2) >= _CLIPPED_OVER) & (lowest <= of_under) & (of_under <= highest)
     pixels = float(held.mean())
     if pixels < _SMALLEST_HIGHLIGHTS:
         return Separation(pixels, math.nan, math.nan, math.nan)
-    of_result, of_under = lightness(fused), lightness(dark)
     low, high = np.percentile(of_result[held], [10, 90])
     contrast, contrast_of_under = (_local_contrast(plane, held) for plane in (of_result, of_under))
     ratio = contrast / contrast_of_under if contrast_of_under > 1e-3 else math.nan
     return Separation(pixels, float(high - low), float(of_result[held].mean()), ratio)
-
-
-def held_highlights(under: Picture, over: Picture) -> NDArray[np.bool_]:
-    """Return where over's least channel is at least 248 levels and under's L* from 15 to 90: H×W.
-
-    Pictures and errors as in `highlight_separation`.
-    """
-    dark, bright = _eight_bits_of_one_size(under, over)
-    lowest, highest = _HELD_LIGHTNESS
-    in_under = lightness(dark)
-    held: NDArray[np.bool_] = (bright.min(axis=2) >= _CLIPPED_OVER) & (lowest <= in_under) & (in_under <= highest)
-    return held
 
 
 def clipped_though_held(result: Picture, exposures: Sequence[Picture]) -> float:
@@ -88,8 +77,6 @@ def clipped_though_held(result: Picture, exposures: Sequence[Picture]) -> float:
     240. The result and one or more exposures are RGB, H×W×3, uint8, uint16 or float in [0, 1], of one size. Raises
     PictureError for anything else.
     """
-    if not exposures:
-        raise PictureError("Clipping is measured against one or more exposures, but none was given.")
     fused, *sources = _eight_bits_of_one_size(result, *exposures)
     lowest, highest = _HELD_LEVELS
     largest = [source.max(axis=2) for source in sources]
@@ -128,10 +115,6 @@ def with_black_border(picture: Picture, fraction: float) -> Picture:
 def _eight_bits_of_one_size(*pictures: Picture) -> list[NDArray[np.uint8]]:
     names = [f"picture {number}" for number in range(1, len(pictures) + 1)]
     return [to_eight_bits(picture) for picture in as_units(*pictures, names=names)]
-
-
-def _luma_levels(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return luma(as_unit(picture)) * np.float32(255)
 
 
 def _local_contrast(plane: NDArray[np.float64], where: NDArray[np.bool_]) -> float:

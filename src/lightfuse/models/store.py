@@ -78,15 +78,11 @@ def read_weights(path: Path) -> Weights:
         with safe_open(path, framework="numpy") as file:
             header = (file.metadata() or {}).get(_METADATA_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        if any(tensor.dtype.kind == "V" for tensor in tensors.values()):  # Such as bfloat16.
-            raise TypeError
-    except (SafetensorError, OSError, ValueError) as error:
-        # numpy raises ValueError, with a page of detail, for a shape that no array can have.
-        reason = "a tensor has an impossible shape" if isinstance(error, ValueError) else " ".join(str(error).split())
-        sentence = f"{str(path)!r} is not a readable weights file ({reason}); export or train it again"
-        raise WeightsError(sentence) from None
-    except (TypeError, AttributeError):  # What safetensors raises for types that numpy lacks.
-        raise WeightsError(f"{str(path)!r} holds numbers that are not float32; train or export it again") from None
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{str(path)!r} is not a readable weights file ({reason}); train it again") from None
+    except (TypeError, AttributeError, ValueError):  # Of types that numpy lacks, and shapes that no array can have.
+        raise WeightsError(f"{str(path)!r} does not hold float32 numbers of possible shapes; train it again") from None
     if header is None:
         raise WeightsError(f"{str(path)!r} does not say which model it belongs to; was it written by LightFuse?")
     try:
@@ -98,7 +94,7 @@ def read_weights(path: Path) -> Weights:
     except WeightsError as error:
         raise WeightsError(f"{str(path)!r} cannot be used: {error}") from None
     except (ValueError, KeyError, TypeError, RecursionError):  # The last: JSON nested too deeply.
-        raise WeightsError(f"{str(path)!r} has a damaged header; export or train it again") from None
+        raise WeightsError(f"{str(path)!r} has a damaged header; train it again") from None
     check_shapes(weights, str(path))
     return weights
 
@@ -116,7 +112,7 @@ def check_shapes(weights: Weights, name: str) -> None:
             needed = f"model {weights.model!r} needs {shape}"
             raise WeightsError(f"{name!r}: tensor {key!r} has shape {tensor.shape}, {needed}")
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise WeightsError(f"{name!r}: tensor {key!r} must hold finite float32 numbers; train or export it again")
+            raise WeightsError(f"{name!r}: tensor {key!r} must hold finite float32 numbers; train it again")
 
 
 def save_weights(path: Path, weights: Weights) -> None:
