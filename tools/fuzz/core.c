@@ -81,9 +81,9 @@ static void fuse_paper(const lf_paper *m, const lf_picture *under, const lf_pict
     const lf_measure a = measured(under), b = measured(over);
     const lf_range u = lf_range_of(a.low, a.high, under->type), o = lf_range_of(b.low, b.high, over->type);
     const int rows = lf_paper_context_side(under->height), columns = lf_paper_context_side(under->width);
-    float *context = floats(3 * (size_t)rows * (size_t)columns), *scratch = floats(lf_paper_scratch_floats(under->width));
-    FOR_PIECES(first, last, rows) lf_paper_filter_rows(m, under, over, u, o, context, first, last, scratch);
-    scratch = floats(lf_paper_combine_scratch_floats(m));
+    float *context = floats(3 * (size_t)rows * (size_t)columns);
+    FOR_PIECES(first, last, rows) lf_paper_filter_rows(m, under, over, u, o, context, first, last);
+    float *scratch = floats(lf_paper_combine_scratch_floats(m));
     FOR_PIECES(first, last, under->height)
     lf_paper_combine_rows(m, under, over, u, o, context, out, first, last, scratch);
 }

@@ -14,9 +14,8 @@
     ENTRY(void, measure_rows, const lf_picture *, int, int, lf_measure *)                                                  \
     ENTRY(lf_range, range_of, double, double, lf_type)                                                                     \
     ENTRY(int, paper_context_side, int)                                                                                    \
-    ENTRY(size_t, paper_scratch_floats, int)                                                                               \
     ENTRY(void, paper_filter_rows, const lf_paper *, const lf_picture *, const lf_picture *, lf_range, lf_range, float *,  \
-          int, int, float *)                                                                                               \
+          int, int)                                                                                                        \
     ENTRY(size_t, paper_combine_scratch_floats, const lf_paper *)                                                          \
     ENTRY(void, paper_combine_rows, const lf_paper *, const lf_picture *, const lf_picture *, lf_range, lf_range,          \
           const float *, const lf_picture *, int, int, float *)                                                            \

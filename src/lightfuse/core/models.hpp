@@ -151,9 +151,7 @@ class PaperModel {
         const int rows = kernels.paper_context_side(under.height), columns = kernels.paper_context_side(under.width);
         const std::unique_ptr<float[]> context(new float[size_t{3} * rows * columns]);
         share_rows(rows, 2 * kBlockRows / LF_STRIDE, threads, [&](int from, int to) {
-            const std::unique_ptr<float[]> scratch(new float[kernels.paper_scratch_floats(under.width)]);
-            kernels.paper_filter_rows(&model_, &under, &over, under_range, over_range, context.get(), from, to,
-                                      scratch.get());
+            kernels.paper_filter_rows(&model_, &under, &over, under_range, over_range, context.get(), from, to);
         });
         share_rows(under.height, kBlockRows, threads, [&](int from, int to) {
             const std::unique_ptr<float[]> scratch(new float[kernels.paper_combine_scratch_floats(&model_)]);

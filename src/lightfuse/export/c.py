@@ -42,7 +42,7 @@ picture's size. That takes a compiler that does not contract products and sums: 
 # Of `lf_fuse_rows`, for pictures of these sizes and of 8 and 16 bits.
 SIZES = ((640, 480), (1920, 1080), (4000, 3000), (6000, 4000))
 MEMORY_KB = {
-    "paper": ((222, 283), (629, 813), (1286, 1670), (1917, 2493)),
+    "paper": ((69, 130), (196, 380), (402, 786), (600, 1176)),
     "small": ((681, 685), (719, 731), (702, 726), (775, 811)),
     "base": ((932, 935), (979, 991), (952, 976), (1048, 1084)),
 }

@@ -143,7 +143,6 @@ LF_INLINE int lf_next_cell(lf_cell_steps *step) {
  * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of LF_SUMMED rows of 8 bits. Double
  * words are two values of 16 bits, and aligned like these. */
 enum { LF_SUM_BYTES = 4 * LF_LANES, LF_SUMMED = 256 };
-enum { LF_AHEAD = 1024 }; /* bytes of a row to have brought into the cache before they are wanted */
 typedef uint16_t lf_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(1)));
 typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(1)));
 typedef uint32_t lf_total __attribute__((may_alias)); /* sums lie where floats go afterwards */

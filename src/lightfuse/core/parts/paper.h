@@ -7,165 +7,105 @@
 /* Floats of context of a picture: [3][rows][columns], a value for every 8 x 8 pixels begun. */
 LF_CODE int lf_paper_context_side(int side) { return (side + LF_STRIDE - 1) / LF_STRIDE; }
 
-/* Floats in a line of the cache. */
-enum { LF_LINE = 16 };
-
-/* Numbers from a plane's even columns to its odd ones: `width` values lie parted like this, as layers of stride 2 want them,
- * with a zero behind the even ones (TensorFlow's SAME padding). Whole lines of the cache, so that vectors straddle none. */
-LF_INLINE int lf_parted(int width) { return (width / (2 * LF_LINE) + 1) * LF_LINE; }
-
-/* Floats in a row of six planes, each with room for both parts. */
-LF_INLINE size_t lf_row_floats(int width) { return 12 * (size_t)lf_parted(width); }
-
-/* Scratch floats lf_paper_filter_rows needs: rings of 4 picture rows, 8 rows of layer 1, 4 of layer 2, 1 of layer 3, and
- * room to start at a multiple of 64 bytes. */
-LF_CODE size_t lf_paper_scratch_floats(int width) {
-    const int full = LF_STRIDE * lf_paper_context_side(width);
-    return 4 * lf_row_floats(full) + 8 * lf_row_floats(full / 2) + 4 * lf_row_floats(full / 4) + lf_row_floats(full / 8) + 15;
-}
-
-/* Two vectors of a row's values to their even columns, and to their odd ones `parted` numbers behind. */
-LF_INLINE void lf_store_parted(float *to, int parted, lf_vec a, lf_vec b) {
-    lf_vec even, odd;
-    lf_part_columns(a, b, &even, &odd);
-    lf_store(to, even);
-    lf_store(to + parted, odd);
-}
-
-/* Three planes of a row of a picture, `width` values each, parted, the last pixel repeated. */
-LF_OUTLINE void lf_read_row(const lf_picture *p, int y, int width, lf_range range, float *planes) {
-    enum { LF_RUN = 2 * LF_TILE, LF_TWO = 2 * LF_LANES };
-    const float scale = range.scale, offset = range.offset;
-    const int parted = lf_parted(width);
-    for (int at = 0; at < width; at += LF_RUN) {
-        lf_expect(p, p->type, at, y + 1, LF_RUN, 0);
-        lf_vec run[3][LF_RUN / LF_LANES];
-        LF_UNROLL
-        for (int t = 0; t < LF_RUN; t += LF_TILE) {
-            const int x = lf_min_int(at + t, p->width - 1);
-            lf_plane tile[3];
-            lf_read_tile(p, p->type, x, y, lf_min_int(LF_TILE, p->width - x), tile);
-            LF_UNROLL
-            for (int c = 0; c < 3; c++)
-                LF_UNROLL
-                for (int k = 0; k < LF_VECS; k++) run[c][t / LF_LANES + k] = tile[c][k] * scale + offset;
-        }
-        LF_UNROLL
-        for (int c = 0; c < 3; c++)
-            LF_UNROLL
-            for (int t = 0; t < LF_RUN; t += LF_TWO)
-                if (at + t < width)
-                    lf_store_parted(planes + 2 * c * parted + (at + t) / 2, parted, run[c][t / LF_LANES],
-                                           run[c][t / LF_LANES + 1]);
-    }
-    for (int c = 0; c < 3; c++) planes[2 * c * parted + width / 2] = 0;
-}
-
-/* One row of a 3 x 3 depthwise layer of stride 2 on six planes; rows[] are three rows of the layer before, or the last
- * NULL below its last row, where it counts as zero. bias may be NULL. Values are parted again if part. Whole vectors
- * are read and written: what lies past a row's end is no value of it. */
-LF_OUTLINE void lf_depthwise_row(const float *const rows[3], int width, const float *w, const float *bias, float *out,
-                                 const int part) {
-    const int half = width / 2, odd = lf_parted(width), parted = lf_parted(half);
-    for (int c = 0; c < 6; c++, out += 2 * parted, w += 9) {
-        const float *from[3];
-        lf_vec weights[9];
-        for (int i = 0; i < 3; i++) from[i] = (rows[i] ? rows[i] : rows[0]) + (size_t)c * 2 * odd;
-        for (int i = 0; i < 9; i++) weights[i] = lf_splat(i < 6 || rows[2] ? w[i] : 0.0f);
-        const lf_vec start = lf_splat(bias ? bias[c] : 0.0f);
-        for (int x = 0; x < half; x += 2 * LF_LANES) {
-            lf_vec sum[2] = {start, start};
-            LF_UNROLL
-            for (int i = 0; i < 3; i++)
-                LF_UNROLL
-                for (int k = 0; k < 2; k++) {
-                    const float *at = from[i] + x + k * LF_LANES;
-                    sum[k] += weights[3 * i] * lf_load(at);
-                    sum[k] += weights[3 * i + 1] * lf_load(at + odd);
-                    sum[k] += weights[3 * i + 2] * lf_load(at + 1);
-                }
-            if (part) {
-                lf_store_parted(out + x / 2, parted, sum[0], sum[1]);
-            } else {
-                lf_store(out + x, sum[0]);
-                lf_store(out + x + LF_LANES, sum[1]);
-            }
-        }
-        if (part) out[half / 2] = 0.0f;
-    }
-}
-
-/* The layers of FilteringNet as streams: each keeps its newest rows in a ring, made when first asked for. */
+/* FilteringNet's three layers have nothing but biases between them, and so are one of stride 8: a cell sees its own pixels and
+ * the 7 rows and columns behind them. A row is read in blocks, of whole vectors and whole cells, in which each pixel counts for
+ * its cell and for the one before: weights[channel][row][which of the two][pixel]. Behind a picture's edges, and those of each
+ * layer, are zeros: so what the biases come to is another number in the last row and the last column: biases[channel][last
+ * row][last column]. */
+enum { LF_SEEN_ROWS = 2 * LF_STRIDE - 1 };
+enum { LF_BLOCK = LF_LANES > (int)LF_STRIDE ? (int)LF_LANES : (int)LF_STRIDE, LF_BLOCK_VECS = LF_BLOCK / LF_LANES };
 typedef struct {
-    float *ring;
-    size_t row_floats;
-    int slots, width, height, next;
-} lf_stream;
+    float weights[6][LF_SEEN_ROWS][2][LF_BLOCK], biases[6][2][2];
+} lf_paper_filter;
+typedef lf_vec lf_paper_sums[2][3][LF_BLOCK_VECS];
 
-LF_INLINE float *lf_stream_slot(const lf_stream *s, int row) {
-    return s->ring + (size_t)(row & (s->slots - 1)) * s->row_floats;
-}
-
-LF_INLINE lf_stream lf_stream_start(float **scratch, int slots, int width, int height, int first) {
-    lf_stream s = {*scratch, lf_row_floats(width), slots, width, height, first};
-    *scratch += (size_t)slots * s.row_floats;
-    return s;
-}
-
-/* Rows 2*row .. 2*row+2 of a layer; NULL is one below its last. */
-LF_INLINE void lf_stream_three(const lf_stream *from, int row, float *rows[3]) {
-    for (int i = 0; i < 3; i++) {
-        const int y = 2 * row + i;
-        rows[i] = y < from->height ? lf_stream_slot(from, y) : NULL;
+LF_CODE void lf_paper_join_layers(const lf_paper *m, lf_paper_filter *f) {
+    *f = (lf_paper_filter){0};
+    for (int i = 0; i < 6 * 9 * 9; i++) {
+        const int c = i / 81, third = i / 9 % 9, second = i % 9;
+        const int row = 4 * (third / 3) + 2 * (second / 3), column = 4 * (third % 3) + 2 * (second % 3);
+        const float outer = m->down3[9 * c + third], inner = outer * m->down2[9 * c + second];
+        const float bias = inner * m->down1_bias[c] + (second == 0 ? outer * m->down2_bias[c] : 0);
+        for (int y = 0; y < 3; y++)
+            for (int x = 0; x < 3; x++)
+                for (int at = (column + x) % LF_STRIDE; at < LF_BLOCK; at += LF_STRIDE)
+                    f->weights[c][row + y][(column + x) / LF_STRIDE][at] += inner * m->down1[9 * c + 3 * y + x];
+        for (int y = 0; y < (row < LF_STRIDE ? 2 : 1); y++)
+            for (int x = 0; x < (column < LF_STRIDE ? 2 : 1); x++) f->biases[c][y][x] += bias;
     }
 }
 
-/* Make row `row` of the layer `to` from three rows of the layer `from`. */
-LF_INLINE void lf_stream_layer(const lf_stream *from, const lf_stream *to, int row, const float *w, const float *bias,
-                               const int part) {
-    float *rows[3];
-    lf_stream_three(from, row, rows);
-    lf_depthwise_row((const float *const *)rows, from->width, w, bias, lf_stream_slot(to, row), part);
-}
-
-/* Fill the ring of picture rows up to and with row `last`, repeating the picture's last row and column. */
-LF_INLINE void lf_stream_pictures(lf_stream *s, int last, const lf_picture *under, const lf_picture *over,
-                                  lf_range under_range, lf_range over_range) {
-    for (; s->next <= last && s->next < s->height; s->next++) {
-        const int y = lf_min_int(s->next, under->height - 1), planes = 6 * lf_parted(s->width);
-        float *row = lf_stream_slot(s, s->next);
-        lf_read_row(under, y, s->width, under_range, row);
-        lf_read_row(over, y, s->width, over_range, row + planes);
-    }
-}
-
-/* Rows [row0, row1) of the context [3][rows][columns]; scratch holds lf_paper_scratch_floats(width) floats. */
-LF_CODE void lf_paper_filter_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over,
-                                  lf_range under_range, lf_range over_range, float *context, int row0, int row1,
-                                  float *scratch) {
-    const int columns = lf_paper_context_side(under->width), rows = lf_paper_context_side(under->height);
-    const int width = columns * LF_STRIDE, height = rows * LF_STRIDE;
-    scratch = lf_aligned(scratch);
-    lf_stream pictures = lf_stream_start(&scratch, 4, width, height, 8 * row0);
-    lf_stream layer1 = lf_stream_start(&scratch, 8, width / 2, height / 2, 4 * row0);
-    lf_stream layer2 = lf_stream_start(&scratch, 4, width / 4, height / 4, 2 * row0);
-    lf_stream layer3 = lf_stream_start(&scratch, 1, columns, rows, row0);
-    for (int row = row0; row < row1; row++) {
-        for (; layer2.next <= 2 * row + 2 && layer2.next < layer2.height; layer2.next++) {
-            for (; layer1.next <= 2 * layer2.next + 2 && layer1.next < layer1.height; layer1.next++) {
-                lf_stream_pictures(&pictures, 2 * layer1.next + 2, under, over, under_range, over_range);
-                lf_stream_layer(&pictures, &layer1, layer1.next, m->down1, m->down1_bias, 1);
+/* Add what `rows` rows of a block of a picture, from its pixel x of row y on, come to; weights are those of its three channels,
+ * and mix what these are multiplied by for the three contexts. */
+LF_INLINE void lf_paper_add_block(const lf_picture *p, const lf_type type, lf_range range, int x, int y, int rows,
+                                  const float weights[3][LF_SEEN_ROWS][2][LF_BLOCK], const float *mix, lf_paper_sums sums) {
+    const int bytes = lf_pixel_bytes(type), count = lf_min_int(LF_BLOCK, p->width - x);
+    lf_paper_sums seen = {0};
+    for (int row = 0; row < rows; row++) {
+        char copy[12 * LF_BLOCK];
+        const char *at = lf_lengthened(lf_at(p, x, lf_min_int(y + row, p->height - 1)), count, LF_BLOCK, bytes, copy);
+        for (int i = 0; i < LF_BLOCK * bytes; i += 64) __builtin_prefetch((const void *)((uintptr_t)at + LF_AHEAD + i));
+        LF_UNROLL
+        for (int k = 0; k < LF_BLOCK_VECS; k++) {
+            lf_vec rgb[3];
+            lf_read_vector(at + k * LF_LANES * bytes, type, rgb);
+            LF_UNROLL
+            for (int c = 0; c < 3; c++) {
+                const lf_vec value = lf_fma(rgb[c], lf_splat(range.scale), lf_splat(range.offset));
+                LF_UNROLL
+                for (int before = 0; before < 2; before++)
+                    seen[before][c][k] = lf_fma(value, lf_load(weights[c][row][before] + k * LF_LANES), seen[before][c][k]);
             }
-            lf_stream_layer(&layer1, &layer2, layer2.next, m->down2, m->down2_bias, 1);
         }
-        lf_stream_layer(&layer2, &layer3, row, m->down3, NULL, 0);
+    }
+    LF_UNROLL
+    for (int before = 0; before < 2; before++)
+        LF_UNROLL
+        for (int o = 0; o < 3; o++)
+            LF_UNROLL
+            for (int k = 0; k < LF_BLOCK_VECS; k++)
+                for (int c = 0; c < 3; c++)
+                    sums[before][o][k] = lf_fma(seen[before][c][k], lf_splat(mix[3 * c + o]), sums[before][o][k]);
+}
+
+LF_OUTLINE void lf_paper_add(const lf_picture *p, lf_range range, int x, int y, int rows,
+                             const float weights[3][LF_SEEN_ROWS][2][LF_BLOCK], const float *mix, lf_paper_sums sums) {
+    if (p->type == LF_U8)
+        lf_paper_add_block(p, LF_U8, range, x, y, rows, weights, mix, sums);
+    else if (p->type == LF_U16)
+        lf_paper_add_block(p, LF_U16, range, x, y, rows, weights, mix, sums);
+    else
+        lf_paper_add_block(p, LF_F32, range, x, y, rows, weights, mix, sums);
+}
+
+/* Rows [row0, row1) of the context [3][rows][columns]. */
+LF_CODE void lf_paper_filter_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over, lf_range under_range,
+                                  lf_range over_range, float *context, int row0, int row1) {
+    const int columns = lf_paper_context_side(under->width), rows = lf_paper_context_side(under->height);
+    lf_paper_filter filter;
+    lf_paper_join_layers(m, &filter);
+    for (int row = row0; row < row1; row++) {
+        const int y = row * LF_STRIDE, last = row == rows - 1, seen = last ? LF_STRIDE : LF_SEEN_ROWS;
+        float *out[3];
         for (int o = 0; o < 3; o++) {
-            float *restrict out = context + ((size_t)o * rows + row) * columns;
-            for (int x = 0; x < columns; x++) out[x] = m->mix_bias[o];
-            for (int i = 0; i < 6; i++) {
-                const float *restrict in = lf_stream_slot(&layer3, 0) + (size_t)i * 2 * lf_parted(columns);
-                for (int x = 0; x < columns; x++) out[x] += m->mix[3 * i + o] * in[x];
+            out[o] = context + ((size_t)o * rows + row) * columns;
+            for (int cell = 0; cell < columns; cell++) {
+                out[o][cell] = m->mix_bias[o];
+                for (int c = 0; c < 6; c++) out[o][cell] += m->mix[3 * c + o] * filter.biases[c][last][cell == columns - 1];
             }
+        }
+        for (int x = 0; x < under->width; x += LF_BLOCK) {
+            lf_paper_sums sums = {0};
+            lf_paper_add(under, under_range, x, y, seen, filter.weights, m->mix, sums);
+            lf_paper_add(over, over_range, x, y, seen, filter.weights + 3, m->mix + 9, sums);
+            for (int before = 0; before < 2; before++)
+                for (int i = 0; i < LF_BLOCK; i += LF_STRIDE) {
+                    const int cell = (x + i) / LF_STRIDE;
+                    for (int o = 0; o < 3 && cell >= before && cell < columns; o++) {
+                        const float *v = (const float *)sums[before][o] + i;
+                        out[o][cell - before] += ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+                    }
+                }
         }
     }
 }

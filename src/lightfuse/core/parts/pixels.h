@@ -11,6 +11,8 @@ LF_INLINE float lf_top(lf_type type) { return type == LF_U8 ? 255.0f : type == L
 /* A value of 16 bits at any address. */
 typedef uint16_t lf_u16 __attribute__((may_alias, aligned(1)));
 
+enum { LF_AHEAD = 1024 }; /* bytes of a row to have brought into the cache before they are wanted, where whole rows are read */
+
 /* Have pixels x .. x+count-1 of row y brought into the cache: strips of rows are too short for processors to foresee.
  * to_write is a constant. */
 LF_INLINE void lf_expect(const lf_picture *p, const lf_type type, int x, int y, int count, const int to_write) {
@@ -115,7 +117,22 @@ LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) {
                                                        _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7));
     _mm256_maskstore_epi32((int *)at, _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0), packed);
 }
-LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(lf_u16); }
+/* Four pixels a lane of 16 bytes: bytes 0 .. 15 of their 24 in one vector, 8 .. 23 in another. */
+LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) {
+    const __m256i a = _mm256_loadu2_m128i((const __m128i *)(at + 24), (const __m128i *)at);
+    const __m256i b = _mm256_loadu2_m128i((const __m128i *)(at + 32), (const __m128i *)(at + 8));
+#define LF_NUMBER(i) i, (i) < 0 ? -1 : (i) + 1, -1, -1
+#define LF_COLOUR(c, third, in_b)                                                                                     \
+    const __m128i first##c = _mm_setr_epi8(LF_NUMBER(2 * c), LF_NUMBER(2 * c + 6), LF_NUMBER(third), LF_NUMBER(-1));  \
+    const __m128i last##c = _mm_setr_epi8(LF_NUMBER(-1), LF_NUMBER(-1), LF_NUMBER(in_b), LF_NUMBER(2 * c + 10));      \
+    rgb[c] = (lf_vec)_mm256_cvtepi32_ps(_mm256_or_si256(_mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(first##c)), \
+                                                        _mm256_shuffle_epi8(b, _mm256_broadcastsi128_si256(last##c))))
+    LF_COLOUR(0, 12, -1);
+    LF_COLOUR(1, 14, -1);
+    LF_COLOUR(2, -1, 8);
+#undef LF_COLOUR
+#undef LF_NUMBER
+}
 LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(lf_u16) }
 #else
 LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint8_t); }
@@ -134,27 +151,35 @@ LF_INLINE void lf_write_f32(char *at, const lf_vec rgb[3]) {
 
 /* ---- A tile of pixels ------------------------------------------------------------------------------------------- */
 
+/* LF_LANES pixels of a type, which is a constant where speed matters. */
+LF_INLINE void lf_read_vector(const char *at, const lf_type type, lf_vec rgb[3]) {
+    if (type == LF_U8)
+        lf_read_u8(at, rgb);
+    else if (type == LF_U16)
+        lf_read_u16(at, rgb);
+    else
+        lf_read_f32(at, rgb);
+}
+
+/* Where `wanted` pixels lie, of which `count` exist: there, or all in the copy, the last repeated. */
+LF_INLINE const char *lf_lengthened(const char *at, int count, int wanted, int bytes, char *copy) {
+    if (count >= wanted) return at;
+    lf_copy(copy, at, count * bytes);
+    for (int i = count; i < wanted; i++) lf_copy(copy + i * bytes, copy + (count - 1) * bytes, bytes);
+    return copy;
+}
+
 /* Pixels x .. x+LF_TILE-1 of a row as three planes of raw numbers; past the count that exist the last is repeated.
  * type is p->type, a constant where speed matters. */
 LF_INLINE void lf_read_tile(const lf_picture *p, const lf_type type, int x, int y, int count,
                             lf_plane *restrict planes) {
     const int bytes = lf_pixel_bytes(type);
-    const char *at = lf_at(p, x, y);
     char copy[12 * LF_TILE];
-    if (count < LF_TILE) {
-        lf_copy(copy, at, count * bytes);
-        for (int i = count; i < LF_TILE; i++) lf_copy(copy + i * bytes, copy + (count - 1) * bytes, bytes);
-        at = copy;
-    }
+    const char *at = lf_lengthened(lf_at(p, x, y), count, LF_TILE, bytes, copy);
     LF_UNROLL
-    for (int k = 0; k < LF_VECS; k++, at += LF_LANES * bytes) {
+    for (int k = 0; k < LF_VECS; k++) {
         lf_vec rgb[3];
-        if (type == LF_U8)
-            lf_read_u8(at, rgb);
-        else if (type == LF_U16)
-            lf_read_u16(at, rgb);
-        else
-            lf_read_f32(at, rgb);
+        lf_read_vector(at + k * LF_LANES * bytes, type, rgb);
         LF_UNROLL
         for (int c = 0; c < 3; c++) planes[c][k] = rgb[c];
     }

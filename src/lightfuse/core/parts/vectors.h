@@ -117,20 +117,6 @@ LF_INLINE lf_vec lf_fma(lf_vec a, lf_vec b, lf_vec c) {
 #endif
 }
 
-/* The even and the odd numbers of two vectors. */
-LF_INLINE void lf_part_columns(lf_vec a, lf_vec b, lf_vec *even, lf_vec *odd) {
-#if defined(__AVX512F__)
-    const __m512i places = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    *even = (lf_vec)_mm512_permutex2var_ps((__m512)a, places, (__m512)b);
-    *odd = (lf_vec)_mm512_permutex2var_ps((__m512)a, _mm512_add_epi32(places, _mm512_set1_epi32(1)), (__m512)b);
-#else
-    for (int i = 0; i < LF_LANES; i++) {
-        (*even)[i] = 2 * i < LF_LANES ? a[2 * i] : b[2 * i - LF_LANES];
-        (*odd)[i] = 2 * i < LF_LANES ? a[2 * i + 1] : b[2 * i + 1 - LF_LANES];
-    }
-#endif
-}
-
 /* 1 / a, to about 1e-7: an estimate and a step of Newton's, where there is an estimate. */
 LF_INLINE lf_vec lf_reciprocal(lf_vec a) {
 #if defined(__AVX2__)

@@ -16,7 +16,7 @@ enum { LF_ROWS_BAND = 2 * LF_STRIDE };
 /* What the fusing of one picture holds; pixels: LF_ROWS_BAND rows of each picture, picture 0 and picture 1. */
 typedef struct {
     void *pixels[2];
-    float *context, *filter_scratch, *combine_scratch;
+    float *context, *scratch;
 } lf_rows_state;
 
 /* Share the memory out, and return how much of it is used. */
@@ -24,8 +24,7 @@ static size_t lf_rows_place(lf_rows_state *s, const lf_paper *m, const lf_rows *
     size_t used = 0;
     for (int p = 0; p < 2; p++) s->pixels[p] = lf_rows_take(memory, &used, LF_ROWS_BAND * lf_rows_row_bytes(r));
     s->context = lf_rows_take(memory, &used, 6 * (size_t)lf_paper_context_side(r->width) * sizeof(float));
-    s->filter_scratch = lf_rows_take(memory, &used, lf_paper_scratch_floats(r->width) * sizeof(float));
-    s->combine_scratch = lf_rows_take(memory, &used, lf_paper_combine_scratch_floats(m) * sizeof(float));
+    s->scratch = lf_rows_take(memory, &used, lf_paper_combine_scratch_floats(m) * sizeof(float));
     return used;
 }
 
@@ -75,9 +74,9 @@ LF_CODE int lf_fuse_rows(const lf_paper *m, const lf_rows *r, void *memory) {
         const lf_picture over = {s.pixels[over_is], (ptrdiff_t)bytes, r->width, held, r->type};
         lf_picture fused = under;
         const int count = lf_min_int(LF_STRIDE, held), left = held - count;
-        lf_paper_filter_rows(m, &under, &over, ranges[under_is], ranges[over_is], s.context, 0, 1, s.filter_scratch);
+        lf_paper_filter_rows(m, &under, &over, ranges[under_is], ranges[over_is], s.context, 0, 1);
         lf_paper_combine_rows(m, &under, &over, ranges[under_is], ranges[over_is], s.context, &fused, 0, count,
-                              s.combine_scratch);
+                              s.scratch);
         for (int i = 0; i < count; i++)
             if (r->write(r->user, y + i, (char *)s.pixels[under_is] + (size_t)i * bytes)) return 1;
         for (int p = 0; p < 2; p++) {
