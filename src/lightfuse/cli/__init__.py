@@ -1,4 +1,4 @@
-"""The command line: one small file a command; commands parse and print, the rooms below do the work."""
+"""The command line: one file for the commands of a subject; commands parse and print, the rooms below do the work."""
 
 import sys
 
