@@ -184,7 +184,7 @@ void lf_fixed_structure(const lf_fixed *f, const lf_word_plane *answers, const l
     for (int i = 0; i < 2; i++)
         LF_EACH_VECTOR {
             const lf_word t = answers[4 * i][k];
-            weights[i][k] = lf_word_falling(lf_raise(lf_abs_words(t), f->bits[4 * i], -1), t);
+            weights[i][k] = lf_word_falling(lf_raise(lf_max_words(t, -t), f->bits[4 * i], -1), t);
         }
     lf_fixed_luma(x, under);
     lf_fixed_luma(x + 3, over);

@@ -46,7 +46,7 @@ LF_INLINE lf_word lf_word_of(int x) { return (int16_t)x - (lf_word){0}; }
 LF_INLINE lf_word lf_load_words(const int16_t *p) { return *(const lf_loose_word *)p; }
 LF_INLINE void lf_store_words(int16_t *p, lf_word value) { *(lf_loose_word *)p = value; }
 
-/* The product; sums and differences held to 16 bits; minimum and maximum; the absolute value, of anything but -32768. */
+/* The product; sums and differences held to 16 bits; minimum and maximum. */
 #define LF_WORD_OPS(cast, mul, add, subtract, least, most)                                                            \
     LF_INLINE lf_word lf_mul(lf_word a, lf_word b) { return (lf_word)mul((cast)a, (cast)b); }                         \
     LF_INLINE lf_word lf_add_sat(lf_word a, lf_word b) { return (lf_word)add((cast)a, (cast)b); }                     \
@@ -84,20 +84,6 @@ LF_PLAIN_OP(lf_max_words, x > y ? x : y)
 #undef LF_PLAIN_OP
 #endif
 #undef LF_WORD_OPS
-
-LF_INLINE lf_word lf_abs_words(lf_word a) {
-#if defined(__AVX512BW__)
-    return (lf_word)_mm512_abs_epi16((__m512i)a);
-#elif defined(__AVX2__)
-    return (lf_word)_mm256_abs_epi16((__m256i)a);
-#elif defined(__ARM_NEON)
-    return vabsq_s16(a);
-#elif defined(__wasm_simd128__)
-    return (lf_word)wasm_i16x8_abs((v128_t)a);
-#else
-    return lf_max_words(a, -a);
-#endif
-}
 
 /* Where a > b: on AVX-512 bits, else elements that are all ones; a where a mask says so, else b; whether it does anywhere. */
 #if defined(__AVX512BW__)
@@ -152,15 +138,9 @@ LF_INLINE lf_word lf_raise(lf_word a, int bits, const int held) {
 
 /* Where d < 2^(15 - bits): n and d times 2^bits. */
 LF_INLINE void lf_scale_up(lf_word *n, lf_word *d, const int bits) {
-#if defined(__AVX512BW__)
-    const __mmask32 small = _mm512_cmplt_epi16_mask((__m512i)*d, _mm512_set1_epi16((short)(1 << (15 - bits))));
-    *n = (lf_word)_mm512_mask_slli_epi16((__m512i)*n, small, (__m512i)*n, (unsigned)bits);
-    *d = (lf_word)_mm512_mask_slli_epi16((__m512i)*d, small, (__m512i)*d, (unsigned)bits);
-#else
     const lf_mask small = lf_more(lf_word_of(1 << (15 - bits)), *d);
     *n = lf_pick_words(small, *n << bits, *n);
     *d = lf_pick_words(small, *d << bits, *d);
-#endif
 }
 
 /* 2^29 / d of d in [2^14, 2^15), to 1e-4: a parabola of least largest relative error, and a step of Newton's from there. */
