@@ -1,5 +1,6 @@
 """The compiled core against the torch model: 1e-4 in float, one level in 8 bits, whatever the size and processor."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from lightfuse import core
 from lightfuse.fuser import Fuser
-from lightfuse.models.config import config_of, vary
+from lightfuse.models.config import config_of
 from lightfuse.models.networks import PaperModel, build, from_weights, to_weights
 
 SIZES = [(1, 1), (1, 37), (37, 1), (7, 9), (32, 32), (33, 65), (64, 31), (129, 200), (20, 600), (300, 310)]
@@ -73,7 +74,7 @@ def test_core_agrees_with_torch(model, dtype, isa):
 @pytest.mark.slow
 def test_core_agrees_with_any_context_model(changes):
     """Not only the shapes that are shipped: each way a layer can be left over or shared."""
-    config = vary(config_of("small"), changes)
+    config = dataclasses.replace(config_of("small"), **changes)
     module = trained_like(config)
     fuser = Fuser(to_weights(module, "small", {}), threads=2)
     for height, width in SIZES:
@@ -120,7 +121,7 @@ def test_highlights_keep_their_hue_as_in_torch(model, dtype, isa):
 @pytest.mark.slow
 def test_cells_of_any_size_have_their_mean():
     """Of more pixels than 32 bits hold the sum of: told from a small picture of the same colours."""
-    config = vary(config_of("small"), {"thumbnail_cells": 64, "levels": 1})
+    config = dataclasses.replace(config_of("small"), thumbnail_cells=64, levels=1)
     fuser = Fuser(to_weights(trained_like(config), "small", {}), threads=2)
     small, large = (
         fuser(*(np.full((side, side, 3), level, np.uint16) for level in (50_000, 65_535))) for side in (16, 4_112)

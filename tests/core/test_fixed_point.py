@@ -1,5 +1,6 @@
 """8-bit pictures in 16-bit fixed point: the same bits on every instruction set, close to floats, and nothing wraps."""
 
+import dataclasses
 import shutil
 import subprocess
 
@@ -10,7 +11,7 @@ from builders.c_project import build, write_project
 from lightfuse import core
 from lightfuse.fuser import Fuser
 from lightfuse.models import load_weights
-from lightfuse.models.config import config_of, vary
+from lightfuse.models.config import config_of
 from lightfuse.models.networks import build as build_network
 from lightfuse.models.networks import from_weights, to_weights
 from lightfuse.sample import sample_pair
@@ -45,7 +46,7 @@ def test_few_values_are_a_level_from_floats_and_none_two(model, pair):
 
 
 def test_shapes_without_code_of_their_own_are_fused_in_integers_too():
-    config = vary(config_of("small"), {"hidden": (9, 12)})
+    config = dataclasses.replace(config_of("small"), hidden=(9, 12))
     weights = to_weights(build_network(config), "small", {})
     fuser = Fuser(weights)
     exact = np.round(fused_by_torch(from_weights(weights), *PAIRS["scene"]) * 255.0)
