@@ -174,11 +174,7 @@ static lf_matrix homography(input *in, int width, int height) {
 
 static void warp_and_fill(const lf_matrix *warp, const lf_picture *frame, const lf_picture *base, const lf_picture *out) {
     FOR_PIECES(first, last, out->height) lf_warp_rows(frame, warp, out, 3, first, last);
-    lf_fill fill;
-    lf_fill_begin(&fill, warp, 3, base->width, base->height, base->type,
-                  block(lf_fill_bytes(base->width, base->height, base->type)));
-    for (int pass = 0; pass < LF_FILL_PASSES; pass++)
-        FOR_PIECES(first, last, base->height) lf_fill_rows(&fill, (lf_fill_pass)pass, out, base, first, last);
+    lf_fill_border(out, base, warp, 3, block(lf_fill_bytes(base->width, base->height, base->type)));
 }
 
 /* ---- One input ------------------------------------------------------------------------------------------------------ */

@@ -9,10 +9,11 @@
  * Warping, in another instance: lfa_warp_begin, the frame's rows to lfa_strip(), the homography to lfa_matrix(), then lfa_warp
  * and the result at lfa_warped().
  *
- * Filling the warped frame's border, in another: the homography to lfa_matrix(), lfa_fill_begin, then for every pass and strip
- * of rows those of the frame to lfa_strip(), the base's to lfa_warped(), as far as lfa_fill_left and lfa_fill_right say that
- * they are needed, and lfa_fill; the last pass changes the frame's. */
+ * Filling the warped frame's border, in another: lfa_fill_begin, the frame to lfa_strip(), the base to lfa_warped(), the
+ * homography to lfa_matrix(), then lfa_fill, which changes the frame. */
 #define LF_BYTES_ONLY
+#include <wasm_simd128.h>
+
 #include "align.h"
 
 #define EXPORT(name) __attribute__((export_name(#name)))
@@ -26,7 +27,6 @@ static struct {
     unsigned char *strip, *planes[PLANES], *scratch;
     lf_chain chain;
     lf_alignment found;
-    lf_fill fill;
 } job;
 
 static lf_channel plane(int which) {
@@ -66,7 +66,8 @@ EXPORT(lfa_load) void lfa_load(int row, int rows) {
         for (int j = 0; j < 4; j++)
             four[j] = wasm_v128_and(wasm_u32x4_shr(wasm_v128_load(job.strip + CHANNELS * (i + 4 * (size_t)j)), 8 * GREEN),
                                     wasm_i32x4_splat(255));
-        wasm_v128_store(to + i, lf_bytes_of(four));
+        wasm_v128_store(to + i, wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]),
+                                                        wasm_i16x8_narrow_i32x4(four[2], four[3])));
     }
     for (; i < n; i++) to[i] = job.strip[CHANNELS * i + GREEN];
 }
@@ -115,22 +116,17 @@ EXPORT(lfa_warp) void lfa_warp(int first, int top, int bottom) {
 
 /* ---- Filling ----------------------------------------------------------------------------------------------------- */
 
-/* Returns how many rows a strip holds, or 0 where there is not enough memory. */
+/* Room for a frame and the base; returns 0 where there is not enough memory. */
 EXPORT(lfa_fill_begin) int lfa_fill_begin(int width, int height) {
-    const uint64_t strip = (uint64_t)CHANNELS * STRIP_ROWS * (uint64_t)width;
-    if (!take(width, height, 2 * strip + lf_fill_bytes(width, height, LF_U8))) return 0;
-    job.scratch = job.strip + strip;
-    lf_fill_begin(&job.fill, &job.found.warp, CHANNELS, width, height, LF_U8, job.scratch + strip);
-    return STRIP_ROWS;
+    const uint64_t bytes = (uint64_t)CHANNELS * (uint64_t)width * (uint64_t)height;
+    if (!take(width, height, 2 * bytes + lf_fill_bytes(width, height, LF_U8))) return 0;
+    job.scratch = job.strip + bytes;
+    return 1;
 }
 
-/* Of row y a pass needs the columns up to the first, and from the second on. */
-EXPORT(lfa_fill_left) int lfa_fill_left(int pass, int y) { return lf_fill_columns(&job.fill, (lf_fill_pass)pass, y).left; }
-EXPORT(lfa_fill_right) int lfa_fill_right(int pass, int y) { return lf_fill_columns(&job.fill, (lf_fill_pass)pass, y).right; }
-
-EXPORT(lfa_fill) void lfa_fill(int pass, int from, int to) {
+EXPORT(lfa_fill) void lfa_fill(void) {
     const intptr_t row_bytes = (intptr_t)CHANNELS * job.width;
-    const lf_picture shown = {(void *)((intptr_t)job.strip - from * row_bytes), row_bytes, job.width, to, LF_U8};
-    const lf_picture base = {(void *)((intptr_t)job.scratch - from * row_bytes), row_bytes, job.width, to, LF_U8};
-    lf_fill_rows(&job.fill, (lf_fill_pass)pass, &shown, &base, from, to);
+    const lf_picture shown = {job.strip, row_bytes, job.width, job.height, LF_U8};
+    const lf_picture base = {job.scratch, row_bytes, job.width, job.height, LF_U8};
+    lf_fill_border(&shown, &base, &job.found.warp, CHANNELS, job.scratch + row_bytes * job.height);
 }

@@ -6,8 +6,8 @@
  *   1. lf_chain_begin   with the base, and memory of lf_chain_bytes
  *   2. lf_chain_next    every other frame on one side of the base in brightness, from the nearest outwards
  *
- * lf_warp_rows resamples a frame in the base's geometry, any range of rows; lf_fill_rows then fills, in three passes over the
- * rows, the border that the frame does not show.
+ * lf_warp_rows resamples a frame in the base's geometry, any range of rows; lf_fill_border then fills the border that the
+ * frame does not show.
  *
  * Licence: MIT. */
 #ifndef LIGHTFUSE_ALIGN_H
@@ -45,13 +45,8 @@ enum {
 
 /* ---- Registering a pair ------------------------------------------------------------------------------------------ */
 
-LF_ALIGN int lf_ceil_root(double a) {
-    const int root = lf_int_root(a);
-    return root < 1 ? 1 : (double)root * root < a ? root + 1 : root;
-}
-
 /* Frames are compared at their size up to 2 megapixels, else at one smaller by an integer factor. */
-LF_ALIGN int lf_working_shrink(int width, int height) { return lf_ceil_root((double)width * height / LF_MOST_PIXELS); }
+LF_ALIGN int lf_working_shrink(int width, int height) { return lf_shrink_to(width, height, LF_MOST_PIXELS); }
 
 LF_ALIGN lf_area lf_whole(const lf_channel *channel) { return (lf_area){0, 0, channel->width, channel->height}; }
 

@@ -25,23 +25,16 @@ enum {
 #define LF_TOO_LARGE_SHARE 0.6
 
 /* The integer by which both sides of a frame are divided. */
-LF_GHOST int lf_ghosts_factor(int width, int height) {
-    int factor = 1;
-    while ((double)factor * factor * LF_REDUCED_PIXELS < (double)width * height) factor++;
-    return factor;
-}
+LF_GHOST int lf_ghosts_factor(int width, int height) { return lf_shrink_to(width, height, LF_REDUCED_PIXELS); }
 
 /* Bytes of memory for frames of this size. */
 LF_GHOST size_t lf_ghosts_bytes(int width, int height, lf_type type) {
     const int factor = lf_ghosts_factor(width, height), columns = (width - 1) / factor + 1, rows = (height - 1) / factor + 1;
-    const size_t n = (size_t)columns * (size_t)rows, comparagram = sizeof(uint32_t) * LF_GRID * LF_GRID;
-    /* Both frames, two maps of disagreement, soft mask; the core and its parts; regions; then the largest of the steps. */
-    const size_t held = 9 * n * sizeof(float) + n + lf_labelling_bytes(n) + 3 * sizeof(lf_bounds) +
-                        (n / 2 + 1) * sizeof(lf_region) + sizeof(lf_ghosts);
-    const size_t shapes = 4 * n + lf_labelling_bytes(n) + lf_closing_bytes(columns, rows) + sizeof(int32_t) * (size_t)columns;
-    const size_t detail = 6 * n * sizeof(float) + sizeof(double) * (size_t)(columns + 2 * LF_COARSE);
-    const size_t others = comparagram + lf_blend_bytes(type);
-    return held + shapes + detail + others + 64 * 64;
+    /* Held for each pixel: nine floats, its place in the core and in a labelling, half a region. Then the largest of the steps:
+     * closing with three shapes and a labelling, or comparing detail with six floats. */
+    const size_t pixel = 15 * sizeof(float) + 4 + 4 * sizeof(int32_t) + sizeof(lf_part_box) + sizeof(lf_region) / 2;
+    return (size_t)columns * (size_t)rows * pixel + (size_t)columns * 16 + sizeof(lf_ghosts) + 3 * sizeof(lf_bounds) +
+           sizeof(uint32_t) * LF_GRID * LF_GRID + lf_blend_bytes(type) + 64 * 64;
 }
 
 LF_GHOST lf_ghosts *lf_ghosts_begin(int width, int height, lf_type type, void *memory) {
@@ -63,52 +56,33 @@ LF_GHOST lf_ghosts *lf_ghosts_begin(int width, int height, lf_type type, void *m
 /* Rows and columns of a reduced frame. */
 LF_GHOST lf_size lf_ghosts_size(const lf_ghosts *g) { return (lf_size){g->rows, g->columns}; }
 
-/* Adds values of a row, from one on, to sums. */
-LF_GHOST void lf_add_values(const void *row, ptrdiff_t from, int count, lf_type type, float *restrict sums) {
-    if (LF_TYPE(type) == LF_U8) for (int i = 0; i < count; i++) sums[i] += ((const uint8_t *)row)[from + i];
-    else if (type == LF_U16) for (int i = 0; i < count; i++) sums[i] += ((const uint16_t *)row)[from + i];
-    else for (int i = 0; i < count; i++) sums[i] += ((const float *)row)[from + i];
-}
-
-enum { LF_AVERAGED = 1536 /* values of a row at once */ };
-
-/* The means, in [0, 1], of rows [top, bottom) of `across` columns at a time, from column `left` on, into `count` cells of red,
- * green and blue. All sums of neighbours are made, of which few are used: adding along the row is faster than jumping. Returns 0
- * where all values are finite, else a value that is not. */
-LF_GHOST float lf_average_cells(const lf_picture *frame, int channels, int left, int across, int top, int bottom, int count,
-                               float *const cells[3]) {
-    float columns[LF_AVERAGED], sums[LF_AVERAGED], check = 0;
-    const int step = across * channels, length = count * step;
-    const float scale = 1 / (lf_full_scale(frame->type) * (float)(across * (bottom - top)));
-    for (int i = 0; i < length; i++) columns[i] = 0;
-    for (int y = top; y < bottom; y++)
-        lf_add_values(lf_picture_row(frame, y), (ptrdiff_t)left * channels, length, frame->type, columns);
-    for (int i = 0; i < length; i++) sums[i] = columns[i];
-    for (int k = 1; k < across; k++)
-        for (int i = 0; i < length - k * channels; i++) sums[i] += columns[i + k * channels];
-    for (int x = 0; x < count; x++)
-        for (int c = 0; c < 3; c++) {
-            const float mean = cells[c][x] = sums[x * step + c] * scale;
-            check += mean - mean;
-        }
-    return check;
+/* The sum of values of a row, `step` apart. */
+LF_GHOST float lf_sum_of(const void *row, ptrdiff_t from, int count, int step, lf_type type) {
+    float sum = 0;
+    if (LF_TYPE(type) == LF_U8) for (int i = 0; i < count; i++) sum += ((const uint8_t *)row)[from + i * step];
+    else if (type == LF_U16) for (int i = 0; i < count; i++) sum += ((const uint16_t *)row)[from + i * step];
+    else for (int i = 0; i < count; i++) sum += ((const float *)row)[from + i * step];
+    return sum;
 }
 
 /* Rows [from, to) of a frame reduced to means of cells of factor x factor pixels; with `quick` of their middle rows alone.
  * Averaging in floats keeps what eight bits would round away: in the shadows one level of under is many of over's. Returns
  * whether all values are finite. */
 LF_GHOST int lf_ghosts_reduce_rows(lf_ghosts *g, lf_frame which, const lf_picture *frame, int channels, int quick, int from, int to) {
-    const int factor = g->factor, columns = g->columns, whole = g->width / factor;
-    const int at_once = factor * channels < LF_AVERAGED ? LF_AVERAGED / (factor * channels) : 1;
-    float check = 0, *cells[3];
+    float check = 0;
     for (int row = from; row < to; row++) {
-        int top = row * factor, bottom = lf_clamp(top + factor, 0, g->height);
-        if (quick) top = lf_clamp(top + factor / 2, 0, g->height - 1), bottom = top + 1;
-        for (int first = 0; first < columns; first += first < whole ? lf_clamp(whole - first, 0, at_once) : 1) {
-            for (int c = 0; c < 3; c++) cells[c] = g->small[which][c] + (ptrdiff_t)row * columns + first;
-            const int is_whole = first < whole;
-            check += lf_average_cells(frame, channels, first * factor, is_whole ? factor : g->width - whole * factor, top, bottom,
-                             is_whole ? lf_clamp(whole - first, 0, at_once) : 1, cells);
+        int top = row * g->factor, bottom = lf_clamp(top + g->factor, 0, g->height);
+        if (quick) top = lf_clamp(top + g->factor / 2, 0, g->height - 1), bottom = top + 1;
+        for (int column = 0; column < g->columns; column++) {
+            const int left = column * g->factor, across = lf_clamp(g->width - left, 0, g->factor);
+            const float scale = 1 / (lf_full_scale(frame->type) * (float)(across * (bottom - top)));
+            for (int c = 0; c < 3; c++) {
+                float sum = 0;
+                for (int y = top; y < bottom; y++)
+                    sum += lf_sum_of(lf_picture_row(frame, y), (ptrdiff_t)left * channels + c, across, channels, frame->type);
+                g->small[which][c][(ptrdiff_t)row * g->columns + column] = sum * scale;
+                check += sum - sum;
+            }
         }
     }
     return check == 0;
@@ -161,19 +135,6 @@ LF_GHOST int lf_ghosts_seeds(lf_ghosts *g) {
     return lf_find_seeds(g->disagreement[0], g->small[LF_OVER], lf_median_stops(g->maps), g->core, g->arena);
 }
 
-/* How many pixels of a region are certain. */
-LF_GHOST int lf_region_size(const lf_ghosts *g, const lf_region *region) {
-    int size = 0;
-    LF_FOR_PIXELS(g, region->box, i) size += g->labelling.labels[i] == region->label && g->core.at[i];
-    return size;
-}
-
-LF_GHOST double lf_soft_sum(const lf_ghosts *g, const lf_region *region) {
-    double sum = 0;
-    LF_FOR_PIXELS(g, region->box, i) sum += g->labelling.labels[i] == region->label ? g->soft[i] : 0;
-    return sum;
-}
-
 /* Find the regions to change and their source exposures: `base`, or with LF_EITHER the one of lower expected cost, but the
  * other one where that would leave a hole. `always` changes all that disagrees, else only what improves, and nothing if the
  * frames disagree nearly everywhere. */
@@ -185,7 +146,7 @@ LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int always) {
     for (int i = 0; i < g->count; i++) {
         lf_region *const region = &g->regions[i];
         *region = (lf_region){.box = g->labelling.parts[i], .label = i + 1};
-        region->size = lf_region_size(g, region);
+        LF_FOR_PIXELS(g, region->box, at) region->size += g->labelling.labels[at] == region->label && g->core.at[at];
         region->kept = always || !lf_same_structure(g, region, g->arena);
         if (region->kept) lf_find_costs(g, region);
     }
@@ -195,7 +156,7 @@ LF_GHOST lf_decision lf_ghosts_decide(lf_ghosts *g, lf_frame base, int always) {
         region->kept &= always || region->ghost > region->cost[region->source];
         if (!region->kept) continue;
         found.changed[!region->source] = 1;
-        soft += lf_soft_sum(g, region);
+        LF_FOR_PIXELS(g, region->box, at) soft += g->labelling.labels[at] == region->label ? g->soft[at] : 0;
         region->has_fill = region->source == LF_OVER && lf_fill_region(g, region);
     }
     found.share = soft / ((double)g->columns * g->rows);

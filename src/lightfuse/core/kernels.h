@@ -45,7 +45,7 @@
     ENTRY(int, first_row, const lf_matrix *, int, int, int)                                                                \
     ENTRY(void, warp_rows, const lf_picture *, const lf_matrix *, const lf_picture *, int, int, int)                       \
     ENTRY(size_t, fill_bytes, int, int, lf_type)                                                                           \
-    ENTRY(void, fill_border, const lf_picture *, const lf_picture *, const lf_matrix *, void *)                            \
+    ENTRY(void, fill_border, const lf_picture *, const lf_picture *, const lf_matrix *, int, void *)                       \
     ENTRY(size_t, ghosts_bytes, int, int, lf_type)                                                                         \
     ENTRY(lf_ghosts *, ghosts_begin, int, int, lf_type, void *)                                                            \
     ENTRY(lf_size, ghosts_size, const lf_ghosts *)                                                                         \

@@ -187,7 +187,7 @@ void fill_border(const Output &shown_array, const Input &base_array, const std::
     const lf_picture shown = picture_of(shown_array), base = picture_of(base_array);
     const lf_matrix matrix = matrix_of(warp);
     const std::unique_ptr<unsigned char[]> memory(new unsigned char[kernels.fill_bytes(base.width, base.height, base.type)]);
-    kernels.fill_border(&shown, &base, &matrix, memory.get());
+    kernels.fill_border(&shown, &base, &matrix, 3, memory.get());
 }
 
 using Alignment = std::tuple<std::vector<double>, double, int>;

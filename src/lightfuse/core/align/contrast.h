@@ -72,12 +72,22 @@ LF_INLINE float lf_bilinear(const float *upper, ptrdiff_t pitch, float part, flo
     return above + down * (below - above);
 }
 
+/* One channel of a picture of 3 or 4. */
+LF_ALIGN lf_channel lf_channel_of(const lf_picture *picture, int channels, int which) {
+    const unsigned char *first = (const unsigned char *)picture->pixels + which * lf_pixel_bytes(picture->type) / 3;
+    return (lf_channel){first, picture->row_bytes, channels, picture->width, picture->height, picture->type};
+}
+
 LF_ALIGN const void *lf_row(const lf_channel *channel, int y) {
     return (const unsigned char *)channel->values + y * channel->row_bytes;
 }
 
-/* The largest integer whose square is not above a number. */
-LF_ALIGN int lf_int_root(double a) { return (int)lf_root(a); }
+/* The least integer that both sides are divided by to leave no more than so many pixels. */
+LF_ALIGN int lf_shrink_to(int width, int height, double most) {
+    int shrink = 1;
+    while (shrink * (shrink * most) < (double)width * height) shrink++;
+    return shrink;
+}
 
 /* The box of a frame that is mapped inside the other by a homography of pixels, but for slivers after a rotation. */
 LF_ALIGN lf_area lf_common_box(lf_matrix way, int width, int height) {
@@ -212,7 +222,7 @@ LF_ALIGN lf_image lf_half_sized(const lf_image *level, lf_arena *arena) {
     return (lf_image){values, width, height, {2 * unit.scale, unit.x0 + unit.scale / 2, unit.y0 + unit.scale / 2}};
 }
 
-/* ---- Local contrast; the edges of a picture are repeated --------------------------------------------------------- */
+/* ---- Local contrast ---------------------------------------------------------------------------------------------- */
 
 /* The k-th smallest of n numbers (Hoare's quickselect); reorders them. */
 LF_ALIGN float lf_select(float *values, ptrdiff_t n, ptrdiff_t k) {
@@ -257,72 +267,41 @@ LF_ALIGN void lf_blur(const lf_image *level, float *restrict along, float *restr
     }
 }
 
-/* Means over 2 * radius + 1 values of each of four rows, `stride` apart: four running sums, which do not wait for one
- * another. `in` holds `pad` values of repeated edge on each side. */
-LF_ALIGN void lf_box_along(const float *restrict in, ptrdiff_t stride, int width, int pad, int radius, float *restrict out) {
-    const float scale = 1.0f / (float)(2 * radius + 1);
-    float sum[4] = {0};
-    for (int k = 0; k < 4; k++)
-        for (int d = -radius; d < radius; d++) sum[k] += in[k * stride + pad + d];
-    for (int x = 0; x < width; x++)
-        for (int k = 0; k < 4; k++) {
-            const float *at = in + k * stride + pad + x;
-            sum[k] += at[radius];
-            out[k * stride + pad + x] = sum[k] * scale;
-            sum[k] -= at[-radius];
-        }
-}
+/* Means over the pixels within a radius across and down; mirrored at the border. `sums` holds lf_box_sums doubles. */
+LF_ALIGN size_t lf_box_sums(int width, int radius) { return (size_t)width + 2 * (size_t)radius + 1; }
 
-LF_ALIGN void lf_repeat_edges(float *rows, ptrdiff_t stride, int width, int pad) {
-    for (int k = 0; k < 4; k++) {
-        float *row = rows + k * stride + pad;
-        for (int i = 1; i <= pad; i++) row[-i] = row[0], row[width - 1 + i] = row[width - 1];
-    }
-}
-
-LF_ALIGN void lf_box_down(const float *restrict in, int width, int height, int radius, float *restrict sums, float *restrict out) {
-    const float scale = 1.0f / (float)(2 * radius + 1);
-    for (int x = 0; x < width; x++) sums[x] = 0;
+LF_ALIGN void lf_box_mean(const float *restrict in, int width, int height, int radius, float *restrict out, double *sums) {
+    const double scale = 1.0 / ((2.0 * radius + 1) * (2.0 * radius + 1));
+    double *columns = sums + radius + 1;
+    for (int x = 0; x < width; x++) columns[x] = 0;
     for (int d = -radius; d < radius; d++) {
-        const float *row = in + (size_t)lf_clamp(d, 0, height - 1) * (size_t)width;
-        for (int x = 0; x < width; x++) sums[x] += row[x];
+        const float *row = in + (ptrdiff_t)lf_mirrored(d, height) * width;
+        for (int x = 0; x < width; x++) columns[x] += row[x];
     }
     for (int y = 0; y < height; y++) {
-        const float *entering = in + (size_t)lf_clamp(y + radius, 0, height - 1) * (size_t)width;
-        const float *leaving = in + (size_t)lf_clamp(y - radius, 0, height - 1) * (size_t)width;
-        float *to = out + (size_t)y * (size_t)width;
-        for (int x = 0; x < width; x++) {
-            const float sum = sums[x] + entering[x];
-            to[x] = sum * scale;
-            sums[x] = sum - leaving[x];
+        const float *entering = in + (ptrdiff_t)lf_mirrored(y + radius, height) * width;
+        const float *leaving = in + (ptrdiff_t)lf_mirrored(y - radius, height) * width;
+        float *to = out + (ptrdiff_t)y * width;
+        for (int x = 0; x < width; x++) columns[x] += entering[x];
+        for (int i = 1; i <= radius; i++) {
+            columns[-i] = columns[lf_mirrored(-i, width)];
+            columns[width - 1 + i] = columns[lf_mirrored(width - 1 + i, width)];
         }
+        columns[-radius - 1] = 0;
+        double sum = 0;
+        for (int i = -radius; i < radius; i++) sum += columns[i];
+        for (int x = 0; x < width; x++) {
+            sum += columns[x + radius] - columns[x - radius - 1];
+            to[x] = (float)(sum * scale);
+        }
+        for (int x = 0; x < width; x++) columns[x] -= leaving[x];
     }
 }
 
-/* The mean of each pixel's surround: two box blurs each way, together nearly a Gaussian of eight pixels. `squared` takes
- * the mean of the squares. `temporary` is as large as the picture; out may be in. */
-LF_ALIGN void lf_surround(const float *in, int squared, int width, int height, float *restrict temporary, float *out,
-                          lf_arena arena) {
-    enum { NEAR = 9, FAR = 10 };
-    const ptrdiff_t stride = width + 2 * FAR;
-    float *rows = lf_take(&arena, (size_t)stride * 4 * sizeof *rows), *blurred = lf_take(&arena, (size_t)stride * 4 * sizeof *rows);
-    for (int y = 0; y < height; y += 4) {
-        const int count = height - y < 4 ? height - y : 4;
-        for (int k = 0; k < 4; k++) {
-            const float *from = in + (size_t)(y + (k < count ? k : 0)) * (size_t)width;
-            float *to = rows + k * stride + FAR;
-            for (int x = 0; x < width; x++) to[x] = squared ? from[x] * from[x] : from[x];
-        }
-        lf_repeat_edges(rows, stride, width, FAR);
-        lf_box_along(rows, stride, width, FAR, NEAR, blurred);
-        lf_repeat_edges(blurred, stride, width, FAR);
-        lf_box_along(blurred, stride, width, FAR, FAR, rows);
-        for (int k = 0; k < count; k++)
-            for (int x = 0; x < width; x++) temporary[(size_t)(y + k) * (size_t)width + (size_t)x] = rows[k * stride + FAR + x];
-    }
-    lf_box_down(temporary, width, height, NEAR, rows, out);
-    lf_box_down(out, width, height, FAR, rows, temporary);
-    for (size_t i = 0; i < (size_t)width * (size_t)height; i++) out[i] = temporary[i];
+/* Two such means, one of the other: nearly a Gaussian. `between` is as large as the picture; out may be in. */
+LF_ALIGN void lf_box_blur(const float *in, int width, int height, int near, int far, float *between, float *out, double *sums) {
+    lf_box_mean(in, width, height, near, between, sums);
+    lf_box_mean(between, width, height, far, out, sums);
 }
 
 /* Standard deviation of the noise that the blur leaves, by Immerkaer's mask (CVIU 1996) with the median instead of the
@@ -347,13 +326,17 @@ LF_ALIGN float lf_fine_noise(const lf_image *level, lf_arena arena) {
 /* An image less its surround's mean, divided by its deviation there; slightly smoothed, and near 0 where noise prevails.
  * This removes illumination and the strength of edges, which differ between exposures. */
 LF_ALIGN void lf_local_contrast(const lf_image *level, float *out, lf_arena arena) {
-    const size_t n = (size_t)level->width * (size_t)level->height;
+    enum { NEAR = 9, FAR = 10 /* together nearly a Gaussian of eight pixels */ };
+    const int width = level->width, height = level->height;
+    const size_t n = (size_t)width * (size_t)height;
     float *one = lf_take(&arena, n * sizeof *one), *other = lf_take(&arena, n * sizeof *other);
-    float *row = lf_take(&arena, ((size_t)level->width + 6) * sizeof *row);
-    lf_blur(level, one, row, out);
-    lf_surround(level->values, 0, level->width, level->height, other, one, arena);
-    for (size_t i = 0; i < n; i++) out[i] -= one[i];
-    lf_surround(out, 1, level->width, level->height, other, one, arena);
+    float *row = lf_take(&arena, ((size_t)width + 6) * sizeof *row);
+    double *sums = lf_take(&arena, lf_box_sums(width, FAR) * sizeof *sums);
+    lf_box_blur(level->values, width, height, NEAR, FAR, other, one, sums);
+    for (size_t i = 0; i < n; i++) one[i] = level->values[i] - one[i];
+    lf_blur(&(lf_image){one, width, height, level->unit}, other, row, out); /* last, so that what is flat is exactly 0 */
+    for (size_t i = 0; i < n; i++) one[i] = out[i] * out[i];
+    lf_box_blur(one, width, height, NEAR, FAR, other, one, sums);
     const float noise = LF_NOISE_SIGMAS * lf_fine_noise(level, arena);
     const float floor = LF_CONTRAST_FLOOR * LF_CONTRAST_FLOOR + noise * noise;
     for (size_t i = 0; i < n; i++) out[i] /= __builtin_sqrtf(one[i] + floor);

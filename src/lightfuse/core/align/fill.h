@@ -8,25 +8,18 @@
 
 #include "contrast.h"
 
-/* Passes over the rows of both pictures, one after the other, each in any order of rows. */
-typedef enum { LF_FILL_COUNT, LF_FILL_COMPARE, LF_FILL_MIX, LF_FILL_PASSES } lf_fill_pass;
-
 enum { LF_FILL_BLUR = 2 /* cells to each side, twice: nearly a Gaussian of two cells */ };
 
 #define LF_FILL_FEATHER 0.005 /* of the long side */
 #define LF_FILL_CORRECTED 4.0f /* feathers beyond the edge up to which the frame corrects the curves */
 
-/* `below`: histograms of the base's three channels and of the frame's, see lf_cumulative_histogram. `curves`: from the base's
- * codes to the frame's tones, for each channel. `sums`: for each row of cells four rows `pitch` apart: the frame less its
- * prediction in three channels, and the number of pixels. */
+/* `curves`: from the base's codes to the frame's tones, for each channel. `sums`: for each cell the frame less its prediction in
+ * three channels, and the number of pixels. */
 typedef struct {
     lf_matrix warp;
     lf_type type;
-    lf_fill_pass pass;
-    lf_area shown; /* what the frame shows, in the base's pixels */
-    int channels, width, height, step, margin, cell, columns, rows, pitch, brighter, least, most; /* codes not clipped */
-    float feather, *curves, *sums, *blurred, *line;
-    double *below;
+    int channels, width, height, cell, columns, rows, brighter, least, most; /* codes not clipped */
+    float feather, *curves, *sums[4];
 } lf_fill;
 
 LF_ALIGN double lf_fill_feather(int width, int height) {
@@ -36,29 +29,9 @@ LF_ALIGN double lf_fill_feather(int width, int height) {
 /* Bytes of memory that filling pictures of a size needs. */
 LF_ALIGN size_t lf_fill_bytes(int width, int height, lf_type type) {
     const int cell = (int)(lf_fill_feather(width, height) / 2 + 0.5);
-    const size_t pitch = (size_t)((width - 1) / cell + 1 + 2 * LF_FILL_BLUR), rows = (size_t)((height - 1) / cell + 1);
-    return 4 * sizeof(float) * pitch * (2 * rows + 2) + 3 * sizeof(float) * (size_t)lf_levels_of(type) +
-           6 * sizeof(double) * (size_t)(lf_bins_of(type) + 1) + 5 * 64;
-}
-
-/* Set out to fill a frame of 3 or 4 channels; `warp` maps the base's pixels to the frame's. */
-LF_ALIGN void lf_fill_begin(lf_fill *fill, const lf_matrix *warp, int channels, int width, int height, lf_type type,
-                            void *memory) {
-    lf_arena arena = {memory};
-    const double feather = lf_fill_feather(width, height);
-    const int cell = (int)(feather / 2 + 0.5), bins = lf_bins_of(type);
-    const lf_area shown = lf_common_box(lf_inverse(*warp), width, height);
-    *fill = (lf_fill){.warp = *warp, .type = type, .shown = shown, .channels = channels, .width = width, .height = height,
-                      .cell = cell, .columns = (width - 1) / cell + 1, .rows = (height - 1) / cell + 1,
-                      .margin = (int)feather + 1, .feather = (float)feather, .step = lf_sampling_step(shown)};
-    fill->pitch = fill->columns + 2 * LF_FILL_BLUR;
-    const size_t row = 4 * (size_t)fill->pitch * sizeof(float);
-    fill->below = lf_take(&arena, 6 * (size_t)(bins + 1) * sizeof(double));
-    fill->curves = lf_take(&arena, 3 * (size_t)lf_levels_of(type) * sizeof(float));
-    fill->sums = lf_take(&arena, row * (size_t)(fill->rows + 1)); /* one row more is read, times 0 */
-    fill->blurred = lf_take(&arena, row * (size_t)fill->rows);
-    fill->line = lf_take(&arena, row);
-    __builtin_memset(memory, 0, lf_fill_bytes(width, height, type));
+    const size_t columns = (size_t)((width - 1) / cell + 1), rows = (size_t)((height - 1) / cell + 1);
+    return 5 * sizeof(float) * (columns * (rows + 1) + 1) + sizeof(double) * (columns + 2 * LF_FILL_BLUR + 1) +
+           3 * sizeof(float) * (size_t)lf_levels_of(type) + 2 * sizeof(double) * (size_t)(lf_bins_of(type) + 1) + 9 * 64;
 }
 
 LF_INLINE float lf_clamped(float t, float most) { return t < 0 ? 0 : t > most ? most : t; }
@@ -68,37 +41,20 @@ LF_INLINE float lf_smooth_step(float t) {
     return t * t * (3 - 2 * t);
 }
 
-/* The curves; clipped codes count as just not clipped. */
-LF_ALIGN void lf_fill_curves(lf_fill *fill) {
+/* The curves, from the part of the scene in `box`; clipped codes count as just not clipped. */
+LF_ALIGN void lf_fill_curves(lf_fill *fill, const lf_picture *shown, const lf_picture *base, lf_area box, lf_arena arena) {
     const int levels = lf_levels_of(fill->type), bins = lf_bins_of(fill->type);
-    double sum = 0;
-    for (int i = 0; i < 6; i++) {
-        double *below = fill->below + i * (bins + 1);
-        lf_cumulate(below, bins);
-        for (int bin = 0; bin <= bins; bin++) sum += i < 3 ? below[bin] : -below[bin];
+    const size_t bytes = (size_t)(bins + 1) * sizeof(double);
+    double *const below[2] = {lf_take(&arena, bytes), lf_take(&arena, bytes)}, sum = 0;
+    for (int c = 0; c < 3; c++) {
+        const lf_channel channels[2] = {lf_channel_of(base, fill->channels, c), lf_channel_of(shown, fill->channels, c)};
+        for (int i = 0; i < 2; i++) lf_cumulative_histogram(&channels[i], box, below[i]);
+        for (int bin = 0; bin <= bins; bin++) sum += below[0][bin] - below[1][bin];
+        lf_curve(below[0], below[1], fill->type, fill->curves + c * levels);
     }
     fill->brighter = sum > 0; /* more of the base is below any tone */
     fill->least = fill->brighter ? levels / 100 : 0;
     fill->most = fill->brighter ? levels - 1 : levels * 49 / 50;
-    for (int c = 0; c < 3; c++)
-        lf_curve(fill->below + c * (bins + 1), fill->below + (3 + c) * (bins + 1), fill->type, fill->curves + c * levels);
-}
-
-/* The sums become means over the cells around. */
-LF_ALIGN void lf_fill_smooth(lf_fill *fill) {
-    const int pitch = fill->pitch, columns = fill->columns, far = LF_FILL_BLUR;
-    for (int y = 0; y < fill->rows; y++) {
-        float *row = fill->sums + 4 * (ptrdiff_t)pitch * y;
-        lf_box_along(row, pitch, columns, far, far, fill->line);
-        lf_repeat_edges(fill->line, pitch, columns, far);
-        lf_box_along(fill->line, pitch, columns, far, far, row);
-    }
-    lf_box_down(fill->sums, 4 * pitch, fill->rows, far, fill->line, fill->blurred);
-    lf_box_down(fill->blurred, 4 * pitch, fill->rows, far, fill->line, fill->sums);
-    for (ptrdiff_t i = 0; i < (ptrdiff_t)fill->rows * 4 * pitch; i++) {
-        const float count = fill->sums[i + (3 - i / pitch % 4) * pitch];
-        fill->sums[i] /= count > 1e-3f ? count : 1;
-    }
 }
 
 /* What the base predicts of a pixel that the frame shows as `own`, in [0, 1]. */
@@ -122,19 +78,19 @@ LF_INLINE float lf_fill_correction(const lf_fill *fill, int x, int y, int channe
     const float across = lf_clamped(((float)x + 0.5f) / (float)fill->cell - 0.5f, (float)(fill->columns - 1));
     const float down = lf_clamped(((float)y + 0.5f) / (float)fill->cell - 0.5f, (float)(fill->rows - 1));
     const int left = (int)across, top = (int)down;
-    const float *upper = fill->sums + (ptrdiff_t)(4 * top + channel) * fill->pitch + LF_FILL_BLUR + left;
-    return lf_bilinear(upper, 4 * (ptrdiff_t)fill->pitch, across - (float)left, down - (float)top);
+    const float *upper = fill->sums[channel] + (ptrdiff_t)top * fill->columns + left;
+    return lf_bilinear(upper, fill->columns, across - (float)left, down - (float)top);
 }
 
-/* A pixel of the border in the passes after the first. */
-LF_ALIGN void lf_fill_pixel(const lf_fill *fill, void *shown, const void *base, int x, int y) {
+/* A pixel of the border: what the frame shows of it is compared with its prediction, or then mixed with it. */
+LF_ALIGN void lf_fill_pixel(const lf_fill *fill, int mixes, void *shown, const void *base, int x, int y) {
     const lf_type type = LF_TYPE(fill->type);
-    const ptrdiff_t at = (ptrdiff_t)x * fill->channels;
+    const ptrdiff_t at = (ptrdiff_t)x * fill->channels, cell = (ptrdiff_t)(y / fill->cell) * fill->columns + x / fill->cell;
     double column, row;
     lf_map(&fill->warp, x, y, &column, &row);
     const double to_side = lf_least(column, fill->width - 1 - column), to_end = lf_least(row, fill->height - 1 - row);
     const float inside = (float)lf_least(to_side, to_end) / fill->feather;
-    if (fill->pass == LF_FILL_MIX && inside >= 1) return;
+    if (mixes && inside >= 1) return;
     int codes[3];
     float own[3], predicted[3];
     for (int c = 0; c < 3; c++) {
@@ -143,69 +99,56 @@ LF_ALIGN void lf_fill_pixel(const lf_fill *fill, void *shown, const void *base, 
                                 : (float)lf_code(shown, at + c, type) / (float)(lf_levels_of(type) - 1);
     }
     lf_fill_predict(fill, codes, own, predicted);
-    float *sums = fill->sums + 4 * (ptrdiff_t)fill->pitch * (y / fill->cell) + LF_FILL_BLUR + x / fill->cell;
+    if (!mixes) {
+        for (int c = 0; c < 3; c++) fill->sums[c][cell] += own[c] - predicted[c];
+        fill->sums[3][cell] += 1;
+        return;
+    }
     const float near = lf_smooth_step(1 + inside / LF_FILL_CORRECTED), kept = lf_smooth_step(inside);
-    if (fill->pass == LF_FILL_COMPARE) sums[3 * fill->pitch] += 1;
     for (int c = 0; c < 3; c++) {
-        if (fill->pass == LF_FILL_COMPARE) {
-            sums[c * fill->pitch] += own[c] - predicted[c];
-            continue;
-        }
         const float filled = predicted[c] + near * lf_fill_correction(fill, x, y, c);
         lf_store_value(shown, at + c, type, filled + kept * (own[c] - filled));
     }
 }
 
-LF_ALIGN void lf_fill_count(const lf_fill *fill, const void *shown, const void *base, int x) {
-    const int bins = lf_bins_of(fill->type), wide = lf_levels_of(fill->type) / bins;
-    for (int i = 0; i < 6; i++) {
-        const int code = lf_code(i < 3 ? base : shown, (ptrdiff_t)x * fill->channels + i % 3, fill->type);
-        fill->below[i * (bins + 1) + code / wide + 1] += 1;
-    }
-}
-
-/* Whether the first pass counts in row y. */
-LF_ALIGN int lf_fill_counts(const lf_fill *fill, int y) {
-    return y >= fill->shown.top && y < fill->shown.bottom && (y - fill->shown.top) % fill->step == 0;
-}
-
-/* What a pass needs of row y of both pictures: the columns before `left`, and from `right` on. */
-LF_ALIGN lf_area lf_fill_columns(const lf_fill *fill, lf_fill_pass pass, int y) {
-    const lf_area box = fill->shown;
-    const int width = fill->width, left = box.left + fill->margin;
-    if (pass == LF_FILL_COUNT) return (lf_area){.left = 0, .right = lf_fill_counts(fill, y) ? 0 : width};
-    const int crosses = y >= box.top + fill->margin && y < box.bottom - fill->margin;
-    if (!crosses || left >= width) return (lf_area){.left = width, .right = width};
-    return (lf_area){.left = left, .right = lf_clamp(box.right - fill->margin, left, width)};
-}
-
-/* One pass over rows [from, to) of the frame as it was warped, and of the base; the last pass changes the frame. */
-LF_ALIGN void lf_fill_rows(lf_fill *fill, lf_fill_pass pass, const lf_picture *shown, const lf_picture *base, int from,
-                           int to) {
-    if (pass != fill->pass && pass == LF_FILL_COMPARE) lf_fill_curves(fill);
-    if (pass != fill->pass && pass == LF_FILL_MIX) lf_fill_smooth(fill);
-    fill->pass = pass;
-    for (int y = from; y < to; y++) {
-        void *const frame = (unsigned char *)shown->pixels + y * shown->row_bytes;
+/* Compare, or mix, the border: what lies outside of the box that the frame shows, and a little inside. */
+LF_ALIGN void lf_fill_pass(const lf_fill *fill, int mixes, const lf_picture *shown, const lf_picture *base, lf_area box) {
+    const int margin = (int)fill->feather + 1;
+    for (int y = 0; y < fill->height; y++) {
+        void *const row = (unsigned char *)shown->pixels + y * shown->row_bytes;
         const void *const other = (const unsigned char *)base->pixels + y * base->row_bytes;
-        if (pass == LF_FILL_COUNT) {
-            if (!lf_fill_counts(fill, y)) continue;
-            for (int x = fill->shown.left; x < fill->shown.right; x += fill->step) lf_fill_count(fill, frame, other, x);
-            continue;
-        }
-        const lf_area columns = lf_fill_columns(fill, pass, y);
+        const int crosses = y >= box.top + margin && y < box.bottom - margin;
         for (int x = 0; x < fill->width; x++) {
-            if (x == columns.left) x = columns.right;
-            if (x < fill->width) lf_fill_pixel(fill, frame, other, x, y);
+            if (crosses && x >= box.left + margin && x < box.right - margin) x = box.right - margin;
+            lf_fill_pixel(fill, mixes, row, other, x, y);
         }
     }
 }
 
-/* All passes over a whole warped frame of RGB, with memory of lf_fill_bytes. */
-LF_ALIGN void lf_fill_border(const lf_picture *shown, const lf_picture *base, const lf_matrix *warp, void *memory) {
-    lf_fill fill;
-    lf_fill_begin(&fill, warp, 3, base->width, base->height, base->type, memory);
-    for (int pass = 0; pass < LF_FILL_PASSES; pass++) lf_fill_rows(&fill, pass, shown, base, 0, base->height);
+/* Fill the border of a warped frame of 3 or 4 channels from the base, of one size and type, in place, with memory of
+ * lf_fill_bytes; `warp` maps the base's pixels to the frame's. */
+LF_ALIGN void lf_fill_border(const lf_picture *shown, const lf_picture *base, const lf_matrix *warp, int channels, void *memory) {
+    const int width = base->width, height = base->height;
+    const double feather = lf_fill_feather(width, height);
+    const int cell = (int)(feather / 2 + 0.5);
+    lf_fill fill = {.warp = *warp, .type = base->type, .channels = channels, .width = width, .height = height, .cell = cell,
+                    .columns = (width - 1) / cell + 1, .rows = (height - 1) / cell + 1, .feather = (float)feather};
+    lf_arena arena = {memory};
+    const lf_area box = lf_common_box(lf_inverse(*warp), width, height);
+    const size_t cells = (size_t)fill.columns * (size_t)fill.rows;
+    __builtin_memset(memory, 0, lf_fill_bytes(width, height, base->type));
+    fill.curves = lf_take(&arena, 3 * (size_t)lf_levels_of(base->type) * sizeof *fill.curves);
+    for (int i = 0; i < 4; i++) /* a row and a number more are read, times 0 */
+        fill.sums[i] = lf_take(&arena, (cells + (size_t)fill.columns + 1) * sizeof **fill.sums);
+    lf_fill_curves(&fill, shown, base, box, arena);
+    lf_fill_pass(&fill, 0, shown, base, box);
+    float *const between = lf_take(&arena, cells * sizeof *between);
+    double *const sums = lf_take(&arena, lf_box_sums(fill.columns, LF_FILL_BLUR) * sizeof *sums);
+    for (int i = 3; i >= 0; i--) { /* the sums become means over the cells around */
+        lf_box_blur(fill.sums[i], fill.columns, fill.rows, LF_FILL_BLUR, LF_FILL_BLUR, between, fill.sums[i], sums);
+        for (size_t at = 0; at < cells && i < 3; at++) fill.sums[i][at] /= lf_most_float(fill.sums[3][at], 1e-3f);
+    }
+    lf_fill_pass(&fill, 1, shown, base, box);
 }
 
 #endif

@@ -30,7 +30,7 @@ typedef struct {
 } lf_window;
 
 LF_ALIGN int lf_window_part(int width, int height) {
-    const int part = lf_int_root((double)width * height / LF_WINDOWS);
+    const int part = (int)lf_root((double)width * height / LF_WINDOWS);
     return part > LF_WINDOW ? part : LF_WINDOW;
 }
 

@@ -1,221 +1,92 @@
 /* Resampling a frame in the base's geometry: cubic interpolation (Keys 1981, a = -0.5), mirrored at the frame's edges.
  *
- * Positions are rounded to 1/64 of a pixel. 8 bits are interpolated in integers, 16 bits and floats in floats. */
+ * Positions are rounded to 1/64 of a pixel; values of every type are interpolated as floats. */
 #ifndef LIGHTFUSE_ALIGN_WARP_H
 #define LIGHTFUSE_ALIGN_WARP_H
 
 #include "geometry.h"
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#elif defined(__wasm_simd128__)
-#include <wasm_simd128.h>
-#endif
-
 enum {
     LF_STEPS = 64, /* parts of a pixel */
     LF_REACH = 16, /* values that are read of a row: 4 pixels of 3 or 4 channels */
-    LF_WARP_RUN = 32, /* pixels between exact positions; those between are interpolated */
-    LF_DOWN_BITS = 7,
-    LF_ALONG_BITS = 14
+    LF_WARP_RUN = 32 /* pixels between exact positions; those between are interpolated */
 };
 
-typedef uint8_t lf_tap_bytes __attribute__((vector_size(LF_REACH)));
-typedef int16_t lf_tap_words __attribute__((vector_size(2 * LF_REACH)));
-typedef uint16_t lf_tap_codes __attribute__((vector_size(2 * LF_REACH)));
-typedef float lf_tap_reals __attribute__((vector_size(4 * LF_REACH)));
-/* One pixel, of up to four channels. */
-typedef int16_t lf_quad_words __attribute__((vector_size(8)));
-typedef int32_t lf_quad_longs __attribute__((vector_size(16)));
+typedef float lf_quad __attribute__((vector_size(16))); /* one pixel, of up to four channels */
 
-#if defined(__AVX2__)
-typedef lf_tap_words lf_tap_weight; /* spread beforehand */
-#else
-typedef int16_t lf_tap_weight;
-#endif
-
-/* Weights of the four pixels around for every part of a pixel, down the rows and along them. */
+/* Weights of the four pixels around for every part of a pixel. */
 typedef struct {
-    lf_tap_weight down[LF_STEPS + 1][4];
-    int16_t along[LF_STEPS + 1][4];
-    float real[LF_STEPS + 1][4];
+    float at[LF_STEPS + 1][4];
 } lf_taps;
-
-/* Of a run of pixels: sums down the rows, and the part of a pixel along them. */
-typedef struct {
-    int16_t words[LF_WARP_RUN][LF_REACH];
-    float reals[LF_WARP_RUN][LF_REACH];
-    int along[LF_WARP_RUN];
-} lf_run;
-
-/* Weights as integers whose sum is exactly 1 << bits. */
-LF_ALIGN void lf_round_taps(const double *weights, int bits, int *rounded) {
-    int sum = 0;
-    for (int i = 0; i < 4; i++) {
-        rounded[i] = (int)(weights[i] * (1 << bits) + 1024.5) - 1024;
-        sum += rounded[i];
-    }
-    rounded[weights[1] >= weights[2] ? 1 : 2] += (1 << bits) - sum;
-}
 
 LF_ALIGN void lf_make_taps(lf_taps *taps) {
     for (int step = 0; step <= LF_STEPS; step++) {
         const double t = (double)step / LF_STEPS;
         const double weights[4] = {((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((4 - 3 * t) * t + 1) * t / 2,
                                    (t - 1) * t * t / 2};
-        int down[4], along[4];
-        lf_round_taps(weights, LF_DOWN_BITS, down);
-        lf_round_taps(weights, LF_ALONG_BITS, along);
-        for (int i = 0; i < 4; i++) {
-            taps->down[step][i] = (lf_tap_weight){0} + (int16_t)down[i];
-            taps->along[step][i] = (int16_t)along[i];
-            taps->real[step][i] = (float)weights[i];
-        }
+        for (int i = 0; i < 4; i++) taps->at[step][i] = (float)weights[i];
     }
 }
 
-/* Adds values of a row times a weight; GCC does not make that instruction of the conversion. */
-LF_INLINE void lf_add_row(const unsigned char *row, lf_tap_weight weight, lf_tap_words *sums) {
-    lf_tap_bytes values;
-    __builtin_memcpy(&values, row, sizeof values);
-#if defined(__AVX2__)
-    *sums += (lf_tap_words)_mm256_cvtepu8_epi16((__m128i)values) * weight;
-#else
-    *sums += __builtin_convertvector(values, lf_tap_words) * weight;
-#endif
+/* Sums of four rows' values times their weights; loops, which compilers make vectors of. */
+LF_INLINE void lf_sum_rows(const void *const rows[4], const float *weights, const lf_type type, float *restrict out) {
+#define LF_SUM(value)                                                                                                      \
+    for (int i = 0; i < LF_REACH; i++)                                                                                     \
+        out[i] = ((const value *)rows[0])[i] * weights[0] + ((const value *)rows[1])[i] * weights[1] +                     \
+                 ((const value *)rows[2])[i] * weights[2] + ((const value *)rows[3])[i] * weights[3];
+    if (type == LF_U8) LF_SUM(uint8_t)
+    else if (type == LF_U16) LF_SUM(uint16_t)
+    else LF_SUM(float)
+#undef LF_SUM
 }
 
-/* Sums of four rows of 8-bit values times their weights: they fit 16 bits less a half of their range. */
-LF_INLINE void lf_down_u8(const unsigned char *const rows[4], const lf_tap_weight *weights, int16_t *out) {
-    lf_tap_words sums = {0};
-    sums -= (int16_t)(1 << 14);
-    lf_add_row(rows[0], weights[0], &sums);
-    lf_add_row(rows[1], weights[1], &sums);
-    lf_add_row(rows[2], weights[2], &sums);
-    lf_add_row(rows[3], weights[3], &sums);
-    __builtin_memcpy(out, &sums, sizeof sums);
-}
-
-LF_INLINE void lf_down_real(const unsigned char *const rows[4], const float *weights, lf_type type, float *out) {
-    lf_tap_reals sums = {0};
-    for (int i = 0; i < 4; i++) {
-        lf_tap_reals values;
-        if (type == LF_U16) {
-            lf_tap_codes codes;
-            __builtin_memcpy(&codes, rows[i], sizeof codes);
-            values = __builtin_convertvector(codes, lf_tap_reals);
-        } else {
-            __builtin_memcpy(&values, rows[i], sizeof values);
-        }
-        sums += values * weights[i];
-    }
-    __builtin_memcpy(out, &sums, sizeof sums);
-}
-
-/* Two neighbours of four, times their weights. */
-LF_INLINE lf_quad_longs lf_along_two(const int16_t *sums, const int16_t *weights, const int channels) {
-#if defined(__AVX2__)
-    const __m128i pairs = channels == 3 ? _mm_setr_epi8(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, -1, -1, -1, -1)
-                                        : _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
-    int32_t both;
-    __builtin_memcpy(&both, weights, sizeof both);
-    const __m128i values = _mm_loadu_si128((const __m128i *)(const void *)sums);
-    return (lf_quad_longs)_mm_madd_epi16(_mm_shuffle_epi8(values, pairs), _mm_set1_epi32(both));
-#elif defined(__wasm_simd128__)
-    const v128_t values = wasm_v128_load(sums);
-    const v128_t pairs = channels == 3 ? wasm_i16x8_shuffle(values, values, 0, 3, 1, 4, 2, 5, 3, 6)
-                                       : wasm_i16x8_shuffle(values, values, 0, 4, 1, 5, 2, 6, 3, 7);
-    return (lf_quad_longs)wasm_i32x4_dot_i16x8(pairs, wasm_v128_load32_splat(weights));
-#else
-    lf_quad_words one, other;
-    __builtin_memcpy(&one, sums, sizeof one);
-    __builtin_memcpy(&other, sums + channels, sizeof other);
-    return __builtin_convertvector(one, lf_quad_longs) * weights[0] + __builtin_convertvector(other, lf_quad_longs) * weights[1];
-#endif
-}
-
-/* A pixel from the sums of the four around it, not yet kept in range; four numbers are written. */
-LF_INLINE void lf_along_u8(const int16_t *sums, const int16_t *weights, const int channels, int32_t *out) {
-    lf_quad_longs total = lf_along_two(sums, weights, channels) + lf_along_two(sums + 2 * channels, weights + 2, channels);
-    total += (1 << (14 + LF_ALONG_BITS)) + (1 << (LF_DOWN_BITS + LF_ALONG_BITS - 1));
-    __builtin_memcpy(out, &total, sizeof total);
-}
-
-#if defined(__wasm_simd128__)
-/* Sixteen numbers as bytes, kept in their range. */
-LF_INLINE v128_t lf_bytes_of(const v128_t four[4]) {
-    return wasm_u8x16_narrow_i16x8(wasm_i16x8_narrow_i32x4(four[0], four[1]), wasm_i16x8_narrow_i32x4(four[2], four[3]));
-}
-#endif
-
-/* Such numbers as bytes; a multiple of 16 is read. */
-LF_INLINE void lf_in_range(const int32_t *totals, int count, unsigned char *out) {
-#if defined(__wasm_simd128__)
-    unsigned char bytes[4 * LF_WARP_RUN];
-    for (int i = 0; i < count; i += 16) {
-        v128_t four[4];
-        for (int j = 0; j < 4; j++)
-            four[j] = wasm_i32x4_shr(wasm_v128_load(totals + i + 4 * j), LF_DOWN_BITS + LF_ALONG_BITS);
-        wasm_v128_store(bytes + i, lf_bytes_of(four));
-    }
-    __builtin_memcpy(out, bytes, (size_t)count);
-#else
+/* Numbers as pixels' values: rounded, and kept in their range. */
+LF_INLINE void lf_store_values(const float *numbers, int count, const lf_type type, void *out) {
+    const float top = type == LF_U8 ? 255.0f : type == LF_U16 ? 65535.0f : 1.0f;
     for (int i = 0; i < count; i++) {
-        const int total = totals[i] >> (LF_DOWN_BITS + LF_ALONG_BITS);
-        out[i] = (unsigned char)(total < 0 ? 0 : total > 255 ? 255 : total);
-    }
-#endif
-}
-
-/* The same of 16-bit or float values: results are rounded to integers, or kept in [0, 1]. */
-LF_INLINE void lf_along_real(const float *sums, const float *weights, int channels, lf_type type, unsigned char *out) {
-    float total[4] = {0};
-    for (int i = 0; i < 4; i++)
-        for (int c = 0; c < channels; c++) total[c] += sums[i * channels + c] * weights[i];
-    for (int c = 0; c < channels; c++) {
-        const float value = total[c];
-        if (type == LF_U16) ((uint16_t *)(void *)out)[c] = (uint16_t)(value < 0 ? 0 : value > 65535 ? 65535 : value + 0.5f);
-        else ((float *)(void *)out)[c] = value < 0 ? 0 : value > 1 ? 1 : value;
+        const float value = numbers[i] < 0 ? 0 : numbers[i] > top ? top : numbers[i];
+        if (type == LF_U8) ((uint8_t *)out)[i] = (uint8_t)(value + 0.5f);
+        else if (type == LF_U16) ((uint16_t *)out)[i] = (uint16_t)(value + 0.5f);
+        else ((float *)out)[i] = value;
     }
 }
 
 /* Pixels of one output row whose positions in the frame are a straight line from (x, y), in 1/2^32 pixels. */
 LF_INLINE void lf_warp_run(const lf_picture *frame, const lf_taps *taps, int64_t x, int64_t y, int64_t step_x, int64_t step_y,
                            int count, const lf_type type, const int channels, unsigned char *out) {
-    const int size = type == LF_U8 ? 1 : type == LF_U16 ? 2 : 4, pixel = channels * size;
+    const int size = lf_pixel_bytes(type) / 3, pixel = channels * size;
     const int room = (LF_REACH + channels - 1) / channels;
-    unsigned char patch[4][LF_REACH * 4];
-    lf_run run;
+    _Alignas(16) unsigned char patch[4][LF_REACH * 4];
+    float sums[LF_WARP_RUN][LF_REACH], totals[4 * LF_WARP_RUN + 4]; /* of three channels, a pixel's fourth number is none */
+    const float *along[LF_WARP_RUN];
     for (int i = 0; i < count; i++, x += step_x, y += step_y) {
         const int left = (int)(x >> 32) - 1, top = (int)(y >> 32) - 1;
-        const int down = (int)(((y >> 25) & 127) + 1) >> 1;
-        run.along[i] = (int)(((x >> 25) & 127) + 1) >> 1;
-        const unsigned char *rows[4];
-        if (left >= 0 && top >= 0 && left + room <= frame->width && top + 4 <= frame->height) {
-            const unsigned char *from = (const unsigned char *)frame->pixels + top * frame->row_bytes + (ptrdiff_t)left * pixel;
-            for (int j = 0; j < 4; j++) rows[j] = from + j * frame->row_bytes;
-        } else {
-            for (int j = 0; j < 4; j++) {
-                const unsigned char *row =
-                    (const unsigned char *)frame->pixels + lf_mirrored(top + j, frame->height) * frame->row_bytes;
-                for (int k = 0; k < 4; k++)
-                    __builtin_memcpy(patch[j] + k * pixel, row + (ptrdiff_t)lf_mirrored(left + k, frame->width) * pixel,
-                                     (size_t)pixel);
-                for (int k = 4 * pixel; k < LF_REACH * size; k++) patch[j][k] = 0;
-                rows[j] = patch[j];
+        const int is_inside = left >= 0 && top >= 0 && left + room <= frame->width && top + 4 <= frame->height;
+        const void *rows[4];
+        for (int j = 0; j < 4; j++) {
+            const unsigned char *row = (const unsigned char *)frame->pixels;
+            if (is_inside) {
+                rows[j] = row + (top + j) * frame->row_bytes + (ptrdiff_t)left * pixel;
+                continue;
             }
+            row += lf_mirrored(top + j, frame->height) * frame->row_bytes;
+            for (int k = 0; k < 4; k++)
+                __builtin_memcpy(patch[j] + k * pixel, row + (ptrdiff_t)lf_mirrored(left + k, frame->width) * pixel, (size_t)pixel);
+            for (int k = 4 * pixel; k < LF_REACH * size; k++) patch[j][k] = 0;
+            rows[j] = patch[j];
         }
-        if (type == LF_U8) lf_down_u8(rows, taps->down[down], run.words[i]);
-        else lf_down_real(rows, taps->real[down], type, run.reals[i]);
+        along[i] = taps->at[(int)(((x >> 25) & 127) + 1) >> 1];
+        lf_sum_rows(rows, taps->at[(int)(((y >> 25) & 127) + 1) >> 1], type, sums[i]);
     }
-    if (type != LF_U8) {
-        for (int i = 0; i < count; i++)
-            lf_along_real(run.reals[i], taps->real[run.along[i]], channels, type, out + i * pixel);
-        return;
+    for (int i = 0; i < count; i++) {
+        lf_quad total = {0}, column;
+        for (int k = 0; k < 4; k++) {
+            __builtin_memcpy(&column, sums[i] + k * channels, sizeof column);
+            total += column * along[i][k];
+        }
+        __builtin_memcpy(totals + i * channels, &total, sizeof total);
     }
-    int32_t totals[4 * LF_WARP_RUN]; /* of three channels, the last pixel's fourth number is none */
-    for (int i = 0; i < count; i++) lf_along_u8(run.words[i], taps->along[run.along[i]], channels, totals + i * channels);
-    lf_in_range(totals, count * channels, out);
+    lf_store_values(totals, count * channels, type, out);
 }
 
 /* The first row of a frame that lf_warp_rows reads for row y of a plane of the frame's size, or one before it. */
@@ -238,7 +109,7 @@ LF_ALIGN void lf_warp_rows(const lf_picture *frame, const lf_matrix *warp, const
     lf_taps taps;
     lf_make_taps(&taps);
     const lf_type type = LF_TYPE(frame->type);
-    const int pixel = channels * (type == LF_U8 ? 1 : type == LF_U16 ? 2 : 4);
+    const int pixel = channels * lf_pixel_bytes(type) / 3;
     for (int y = from; y < to; y++) {
         unsigned char *row = (unsigned char *)out->pixels + y * out->row_bytes;
         for (int x = 0; x < out->width; x += LF_WARP_RUN) {

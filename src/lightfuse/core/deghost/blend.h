@@ -127,14 +127,14 @@ typedef struct {
 LF_GHOST size_t lf_tile_bytes(int columns) {
     const size_t width = LF_TILE_COLUMNS + 2 * LF_BLEND_MARGIN, height = LF_BLEND_ROWS + 2 * LF_BLEND_MARGIN;
     return sizeof(float) * (LF_TILE_PLANES * width * height + LF_TILE_COLUMNS + (size_t)columns) +
-           sizeof(double) * (width + 2 * LF_CHROMA_RADIUS) + 15 * 64;
+           sizeof(double) * lf_box_sums((int)width, LF_CHROMA_RADIUS) + 15 * 64;
 }
 
 LF_GHOST lf_tile lf_new_tile(int columns, lf_arena arena) {
     const int width = LF_TILE_COLUMNS + 2 * LF_BLEND_MARGIN, height = LF_BLEND_ROWS + 2 * LF_BLEND_MARGIN;
     lf_tile tile = {.left = 0};
     for (int i = 0; i < LF_TILE_PLANES; i++) tile.planes[i] = lf_new_plane(width, height, &arena);
-    tile.sums = lf_take(&arena, sizeof(double) * (size_t)(width + 2 * LF_CHROMA_RADIUS));
+    tile.sums = lf_take(&arena, sizeof(double) * lf_box_sums(width, LF_CHROMA_RADIUS));
     tile.soft = lf_take(&arena, sizeof(float) * LF_TILE_COLUMNS);
     tile.line = lf_take(&arena, sizeof(float) * (size_t)columns);
     return tile;
@@ -144,8 +144,8 @@ LF_GHOST lf_tile lf_new_tile(int columns, lf_arena arena) {
 LF_GHOST void lf_wiener(lf_tile *tile, lf_field plane, int radius, const float *added) {
     const ptrdiff_t n = (ptrdiff_t)plane.width * plane.height;
     for (ptrdiff_t i = 0; i < n; i++) tile->squares.at[i] = plane.at[i] * plane.at[i];
-    lf_box_mean(plane, radius, tile->mean.at, tile->sums);
-    lf_box_mean(tile->squares, radius, tile->smooth.at, tile->sums);
+    lf_plane_mean(plane, radius, tile->mean.at, tile->sums);
+    lf_plane_mean(tile->squares, radius, tile->smooth.at, tile->sums);
     for (ptrdiff_t i = 0; i < n; i++) {
         const float mean = tile->mean.at[i], seen = tile->smooth.at[i] - mean * mean;
         const float keep = seen > 1e-9f ? lf_most_float(seen - tile->noise.at[i], 0) / seen : 1;
@@ -162,10 +162,10 @@ LF_GHOST void lf_denoise(lf_tile *tile) {
         for (int c = 0; c < 3; c++) tile->mapped[c].at[i] -= luma, tile->variance[c].at[i] = tile->variance[c].at[i] / 3 + total;
         tile->luma.at[i] = luma, tile->squares.at[i] = total;
     }
-    lf_box_mean(tile->squares, LF_VARIANCE_RADIUS, tile->noise.at, tile->sums);
+    lf_plane_mean(tile->squares, LF_VARIANCE_RADIUS, tile->noise.at, tile->sums);
     lf_wiener(tile, tile->luma, LF_LUMA_RADIUS, NULL);
     for (int c = 0; c < 3; c++) {
-        lf_box_mean(tile->variance[c], LF_VARIANCE_RADIUS, tile->noise.at, tile->sums);
+        lf_plane_mean(tile->variance[c], LF_VARIANCE_RADIUS, tile->noise.at, tile->sums);
         lf_wiener(tile, tile->mapped[c], LF_CHROMA_RADIUS, tile->luma.at);
     }
 }

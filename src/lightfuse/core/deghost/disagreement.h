@@ -66,15 +66,17 @@ LF_GHOST void lf_compare_row(const lf_compared *c, int y, float *lines, float *r
 }
 
 /* Raises row y of a frame of `rows` rows to a smaller scale of it, enlarged: `small` holds rows from `top` on of `whole`. */
-LF_GHOST void lf_raise_row(lf_field small, int top, int whole, int y, int rows, int columns, float *lines, float *out) {
-    const lf_between at = lf_place_in_smaller(y, rows, whole);
-    float *const mixed = lines, *const wide = lines + small.width;
-    float most = 0;
-    lf_mix_lines(lf_line(small, at.low - top), lf_line(small, at.high - top), at.part, small.width, mixed);
-    for (int x = 0; x < small.width; x++) most = lf_most_float(most, mixed[x]);
-    if (!(most > 0)) return;
-    lf_enlarge_line(mixed, small.width, columns, wide);
-    for (int x = 0; x < columns; x++) out[x] = lf_most_float(out[x], wide[x]);
+LF_GHOST void lf_raise_row(lf_field small, int top, int whole, int y, int rows, int columns, float *out) {
+    const lf_between down = lf_place_in_smaller(y, rows, whole);
+    const float *upper = lf_line(small, down.low - top), *lower = lf_line(small, down.high - top);
+    int x = 0;
+    while (x < small.width && !(upper[x] > 0 || lower[x] > 0)) x++;
+    if (x == small.width) return;
+    for (x = 0; x < columns; x++) {
+        const lf_between at = lf_place_in_smaller(x, columns, small.width);
+        const float above = lf_mix(upper[at.low], upper[at.high], at.part), below = lf_mix(lower[at.low], lower[at.high], at.part);
+        out[x] = lf_most_float(out[x], lf_mix(above, below, down.part));
+    }
 }
 
 /* Bytes of scratch for comparing one band of rows. */
@@ -133,7 +135,7 @@ LF_GHOST void lf_disagreement_rows(float *const *under, float *const *over, int 
     for (int y = from; y < to; y++) {
         float *const row = out + (ptrdiff_t)y * columns;
         __builtin_memcpy(row, lf_line(found[0], y - top), (size_t)columns * sizeof *row);
-        for (int s = 1; s <= count; s++) lf_raise_row(found[s], top >> s, wholes[s], y, rows, columns, lines, row);
+        for (int s = 1; s <= count; s++) lf_raise_row(found[s], top >> s, wholes[s], y, rows, columns, row);
     }
 }
 

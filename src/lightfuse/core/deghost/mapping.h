@@ -25,16 +25,17 @@ enum {
 #define LF_SMOOTHNESS 0.3
 #define LF_FLATNESS 1e-3
 #define LF_ROBUST_STOPS 0.15
+#define LF_ROBUST_TIMES 3.4 /* the mean residual */
 #define LF_LEAST_SPREAD 0.004
 #define LF_MOST_SPREAD 0.05
 
 /* One channel's mapping on the grid u = (i / 255)^2, finer in the shadows; all values in [0, 1]. `over` is the value of over
  * for u: monotonic, 1 where over is clipped. `spread` is the standard deviation of over about it among static pixels: noise
- * of both frames, rounding, residual misalignment. `slope` is the derivative of `over` by u, `rising` is `over` made strictly
- * monotonic. `black` is the median of over where under is black, `whitest` the least value of under for white. `stops` is how
- * many stops over was exposed longer, measured at half its range. */
+ * of both frames, rounding, residual misalignment. `rising` is `over` made strictly monotonic. `black` is the median of over
+ * where under is black, `whitest` the least value of under for white. `stops` is how many stops over was exposed longer,
+ * measured at half its range. */
 typedef struct {
-    double over[LF_GRID], spread[LF_GRID], slope[LF_GRID], rising[LF_GRID], black, whitest, stops;
+    double over[LF_GRID], spread[LF_GRID], rising[LF_GRID], black, whitest, stops;
 } lf_mapping;
 
 /* ---- Functions of mathematics ------------------------------------------------------------------------------------ */
@@ -99,6 +100,12 @@ LF_GHOST lf_between lf_place_among(const double *rising, int count, double x) {
 
 LF_GHOST double lf_forward(const lf_mapping *map, double under) { return lf_at_root(map->over, under); }
 
+/* The derivative of over by under. */
+LF_GHOST double lf_slope(const lf_mapping *map, double under) {
+    const int low = lf_clamp((int)(lf_root(under) * (LF_GRID - 1)), 0, LF_GRID - 2);
+    return (map->over[low + 1] - map->over[low]) / (lf_grid_value(low + 1) - lf_grid_value(low));
+}
+
 /* The value of under for one of over; for white, the least of them. */
 LF_GHOST double lf_backward(const lf_mapping *map, double over) {
     const lf_between at = lf_place_among(map->rising, LF_GRID, lf_least(over, LF_WHITE_FROM));
@@ -121,21 +128,6 @@ LF_GHOST double lf_quantile(const double *counts, int bins, double part) {
     while (place < bins - 1 && below + counts[place] < part * all) below += counts[place++];
     const double share = (part * all - below) / lf_most(counts[place], 1e-9);
     return lf_least(lf_most((place + lf_least(lf_most(share, 0), 1) - 0.5) / (bins - 1), 0), 1);
-}
-
-/* The value of which half the weight lies below, of LF_GRID values. */
-LF_GHOST double lf_weighted_median(const double *values, const double *weights) {
-    int order[LF_GRID];
-    double half = 0;
-    for (int i = 0; i < LF_GRID; i++) {
-        int at = i;
-        for (; at > 0 && values[order[at - 1]] > values[i]; at--) order[at] = order[at - 1];
-        order[at] = i;
-        half += weights[i] / 2;
-    }
-    int at = 0;
-    for (double below = weights[order[0]]; below < half && at < LF_GRID - 1; below += weights[order[at]]) at++;
-    return values[order[at]];
 }
 
 /* Solves a positive definite system of LF_KNOTS equations whose matrix has two diagonals beside the main one. */
@@ -164,7 +156,7 @@ LF_GHOST void lf_smooth_curve(const double *stops, const double *prior, double *
     double weights[LF_GRID], strength = 0;
     for (int i = 0; i < LF_GRID; i++) weights[i] = prior[i], strength += prior[i] / LF_KNOTS;
     for (int round = 0; round < LF_SMOOTHING_ROUNDS; round++) {
-        double a[LF_KNOTS][3] = {{0}}, b[LF_KNOTS] = {0}, residual[LF_GRID];
+        double a[LF_KNOTS][3] = {{0}}, b[LF_KNOTS] = {0}, off = 0, all = 0;
         const double bend = strength * LF_SMOOTHNESS, rise = strength * LF_FLATNESS;
         for (int i = 0; i < LF_KNOTS; i++) {
             a[i][0] += 1e-9;
@@ -186,42 +178,27 @@ LF_GHOST void lf_smooth_curve(const double *stops, const double *prior, double *
         for (int i = 0; i < LF_GRID; i++) {
             const lf_between at = lf_knots_of(i);
             curve[i] = b[at.low] + (b[at.low + 1] - b[at.low]) * at.part;
-            residual[i] = lf_abs(stops[i] - curve[i]);
+            off += weights[i] * lf_abs(stops[i] - curve[i]), all += weights[i];
         }
-        const double scale = lf_most(LF_ROBUST_STOPS, 4 * lf_weighted_median(residual, prior));
+        const double scale = lf_most(LF_ROBUST_STOPS, LF_ROBUST_TIMES * off / all);
         for (int i = 0; i < LF_GRID; i++) {
-            const double kept = lf_most(1 - residual[i] * residual[i] / (scale * scale), 1e-4);
+            const double residual = (stops[i] - curve[i]) / scale, kept = lf_most(1 - residual * residual, 1e-4);
             weights[i] = prior[i] * kept * kept;
         }
     }
 }
 
-/* The derivative of `over` by u, to the second order on the uneven grid. */
-LF_GHOST void lf_find_slopes(lf_mapping *map) {
-    for (int i = 0; i < LF_GRID; i++) {
-        const int low = i > 0 ? i - 1 : 0, high = i < LF_GRID - 1 ? i + 1 : i;
-        const double before = lf_grid_value(i) - lf_grid_value(low), after = lf_grid_value(high) - lf_grid_value(i);
-        const double fall = i > low ? (map->over[i] - map->over[low]) / before : 0;
-        const double rise = high > i ? (map->over[high] - map->over[i]) / after : 0;
-        map->slope[i] = i == low ? rise : i == high ? fall : (before * rise + after * fall) / (before + after);
-    }
-}
-
 /* Robust standard deviation (1.48 times the median distance) of each row about the mapping, pooled over near rows. */
 LF_GHOST void lf_find_spread(const uint32_t *comparagram, lf_mapping *map) {
-    double pooled[LF_FAR] = {0};
-    for (int i = -LF_NEAR_VALUES; i < LF_GRID; i++) {
-        for (int end = 0; end < 2; end++) {
-            const int row = end ? i - LF_NEAR_VALUES - 1 : i + LF_NEAR_VALUES;
-            for (int column = 0; row >= 0 && row < LF_GRID && column < LF_GRID; column++) {
+    for (int i = 0; i < LF_GRID; i++) {
+        double pooled[LF_FAR] = {0};
+        for (int row = lf_clamp(i - LF_NEAR_VALUES, 0, i); row <= i + LF_NEAR_VALUES && row < LF_GRID; row++)
+            for (int column = 0; column < LF_GRID; column++) {
                 const double distance = 2 * lf_abs(column - map->over[row] * (LF_GRID - 1)) + 0.5;
-                const double count = comparagram[row * LF_GRID + column];
-                pooled[distance < LF_FAR - 1 ? (int)distance : LF_FAR - 1] += end ? -count : count;
+                pooled[(int)lf_least(distance, LF_FAR - 1)] += comparagram[row * LF_GRID + column];
             }
-        }
-        if (i < 0) continue;
         const double median = lf_quantile(pooled, LF_FAR, 0.5) * (LF_FAR - 1) / (2 * (LF_GRID - 1));
-        map->spread[i] = lf_least(lf_most(1.48 * median, LF_LEAST_SPREAD), LF_MOST_SPREAD + map->slope[i] / 255);
+        map->spread[i] = lf_least(lf_most(1.48 * median, LF_LEAST_SPREAD), LF_MOST_SPREAD + lf_slope(map, lf_grid_value(i)) / 255);
     }
 }
 
@@ -282,7 +259,6 @@ LF_GHOST int lf_find_mapping(const uint32_t *comparagram, lf_mapping *map) {
     map->black = found.black;
     map->whitest = lf_backward(map, LF_WHITE_FROM);
     map->stops = lf_log2(lf_to_light(0.5) / lf_to_light(lf_most(lf_backward(map, 0.5), 1e-4)));
-    lf_find_slopes(map);
     lf_find_spread(comparagram, map);
     return 1;
 }

@@ -18,6 +18,10 @@ LF_GHOST lf_field lf_new_plane(int width, int height, lf_arena *arena) {
 
 LF_GHOST float *lf_line(lf_field plane, int y) { return plane.at + (ptrdiff_t)y * plane.width; }
 
+LF_GHOST void lf_plane_mean(lf_field plane, int radius, float *out, double *sums) {
+    lf_box_mean(plane.at, plane.width, plane.height, radius, out, sums);
+}
+
 /* The least (the largest) of three rows and of three neighbours across; `line` holds width + 2 floats. */
 LF_GHOST void lf_least_of_nine(const float *a, const float *b, const float *c, int width, float *line, float *restrict out) {
     for (int x = 0; x < width; x++) line[x + 1] = lf_least_float(lf_least_float(a[x], b[x]), c[x]);
@@ -68,46 +72,5 @@ LF_GHOST lf_between lf_place_in_smaller(int at, int length, int others) {
 }
 
 LF_GHOST float lf_mix(float a, float b, float part) { return a + (b - a) * part; }
-
-LF_GHOST void lf_mix_lines(const float *a, const float *b, float part, int width, float *out) {
-    for (int x = 0; x < width; x++) out[x] = lf_mix(a[x], b[x], part);
-}
-
-/* A line enlarged to a width, linearly. */
-LF_GHOST void lf_enlarge_line(const float *line, int small, int width, float *out) {
-    for (int x = 0; x < width; x++) {
-        const lf_between at = lf_place_in_smaller(x, width, small);
-        out[x] = lf_mix(line[at.low], line[at.high], at.part);
-    }
-}
-
-/* Means over the pixels within a radius across and down; mirrored at the border. `sums` holds width + 2 * radius doubles. */
-LF_GHOST void lf_box_mean(lf_field in, int radius, float *out, double *sums) {
-    const int width = in.width, height = in.height, side = 2 * radius + 1;
-    const double scale = 1.0 / ((double)side * side);
-    double *columns = sums + radius;
-    for (int x = 0; x < width; x++) columns[x] = 0;
-    for (int d = -radius; d < radius; d++) {
-        const float *row = lf_line(in, lf_mirrored(d, height));
-        for (int x = 0; x < width; x++) columns[x] += row[x];
-    }
-    for (int y = 0; y < height; y++) {
-        const float *entering = lf_line(in, lf_mirrored(y + radius, height));
-        const float *leaving = lf_line(in, lf_mirrored(y - radius, height));
-        for (int x = 0; x < width; x++) columns[x] += entering[x];
-        for (int i = 1; i <= radius; i++) {
-            columns[-i] = columns[lf_mirrored(-i, width)];
-            columns[width - 1 + i] = columns[lf_mirrored(width - 1 + i, width)];
-        }
-        double sum = 0;
-        for (int i = -radius; i < radius; i++) sum += columns[i];
-        for (int x = 0; x < width; x++) {
-            sum += columns[x + radius];
-            out[(ptrdiff_t)y * width + x] = (float)(sum * scale);
-            sum -= columns[x - radius];
-        }
-        for (int x = 0; x < width; x++) columns[x] -= leaving[x];
-    }
-}
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "disagreement.h"
 
-enum { LF_FEWEST_CERTAIN = 6, LF_GROW = 3, LF_FEATHER_RADIUS = 6 };
+enum { LF_FEWEST_CERTAIN = 6, LF_GROW = 3, LF_FEATHER_RADIUS = 2 };
 #define LF_CERTAIN 0.2 /* disagreement */
 #define LF_CERTAIN_STOPS 6.0
 #define LF_DARK 0.3
@@ -12,8 +12,6 @@ enum { LF_FEWEST_CERTAIN = 6, LF_GROW = 3, LF_FEATHER_RADIUS = 6 };
 #define LF_EXTENT 0.06 /* radii as parts of the diagonal */
 #define LF_CLOSE 0.004
 #define LF_TOGETHER 0.015
-#define LF_CLOSE_OWN 0.12 /* of the square root of a patch's area */
-#define LF_FEATHER 1.5 /* standard deviation, pixels */
 
 typedef struct {
     uint8_t *at;
@@ -105,7 +103,7 @@ LF_GHOST void lf_shrink(lf_binary in, int radius, lf_binary out, int32_t *away) 
     lf_invert_binary(out);
 }
 
-/* Where parts are found and shapes are closed. */
+/* Where parts are found. */
 typedef struct {
     int32_t *labels, *stack;
     lf_part_box *parts;
@@ -119,38 +117,20 @@ LF_GHOST lf_labelling lf_new_labelling(size_t pixels, lf_arena *arena) {
                           lf_take(arena, (pixels / 2 + 1) * sizeof(lf_part_box))};
 }
 
-/* The largest radius that a shape of this size is closed with. */
-LF_GHOST int lf_most_closing(int width, int height) {
-    const double diagonal = lf_root((double)width * width + (double)height * height);
-    return 3 + (int)lf_most(LF_CLOSE * diagonal, LF_CLOSE_OWN * lf_root((double)width * height));
-}
-LF_GHOST size_t lf_closing_bytes(int width, int height) {
-    const int more = 2 * lf_most_closing(width, height);
-    return 2 * (size_t)(width + more) * (size_t)(height + more) + sizeof(int32_t) * (size_t)(width + more) +
-           lf_labelling_bytes((size_t)width * (size_t)height) + 8 * 64;
-}
-
-/* Adds to `out`, at (left, top), a shape after a morphological closing by a disc, and with its holes filled. */
-LF_GHOST void lf_close(lf_binary in, int radius, lf_binary out, int left, int top, lf_arena arena) {
-    lf_binary wide = lf_new_binary(in.width + 2 * radius, in.height + 2 * radius, &arena);
-    lf_binary other = lf_new_binary(wide.width, wide.height, &arena);
-    int32_t *const away = lf_take(&arena, (size_t)wide.width * sizeof *away);
-    for (int y = 0; y < in.height; y++)
-        __builtin_memcpy(lf_binary_row(wide, y + radius) + radius, lf_binary_row(in, y), (size_t)in.width);
-    lf_grow(wide, radius, 0, other, away);
-    lf_shrink(other, radius, wide, away);
-    const lf_binary outside = {other.at, in.width, in.height};
-    for (int y = 0; y < in.height; y++)
-        for (int x = 0; x < in.width; x++) lf_binary_row(outside, y)[x] = !lf_binary_row(wide, y + radius)[x + radius];
-    const lf_labelling found = lf_new_labelling((size_t)in.width * (size_t)in.height, &arena);
+/* A shape after a morphological closing by a disc, with its holes filled. */
+LF_GHOST void lf_close(lf_binary shape, int radius, lf_arena arena) {
+    const int width = shape.width, height = shape.height, n = width * height;
+    lf_binary outside = lf_new_binary(width, height, &arena);
+    int32_t *const away = lf_take(&arena, (size_t)width * sizeof *away);
+    lf_grow(shape, radius, 0, outside, away);
+    lf_shrink(outside, radius, shape, away);
+    for (int i = 0; i < n; i++) outside.at[i] = !shape.at[i];
+    const lf_labelling found = lf_new_labelling((size_t)n, &arena);
     lf_label_parts(outside, 4, found.labels, found.stack, found.parts);
-    for (int y = 0; y < in.height; y++)
-        for (int x = 0; x < in.width; x++) {
-            const int label = found.labels[y * in.width + x];
-            const lf_part_box *part = &found.parts[label ? label - 1 : 0];
-            const int is_hole = label && part->left > 0 && part->top > 0 && part->right < in.width && part->bottom < in.height;
-            lf_binary_row(out, top + y)[left + x] |= !label || is_hole;
-        }
+    for (int i = 0; i < n; i++) {
+        const lf_part_box part = found.parts[found.labels[i] ? found.labels[i] - 1 : 0];
+        shape.at[i] |= found.labels[i] && part.left > 0 && part.top > 0 && part.right < width && part.bottom < height;
+    }
 }
 
 /* ---- From disagreement to regions -------------------------------------------------------------------------------- */
@@ -214,63 +194,26 @@ LF_GHOST void lf_extend_seeds(lf_binary seeds, const float *low, lf_arena arena)
     for (ptrdiff_t i = 0; i < n; i++) seeds.at[i] = found.labels[i] && kept[found.labels[i] - 1];
 }
 
-/* The shape with each patch closed: the inside of an object may look like its background. */
-LF_GHOST void lf_fill_patches(lf_binary shape, lf_arena arena) {
-    const int width = shape.width, height = shape.height;
-    const size_t n = (size_t)width * (size_t)height;
-    lf_binary closed = lf_new_binary(width, height, &arena), patch = lf_new_binary(width, height, &arena);
-    const int radius = lf_radius(LF_CLOSE, shape);
-    lf_close(shape, radius < 2 ? 2 : radius, closed, 0, 0, arena);
-    __builtin_memcpy(shape.at, closed.at, n);
-    const lf_labelling found = lf_new_labelling(n, &arena);
-    const int count = lf_label_parts(closed, 8, found.labels, found.stack, found.parts);
-    for (int label = 1; label <= count; label++) {
-        const lf_part_box box = found.parts[label - 1];
-        patch.width = box.right - box.left, patch.height = box.bottom - box.top;
-        for (int y = 0; y < patch.height; y++)
-            for (int x = 0; x < patch.width; x++)
-                lf_binary_row(patch, y)[x] = found.labels[(box.top + y) * width + box.left + x] == label;
-        const int own = (int)(LF_CLOSE_OWN * lf_root(box.area) + 0.5);
-        lf_close(patch, own < 1 ? 1 : own, shape, box.left, box.top, arena);
-    }
-}
-
-/* The soft mask of a shape: 1 all over it and a little beyond, then smoothed by a Gaussian. */
+/* The soft mask of a shape: 1 all over it and a little beyond, then smoothed. */
 LF_GHOST void lf_soften(lf_binary core, float *soft, lf_arena arena) {
-    const int width = core.width, height = core.height;
+    const int width = core.width, height = core.height, n = width * height;
     lf_binary wide = lf_new_binary(width, height, &arena);
-    int32_t *const away = lf_take(&arena, (size_t)width * sizeof *away);
-    float *const line = lf_take(&arena, (size_t)width * sizeof *line), weights[LF_FEATHER_RADIUS + 1], total = 0;
-    lf_grow(core, LF_GROW, 0, wide, away);
-    for (int i = 0; i <= LF_FEATHER_RADIUS; i++) {
-        weights[i] = (float)lf_exp2(-i * i / (2 * LF_FEATHER * LF_FEATHER) * 1.4426950408889634);
-        total += (i ? 2 : 1) * weights[i];
-    }
-    for (int y = 0; y < height; y++) {
-        for (int x = 0; x < width; x++) line[x] = 0;
-        for (int d = -LF_FEATHER_RADIUS; d <= LF_FEATHER_RADIUS; d++) {
-            const uint8_t *row = lf_binary_row(wide, lf_mirrored(y + d, height));
-            const float weight = weights[d < 0 ? -d : d] / total;
-            for (int x = 0; x < width; x++) line[x] += row[x] * weight;
-        }
-        float *const out = soft + (ptrdiff_t)y * width;
-        for (int x = 0; x < width; x++) {
-            float sum = 0;
-            for (int d = -LF_FEATHER_RADIUS; d <= LF_FEATHER_RADIUS; d++)
-                sum += line[lf_mirrored(x + d, width)] * weights[d < 0 ? -d : d];
-            out[x] = sum / total < 1.0f / 255 ? 0 : sum / total;
-        }
-    }
+    float *const between = lf_take(&arena, (size_t)n * sizeof *between);
+    double *const sums = lf_take(&arena, lf_box_sums(width, LF_FEATHER_RADIUS) * sizeof *sums);
+    lf_grow(core, LF_GROW, 0, wide, lf_take(&arena, (size_t)width * sizeof(int32_t)));
+    for (int i = 0; i < n; i++) soft[i] = wide.at[i];
+    lf_box_blur(soft, width, height, 1, LF_FEATHER_RADIUS, between, soft, sums);
+    for (int i = 0; i < n; i++) soft[i] = soft[i] < 1.0f / 255 ? 0 : lf_least_float(soft[i], 1);
 }
 
 /* The regions grown from seeds over near disagreement, with the tolerance to extend: `core` takes their pixels, `soft` their
  * soft mask, `labels` each one's part of the frame. Patches close to one another make one region. Returns how many. */
 LF_GHOST int lf_find_regions(lf_binary core, const float *low, float *soft, lf_labelling found, lf_arena arena) {
     lf_extend_seeds(core, low, arena);
-    lf_fill_patches(core, arena);
+    const int close = lf_radius(LF_CLOSE, core), near = lf_radius(LF_TOGETHER, core);
+    lf_close(core, close < 2 ? 2 : close, arena); /* the inside of an object may look like its background */
     lf_soften(core, soft, arena);
     lf_binary together = lf_new_binary(core.width, core.height, &arena);
-    const int near = lf_radius(LF_TOGETHER, core);
     int32_t *const away = lf_take(&arena, (size_t)core.width * sizeof *away);
     lf_grow(core, near < 2 * LF_GROW + 2 ? 2 * LF_GROW + 2 : near, 0, together, away);
     return lf_label_parts(together, 8, found.labels, found.stack, found.parts);

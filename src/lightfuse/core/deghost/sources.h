@@ -83,14 +83,14 @@ LF_GHOST int lf_same_detail(const lf_ghosts *g, const lf_region *region, lf_aren
         tones[k] = lf_new_plane(width, height, &arena);
         for (int j = 0; j < 2; j++) means[k][j] = lf_new_plane(width, height, &arena).at;
     }
-    double *const sums = lf_take(&arena, (size_t)(width + 2 * LF_COARSE) * sizeof *sums);
+    double *const sums = lf_take(&arena, lf_box_sums(width, LF_COARSE) * sizeof *sums);
     ptrdiff_t at = 0;
     LF_FOR_PIXELS(g, box, i) {
         const lf_both p = lf_both_at(g, i);
         tones[0].at[at] = (float)((p.mapped[0] + p.mapped[1] + p.mapped[2]) / 3);
         tones[1].at[at++] = (float)((p.over[0] + p.over[1] + p.over[2]) / 3);
     }
-    for (int k = 0; k < 2; k++) lf_box_mean(tones[k], LF_FINE, means[k][0], sums), lf_box_mean(tones[k], LF_COARSE, means[k][1], sums);
+    for (int k = 0; k < 2; k++) lf_plane_mean(tones[k], LF_FINE, means[k][0], sums), lf_plane_mean(tones[k], LF_COARSE, means[k][1], sums);
     double products = 0, squares[2] = {0}, count = 0;
     at = -1;
     LF_FOR_PIXELS(g, box, i) {
@@ -144,7 +144,7 @@ LF_GHOST void lf_find_costs(const lf_ghosts *g, lf_region *region) {
         double noise = 0, ghost = 0;
         int blank = 0, hidden = 0;
         for (int c = 0; c < 3; c++) {
-            noise = lf_most(noise, lf_at_root(g->maps[c].slope, p.under[c]));
+            noise = lf_most(noise, lf_slope(&g->maps[c], p.under[c]));
             ghost = lf_most(ghost, lf_abs(p.mapped[c] - p.over[c]));
             blank |= p.under[c] <= LF_BLACK_UP_TO && p.over[c] > darkest[c];
             hidden |= p.over[c] >= LF_WHITE_FROM && p.under[c] < g->maps[c].whitest - LF_APART;

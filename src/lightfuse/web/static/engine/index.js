@@ -43,7 +43,7 @@ export class Fuser {
     if (pixels === 0) return { picture: frame, moved: false, ...place };
     const { exports: calls } = new WebAssembly.Instance(this.#module); // Its memory goes with it.
     const data = movedRows(calls, { data: frame.data, first: 0 }, width, height, warp).slice();
-    fillBorder(calls, data, base.data, width, height, warp);
+    fillBorder(this.#module, data, base.data, width, height, warp);
     return { picture: pictureOf(data, width, height), moved: true, ...place };
   }
 }

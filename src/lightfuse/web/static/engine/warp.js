@@ -31,44 +31,24 @@ export function rowsNeeded(width, height, h, top, bottom) {
   return [Math.min(height - 1, Math.max(0, Math.floor(first))), Math.max(1, Math.min(height, Math.ceil(last) + 1))];
 }
 
-const FILLING_PASSES = 3;
-
 /**
  * Fill, in place, what a moved frame does not show from the base, in the frame's tones.
- * @param {WebAssembly.Exports} calls see `movedRows`
+ * @param {WebAssembly.Module} module of the core
  * @param {Uint8ClampedArray} shown RGBA, the frame as `movedRows` gives all of it
  * @param {Uint8ClampedArray} base RGBA
  * @param {Matrix} h pixels of the base to pixels of the frame
  */
-export function fillBorder(calls, shown, base, width, height, h) {
+export function fillBorder(module, shown, base, width, height, h) {
+  const { exports: calls } = new WebAssembly.Instance(module); // Its memory goes with it.
+  if (!calls.lfa_fill_begin(width, height)) {
+    throw new RangeError(`there is not enough memory to align pictures of ${width}×${height}`);
+  }
+  const memory = (at) => new Uint8Array(calls.memory.buffer, at, shown.length);
+  memory(calls.lfa_strip()).set(shown);
+  memory(calls.lfa_warped()).set(base);
   new Float64Array(calls.memory.buffer, calls.lfa_matrix(), 9).set(h);
-  const rows = calls.lfa_fill_begin(width, height);
-  if (rows === 0) throw new RangeError(`there is not enough memory to align pictures of ${width}×${height}`);
-  const places = [calls.lfa_strip(), calls.lfa_warped()];
-  const [ofShown, ofBase] = places.map((at) => new Uint8Array(calls.memory.buffer, at, 4 * width * rows));
-  for (let pass = 0; pass < FILLING_PASSES; pass++) {
-    for (let from = 0; from < height; from += rows) {
-      const to = Math.min(from + rows, height);
-      const parts = [...neededParts(calls, pass, width, from, to)];
-      const start = 4 * width * from;
-      for (const [first, end] of parts) {
-        ofShown.set(shown.subarray(first, end), first - start);
-        ofBase.set(base.subarray(first, end), first - start);
-      }
-      calls.lfa_fill(pass, from, to);
-      if (pass < FILLING_PASSES - 1) continue;
-      for (const [first, end] of parts) shown.set(ofShown.subarray(first - start, end - start), first);
-    }
-  }
-}
-
-/** The bytes [first, end) of rows [from, to) that a pass needs: of most rows only the border. */
-function* neededParts(calls, pass, width, from, to) {
-  for (let y = from; y < to; y++) {
-    const [left, right] = [calls.lfa_fill_left(pass, y), calls.lfa_fill_right(pass, y)];
-    if (left > 0) yield [4 * width * y, 4 * (width * y + left)];
-    if (right < width) yield [4 * (width * y + right), 4 * width * (y + 1)];
-  }
+  calls.lfa_fill();
+  shown.set(memory(calls.lfa_strip()));
 }
 
 /* ---- Homographies: nine numbers, row by row --------------------------------------------------------------------------- */

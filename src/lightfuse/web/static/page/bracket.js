@@ -88,7 +88,7 @@ export class Bracket {
     if (!aligned || this.#places[position].pixels === 0) return pixels;
     const { warp } = this.#places[position];
     const shown = await pool.move(pixels, this.width, this.height, warp);
-    fillBorder(pool.core.calls, shown, await pixelsOf(this.frames[this.base]), this.width, this.height, warp);
+    fillBorder(pool.module, shown, await pixelsOf(this.frames[this.base]), this.width, this.height, warp);
     return shown;
   }
 
