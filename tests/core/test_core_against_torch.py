@@ -129,6 +129,19 @@ def test_cells_of_any_size_have_their_mean():
     assert (large == small[0, 0]).all()
 
 
+@pytest.mark.parametrize("isa", core.instruction_sets())
+@pytest.mark.parametrize("dtype", list(TOPS))
+@pytest.mark.parametrize("side", [160, 288, 384, 656])  # 10, 18, 24 and 41 rows a cell
+def test_cells_of_many_rows_are_sampled_on_odd_and_even_rows_alike(side, dtype, isa):
+    config = dataclasses.replace(config_of("small"), thumbnail_cells=64)
+    fuser = Fuser(to_weights(trained_like(config), "small", {}), isa=isa)
+    levels = [np.array(pair) / 255 * TOPS[dtype] for pair in ([20, 80], [120, 200])]
+    rows = [np.tile(np.resize(pair, side)[:, None, None], (1, side, 3)).astype(dtype) for pair in levels]
+    flat = [np.full((side, side, 3), pair.mean(), dtype) for pair in levels]
+    striped, even = fuser.context(*rows), fuser.context(*flat)
+    np.testing.assert_allclose(striped.grid, even.grid, atol=1e-4)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_answers_depend_on_the_weights_and_spread(model):
     """Guards the comparison above against a model that answers nearly the same everywhere."""

@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +67,12 @@ def test_other_processors_make_the_golden_pictures_of_it(processor, model, golde
 
 
 @needs_gcc
+@pytest.mark.parametrize("cells", [192 * 128, 150], ids=["all rows", "sampled rows"])
 @pytest.mark.parametrize("model", ["small", "base"])
-def test_context_models_leave_out_borders_as_the_core_does(model, tmp_path):
+def test_context_models_leave_out_borders_as_the_core_does(model, cells, tmp_path):
+    """Cells of a small thumbnail have many rows, of which some are read."""
     weights = load_weights(model)
+    weights = replace(weights, config=replace(weights.config, thumbnail_cells=cells))
     pair = [framed(picture, 30) for picture in sample_pair(300, 200)]
     fused = fuse_with(build(["gcc"], write_project(tmp_path, weights)))(*pair)
     assert np.array_equal(fused, Fuser(weights)(*pair))

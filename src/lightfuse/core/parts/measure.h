@@ -139,23 +139,39 @@ LF_INLINE int lf_next_cell(lf_cell_steps *step) {
     return step->at + (step->rest > 0);
 }
 
+/* The rows of a picture that a row of cells is the mean of. Cells of large pictures are sampled, as many odd rows as even:
+ * LF_ENOUGH_ROWS tell their mean to a level or so, and reading all takes longer than everything else a context needs. */
+enum { LF_ENOUGH_ROWS = 8 };
+typedef struct {
+    int first, step, count; /* of every `step` rows one */
+} lf_sampled_rows;
+LF_INLINE lf_sampled_rows lf_rows_of_cell(int i, int side, int cells) {
+    const int first = lf_cell_start(i, side, cells), rows = lf_cell_end(i, side, cells) - first;
+    const int step = rows < 2 * LF_ENOUGH_ROWS ? 1 : rows / LF_ENOUGH_ROWS;
+    return (lf_sampled_rows){first, step, step > 1 ? rows / step & ~1 : rows};
+}
+LF_INLINE int lf_sampled_row(lf_sampled_rows of, int k) { return of.first + k * of.step + (k & ~of.step & 1); }
+
 /* Rows are summed up column by column, a vector of bytes at a time read as words of two neighbouring values: sums of the
- * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of LF_SUMMED rows of 8 bits. Double
- * words are two values of 16 bits, and aligned like these. */
-enum { LF_SUM_BYTES = 4 * LF_LANES, LF_SUMMED = 256 };
+ * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of 2 LF_ENOUGH_ROWS rows of 8 bits.
+ * Double words are two values of 16 bits, and aligned like these. */
+enum { LF_SUM_BYTES = 4 * LF_LANES };
 typedef uint16_t lf_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(1)));
 typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(1)));
 typedef uint32_t lf_total __attribute__((may_alias)); /* sums lie where floats go afterwards */
 
-/* Add `rows` (1 or 4, a constant) rows of `vectors` vectors, row_bytes apart, to sums, which start at 0 if fresh. */
+/* Add `rows` (1 or 4, a constant) rows of `vectors` vectors to sums, which start at 0 if fresh: the second and the fourth
+ * are `odd` bytes after those before them, the third is `even` bytes after the first. */
 #define LF_SUM_ROWS(name, words, bits)                                                                                \
-    LF_INLINE void name(const char *at, ptrdiff_t row_bytes, const int rows, int vectors, words *sums, int fresh) {   \
+    LF_INLINE void name(const char *at, ptrdiff_t odd, ptrdiff_t even, const int rows, int vectors, words *sums,      \
+                        int fresh) {                                                                                  \
         for (int i = 0; i < vectors; i++, at += LF_SUM_BYTES, sums += 2) {                                            \
             words lower = {0}, upper = {0};                                                                           \
             LF_UNROLL                                                                                                 \
             for (int y = 0; y < rows; y++) {                                                                          \
-                __builtin_prefetch((const void *)((uintptr_t)(at + y * row_bytes) + LF_AHEAD));                       \
-                const words both = *(const words *)(at + y * row_bytes);                                              \
+                const char *from = at + (y & 1) * odd + (y >> 1) * even;                                              \
+                __builtin_prefetch((const void *)((uintptr_t)from + LF_AHEAD));                                       \
+                const words both = *(const words *)from;                                                              \
                 lower += both & ((words){0} + ((1u << bits) - 1));                                                    \
                 upper += both >> bits;                                                                                \
             }                                                                                                         \
@@ -171,14 +187,16 @@ LF_SUM_ROWS(lf_sum_rows_u8, lf_words, 8)
 LF_SUM_ROWS(lf_sum_rows_u16, lf_double_words, 16)
 #undef LF_SUM_ROWS
 
-/* Totals of the n values of rows [y0, y1), at most LF_SUMMED of them, added to total unless first. */
+/* Totals of the n values of some rows, added to total unless first. */
 #define LF_TOTAL_ROWS(name, value, words, word, add)                                                                  \
-    LF_INLINE void name(const lf_picture *p, int y0, int y1, int n, lf_total *restrict total, words *restrict sums,   \
-                        int first) {                                                                                  \
+    LF_INLINE void name(const lf_picture *p, lf_sampled_rows of, int n, lf_total *restrict total,                     \
+                        words *restrict sums, int first) {                                                            \
         const int wide = (int)(LF_SUM_BYTES / sizeof(value)), vectors = n / wide;                                     \
-        int y = y0;                                                                                                   \
-        for (; y + 4 <= y1; y += 4) add(lf_at(p, 0, y), p->row_bytes, 4, vectors, sums, y == y0);                     \
-        for (; y < y1; y++) add(lf_at(p, 0, y), p->row_bytes, 1, vectors, sums, y == y0);                             \
+        const ptrdiff_t odd = (of.step | 1) * p->row_bytes, even = 2 * of.step * p->row_bytes;                        \
+        int k = 0;                                                                                                    \
+        for (; k + 4 <= of.count; k += 4)                                                                             \
+            add(lf_at(p, 0, lf_sampled_row(of, k)), odd, even, 4, vectors, sums, k == 0);                             \
+        for (; k < of.count; k++) add(lf_at(p, 0, lf_sampled_row(of, k)), 0, 0, 1, vectors, sums, k == 0);            \
         for (int i = 0; i < vectors; i++) {                                                                           \
             const word *lower = (const word *)(sums + 2 * i), *upper = (const word *)(sums + 2 * i + 1);              \
             lf_total *to = total + i * wide;                                                                          \
@@ -189,7 +207,7 @@ LF_SUM_ROWS(lf_sum_rows_u16, lf_double_words, 16)
         }                                                                                                             \
         for (int i = vectors * wide; i < n; i++) {                                                                    \
             uint32_t sum = first ? 0 : total[i];                                                                      \
-            for (y = y0; y < y1; y++) sum += ((const value *)lf_at(p, 0, y))[i];                                      \
+            for (k = 0; k < of.count; k++) sum += ((const value *)lf_at(p, 0, lf_sampled_row(of, k)))[i];             \
             total[i] = sum;                                                                                           \
         }                                                                                                             \
     }
@@ -197,25 +215,23 @@ LF_TOTAL_ROWS(lf_total_rows_u8, uint8_t, lf_words, uint16_t, lf_sum_rows_u8)
 LF_TOTAL_ROWS(lf_total_rows_u16, lf_u16, lf_double_words, uint32_t, lf_sum_rows_u16)
 #undef LF_TOTAL_ROWS
 
-LF_INLINE void lf_total_rows_f32(const lf_picture *p, int y0, int y1, int n, float *restrict total, int first) {
+LF_INLINE void lf_total_rows_f32(const lf_picture *p, lf_sampled_rows of, int n, float *restrict total, int first) {
     for (int i = 0; i < n && first; i++) total[i] = 0;
-    for (int y = y0; y < y1; y++) {
-        const float *restrict v = (const float *)lf_at(p, 0, y);
+    for (int k = 0; k < of.count; k++) {
+        const float *restrict v = (const float *)lf_at(p, 0, lf_sampled_row(of, k));
         for (int i = 0; i < n; i++) total[i] += v[i];
     }
 }
 
 /* The same for any picture; the totals are at the beginning of lf_thumbnail_scratch_floats floats. */
-LF_INLINE void lf_total_rows(const lf_picture *p, int y0, int y1, float *scratch, int first) {
+LF_INLINE void lf_total_rows(const lf_picture *p, lf_sampled_rows of, float *scratch, int first) {
     const int n = 3 * p->width;
-    if (p->type == LF_F32) lf_total_rows_f32(p, y0, y1, n, scratch, first);
-    for (int y = y0; y < y1 && p->type != LF_F32; y += LF_SUMMED) {
-        const int end = lf_min_int(y + LF_SUMMED, y1), fresh = first && y == y0;
-        if (p->type == LF_U8)
-            lf_total_rows_u8(p, y, end, n, (lf_total *)scratch, (lf_words *)(scratch + n), fresh);
-        else
-            lf_total_rows_u16(p, y, end, n, (lf_total *)scratch, (lf_double_words *)(scratch + n), fresh);
-    }
+    if (p->type == LF_F32)
+        lf_total_rows_f32(p, of, n, scratch, first);
+    else if (p->type == LF_U8)
+        lf_total_rows_u8(p, of, n, (lf_total *)scratch, (lf_words *)(scratch + n), first);
+    else
+        lf_total_rows_u16(p, of, n, (lf_total *)scratch, (lf_double_words *)(scratch + n), first);
 }
 
 /* Means of a row of cells from the totals of their rows of the picture. Four pixels are three vectors of four values, whose
@@ -273,9 +289,9 @@ LF_INLINE void lf_average_row(const lf_picture *p, const float *scratch, lf_size
 LF_CODE void lf_thumbnail_rows(const lf_picture *p, lf_size size, int row0, int row1, uint16_t *thumbnail,
                                float *scratch) {
     for (int row = row0; row < row1; row++) {
-        const int y0 = lf_cell_start(row, p->height, size.rows), y1 = lf_cell_end(row, p->height, size.rows);
-        lf_total_rows(p, y0, y1, scratch, 1);
-        lf_average_row(p, scratch, size, y1 - y0, thumbnail + (size_t)row * size.columns);
+        const lf_sampled_rows of = lf_rows_of_cell(row, p->height, size.rows);
+        lf_total_rows(p, of, scratch, 1);
+        lf_average_row(p, scratch, size, of.count, thumbnail + (size_t)row * size.columns);
     }
 }
 

@@ -97,18 +97,21 @@ static int lf_rows_thumbnails(lf_rows_state *s, int *order) {
         if (lf_rows_read(s->rows, y, s->pixels, order)) return 1;
         if (y < box.top || y >= box.bottom) continue;
         for (int again = 1; again; ) {
-            const int y0 = lf_cell_start(row, height, size.rows), y1 = lf_cell_end(row, height, size.rows);
+            const lf_sampled_rows of = lf_rows_of_cell(row, height, size.rows);
+            const int end = lf_cell_end(row, height, size.rows);
+            const int k = lf_min_int((y - box.top - of.first) / of.step, of.count - 1);
             again = 0;
             for (int p = 0; p < 2; p++) {
                 lf_picture part = lf_rows_picture(s, p);
                 part = lf_part(&part, box);
-                lf_total_rows(&part, 0, 1, s->totals[p], y - box.top == y0);
-                if (y - box.top < y1 - 1) continue;
+                if (y - box.top == lf_sampled_row(of, k))
+                    lf_total_rows(&part, (lf_sampled_rows){0, 1, 1}, s->totals[p], k == 0);
+                if (y - box.top < end - 1) continue;
                 uint16_t *to = s->thumbnails + 3 * (size_t)p * lf_cells(size) + (size_t)row * (size_t)size.columns;
-                lf_average_row(&part, s->totals[p], size, y1 - y0, to);
+                lf_average_row(&part, s->totals[p], size, of.count, to);
                 again = row + 1 < size.rows && lf_cell_start(row + 1, height, size.rows) <= y - box.top;
             }
-            if (y - box.top >= y1 - 1) row++;
+            if (y - box.top >= end - 1) row++;
         }
     }
     return 0;
