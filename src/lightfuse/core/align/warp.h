@@ -1,10 +1,14 @@
 /* Resampling a frame in the base's geometry: cubic interpolation (Keys 1981, a = -0.5), mirrored at the frame's edges.
  *
- * Positions are rounded to 1/64 of a pixel; values of every type are interpolated as floats. */
+ * Positions are rounded to 1/64 of a pixel. Values are interpolated as floats, but 8 bits down the rows as 16-bit integers. */
 #ifndef LIGHTFUSE_ALIGN_WARP_H
 #define LIGHTFUSE_ALIGN_WARP_H
 
 #include "geometry.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 enum {
     LF_STEPS = 64, /* parts of a pixel */
@@ -13,10 +17,15 @@ enum {
 };
 
 typedef float lf_quad __attribute__((vector_size(16))); /* one pixel, of up to four channels */
+typedef uint8_t lf_reach_bytes __attribute__((vector_size(LF_REACH)));
+typedef int16_t lf_reach_words __attribute__((vector_size(2 * LF_REACH)));
+typedef int16_t lf_half_words __attribute__((vector_size(LF_REACH)));
+typedef float lf_half_floats __attribute__((vector_size(2 * LF_REACH)));
 
-/* Weights of the four pixels around for every part of a pixel. */
+/* Weights of the four pixels around for every part of a pixel, and as integers whose sum is exactly 128. */
 typedef struct {
     float at[LF_STEPS + 1][4];
+    int16_t whole[LF_STEPS + 1][4];
 } lf_taps;
 
 LF_ALIGN void lf_make_taps(lf_taps *taps) {
@@ -24,18 +33,44 @@ LF_ALIGN void lf_make_taps(lf_taps *taps) {
         const double t = (double)step / LF_STEPS;
         const double weights[4] = {((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((4 - 3 * t) * t + 1) * t / 2,
                                    (t - 1) * t * t / 2};
-        for (int i = 0; i < 4; i++) taps->at[step][i] = (float)weights[i];
+        int rest = 128;
+        for (int i = 0; i < 4; i++) {
+            taps->at[step][i] = (float)weights[i];
+            taps->whole[step][i] = (int16_t)((int)(weights[i] * 128 + 1024.5) - 1024);
+            rest -= taps->whole[step][i];
+        }
+        taps->whole[step][weights[1] >= weights[2] ? 1 : 2] += (int16_t)rest;
     }
 }
 
-/* Sums of four rows' values times their weights; loops, which compilers make vectors of. */
+/* Sums of four rows' bytes times their weights, which fit 16 bits less a half of their range. */
+LF_INLINE void lf_sum_bytes(const void *const rows[4], const int16_t *weights, float *out) {
+    lf_reach_words sums = {0};
+    sums -= (int16_t)(1 << 14);
+    for (int j = 0; j < 4; j++) {
+        lf_reach_bytes values;
+        __builtin_memcpy(&values, rows[j], sizeof values);
+#if defined(__AVX2__) /* GCC does not make that instruction of the conversion. */
+        sums += (lf_reach_words)_mm256_cvtepu8_epi16((__m128i)values) * weights[j];
+#else
+        sums += __builtin_convertvector(values, lf_reach_words) * weights[j];
+#endif
+    }
+    for (int half = 0; half < LF_REACH; half += LF_REACH / 2) {
+        lf_half_words words;
+        __builtin_memcpy(&words, (const int16_t *)&sums + half, sizeof words);
+        const lf_half_floats floats = __builtin_convertvector(words, lf_half_floats) * (1.0f / 128) + 128.0f;
+        __builtin_memcpy(out + half, &floats, sizeof floats);
+    }
+}
+
+/* The same of 16 bits or floats; loops, which compilers make vectors of. */
 LF_INLINE void lf_sum_rows(const void *const rows[4], const float *weights, const lf_type type, float *restrict out) {
 #define LF_SUM(value)                                                                                                      \
     for (int i = 0; i < LF_REACH; i++)                                                                                     \
         out[i] = ((const value *)rows[0])[i] * weights[0] + ((const value *)rows[1])[i] * weights[1] +                     \
                  ((const value *)rows[2])[i] * weights[2] + ((const value *)rows[3])[i] * weights[3];
-    if (type == LF_U8) LF_SUM(uint8_t)
-    else if (type == LF_U16) LF_SUM(uint16_t)
+    if (type == LF_U16) LF_SUM(uint16_t)
     else LF_SUM(float)
 #undef LF_SUM
 }
@@ -61,22 +96,25 @@ LF_INLINE void lf_warp_run(const lf_picture *frame, const lf_taps *taps, int64_t
     const float *along[LF_WARP_RUN];
     for (int i = 0; i < count; i++, x += step_x, y += step_y) {
         const int left = (int)(x >> 32) - 1, top = (int)(y >> 32) - 1;
-        const int is_inside = left >= 0 && top >= 0 && left + room <= frame->width && top + 4 <= frame->height;
+        const unsigned char *row = (const unsigned char *)frame->pixels;
         const void *rows[4];
-        for (int j = 0; j < 4; j++) {
-            const unsigned char *row = (const unsigned char *)frame->pixels;
-            if (is_inside) {
-                rows[j] = row + (top + j) * frame->row_bytes + (ptrdiff_t)left * pixel;
-                continue;
+        if (left >= 0 && top >= 0 && left + room <= frame->width && top + 4 <= frame->height) {
+            row += top * frame->row_bytes + (ptrdiff_t)left * pixel;
+            for (int j = 0; j < 4; j++) rows[j] = row + j * frame->row_bytes;
+        } else {
+            for (int j = 0; j < 4; j++) {
+                const unsigned char *from = row + lf_mirrored(top + j, frame->height) * frame->row_bytes;
+                for (int k = 0; k < 4; k++)
+                    __builtin_memcpy(patch[j] + k * pixel, from + (ptrdiff_t)lf_mirrored(left + k, frame->width) * pixel,
+                                     (size_t)pixel);
+                for (int k = 4 * pixel; k < LF_REACH * size; k++) patch[j][k] = 0;
+                rows[j] = patch[j];
             }
-            row += lf_mirrored(top + j, frame->height) * frame->row_bytes;
-            for (int k = 0; k < 4; k++)
-                __builtin_memcpy(patch[j] + k * pixel, row + (ptrdiff_t)lf_mirrored(left + k, frame->width) * pixel, (size_t)pixel);
-            for (int k = 4 * pixel; k < LF_REACH * size; k++) patch[j][k] = 0;
-            rows[j] = patch[j];
         }
         along[i] = taps->at[(int)(((x >> 25) & 127) + 1) >> 1];
-        lf_sum_rows(rows, taps->at[(int)(((y >> 25) & 127) + 1) >> 1], type, sums[i]);
+        const int down = (int)(((y >> 25) & 127) + 1) >> 1;
+        if (type == LF_U8) lf_sum_bytes(rows, taps->whole[down], sums[i]);
+        else lf_sum_rows(rows, taps->at[down], type, sums[i]);
     }
     for (int i = 0; i < count; i++) {
         lf_quad total = {0}, column;

@@ -1,5 +1,5 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "700cf790bad1cf3e", files:
+self.LIGHTFUSE = { version: "45d4c8406c5c8644", files:
 ["./", "engine/align.js", "engine/core.js", "engine/deghost.js", "engine/index.js", "engine/lightfuse-deghost.wasm",
 "engine/lightfuse.wasm", "engine/warp.js", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js",
 "page/exif.js", "page/frames.js", "page/gain-map.js", "page/grouping.js", "page/helper.js", "page/looks.js",
