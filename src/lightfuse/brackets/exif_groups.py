@@ -1,5 +1,6 @@
 """Brackets by EXIF: shots of one camera, close in time, divided where their exposures start to repeat."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,11 @@ _BURST_GAP = 2.0  # Seconds between shots of a burst, as seen through time stamp
 _GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket.
 _NOISE_REDUCTION = 1.0  # Seconds: from this exposure on, a camera may take a dark frame as long after it.
 _MIN_EV_RANGE = 0.6  # From darkest to brightest: three exposures a third of a stop apart.
+_NUMBERED = re.compile(r"(.*?)(\d+)\D*")  # A name without its suffix: what stands before the last number, and that.
+_LAST_NUMBERS = frozenset({999, 9999, 99999})  # After these a camera's counter starts again with 0 or 1.
+_MOST_MISSING = 20  # Numbers that deleted pictures may leave out of a run.
+_SET_BACK = 30.0  # Seconds by which the time must fall within a run for the clock to have been set back.
+_LEAST_IN_RUN = 6  # Two brackets: fewer pictures follow each other by chance.
 _METERED_RANGE = 1.5  # EV, more than metering changes by within a burst.
 
 
@@ -88,8 +94,9 @@ def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
         else:
             series.setdefault((shot.camera, bool(shot.info.flash)), []).append(shot)
     for of_one_camera in series.values():
-        for cluster in _clusters(of_one_camera, max_gap):
-            _group_cluster(cluster, found)
+        for of_one_clock in by_clock(of_one_camera):
+            for cluster in _clusters(of_one_clock, max_gap):
+                _group_cluster(cluster, found)
     order = {shot.path: position for position, shot in enumerate(shots)}
     found.groups.sort(key=lambda group: (_by_time(group[0]), order[group[0].path]))
     return found
@@ -254,3 +261,60 @@ def _comes_back(evs: Sequence[float], start: int, here: int) -> bool:
 
 def _is_same(a: float, b: float) -> bool:
     return abs(a - b) < SAME_EV
+
+
+# ---- Clocks ----------------------------------------------------------------------------------------------------------
+
+
+def by_clock(shots: Sequence[Shot]) -> list[list[Shot]]:
+    """Divide timed shots of what seems to be one camera where they cannot have been timed by one clock.
+
+    Pictures that a camera numbered one after the other are a run. Runs of two brackets or more that overlap in time
+    come from two cameras of one model, or from before and after a clock was set back (at the end of summer time).
+
+    Args:
+        shots: in the order of their names.
+
+    Returns:
+        The shots of each clock, one at least.
+    """
+    runs: list[list[Shot]] = []
+    for shot in shots:
+        if runs and _follows(runs[-1][-1], shot):
+            runs[-1].append(shot)
+        else:
+            runs.append([shot])
+    clocks: list[list[Shot]] = [[]]
+    spans: list[list[tuple[datetime, datetime]]] = [[]]  # When long runs begin and end, of each clock.
+    for run in runs:
+        own, at = _span(run), 0
+        if own is not None:
+            clear = (i for i, taken in enumerate(spans) if all(b <= own[0] or own[1] <= a for a, b in taken))
+            at = next(clear, len(clocks))
+            if at == len(clocks):
+                clocks.append([])
+                spans.append([])
+            spans[at].append(own)
+        clocks[at] += run
+    return clocks
+
+
+def _follows(before: Shot, after: Shot) -> bool:
+    (prefix, number), (other, following) = _numbered(before.path.name), _numbered(after.path.name)
+    step = 1 if number in _LAST_NUMBERS and following <= 1 else following - number
+    earlier, later = before.info.moment, after.info.moment
+    back = (earlier - later).total_seconds() if earlier and later else 0.0
+    return prefix == other and 0 < step <= _MOST_MISSING and back <= _SET_BACK
+
+
+def _span(run: Sequence[Shot]) -> tuple[datetime, datetime] | None:
+    """When a run begins and ends; None where it is short, or has one exposure only, and so holds no brackets."""
+    times = [shot.info.moment for shot in run if shot.info.moment is not None]
+    exposures = {(shot.ev, shot.info.exposure_bias) for shot in run}
+    return (min(times), max(times)) if len(times) >= _LEAST_IN_RUN and len(exposures) > 1 else None
+
+
+def _numbered(name: str) -> tuple[str, int]:
+    """What stands before the last number in a name, suffix aside, and the number; -1 where there is none."""
+    found = _NUMBERED.fullmatch(Path(name).stem)
+    return (found[1], int(found[2])) if found else (name, -1)
