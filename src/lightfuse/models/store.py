@@ -78,6 +78,8 @@ def read_weights(path: Path) -> Weights:
         with safe_open(path, framework="numpy") as file:
             header = (file.metadata() or {}).get(_METADATA_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        if any(tensor.dtype.kind == "V" for tensor in tensors.values()):  # bfloat16, where a library taught numpy that.
+            raise TypeError
     except (SafetensorError, OSError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{str(path)!r} is not a readable weights file ({reason}); train it again") from None
