@@ -9,8 +9,8 @@
  * Warping, in another instance: lfa_warp_begin, the frame's rows to lfa_strip(), the homography to lfa_matrix(), then lfa_warp
  * and the result at lfa_warped().
  *
- * Filling the warped frame's border, in another: lfa_fill_begin, the frame to lfa_strip(), the base to lfa_warped(), the
- * homography to lfa_matrix(), then lfa_fill, which changes the frame. */
+ * Filling the warped frame's border, in another: the homography to lfa_matrix(), lfa_fill_begin, the frame to lfa_strip() and
+ * the base to lfa_warped(), as far as they are read, then lfa_fill, which changes the frame. */
 #define LF_BYTES_ONLY
 #include <wasm_simd128.h>
 
@@ -116,12 +116,19 @@ EXPORT(lfa_warp) void lfa_warp(int first, int top, int bottom) {
 
 /* ---- Filling ----------------------------------------------------------------------------------------------------- */
 
-/* Room for a frame and the base; returns 0 where there is not enough memory. */
-EXPORT(lfa_fill_begin) int lfa_fill_begin(int width, int height) {
+/* Room for a frame and the base, whose homography is at lfa_matrix(). Returns where six integers are that tell what is read,
+ * or 0 where there is not enough memory: rows before `top` and from `bottom` on; from `first` on every row `step` after the one
+ * before; of other rows the pixels before `left` and from `right` on. Memory that nobody writes takes no room. */
+EXPORT(lfa_fill_begin) const int *lfa_fill_begin(int width, int height) {
+    static int needed[6];
     const uint64_t bytes = (uint64_t)CHANNELS * (uint64_t)width * (uint64_t)height;
-    if (!take(width, height, 2 * bytes + lf_fill_bytes(width, height, LF_U8))) return 0;
+    if (!take(width, height, 2 * bytes + lf_fill_bytes(width, height, LF_U8))) return NULL;
     job.scratch = job.strip + bytes;
-    return 1;
+    const lf_area box = lf_common_box(lf_inverse(job.found.warp), width, height);
+    const lf_area inside = lf_fill_inside(box, lf_fill_feather(width, height));
+    const int values[6] = {inside.top, inside.bottom, box.top, lf_sampling_step(box), inside.left, inside.right};
+    __builtin_memcpy(needed, values, sizeof needed);
+    return needed;
 }
 
 EXPORT(lfa_fill) void lfa_fill(void) {

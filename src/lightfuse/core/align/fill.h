@@ -111,15 +111,20 @@ LF_ALIGN void lf_fill_pixel(const lf_fill *fill, int mixes, void *shown, const v
     }
 }
 
-/* Compare, or mix, the border: what lies outside of the box that the frame shows, and a little inside. */
-LF_ALIGN void lf_fill_pass(const lf_fill *fill, int mixes, const lf_picture *shown, const lf_picture *base, lf_area box) {
-    const int margin = (int)fill->feather + 1;
+/* What filling leaves as it is, of the box that the frame shows: all but a little inside of its edges. */
+LF_ALIGN lf_area lf_fill_inside(lf_area box, double feather) {
+    const int margin = (int)feather + 1;
+    return (lf_area){box.left + margin, box.top + margin, box.right - margin, box.bottom - margin};
+}
+
+/* Compare, or mix, all pixels but those inside. */
+LF_ALIGN void lf_fill_pass(const lf_fill *fill, int mixes, const lf_picture *shown, const lf_picture *base, lf_area inside) {
     for (int y = 0; y < fill->height; y++) {
         void *const row = (unsigned char *)shown->pixels + y * shown->row_bytes;
         const void *const other = (const unsigned char *)base->pixels + y * base->row_bytes;
-        const int crosses = y >= box.top + margin && y < box.bottom - margin;
+        const int crosses = y >= inside.top && y < inside.bottom;
         for (int x = 0; x < fill->width; x++) {
-            if (crosses && x >= box.left + margin && x < box.right - margin) x = box.right - margin;
+            if (crosses && x >= inside.left && x < inside.right) x = inside.right;
             lf_fill_pixel(fill, mixes, row, other, x, y);
         }
     }
@@ -134,21 +139,21 @@ LF_ALIGN void lf_fill_border(const lf_picture *shown, const lf_picture *base, co
     lf_fill fill = {.warp = *warp, .type = base->type, .channels = channels, .width = width, .height = height, .cell = cell,
                     .columns = (width - 1) / cell + 1, .rows = (height - 1) / cell + 1, .feather = (float)feather};
     lf_arena arena = {memory};
-    const lf_area box = lf_common_box(lf_inverse(*warp), width, height);
+    const lf_area box = lf_common_box(lf_inverse(*warp), width, height), inside = lf_fill_inside(box, feather);
     const size_t cells = (size_t)fill.columns * (size_t)fill.rows;
     __builtin_memset(memory, 0, lf_fill_bytes(width, height, base->type));
     fill.curves = lf_take(&arena, 3 * (size_t)lf_levels_of(base->type) * sizeof *fill.curves);
     for (int i = 0; i < 4; i++) /* a row and a number more are read, times 0 */
         fill.sums[i] = lf_take(&arena, (cells + (size_t)fill.columns + 1) * sizeof **fill.sums);
     lf_fill_curves(&fill, shown, base, box, arena);
-    lf_fill_pass(&fill, 0, shown, base, box);
+    lf_fill_pass(&fill, 0, shown, base, inside);
     float *const between = lf_take(&arena, cells * sizeof *between);
     double *const sums = lf_take(&arena, lf_box_sums(fill.columns, LF_FILL_BLUR) * sizeof *sums);
     for (int i = 3; i >= 0; i--) { /* the sums become means over the cells around */
         lf_box_blur(fill.sums[i], fill.columns, fill.rows, LF_FILL_BLUR, LF_FILL_BLUR, between, fill.sums[i], sums);
         for (size_t at = 0; at < cells && i < 3; at++) fill.sums[i][at] /= lf_most_float(fill.sums[3][at], 1e-3f);
     }
-    lf_fill_pass(&fill, 1, shown, base, box);
+    lf_fill_pass(&fill, 1, shown, base, inside);
 }
 
 #endif

@@ -40,15 +40,28 @@ export function rowsNeeded(width, height, h, top, bottom) {
  */
 export function fillBorder(module, shown, base, width, height, h) {
   const { exports: calls } = new WebAssembly.Instance(module); // Its memory goes with it.
-  if (!calls.lfa_fill_begin(width, height)) {
-    throw new RangeError(`there is not enough memory to align pictures of ${width}×${height}`);
-  }
-  const memory = (at) => new Uint8Array(calls.memory.buffer, at, shown.length);
-  memory(calls.lfa_strip()).set(shown);
-  memory(calls.lfa_warped()).set(base);
   new Float64Array(calls.memory.buffer, calls.lfa_matrix(), 9).set(h);
+  const needed = calls.lfa_fill_begin(width, height);
+  if (!needed) throw new RangeError(`there is not enough memory to align pictures of ${width}×${height}`);
+  const parts = [...partsNeeded(width, height, new Int32Array(calls.memory.buffer, needed, 6))];
+  const [frame, other] = [calls.lfa_strip(), calls.lfa_warped()].map(
+    (at) => new Uint8Array(calls.memory.buffer, at, shown.length),
+  );
+  for (const [start, end] of parts) {
+    frame.set(shown.subarray(start, end), start);
+    other.set(base.subarray(start, end), start);
+  }
   calls.lfa_fill();
-  shown.set(memory(calls.lfa_strip()));
+  for (const [start, end] of parts) shown.set(frame.subarray(start, end), start);
+}
+
+/** The bytes [start, end) of a picture that filling reads: the border, and some rows whole (see tools/wasm/align_wasm.c). */
+function* partsNeeded(width, height, [top, bottom, first, step, left, right]) {
+  for (let y = 0; y < height; y++) {
+    const isWhole = y < top || y >= bottom || left >= right || (y >= first && (y - first) % step === 0);
+    const columns = isWhole ? [[0, width]] : [[0, left], [right, width]];
+    for (const [from, to] of columns) yield [4 * (width * y + from), 4 * (width * y + to)];
+  }
 }
 
 /* ---- Homographies: nine numbers, row by row --------------------------------------------------------------------------- */
