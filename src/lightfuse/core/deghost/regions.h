@@ -109,9 +109,6 @@ typedef struct {
     lf_part_box *parts;
 } lf_labelling;
 
-LF_GHOST size_t lf_labelling_bytes(size_t pixels) {
-    return 2 * pixels * sizeof(int32_t) + (pixels / 2 + 1) * sizeof(lf_part_box) + 3 * 64;
-}
 LF_GHOST lf_labelling lf_new_labelling(size_t pixels, lf_arena *arena) {
     return (lf_labelling){lf_take(arena, pixels * sizeof(int32_t)), lf_take(arena, pixels * sizeof(int32_t)),
                           lf_take(arena, (pixels / 2 + 1) * sizeof(lf_part_box))};
