@@ -18,6 +18,7 @@ from lightfuse.sample import sample_pair
 from tools.make_golden import fused_by_torch
 
 MODELS = ("small", "base")
+ALL = (*MODELS, "paper")
 RANDOM = np.random.default_rng(5)
 PAIRS = {
     "scene": sample_pair(300, 200),
@@ -29,14 +30,14 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ALL)
 def test_every_instruction_set_and_number_of_threads_gives_the_same_bits(model, pair):
     fused = [Fuser(model, threads, isa=isa)(*PAIRS[pair]) for isa in core.instruction_sets() for threads in (1, 3)]
     assert len({one.tobytes() for one in fused}) == 1
 
 
 @pytest.mark.parametrize("pair", ["scene", "noise"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ALL)
 def test_few_values_are_a_level_from_floats_and_none_two(model, pair):
     under, over = PAIRS[pair]
     exact = np.round(fused_by_torch(from_weights(load_weights(model)), under, over) * 255.0)
@@ -64,14 +65,29 @@ BOUNDS = r"""
 #include "lightfuse.h"
 #include "lightfuse_@_weights.h"
 
+static int product(int a, int b) { return (int)(((int64_t)a * b + 0x4000) >> 15); }
+
+/* Interval arithmetic on the integers that the kernel gets: whether the sum of output o leaves 16 bits for any pixels,
+ * from what it starts at, and its largest value after ReLU. */
+static int leaves(const lf_weight *weights, int n_in, int n_out, int o, const int *top, int low, int high,
+                  int *result) {
+    for (int i = 0; i < n_in; i++) {
+        const int weight = (int16_t)weights[i * n_out + o], most = product(top[i], weight);
+        if (weight == -32768) return printf("a weight is -32768\n");
+        *(most < 0 ? &low : &high) += most;
+    }
+    *result = high < 0 ? 0 : high;
+    return low < -32767 || high > 32767 ? printf("output %d of %d: %d to %d\n", o, n_out, low, high) : 0;
+}
+"""
+
+CONTEXT_BOUNDS = r"""
 static uint32_t seed = 1;
 static float uniform(float low, float high) {
     seed = seed * 1664525u + 1013904223u;
     return low + (high - low) * (float)(seed >> 8) / 16777216.0f;
 }
-static int product(int a, int b) { return (int)(((int64_t)a * b + 0x4000) >> 15); }
 
-/* Interval arithmetic on the integers that the kernel gets: every layer's sums for whatever pixels and contexts. */
 static int check(const lf_context_model *m, const lf_extremes *e, float strength) {
     static lf_fixed f;
     int top[2][LF_MAX_WIDTH];
@@ -91,14 +107,8 @@ static int check(const lf_context_model *m, const lf_extremes *e, float strength
                 low--; /* rounding between cells */
                 high++;
             }
-            for (int i = 0; i < m->widths[l]; i++) {
-                const int weight = (int16_t)f.weights[l][i * m->widths[l + 1] + o];
-                const int most = product(top[l % 2][i], weight);
-                if (weight == -32768) return printf("a weight is -32768\n");
-                *(most < 0 ? &low : &high) += most;
-            }
-            if (low < -32767 || high > 32767) return printf("layer %d, %d: %d to %d\n", l, o, low, high);
-            top[(l + 1) % 2][o] = high < 0 ? 0 : high;
+            const int n_in = m->widths[l], n_out = m->widths[l + 1];
+            if (leaves(f.weights[l], n_in, n_out, o, top[l % 2], low, high, &top[(l + 1) % 2][o])) return 1;
         }
     return 0;
 }
@@ -118,10 +128,40 @@ int main(void) {
 }
 """
 
+PAPER_BOUNDS = r"""
+static int check(const lf_fixed_paper *f, const int highest[2]) {
+    int top[2][LF_MAX_WIDTH];
+    for (int i = 0; i < 6; i++) {
+        const lf_fixed_levels levels = f->levels[i / 3];
+        top[0][i] = ((highest[i / 3] << 7) - levels.lowest) << levels.shift;
+        if (top[0][i] > 32767) return printf("level %d becomes %d\n", highest[i / 3], top[0][i]);
+    }
+    for (int l = 0; l < LF_LAYERS; l++)
+        for (int o = 0; o < f->widths[l + 1]; o++) {
+            const int bias = (int16_t)f->biases[l][o], n_in = f->widths[l], n_out = f->widths[l + 1];
+            if (leaves(f->weights[l], n_in, n_out, o, top[l % 2], bias, bias, &top[(l + 1) % 2][o])) return 1;
+        }
+    return 0;
+}
+
+int main(void) {
+    static lf_weight room[20000];
+    for (int low = 0; low < 256; low++)
+        for (int high = low; high < 256; high += high < low + 9 ? 1 : 7) {
+            const int highest[2] = {low == high ? 255 : high, low == high ? 255 : 255 - low};
+            const lf_range under = lf_range_of(low, high, LF_U8), over = lf_range_of(255 - high, 255 - low, LF_U8);
+            const lf_fixed_paper f = lf_fix_paper(&lightfuse_@, under, over, room);
+            if (check(&f, highest)) return 1;
+        }
+    return 0;
+}
+"""
+
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ALL)
 def test_no_sum_leaves_sixteen_bits_whatever_the_pixels(model, tmp_path):
-    (write_project(tmp_path, load_weights(model)) / "bounds.c").write_text(BOUNDS.replace("@", model))
+    program = (BOUNDS + (PAPER_BOUNDS if model == "paper" else CONTEXT_BOUNDS)).replace("@", model)
+    (write_project(tmp_path, load_weights(model)) / "bounds.c").write_text(program)
     ran = subprocess.run([build(["gcc"], tmp_path, "bounds.c")], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (0, "")

@@ -6,7 +6,8 @@
  * The paper's model (arXiv 2107.02299):
  *   1. lf_measure_rows         both pictures: lowest, highest and sum of values; lf_range_of turns them into a range
  *   2. lf_paper_filter_rows    FilteringNet: the context, one row for every 8 rows of the picture
- *   3. lf_paper_combine_rows   CombiningNet on every pixel, plus context, to the fused picture
+ *   3. lf_paper_combine_rows   CombiningNet on every pixel, plus context, to the fused picture; of 8 bits in 16-bit fixed
+ *                              point, if no hidden layer is wider than LF_MAX_WIDTH
  *
  * The context models (small, base):
  *   1. lf_widen_box            both pictures: the box around the scene, without borders that are black or white in both;
@@ -21,8 +22,8 @@
  *      lf_find_extremes, lf_fix, lf_fix_grid  the numbers' formats, and weights and grid in them
  *      lf_fixed_combine_rows   CombiningNet in 16-bit fixed point
  *
- * 8-bit pictures have the same result to the bit on every processor with the context models, if compilers are kept from
- * contracting products and sums (-ffp-contract=off).
+ * 8-bit pictures have the same result to the bit on every processor where they are fused in fixed point, if compilers are
+ * kept from contracting products and sums (-ffp-contract=off).
  *
  * Pictures are interleaved RGB. Licence: MIT.
  */
@@ -32,7 +33,7 @@
 #include "parts/types.h"
 #ifndef LF_TYPES_ONLY /* define it where only the types are wanted, as from C++ */
 #include "parts/measure.h"
-#include "parts/paper.h"
+#include "parts/fixed_paper.h"
 #include "parts/context_filtering.h"
 #include "parts/context_combining.h"
 #include "parts/fixed_combining.h"

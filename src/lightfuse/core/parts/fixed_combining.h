@@ -35,6 +35,34 @@ LF_INLINE lf_word lf_add_product(lf_word sum, lf_word x, lf_weight_row w, const 
 #define LF_EACH LF_UNROLL for (int k = 0; k < LF_PAIR; k++) /* vector of a pair */
 #define LF_EACH_VECTOR LF_UNROLL for (int k = 0; k < LF_VECTORS; k++) /* of a tile */
 
+/* Add the products of one input, a pair of vectors, and `outs` weights in a row to as many sums. Products of all vectors come
+ * before their sums: processors share them out to their units better. */
+LF_INLINE void lf_add_input(lf_word sum[LF_SUMS][LF_PAIR], const lf_word *x, const lf_weight *w, const int outs) {
+#if defined(__aarch64__)
+    const lf_weight_row row = lf_load_weight_row(w);
+    LF_UNROLL
+    for (int j = 0; j < outs; j++)
+        LF_EACH {
+            sum[j][k] = lf_add_product(sum[j][k], x[k], row, j);
+            LF_IN_ORDER(sum[j][k]);
+        }
+#else
+    LF_UNROLL
+    for (int j = 0; j < outs; j++) {
+        const lf_word weight = lf_spread_weight(w + j);
+        lf_word product[LF_PAIR];
+        LF_EACH {
+            product[k] = lf_mul(x[k], weight);
+            LF_IN_ORDER(product[k]);
+        }
+        LF_EACH {
+            sum[j][k] += product[k];
+            LF_IN_ORDER(sum[j][k]);
+        }
+    }
+#endif
+}
+
 /* What a tile needs beside its place: the pictures, the weights, and the context of its columns between two grid rows. */
 typedef struct {
     const lf_picture *under, *over, *out;
@@ -45,8 +73,7 @@ typedef struct {
 
 /* Output channels o .. o+outs-1 (outs a constant where speed matters) of layer l, for the vectors of pixels from number `pair`
  * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or in the middle
- * layer from the biases. Products of all vectors come before their sums: processors share them out to their units better.
- * Inputs whose bit in `live` is not set are 0 in all these pixels, and skipped: ReLU leaves about half of them so. Returns
+ * layer from the biases. Inputs whose bit in `live` is not set are 0 in all these pixels, and skipped: ReLU leaves about half of them so. Returns
  * those bits of the outputs. */
 LF_INLINE unsigned lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, unsigned live,
                                   lf_word_plane *out, const int n_out, const int o, const int outs, const int16_t *upper,
@@ -65,29 +92,7 @@ LF_INLINE unsigned lf_fixed_block(const lf_fixed *f, const int l, const lf_word_
     LF_UNROLL_INPUTS
     for (int i = 0; i < n_in; i++) {
         if (LF_SKIPPED && l > 0 && !(live >> i & 1)) continue;
-#if defined(__aarch64__)
-        const lf_weight_row row = lf_load_weight_row(w + i * n_out);
-        LF_UNROLL
-        for (int j = 0; j < outs; j++)
-            LF_EACH {
-                sum[j][k] = lf_add_product(sum[j][k], in[i][pair + k], row, j);
-                LF_IN_ORDER(sum[j][k]);
-            }
-#else
-        LF_UNROLL
-        for (int j = 0; j < outs; j++) {
-            const lf_word weight = lf_spread_weight(w + i * n_out + j);
-            lf_word product[LF_PAIR];
-            LF_EACH {
-                product[k] = lf_mul(in[i][pair + k], weight);
-                LF_IN_ORDER(product[k]);
-            }
-            LF_EACH {
-                sum[j][k] += product[k];
-                LF_IN_ORDER(sum[j][k]);
-            }
-        }
-#endif
+        lf_add_input(sum, in[i] + pair, w + i * n_out, outs);
     }
     unsigned alive = 0;
     LF_UNROLL

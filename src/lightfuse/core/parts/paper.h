@@ -51,10 +51,10 @@ LF_INLINE void lf_paper_add_block(const lf_picture *p, const lf_type type, lf_ra
             lf_read_vector(at + k * LF_LANES * bytes, type, rgb);
             LF_UNROLL
             for (int c = 0; c < 3; c++) {
-                const lf_vec value = lf_fma(rgb[c], lf_splat(range.scale), lf_splat(range.offset));
+                const lf_vec value = rgb[c] * lf_splat(range.scale) + lf_splat(range.offset);
                 LF_UNROLL
                 for (int before = 0; before < 2; before++)
-                    seen[before][c][k] = lf_fma(value, lf_load(weights[c][row][before] + k * LF_LANES), seen[before][c][k]);
+                    seen[before][c][k] += value * lf_load(weights[c][row][before] + k * LF_LANES);
             }
         }
     }
@@ -65,7 +65,7 @@ LF_INLINE void lf_paper_add_block(const lf_picture *p, const lf_type type, lf_ra
             LF_UNROLL
             for (int k = 0; k < LF_BLOCK_VECS; k++)
                 for (int c = 0; c < 3; c++)
-                    sums[before][o][k] = lf_fma(seen[before][c][k], lf_splat(mix[3 * c + o]), sums[before][o][k]);
+                    sums[before][o][k] += seen[before][c][k] * lf_splat(mix[3 * c + o]);
 }
 
 LF_OUTLINE void lf_paper_add(const lf_picture *p, lf_range range, int x, int y, int rows,
@@ -146,91 +146,54 @@ LF_INLINE lf_paper_folded lf_paper_fold(const lf_paper *m, lf_range under, lf_ra
     return f;
 }
 
-/* Fuse pixels at .. at+columns-1 of rows [row0, row1), whose context is `context` [3][LF_COLUMNS]. */
-LF_INLINE void lf_paper_strip(lf_paper_folded f, const int hidden1, const int hidden2, const lf_picture *under,
-                              const lf_picture *over, const float *context, const lf_picture *out, const lf_type type,
-                              int row0, int row1, int at, int columns) {
-    for (int row = row0; row < row1; row++)
-        for (int x = 0; x < columns; x += LF_TILE) {
-            const int count = lf_min_int(LF_TILE, columns - x);
-            lf_plane pixels[6], layer1[LF_MAX_HIDDEN], layer2[LF_MAX_HIDDEN], y[3];
-            int live[LF_MAX_HIDDEN];
-            LF_FORGET(f.w1);
-            LF_FORGET(f.w2);
-            LF_FORGET(f.w3);
-            lf_read_tile(under, type, at + x, row, count, pixels);
-            lf_read_tile(over, type, at + x, row, count, pixels + 3);
-            lf_layer(pixels, 6, NULL, layer1, hidden1, f.w1, lf_start_at(f.b1), 1);
-            const int live1 = lf_live_channels(layer1, hidden1, live);
-            lf_layer(layer1, live1, live, layer2, hidden2, f.w2, lf_start_at(f.b2), 1);
-            const int live2 = lf_live_channels(layer2, hidden2, live);
-            lf_layer(layer2, live2, live, y, 3, f.w3, lf_start_at(f.b3), 0);
+/* Pixels at .. at+columns-1 of a row, whose context, times LF_PAPER_ANSWER, is `context` [3][LF_WORD_COLUMNS]. */
+LF_INLINE void lf_paper_strip(const lf_paper_folded *f, const int hidden1, const int hidden2, const lf_picture *under,
+                              const lf_picture *over, const float *context, const lf_picture *out, const lf_type type, int row,
+                              int at, int columns) {
+    for (int x = 0; x < columns; x += LF_TILE) {
+        const int count = lf_min_int(LF_TILE, columns - x);
+        lf_plane pixels[6], layer1[LF_MAX_HIDDEN], layer2[LF_MAX_HIDDEN], y[3];
+        int live[LF_MAX_HIDDEN];
+        lf_read_tile(under, type, at + x, row, count, pixels);
+        lf_read_tile(over, type, at + x, row, count, pixels + 3);
+        lf_layer(pixels, 6, NULL, layer1, hidden1, f->w1, lf_start_at(f->b1), 1);
+        const int live1 = lf_live_channels(layer1, hidden1, live);
+        lf_layer(layer1, live1, live, layer2, hidden2, f->w2, lf_start_at(f->b2), 1);
+        const int live2 = lf_live_channels(layer2, hidden2, live);
+        lf_layer(layer2, live2, live, y, 3, f->w3, lf_start_at(f->b3), 0);
+        LF_UNROLL
+        for (int c = 0; c < 3; c++)
             LF_UNROLL
-            for (int c = 0; c < 3; c++)
-                LF_UNROLL
-                for (int k = 0; k < LF_VECS; k++) {
-                    const lf_vec t = lf_min(y[c][k], lf_splat(0)) + /* the scale is below 0 */
-                                            lf_load(context + c * LF_COLUMNS + x + k * LF_LANES);
-                    y[c][k] = lf_falling(t) * lf_top(type);
-                }
-            lf_write_tile(out, type, at + x, row, count, y);
-        }
+            for (int k = 0; k < LF_VECS; k++) {
+                const lf_vec t = lf_min(y[c][k], lf_splat(0)) + /* the scale is below 0 */
+                                 lf_load(context + c * LF_WORD_COLUMNS + x + k * LF_LANES);
+                y[c][k] = lf_falling(t) * lf_top(type);
+            }
+        lf_write_tile(out, type, at + x, row, count, y);
+    }
 }
 
-#define LF_STRIP_FUNCTIONS(bits, type)                                                                                \
-    LF_OUTLINE void lf_paper_strip_##bits(                                                                     \
-        const lf_paper_folded *f, int hidden1, int hidden2, const lf_picture *under, const lf_picture *over,   \
-        const float *context, const lf_picture *out, int row0, int row1, int at, int columns) {                      \
-        if (hidden1 == 32 && hidden2 == 32)                                                                           \
-            lf_paper_strip(*f, 32, 32, under, over, context, out, type, row0, row1, at, columns);              \
-        else                                                                                                          \
-            lf_paper_strip(*f, hidden1, hidden2, under, over, context, out, type, row0, row1, at, columns);    \
-    }
-LF_STRIP_FUNCTIONS(u8, LF_U8)
-LF_STRIP_FUNCTIONS(u16, LF_U16)
-LF_STRIP_FUNCTIONS(f32, LF_F32)
-#undef LF_STRIP_FUNCTIONS
-
-typedef void (*lf_paper_strips)(const lf_paper_folded *, int, int, const lf_picture *, const lf_picture *,
-                                       const float *, const lf_picture *, int, int, int, int);
-
-/* lf_paper_combine_rows, with the strip made for its pictures' type. */
-LF_CODE void lf_paper_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over, lf_range under_range,
-                           lf_range over_range, const float *context, const lf_picture *out, lf_paper_strips strip,
-                           int row0, int row1, float *scratch) {
-    const int columns = lf_paper_context_side(under->width), rows = lf_paper_context_side(under->height);
-    const lf_paper_folded f = lf_paper_fold(m, under_range, over_range, (float *)scratch);
-    while (row0 < row1) {
-        const int block = row0 / LF_STRIDE, end = lf_min_int(row1, (block + 1) * LF_STRIDE);
-        for (int at = 0; at < under->width; at += LF_COLUMNS) {
-            float spread[3 * LF_COLUMNS] __attribute__((aligned(64)));
-            const int count = lf_min_int(LF_COLUMNS, under->width - at), last = columns - 1 - at / LF_STRIDE;
-            for (int c = 0; c < 3; c++)
-                for (int i = 0; i < LF_COLUMNS; i++)
-                    spread[c * LF_COLUMNS + i] =
-                        (float)(LF_PAPER_ANSWER * context[((size_t)c * rows + block) * columns + at / LF_STRIDE +
-                                                           lf_min_int(i / LF_STRIDE, last)]);
-            strip(&f, m->hidden1, m->hidden2, under, over, spread, out, row0, end, at, count);
-        }
-        row0 = end;
-    }
+LF_OUTLINE void lf_float_paper_strip(const lf_paper_folded *f, const lf_paper *m, const lf_picture *under,
+                                     const lf_picture *over, const float *context, const lf_picture *out, int row, int at,
+                                     int columns) {
+    const int is_shipped = m->hidden1 == 32 && m->hidden2 == 32; /* whose loops have constant bounds */
+#define LF_STRIP(hidden1, hidden2, type) lf_paper_strip(f, hidden1, hidden2, under, over, context, out, type, row, at, columns)
+    if (under->type == LF_U8)
+        LF_STRIP(m->hidden1, m->hidden2, LF_U8);
+    else if (under->type == LF_U16 && is_shipped)
+        LF_STRIP(32, 32, LF_U16);
+    else if (under->type == LF_U16)
+        LF_STRIP(m->hidden1, m->hidden2, LF_U16);
+    else if (is_shipped)
+        LF_STRIP(32, 32, LF_F32);
+    else
+        LF_STRIP(m->hidden1, m->hidden2, LF_F32);
+#undef LF_STRIP
 }
 
 /* Scratch floats lf_paper_combine_rows needs: its weights. */
 LF_CODE size_t lf_paper_combine_scratch_floats(const lf_paper *m) {
     return (size_t)m->hidden1 * 7 + (size_t)m->hidden2 * (m->hidden1 + 4) + 3;
-}
-
-/* Fuse rows [row0, row1) of under and over into the same rows of out, which may be one of the two.
- * scratch holds lf_paper_combine_scratch_floats(m) floats. */
-LF_CODE void lf_paper_combine_rows(const lf_paper *m, const lf_picture *under, const lf_picture *over,
-                                   lf_range under_range, lf_range over_range, const float *context,
-                                   const lf_picture *out, int row0, int row1, float *scratch) {
-    lf_paper_rows(m, under, over, under_range, over_range, context, out,
-                  under->type == LF_U16   ? lf_paper_strip_u16
-                  : under->type == LF_F32 ? lf_paper_strip_f32
-                                          : lf_paper_strip_u8,
-                  row0, row1, scratch);
 }
 
 #endif

@@ -52,14 +52,6 @@ LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) {
         rgb[c] = (lf_vec)_mm512_cvtepi32_ps(_mm512_shuffle_epi8(lanes, pick));
     }
 }
-LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) {
-    const __m512i r = (__m512i)lf_to_int(rgb[0]), g = (__m512i)lf_to_int(rgb[1]), b = (__m512i)lf_to_int(rgb[2]);
-    const __m512i pixels =
-        _mm512_or_si512(r, _mm512_or_si512(_mm512_slli_epi32(g, 8), _mm512_slli_epi32(b, 16)));
-    const __m512i pack = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
-    const __m512i gather = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
-    _mm512_mask_storeu_epi32(at, 0x0fff, _mm512_permutexvar_epi32(gather, _mm512_shuffle_epi8(pixels, pack)));
-}
 /* Tables of 8 numbers a line: place(j), place(j + 1), ... */
 #define LF_8(place, j) \
     place(j), place(j + 1), place(j + 2), place(j + 3), place(j + 4), place(j + 5), place(j + 6), place(j + 7)
@@ -108,15 +100,6 @@ LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) {
         rgb[c] = (lf_vec)_mm256_cvtepi32_ps(_mm256_shuffle_epi8(lanes, pick));
     }
 }
-LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) {
-    const __m256i r = (__m256i)lf_to_int(rgb[0]), g = (__m256i)lf_to_int(rgb[1]), b = (__m256i)lf_to_int(rgb[2]);
-    const __m256i pixels = _mm256_or_si256(r, _mm256_or_si256(_mm256_slli_epi32(g, 8), _mm256_slli_epi32(b, 16)));
-    const __m256i pack =
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
-    const __m256i packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(pixels, pack),
-                                                       _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7));
-    _mm256_maskstore_epi32((int *)at, _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0), packed);
-}
 /* Four pixels a lane of 16 bytes: bytes 0 .. 15 of their 24 in one vector, 8 .. 23 in another. */
 LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) {
     const __m256i a = _mm256_loadu2_m128i((const __m128i *)(at + 24), (const __m128i *)at);
@@ -136,10 +119,11 @@ LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) {
 LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(lf_u16) }
 #else
 LF_INLINE void lf_read_u8(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(uint8_t); }
-LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint8_t) }
 LF_INLINE void lf_read_u16(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(lf_u16); }
 LF_INLINE void lf_write_u16(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(lf_u16) }
 #endif
+/* Pictures of 8 bits are fused in integers, but for models with wide hidden layers. */
+LF_INLINE void lf_write_u8(char *at, const lf_vec rgb[3]) { LF_WRITE_PLAIN(uint8_t) }
 
 LF_INLINE void lf_read_f32(const char *at, lf_vec rgb[3]) { LF_READ_PLAIN(float); }
 LF_INLINE void lf_write_f32(char *at, const lf_vec rgb[3]) {

@@ -257,7 +257,7 @@ LF_INLINE void lf_write_words(uint8_t *at, const lf_word rgb[3]) {
 #else
 LF_INLINE void lf_read_words(const uint8_t *at, lf_word rgb[3]) {
     for (int i = 0; i < LF_WORDS; i++)
-        for (int c = 0; c < 3; c++) rgb[c][i] = (int16_t)(at[3 * i + c] << 7);
+        for (int c = 0; c < 3; c++) ((int16_t *)&rgb[c])[i] = (int16_t)(at[3 * i + c] << 7);
 }
 LF_INLINE void lf_write_words(uint8_t *at, const lf_word rgb[3]) {
     for (int i = 0; i < LF_WORDS; i++)
