@@ -334,7 +334,7 @@ def test_pictures_fused_in_one_context_agree_where_they_overlap():
     left, right = ([np.ascontiguousarray(p[:, part]) for p in dusk()] for part in (slice(0, 200), slice(120, 320)))
     fuser = Fuser("base", threads=1)
     shared = fuser.context(*left)
-    assert shared.grid.shape[0] == 13
+    assert shared.grid.shape[0] == 12
     common = Context(shared.strength, shared.summary)
     apart = [fuser(*pair) for pair in (left, right)]
     together = [fuser.fuse(*pair, context=common)[0] for pair in (left, right)]

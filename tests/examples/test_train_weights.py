@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lightfuse.images import write_picture
-from lightfuse.models import load_weights
+from lightfuse.models import KNOWN_MODELS, load_weights
 from tools.synthetic import sample_bracket
 
 pytest.importorskip("torch", reason="needs the extra: train")
@@ -35,17 +35,17 @@ def train(folder):
         command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines()[-1] == "The weights: out/run/last.safetensors"
+    assert ended.stdout.splitlines()[-1] == "The weights: out/small.safetensors"
 
 
 def test_the_script_trains_from_folders_and_resumes(tmp_path):
     for number, name in enumerate(("sice", "brackets", "validation")):
         write_scene(tmp_path / name, number, reference=name == "sice")
     train(tmp_path)
-    run = tmp_path / "out" / "run"
-    weights = (run / "last.safetensors").read_bytes()
+    out = tmp_path / "out"
+    weights = (out / "small.safetensors").read_bytes()
     train(tmp_path)
-    assert load_weights(run / "last.safetensors").model == "small"
-    assert (run / "last.safetensors").read_bytes() == weights
-    with open(run / "log.csv", encoding="utf-8") as log:
+    assert (out / "small.safetensors").read_bytes() == weights
+    assert load_weights(out / "small.safetensors").config == KNOWN_MODELS["small"]
+    with open(out / "run" / "log.csv", encoding="utf-8") as log:
         assert [row["step"] for row in csv.DictReader(log)] == ["1", "2"]

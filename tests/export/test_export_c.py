@@ -167,8 +167,8 @@ def test_every_part_comes_once():
 
 def test_the_readme_states_the_costs():
     text = export_c(load_weights("small"))["README.md"].decode()
-    assert "1,351 numbers, 5,404 bytes" in text
-    assert "Multiply-adds per pixel: 171" in text
+    assert "1,301 numbers, 5,204 bytes" in text
+    assert "Multiply-adds per pixel: 143" in text
     assert "| 4000×3000 | 12.0 |" in text
 
 

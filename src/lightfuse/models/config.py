@@ -84,8 +84,8 @@ Shape = tuple[int, ...]
 KNOWN_MODELS: Mapping[str, Config] = {
     "paper": PaperConfig((32, 32)),
     "paper-wide": PaperConfig((256, 64)),
-    "small": ContextConfig(channels=12, shared=True, hidden=(8, 6)),
-    "base": ContextConfig(channels=20, shared=False, hidden=(8, 8)),
+    "small": ContextConfig(channels=12, shared=True, hidden=(6, 6)),
+    "base": ContextConfig(channels=20, shared=False, hidden=(7, 6)),
 }
 """The configurations of the models that have a name."""
 

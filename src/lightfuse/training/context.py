@@ -77,7 +77,7 @@ class ContextObjective:
 
     def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
         """Compute the losses of each kind of sample, and the penalty for luma out of range."""
-        fused, excess = _fuse(model, batch)
+        fused, excess = fuse_batch(model, batch)
         n = batch.labelled
         losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
         if n:
@@ -127,7 +127,7 @@ class ContextObjective:
         return loss
 
 
-def _fuse(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
+def fuse_batch(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
     """Fuse the crops with the context of their thumbnails; returns them and by how much luma was limited."""
     grid, strength = model.context(batch.thumbnails, batch.windows)
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)

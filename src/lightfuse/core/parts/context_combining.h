@@ -22,8 +22,8 @@ LF_INLINE int lf_is_shape(const lf_context_model *m, lf_shape shape) {
 }
 
 /* The shapes of the shipped models, which have code of their own, every loop unrolled. */
-#define LF_SHAPE_SMALL ((lf_shape){8, 6})
-#define LF_SHAPE_BASE ((lf_shape){8, 8})
+#define LF_SHAPE_SMALL ((lf_shape){6, 6})
+#define LF_SHAPE_BASE ((lf_shape){7, 6})
 
 /* Floats of scratch: two rows of context, their last vectors past the end; the weights; where columns lie; room to start at a
  * multiple of 64 bytes. */

@@ -1,5 +1,5 @@
 // Made by tools.web_build.
-self.LIGHTFUSE = { version: "29f29f5cdda5e3e3", files:
+self.LIGHTFUSE = { version: "b07079b98db46d37", files:
 ["./", "engine/align.js", "engine/core.js", "engine/deghost.js", "engine/index.js", "engine/lightfuse-deghost.wasm",
 "engine/lightfuse.wasm", "engine/warp.js", "icon.svg", "index.html", "manifest.webmanifest", "page/bracket.js",
 "page/exif.js", "page/frames.js", "page/gain-map.js", "page/grouping.js", "page/helper.js", "page/looks.js",
