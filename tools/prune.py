@@ -19,9 +19,10 @@ from lightfuse.errors import LightFuseError
 from lightfuse.models import ContextConfig, Weights, load_weights, save_weights
 from lightfuse.models.config import OUTPUTS
 from lightfuse.models.networks import ContextModel, from_weights
-from lightfuse.training.context import ContextBatch, ContextObjective, fuse_batch
+from lightfuse.training.context import ContextObjective, fuse_batch
 from lightfuse.training.objective import join_process_group
 from lightfuse.training.prepare import load_datasets
+from lightfuse.training.sampling import Sample
 from lightfuse.training.settings import choose_settings
 
 _BATCHES = 24
@@ -45,7 +46,7 @@ def without(weights: Weights, layer: int, channel: int) -> Weights:
     return Weights(weights.model, tensors, weights.notes, dataclasses.replace(config, hidden=hidden))
 
 
-def pruned(weights: Weights, hidden: Sequence[int], batches: Sequence[ContextBatch]) -> Weights:
+def pruned(weights: Weights, hidden: Sequence[int], batches: Sequence[Sample]) -> Weights:
     """Return the weights with hidden layers of these widths, without the channels that change the batches least."""
 
     def fused(candidate: Weights) -> list[Tensor]:

@@ -126,7 +126,7 @@ def test_strength_grows_with_the_difference_of_the_exposures():
 def test_a_window_is_decoded_as_in_the_whole_except_at_its_edge():
     torch.manual_seed(5)
     model, thumbnail = build("base"), torch.rand(2, 6, 128, 192)
-    places = [(10, 20), (64, 128)]
+    places = torch.tensor([(10, 20), (64, 128)])
     whole, windows = model.context(thumbnail)[0], model.context(thumbnail, places)[0]
     assert windows.shape[2:] == (WINDOW, WINDOW)
     for window, context, (y, x) in zip(windows, whole, places, strict=True):

@@ -1,7 +1,6 @@
 """The context models: a FilteringNet on a thumbnail of fixed size, a CombiningNet on every pixel with its context."""
 
 import itertools
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,8 +24,6 @@ _SAME_PICTURE, _BRACKET = 0.03, 0.12
 # as the darkest channel of under rises between those of _WHITE. Borders of scans are a few levels above black.
 _BLACK, _WHITE = (0.02, 0.06), (0.94, 0.98)
 _BESIDE_EMPTY = 0.1  # the weight of a cell beside one of weight 0, with which it may be mixed
-
-Place = tuple[int, int]
 
 
 class ContextModel(nn.Module):
@@ -53,7 +50,7 @@ class ContextModel(nn.Module):
         size = self.config.thumbnail_size(height, width)
         return F.adaptive_avg_pool2d(torch.cat([under, over], dim=1), size)
 
-    def context(self, thumbnail: Tensor, windows: Sequence[Place] | None = None) -> tuple[Tensor, Tensor]:
+    def context(self, thumbnail: Tensor, windows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The context grid (see :class:`FilteringNet`) and the strength of the correction, N×1×1×1 in [0, 1].
 
         The strength is 0 where both exposures are one picture, which is then returned unchanged.
@@ -198,13 +195,13 @@ class FilteringNet(nn.Module):
         with torch.no_grad():
             self.head.weight.mul_(0.5)
 
-    def forward(self, thumbnail: Tensor, weights: Tensor, windows: Sequence[Place] | None = None) -> Tensor:
+    def forward(self, thumbnail: Tensor, weights: Tensor, windows: Tensor | None = None) -> Tensor:
         """N×6×h×w in [0, 1], sides multiples of 2 to the power ``levels``, to N×``context_channels``×h×w.
 
         The N×1×h×w ``weights`` say how much each cell counts in the summary of the scene (see `scene_weights`).
 
-        With ``windows``, one even (row, column) per sample, the finest level is decoded in one `WINDOW` of each sample
-        only, which makes training faster; cells at a window's edge may differ from those of the whole.
+        With ``windows``, N×2, an even row and column per sample, the finest level is decoded in one `WINDOW` of each
+        sample only, which makes training faster; cells at a window's edge may differ from those of the whole.
         """
         thumbnail = thumbnail - 0.5
         skips = self._down(thumbnail)
@@ -239,9 +236,9 @@ class FilteringNet(nn.Module):
         return summary[:, :, None, None]
 
 
-def _cut(x: Tensor, places: Sequence[Place]) -> Tensor:
+def _cut(x: Tensor, places: Tensor) -> Tensor:
     """The windows of N×C×H×W that begin at these places, one a sample: N×C×`WINDOW`×`WINDOW`."""
-    return torch.stack([one[:, y : y + WINDOW, z : z + WINDOW] for one, (y, z) in zip(x, places, strict=True)])
+    return torch.stack([one[:, y : y + WINDOW, z : z + WINDOW] for one, (y, z) in zip(x, places.tolist(), strict=True)])
 
 
 def scene_weights(thumbnail: Tensor) -> Tensor:

@@ -1,8 +1,5 @@
 """Training a context model: every step has scenes with a reference and brackets without one."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,24 +24,11 @@ from lightfuse.training.losses import (
 )
 from lightfuse.training.objective import ProcessGroup
 from lightfuse.training.prepare import Dataset
-from lightfuse.training.sampling import ContextSampler
+from lightfuse.training.sampling import ContextSampler, Sample
 from lightfuse.training.settings import TrainSettings
 
 _SSIM_STRIDE = 2
 _MOST_CHROMA = 1.2  # of the better exposed input's mean chroma
-
-
-@dataclass(frozen=True)
-class ContextBatch:
-    """Samples of one step, stacked (see `Sample`); the first ``labelled`` of them have a given reference."""
-
-    thumbnails: Tensor
-    crops: Tensor
-    rows: Tensor
-    columns: Tensor
-    windows: list[tuple[int, int]]
-    soft: Tensor
-    labelled: int
 
 
 class ContextObjective:
@@ -56,38 +40,31 @@ class ContextObjective:
         if settings.patch < SMALLEST_SIDE:
             raise DataError(f"setting patch must be at least {SMALLEST_SIDE} for a context model, as MEF-SSIM needs")
         self._settings = settings
-        self._samplers = [
-            ContextSampler(dataset, settings, settings.config, group, labelled=labelled) for labelled in (True, False)
-        ]
+        self._samplers = [ContextSampler(dataset, settings, group, labelled=labelled) for labelled in (True, False)]
         if not any(len(sampler) for sampler in self._samplers):
             raise DataError(
                 f"no training scene in {str(dataset.folder)!r} is large enough for a patch of {settings.patch} pixels; "
                 "prepare larger pictures, or set a smaller patch"
             )
 
-    def batch(self, step: int) -> ContextBatch:
-        """Return the samples of one step."""
-        labelled, unlabelled = (sampler.samples(step) for sampler in self._samplers)
-        samples = labelled + unlabelled
-        arrays = ([getattr(sample, name) for sample in samples] for name in ("thumbnail", "crop", "rows", "columns"))
-        thumbnails, crops, rows, columns = (torch.from_numpy(np.stack(array)) for array in arrays)
-        soft = torch.tensor([sample.soft for sample in samples])
-        windows = [sample.window for sample in samples]
-        return ContextBatch(thumbnails, crops, rows, columns, windows, soft, len(labelled))
+    def batch(self, step: int) -> Sample:
+        """Return the samples of one step, stacked, the labelled ones first."""
+        samples = [sample for sampler in self._samplers for sample in sampler.samples(step)]
+        return Sample(*map(torch.stack, zip(*samples, strict=True)))
 
-    def losses(self, model: ContextModel, batch: ContextBatch) -> dict[str, Tensor]:
+    def losses(self, model: ContextModel, batch: Sample) -> dict[str, Tensor]:
         """Compute the losses of each kind of sample, and the penalty for luma out of range."""
         fused, excess = fuse_batch(model, batch)
-        n = batch.labelled
+        n = int(batch.labelled.sum())
         losses = {"out_of_range": self._settings.out_of_range * excess.mean()}
         if n:
-            under, over, reference = batch.crops[:n, :9].chunk(3, dim=1)
+            under, over, reference = batch.crop[:n, :9].chunk(3, dim=1)
             parts = reference_losses(self._settings, fused[:n], reference, _SSIM_STRIDE)
             if self._settings.mef_ssim_labelled:
                 parts["mef_ssim"] = self._settings.mef_ssim_labelled * self._detail(under, over, fused[:n])
             losses |= {f"labelled_{name}": part.mean() for name, part in parts.items()}
         if n < len(fused):
-            parts = self._unlabelled_losses(batch.crops[n:], fused[n:], batch.thumbnails[n:], batch.soft[n:])
+            parts = self._unlabelled_losses(batch.crop[n:], fused[n:], batch.thumbnail[n:], batch.soft[n:])
             losses |= {f"unlabelled_{name}": part.mean() for name, part in parts.items()}
         return losses
 
@@ -127,11 +104,11 @@ class ContextObjective:
         return loss
 
 
-def fuse_batch(model: ContextModel, batch: ContextBatch) -> tuple[Tensor, Tensor]:
+def fuse_batch(model: ContextModel, batch: Sample) -> tuple[Tensor, Tensor]:
     """Fuse the crops with the context of their thumbnails; returns them and by how much luma was limited."""
-    grid, strength = model.context(batch.thumbnails, batch.windows)
+    grid, strength = model.context(batch.thumbnail, batch.window)
     context = batch.rows[:, None] @ grid @ batch.columns[:, None].transpose(2, 3)
-    under, over = batch.crops[:, :3], batch.crops[:, 3:6]
+    under, over = batch.crop[:, :3], batch.crop[:, 3:6]
     answer = model.combining.answer(under, over, context)
     fused, excess = compose(under, over, answer, strength)
     return fused.clamp(0, 1), excess

@@ -3,8 +3,6 @@
 Every batch depends on the seed and the step's number only, so that a resumed run continues exactly as it would have.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,14 +14,6 @@ from lightfuse.training.losses import reference_losses
 from lightfuse.training.objective import ProcessGroup
 from lightfuse.training.prepare import Dataset, open_scene
 from lightfuse.training.settings import TrainSettings
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Patches of one step: ``pair`` N×6×P×P, normalised and stacked in [-1, 1]; ``reference`` N×3×P×P in [0, 1]."""
-
-    pair: Tensor
-    reference: Tensor
 
 
 class PaperObjective:
@@ -40,16 +30,16 @@ class PaperObjective:
             )
         self._pictures = [open_scene(dataset, scene) for scene in self._scenes]
 
-    def batch(self, step: int) -> Batch:
-        """Return the patches of one step, the same for the same seed and step."""
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the patches of one step: pairs, N×6×P×P, normalised to [-1, 1], and references, N×3×P×P in [0, 1]."""
         seeds = ([self._settings.seed, step, number] for number in self._group.rank_slice(self._settings.batch))
         pairs, references = zip(*[self._patch(np.random.default_rng(seed)) for seed in seeds], strict=True)
-        return Batch(torch.from_numpy(np.stack(pairs)), torch.from_numpy(np.stack(references)))
+        return torch.from_numpy(np.stack(pairs)), torch.from_numpy(np.stack(references))
 
-    def losses(self, model: PaperModel, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, model: PaperModel, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """Compute the losses of the patches against their reference."""
-        fused = (model.respond(batch.pair) + 1) / 2
-        losses = reference_losses(self._settings, fused, batch.reference)
+        pairs, references = batch
+        losses = reference_losses(self._settings, (model.respond(pairs) + 1) / 2, references)
         return {name: loss.mean() for name, loss in losses.items()}
 
     def _patch(self, random: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -5,11 +5,13 @@ picture; a sample has its thumbnail and one crop of it, as if the picture had be
 on the seed, the step and the sample's number only.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lightfuse.models import ContextConfig
 from lightfuse.models.context import WINDOW
@@ -29,36 +31,36 @@ _OVERVIEW_LONG_SIDE = 384  # scenes are kept in memory at about this size, at le
 _MARGIN = 3  # thumbnail cells around a crop that are decoded with it
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One sample, all in [0, 1], planes first.
+class Sample(NamedTuple):
+    """One sample, pictures in [0, 1], planes first; in a batch of N, every attribute has N in front of its shape.
 
     Attributes:
         thumbnail: 6×h×w, under and over.
         crop: 12×P×P, under, over, the reference and the best colours (zeros where there is none).
         rows, columns: P×cells, the weights of bilinear interpolation from context cells to the crop's pixels.
-        window: (row, column) of the part of the thumbnail to decode, a `WINDOW` wide where the thumbnail is.
+        window: row and column of the part of the thumbnail to decode, a `WINDOW` wide where the thumbnail is.
         soft: 1 where the reference is a soft one, else 0.
+        labelled: whether it has a given reference.
     """
 
-    thumbnail: Floats
-    crop: Floats
-    rows: Floats
-    columns: Floats
-    window: tuple[int, int]
-    soft: float
+    thumbnail: Tensor
+    crop: Tensor
+    rows: Tensor
+    columns: Tensor
+    window: Tensor
+    soft: Tensor
+    labelled: Tensor
 
 
 class ContextSampler:
     """Draws samples from the training scenes that have a given reference, or from those that have none."""
 
-    def __init__(
-        self, dataset: Dataset, settings: TrainSettings, config: ContextConfig, group: ProcessGroup, *, labelled: bool
-    ) -> None:
+    def __init__(self, dataset: Dataset, settings: TrainSettings, group: ProcessGroup, *, labelled: bool) -> None:
+        assert isinstance(settings.config, ContextConfig)
         self._settings, self._group = settings, group
         self._labelled = labelled
         self._batch = settings.batch if labelled else settings.batch_unlabelled
-        self._cells = config.thumbnail_size(2 * 512, 3 * 512)
+        self._cells = settings.config.thumbnail_size(2 * 512, 3 * 512)
         self._min_width = smallest_width(settings.patch, self._cells[1])
         scenes = [scene for scene in dataset.split("train") if scene.has_reference == labelled]
         self._scenes = [_Landscape(dataset, scene) for scene in scenes]
@@ -97,7 +99,9 @@ class ContextSampler:
         (row, rows), (column, columns) = (
             interpolation(*place, settings.patch, cells) for place, cells in zip(places, self._cells, strict=True)
         )
-        return Sample(thumb, planes, rows, columns, (row, column), float(scene.is_soft))
+        arrays = (torch.from_numpy(array) for array in (thumb, planes, rows, columns))
+        facts = (torch.tensor(fact) for fact in ((row, column), float(scene.is_soft), self._labelled))
+        return Sample(*arrays, *facts)
 
     def _place(self, scene: "_Landscape", random: np.random.Generator) -> tuple[Box, Box]:
         """Choose the window that takes the place of a picture, and the square within it that the crop shows."""
