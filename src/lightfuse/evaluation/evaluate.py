@@ -191,9 +191,7 @@ def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
         scores["MEF-SSIM to bracket"] = mef_ssim(picture, scene.exposures)
     scores["luma above inputs"] = luma_above_inputs(picture, under, over)
     highlights = highlight_separation(picture, under, over)
-    scores["highlight spread"] = highlights.spread
-    scores["highlight L*"] = highlights.mean
-    scores["highlight contrast"] = highlights.local_contrast
+    scores |= zip(("highlight spread", "highlight L*", "highlight contrast"), highlights, strict=True)
     scores["clipped though held %"] = clipped_though_held(picture, scene.exposures)
     small = [shrink(exposure, BORDER_LONG_SIDE, BORDER_LONG_SIDE) for exposure in method.inputs(scene)]
     scores["border change"] = border_change(lambda some: _rounded(method.fuse(some), protocol), small)

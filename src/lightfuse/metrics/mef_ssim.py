@@ -12,6 +12,7 @@ from the exposures' local covariances, which are a handful of box and Gaussian f
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,8 @@ from lightfuse.metrics.pictures import Picture, as_units
 from lightfuse.metrics.psnr_ssim import WINDOW, WINDOW_SIGMA, gaussian_mean
 
 Plane = NDArray[np.float64]
-Covariances = dict[tuple[int, int], Plane]
+Planes = NDArray[np.float64]  # K×H×W
+Covariances = NDArray[np.float64]  # of each pair of K planes, at each window: K×K×H×W
 
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)
 """Exponents of the scales, finest first, before they are divided by their sum: the first three of MS-SSIM's."""
@@ -47,97 +49,82 @@ def mef_ssim(result: Picture, exposures: Sequence[Picture]) -> float:
     if len(exposures) < 2:
         raise PictureError(f"MEF-SSIM needs two or more exposures, but got {len(exposures)}.")
     names = [*(f"exposure {number}" for number in range(1, len(exposures) + 1)), "result"]
-    planes = [luma(picture).astype(np.float64) * 255 for picture in as_units(*exposures, result, names=names)]
+    planes = np.stack([luma(picture).astype(np.float64) * 255 for picture in as_units(*exposures, result, names=names)])
     if min(planes[0].shape) < SMALLEST_SIDE:
         raise PictureError(f"MEF-SSIM needs pictures of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels.")
     product = 1.0
     for weight in SCALE_WEIGHTS:
         product *= max(_mean_quality(planes), 0.0) ** (weight / sum(SCALE_WEIGHTS))
-        planes = [_halve(plane) for plane in planes]
+        planes = _halved(planes)
     return product
 
 
-def _halve(plane: Plane) -> Plane:
+def _halved(planes: Planes) -> Planes:
     """Average 2×2 blocks; an odd last row or column is repeated."""
-    height, width = plane.shape
-    even = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
-    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+    height, width = planes.shape[1:]
+    even = np.pad(planes, ((0, 0), (0, height % 2), (0, width % 2)), mode="edge")
+    return (even[:, ::2, ::2] + even[:, 1::2, ::2] + even[:, ::2, 1::2] + even[:, 1::2, 1::2]) / 4
 
 
-def _mean_quality(planes: list[Plane]) -> float:
+def _mean_quality(planes: Planes) -> float:
     """The mean similarity at one scale of the last plane's patches and those desired of the others'."""
-    import cv2
-
-    peak = float(cv2.getGaussianKernel(WINDOW, WINDOW_SIGMA).max()) ** 2  # Weight of the centre of the window.
-    patch_rows, total, patches = planes[0].shape[0] - WINDOW + 1, 0.0, 0
+    patch_rows, total, patches = planes.shape[1] - WINDOW + 1, 0.0, 0
     for top in range(0, patch_rows, _PATCH_ROWS_AT_ONCE):  # In strips whose intermediates stay in the cache.
-        rows = slice(top, min(top + _PATCH_ROWS_AT_ONCE, patch_rows) + WINDOW - 1)
-        *sources, fused = (plane[rows] for plane in planes)
-        factors, highest_contrast = _desired_patch(_covariances(sources, _box_mean))
-        variance = _variance_of_sum(factors, _covariances(sources, gaussian_mean))
-        # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
-        # magnify, from counting as structure.
-        variance = np.minimum(variance, peak * highest_contrast**2)
-        quality = _similarity(fused, sources, factors, variance)
+        quality = _quality(planes[:, top : min(top + _PATCH_ROWS_AT_ONCE, patch_rows) + WINDOW - 1])
         total += float(quality.sum())
         patches += quality.size
     return total / patches
 
 
-def _desired_patch(covariances: Covariances) -> tuple[list[Plane], Plane]:
+def _quality(planes: Planes) -> Plane:
+    """SSIM's contrast-and-structure term of the last plane's patches with the desired ones, Gaussian-weighted."""
+    import cv2
+
+    factors, highest_contrast = _desired_patch(_covariances(planes[:-1], _box_mean))
+    covariances = _covariances(planes, gaussian_mean)
+    # Holds for every real patch (Σg·r² ≤ max g·|r|²); on flat ones it keeps rounding errors, which the factors
+    # magnify, from counting as structure. So does the Cauchy-Schwarz inequality below.
+    peak = float(cv2.getGaussianKernel(WINDOW, WINDOW_SIGMA).max()) ** 2  # Weight of the centre of the window.
+    desired = np.minimum(_variance_of_sum(factors, covariances[:-1, :-1]), peak * highest_contrast**2)
+    variance = covariances[-1, -1]
+    bound = np.sqrt(desired * variance)
+    covariance = np.clip((factors * covariances[:-1, -1]).sum(axis=0), -bound, bound)
+    quality: Plane = (2 * covariance + _STABILITY) / (desired + variance + _STABILITY)
+    return quality
+
+
+def _desired_patch(covariances: Covariances) -> tuple[Planes, Plane]:
     """Return what each mean-free exposure patch is multiplied by in the desired patch, and that patch's contrast.
 
     Structures are weighted by contrast to the power of tan(π/2·R), R being how far the patches' structures agree,
     |Σ x̃_k| / Σ |x̃_k|: where exposures agree, the strongest decides.
     """
-    contrasts = [np.sqrt(_PATCH_PIXELS * covariances[k, m]) for k, m in covariances if k == m]
-    norm_of_sum = np.sqrt(_PATCH_PIXELS * _variance_of_sum([np.ones_like(c) for c in contrasts], covariances))
-    sum_of_norms = sum(contrasts[1:], start=contrasts[0])
-    agreement = np.clip((norm_of_sum + _TINY) / (sum_of_norms + _TINY), _TINY, 1 - _TINY)
+    contrasts = np.sqrt(_PATCH_PIXELS * np.einsum("kkyx->kyx", covariances))
+    norm_of_sum = np.sqrt(_PATCH_PIXELS * _variance_of_sum(np.ones_like(contrasts), covariances))
+    agreement = np.clip((norm_of_sum + _TINY) / (contrasts.sum(axis=0) + _TINY), _TINY, 1 - _TINY)
     exponent = np.minimum(np.tan(math.pi / 2 * agreement), _LARGEST_EXPONENT)
-    norms = [contrast + _CONTRAST_FLOOR for contrast in contrasts]
-    weights = [(norm / WINDOW) ** exponent + _TINY for norm in norms]
-    total_weight = sum(weights[1:], start=weights[0])
-    factors = [weight / total_weight / norm for weight, norm in zip(weights, norms, strict=True)]
+    norms = contrasts + _CONTRAST_FLOOR
+    weights = (norms / WINDOW) ** exponent + _TINY
+    factors = weights / weights.sum(axis=0) / norms
 
-    highest_contrast = np.maximum.reduce(norms)
+    highest_contrast = norms.max(axis=0)
     own_norm = np.sqrt(_PATCH_PIXELS * _variance_of_sum(factors, covariances))
     rescale = np.divide(highest_contrast, own_norm, out=np.zeros_like(own_norm), where=own_norm > 0)
-    return [factor * rescale for factor in factors], highest_contrast
+    return factors * rescale, highest_contrast
 
 
-def _similarity(fused: Plane, sources: list[Plane], factors: list[Plane], desired: Plane) -> Plane:
-    """SSIM's contrast-and-structure term of each patch with the desired one of a variance, Gaussian-weighted.
-
-    For flat patches the covariance is limited by the Cauchy-Schwarz inequality, as the variance is.
-    """
-    mean = gaussian_mean(fused)
-    variance = np.maximum(gaussian_mean(fused * fused) - mean * mean, 0)
-    covariance = np.zeros_like(variance)
-    for source, factor in zip(sources, factors, strict=True):
-        covariance += factor * (gaussian_mean(source * fused) - gaussian_mean(source) * mean)
-    bound = np.sqrt(desired * variance)
-    covariance = np.clip(covariance, -bound, bound)
-    return (2 * covariance + _STABILITY) / (desired + variance + _STABILITY)
-
-
-def _covariances(planes: list[Plane], window_mean: Callable[[Plane], Plane]) -> Covariances:
-    """Local covariance of each pair k ≤ l of planes, at every window wholly inside; variances are never negative."""
+def _covariances(planes: Planes, window_mean: Callable[[Plane], Plane]) -> Covariances:
+    """Local covariances of planes, at every window wholly inside; variances are never negative."""
     means = [window_mean(plane) for plane in planes]
-    covariances = {}
-    for k, first in enumerate(planes):
-        for m in range(k, len(planes)):
-            covariance = window_mean(first * planes[m]) - means[k] * means[m]
-            covariances[k, m] = np.maximum(covariance, 0) if m == k else covariance
+    covariances = np.empty((len(means), len(means), *means[0].shape))
+    for k, m in combinations_with_replacement(range(len(means)), 2):
+        covariance = window_mean(planes[k] * planes[m]) - means[k] * means[m]
+        covariances[k, m] = covariances[m, k] = np.maximum(covariance, 0) if m == k else covariance
     return covariances
 
 
-def _variance_of_sum(factors: list[Plane], covariances: Covariances) -> Plane:
-    variance = np.zeros_like(factors[0])
-    for k, first in enumerate(factors):
-        variance += first * first * covariances[k, k]
-        for m in range(k + 1, len(factors)):
-            variance += 2 * first * factors[m] * covariances[k, m]
+def _variance_of_sum(factors: Planes, covariances: Covariances) -> Plane:
+    variance: Plane = np.einsum("kyx,kmyx,myx->yx", factors, covariances, factors)
     return np.maximum(variance, 0)
 
 

@@ -5,7 +5,7 @@ Every measure here rounds its pictures to 8 bits first. Levels are those of 8 bi
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from lightfuse.colorspace import luma
 from lightfuse.metrics.colour import lightness
 from lightfuse.metrics.pictures import Picture, as_unit, as_units, to_eight_bits
 
-# Levels are those of 8 bits; L* is from 0 to 100.
 _CLIPPED_OVER = 248  # least channel of over from which it does not hold a highlight
 _HELD_LIGHTNESS = (15.0, 90.0)  # L* of under within which it holds one
 _SMALLEST_HIGHLIGHTS = 0.001  # fraction of a picture; smaller highlights are not measured
@@ -24,17 +23,14 @@ _HELD_LEVELS = (70, 240)  # an exposure holds a pixel whose largest channel is b
 _BORDERS = (0.04, 0.15, 0.4)  # widths of the borders tried, as fractions of the side of the picture with its border
 
 
-@dataclass(frozen=True)
-class Separation:
+class Separation(NamedTuple):
     """How well tones are kept apart in the highlights that only the under-exposed picture holds.
 
-    ``pixels`` is the fraction of the picture that these are, ``spread`` the difference between the 90th and the 10th
-    percentile and ``mean`` the mean of L* there, in the result; ``local_contrast`` is the mean local standard deviation
-    of L* there, in the result over that in under. All but ``pixels`` are NaN where these highlights are less than 0.001
-    of the picture, ``local_contrast`` also where under is flat there.
+    ``spread`` is the difference between the 90th and the 10th percentile and ``mean`` the mean of L* there, in the
+    result; ``local_contrast`` is the mean local standard deviation of L* there, in the result over that in under. All
+    are NaN where these highlights are less than 0.001 of the picture, ``local_contrast`` also where under is flat.
     """
 
-    pixels: float
     spread: float
     mean: float
     local_contrast: float
@@ -61,13 +57,12 @@ def highlight_separation(result: Picture, under: Picture, over: Picture) -> Sepa
     of_result, of_under = lightness(fused), lightness(dark)
     lowest, highest = _HELD_LIGHTNESS
     held = (bright.min(axis=2) >= _CLIPPED_OVER) & (lowest <= of_under) & (of_under <= highest)
-    pixels = float(held.mean())
-    if pixels < _SMALLEST_HIGHLIGHTS:
-        return Separation(pixels, math.nan, math.nan, math.nan)
+    if held.mean() < _SMALLEST_HIGHLIGHTS:
+        return Separation(math.nan, math.nan, math.nan)
     low, high = np.percentile(of_result[held], [10, 90])
     contrast, contrast_of_under = (_local_contrast(plane, held) for plane in (of_result, of_under))
     ratio = contrast / contrast_of_under if contrast_of_under > 1e-3 else math.nan
-    return Separation(pixels, float(high - low), float(of_result[held].mean()), ratio)
+    return Separation(float(high - low), float(of_result[held].mean()), ratio)
 
 
 def clipped_though_held(result: Picture, exposures: Sequence[Picture]) -> float:
