@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib import resources
 
 from lightfuse.export import readme
-from lightfuse.models import PaperConfig, Weights, check_shapes, config_of
+from lightfuse.models import PaperConfig, Weights, check_shapes
 from lightfuse.models.store import core_members
 
 _INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
@@ -27,26 +27,6 @@ _REMARKS_OFF = """\
 """
 _REMARKS_ON = "#pragma GCC diagnostic pop\n"
 
-# Code and constants of the example without its weights, -Os: GCC 12 for x86-64, Clang 22 for the others.
-CODE_KB = {
-    "context": {"x86-64": 98, "aarch64": 39, "armv7": 48},
-    "paper": {"x86-64": 35, "aarch64": 36, "armv7": 27},
-}
-
-_INTEGERS = """
-Eight-bit pictures are fused in 16-bit fixed point, with the same result to the bit on every processor. No floating
-point is needed for a pixel, only for the thumbnail and the FilteringNet on it, some thousand cells whatever the
-picture's size. That takes a compiler that does not contract products and sums: `-ffp-contract=off`.
-"""
-
-# Of `lf_fuse_rows`, for pictures of these sizes and of 8 and 16 bits.
-SIZES = ((640, 480), (1920, 1080), (4000, 3000), (6000, 4000))
-MEMORY_KB = {
-    "paper": ((69, 130), (196, 380), (402, 786), (600, 1176)),
-    "small": ((681, 685), (719, 731), (702, 726), (775, 811)),
-    "base": ((932, 935), (979, 991), (952, 976), (1048, 1084)),
-}
-
 
 def export_c(weights: Weights) -> dict[str, bytes]:
     """The files of a C project that fuses with these weights, by name.
@@ -66,7 +46,7 @@ def export_c(weights: Weights) -> dict[str, bytes]:
         f"lightfuse_{name}_weights.h": weights_header(weights),
         "main.c": _template("main.c").replace("@MODEL@", name),
         "Makefile": _template("Makefile").replace("@NAME@", name),
-        "README.md": _readme(weights),
+        "README.md": readme("c", weights, name=name, weight_bytes=4 * weights.parameters),
     }
     return {file: text.encode() for file, text in texts.items()}
 
@@ -94,27 +74,6 @@ def amalgamate(path: str, read: Read, seen: set[str]) -> str:
 def _template(name: str) -> str:
     """One of the files in ``c_files``, as stored."""
     return (resources.files("lightfuse.export") / "c_files" / name).read_text(encoding="utf-8")
-
-
-def _readme(weights: Weights) -> str:
-    """What the files are, how to call and compile them, and what this model costs."""
-    paper = isinstance(weights.config, PaperConfig)
-    memory = ["What `lf_fuse_rows_bytes` says."]
-    if known := [name for name in MEMORY_KB if config_of(name) == weights.config]:
-        memory = ["| picture | megapixels | 8 bit | 16 bit |", "|---|---|---|---|"]
-        for (width, height), (eight, sixteen) in zip(SIZES, MEMORY_KB[known[0]], strict=True):
-            memory.append(f"| {width}×{height} | {width * height / 1e6:.1f} | {eight:,} kB | {sixteen:,} kB |")
-    return readme(
-        "c",
-        weights,
-        passes="twice" if paper else "three times",
-        arithmetic="" if paper else _INTEGERS,
-        name=c_name(weights.model),
-        weight_bytes=4 * weights.parameters,
-        code=", ".join(f"{name} about {size} kB" for name, size in CODE_KB["paper" if paper else "context"].items()),
-        thumbnail="" if paper else ", and those on the thumbnail, whose size does not grow with the picture",
-        memory="\n".join(memory),
-    )
 
 
 # ---- Weights ---------------------------------------------------------------------------------------------------------
