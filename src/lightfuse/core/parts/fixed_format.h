@@ -28,9 +28,9 @@ LF_CODE void lf_find_extremes(const lf_context_model *m, const float *grid, size
     }
 }
 
-/* The nearest integer, held to +-32767. */
+/* The nearest integer, held to +-32767; of NaN the least. */
 LF_INLINE int lf_rounded(double x) {
-    return x > 32767 ? 32767 : x < -32767 ? -32767 : (int)(x + (x < 0 ? -0.5 : 0.5));
+    return !(x >= -32767) ? -32767 : x > 32767 ? 32767 : (int)(x + (x < 0 ? -0.5 : 0.5));
 }
 
 /* A layer's input: what 1 is as an integer, and its largest value; the smallest is 0. */

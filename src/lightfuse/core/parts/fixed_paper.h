@@ -150,9 +150,11 @@ LF_CODE void lf_paper_combine_rows(const lf_paper *m, const lf_picture *under, c
             for (int c = 0; c < 3; c++)
                 for (int i = 0; i < LF_WORD_COLUMNS; i++) {
                     const size_t cell = ((size_t)c * rows + block) * columns + at / LF_STRIDE + lf_min_int(i / LF_STRIDE, last);
-                    const float scale = is_fixed ? (float)(32768 >> fixed.bits[c]) / LF_PAPER_FACTOR : LF_PAPER_ANSWER;
-                    spread[c * LF_WORD_COLUMNS + i] = context[cell] * scale;
-                    words[c * LF_WORD_COLUMNS + i] = (int16_t)lf_rounded(context[cell] * scale);
+                    if (is_fixed)
+                        words[c * LF_WORD_COLUMNS + i] =
+                            (int16_t)lf_rounded(context[cell] / LF_PAPER_FACTOR * (float)(32768 >> fixed.bits[c]));
+                    else
+                        spread[c * LF_WORD_COLUMNS + i] = context[cell] * LF_PAPER_ANSWER;
                 }
             const int end = lf_min_int(row1, (block + 1) * LF_STRIDE);
             for (int row = block * LF_STRIDE > row0 ? block * LF_STRIDE : row0; row < end; row++)
