@@ -35,7 +35,7 @@ XMP = (
     b'</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
 IPTC = b"\x1c\x02\x05\x00\x07The pub\x1c\x02\x78\x00\x0bA fine view"
-NO_IPTC = {".webp", ".avif", ".jxl"}
+NO_IPTC = {".png", ".webp", ".avif", ".jxl"}
 ALL = [suffix for suffix in SUFFIXES if suffix not in (".jpeg", ".tiff")]
 
 

@@ -93,13 +93,13 @@ def test_with_software_leaves_malformed_xmp_unchanged():
 
 
 def test_png_text_that_unpacks_beyond_the_budget_is_refused():
-    text = b"\niptc\n8\n" + b"00" * (40 << 20)
-    chunk = png_chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(text, 1))
+    text = b"\nexif\n8\n" + b"00" * (40 << 20)
+    chunk = png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text, 1))
     assert TOO_MUCH in read_error(png_with(chunk))
 
 
 def test_large_malformed_png_text_is_ignored():
-    chunk = png_chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(b"0 " * (20 << 20), 1))
+    chunk = png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"0 " * (20 << 20), 1))
     assert read_picture(png_with(chunk)).metadata == Metadata()
 
 

@@ -8,8 +8,8 @@ from builders.errors import read_error
 from builders.pictures import adobe_rgb, photo, png_chunk
 
 from lightfuse.fuser import Fuser
-from lightfuse.images import Metadata, convert_profile, encode_picture, is_grey, read_picture
-from lightfuse.images.colour import adobe_rgb_profile, grey_profile, profile_of_cicp, rgb_profile, same_colours
+from lightfuse.images import Metadata, convert_profile, encode_picture, read_picture
+from lightfuse.images.colour import adobe_rgb_profile, profile_of_cicp, rgb_profile, same_colours
 from lightfuse.pipeline import fuse_files
 
 AFTER_HEADER = 33
@@ -77,11 +77,10 @@ def test_chunks_count_in_the_order_of_the_specification():
 
 
 @pytest.mark.parametrize("chunk", [gamma(100_000), cicp(1, 8, 0, 1)])
-def test_grey_gets_a_profile_of_grey(chunk):
+def test_grey_becomes_rgb(chunk):
     picture = read_picture(png(chunk, pixels=photo()[..., :1]))
-    assert picture.grey
-    assert picture.metadata.icc == grey_profile(1.0)
-    assert is_grey(picture.metadata.icc)
+    assert not picture.grey
+    assert same_colours(picture.metadata.icc, rgb_profile(gamma=1.0))
 
 
 @pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])

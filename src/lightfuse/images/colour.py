@@ -35,31 +35,26 @@ _NO_OPTIMISATION = 0x100  # What Little CMS would precompute for 16 bits is off 
 _SAME = 0.5 / 255
 
 
-def profile_of_cicp(primaries: int, transfer: int, *, grey: bool = False) -> bytes | None:
+def profile_of_cicp(primaries: int, transfer: int) -> bytes | None:
     """Return the ICC profile of numbered primaries and transfer function; None where they are, or count as, sRGB's.
 
-    Files that say nothing are sRGB. The camera curve of BT.709 and its kin is shown like sRGB's, as everywhere. Of grey
-    pixels the profile is one of grey.
+    Files that say nothing are sRGB. The camera curve of BT.709 and its kin is shown like sRGB's, as everywhere.
 
     Raises:
         UnreadableError: the transfer function is one of high dynamic range.
     """
     if transfer in _HDR_TRANSFERS:
         raise UnreadableError(f"is an HDR picture ({_HDR_TRANSFERS[transfer]}); convert it to sRGB first")
-    corners = _SRGB if grey else _PRIMARIES.get(primaries, _SRGB)
-    gamma = _GAMMA.get(transfer)
-    if corners == _SRGB and gamma is None:
-        return None
-    return grey_profile(gamma) if grey and gamma else rgb_profile(corners, _D65, gamma)
+    corners, gamma = _PRIMARIES.get(primaries, _SRGB), _GAMMA.get(transfer)
+    return None if corners == _SRGB and gamma is None else rgb_profile(corners, _D65, gamma)
 
 
-def profile_of_chromaticities(points: tuple[float, ...], exponent: float | None, *, grey: bool = False) -> bytes | None:
+def profile_of_chromaticities(points: tuple[float, ...], exponent: float | None) -> bytes | None:
     """Return the ICC profile of chromaticities and a power law, as PNG's cHRM and gAMA tell them.
 
     Args:
         points: x and y of white, red, green and blue (CIE 1931); empty where the file does not say.
         exponent: values are light to this power; None where the file does not say.
-        grey: the pixels are grey.
 
     Returns:
         None where the colours are sRGB's, whose curve files call 1/2.2.
@@ -70,11 +65,9 @@ def profile_of_chromaticities(points: tuple[float, ...], exponent: float | None,
     if exponent is not None and not _LEAST_EXPONENT <= exponent <= 1 / _LEAST_EXPONENT:
         raise ValueError("its gamma makes no sense")
     usual = (*_D65, *(value for corner in _SRGB for value in corner))
-    is_srgb = grey or not points or np.allclose(points, usual, rtol=0, atol=_SAME_POINT)
+    is_srgb = not points or np.allclose(points, usual, rtol=0, atol=_SAME_POINT)
     if is_srgb and (exponent is None or abs(exponent - 1 / 2.2) < _SAME_EXPONENT):
         return None
-    if grey and exponent is not None:
-        return grey_profile(1 / exponent)
     white, *corners = (_D65, *_SRGB) if is_srgb else zip(points[::2], points[1::2], strict=True)
     try:
         return rgb_profile(tuple(corners), white, exponent and 1 / exponent)
@@ -101,15 +94,6 @@ def rgb_profile(primaries: tuple[XY, ...] = _SRGB, white: XY = _D65, gamma: floa
         curve: dict[str, Any] = {"transferfunction": table} if gamma is None else {"gamma": gamma}
         corners = [value for x, y in primaries for value in (x, y, 1)]
         made = bytearray(imagecodecs.cms_profile("rgb", whitepoint=[*white, 1], primaries=corners, **curve))
-    made[_MADE_AT] = _MADE
-    return bytes(made)
-
-
-def grey_profile(gamma: float) -> bytes:
-    """Return an ICC profile of grey whose light is the value to this power."""
-    import imagecodecs
-
-    made = bytearray(imagecodecs.cms_profile("gray", whitepoint=[*_D65, 1], gamma=gamma))
     made[_MADE_AT] = _MADE
     return bytes(made)
 

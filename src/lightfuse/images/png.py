@@ -13,18 +13,16 @@ from lightfuse.images.exif import PREFIX
 from lightfuse.images.metadata import Header, Metadata, MetadataBudget, Parts, UnreadableError, read_exactly
 from lightfuse.images.options import EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
-from lightfuse.images.xmp import IPTC_START, iptc_of_resources, resources_of_iptc
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _METADATA = frozenset({b"eXIf", b"iCCP", b"iTXt", b"tEXt", b"zTXt"})
 _COLOURS = frozenset({b"cICP", b"sRGB", b"gAMA", b"cHRM"})
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-# ImageMagick's and ExifTool's convention for what PNG had no chunk for: a line with the kind, a line with the length,
-# and hexadecimal digits.
-_RAW_PROFILE = b"Raw profile type "
+# ImageMagick's and ExifTool's texts for EXIF before PNG had a chunk for it: a line with the kind, a line with the
+# length, and hexadecimal digits.
+_RAW_EXIF = b"Raw profile type exif", b"Raw profile type APP1"
 _UNSPECIFIED, _UNIT = b"\2\2", 100_000
-_RAW_KINDS = {b"exif": "exif", b"APP1": "exif", b"iptc": "iptc", b"xmp": "xmp"}
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # By colour type.
 _AFTER_HEADER = len(_SIGNATURE) + 25  # IHDR: length, type, 13 bytes, CRC.
 
@@ -51,7 +49,9 @@ def scan_png(stream: BinaryIO) -> Header:
             if kind in _COLOURS:
                 colours.setdefault(kind, body)
             else:
-                _collect(kind, body, found, budget)
+                field, data = _block(kind, body, budget)
+                if data:
+                    found.setdefault(field, data)
         elif kind == b"IEND":
             read_exactly(stream, 4)
             break
@@ -60,17 +60,16 @@ def scan_png(stream: BinaryIO) -> Header:
                 notes = ("it is an animation, of which the still picture was taken",)
             stream.seek(length + 3, 1)
             read_exactly(stream, 1)
-    if "raw exif" in found:
+    if "raw exif" in found:  # An eXIf chunk goes before it, wherever it stands.
         found.setdefault("exif", found.pop("raw exif"))
-    channels = _CHANNELS.get(colour, 0)
     try:
-        found["icc"] = _profile(colours, found.get("icc"), grey=channels in (1, 2))
+        found["icc"] = _profile(colours, found.get("icc"))
     except ValueError as error:
         notes += (f"{error} and was left out",)
-    return Header.of("PNG", (width, height), bit_depth, Metadata(**found), notes, channels=channels)
+    return Header.of("PNG", (width, height), bit_depth, Metadata(**found), notes, channels=_CHANNELS.get(colour, 0))
 
 
-def _profile(chunks: dict[bytes, bytes], icc: bytes | None, *, grey: bool) -> bytes | None:
+def _profile(chunks: dict[bytes, bytes], icc: bytes | None) -> bytes | None:
     """Return the profile by the chunk that goes before the others: cICP, iCCP, sRGB, gAMA and cHRM; None is sRGB.
 
     Raises:
@@ -81,7 +80,7 @@ def _profile(chunks: dict[bytes, bytes], icc: bytes | None, *, grey: bool) -> by
     if len(numbers) == 4 and numbers[2] == 0 and numbers[:2] != _UNSPECIFIED:
         if numbers[3] == 0:
             raise UnreadableError("holds the narrow range of values of video; convert it to full range first")
-        told = profile_of_cicp(numbers[0], numbers[1], grey=grey)
+        told = profile_of_cicp(numbers[0], numbers[1])
         with suppress(UnreadableError):
             told = icc if icc is not None and same_colours(icc, told or rgb_profile()) else told
         return told
@@ -90,52 +89,35 @@ def _profile(chunks: dict[bytes, bytes], icc: bytes | None, *, grey: bool) -> by
     points = chunks.get(b"cHRM", b"")
     corners = struct.unpack(">8I", points) if len(points) == 32 else ()
     exponent = int.from_bytes(chunks[b"gAMA"], "big") / _UNIT if b"gAMA" in chunks else None
-    return profile_of_chromaticities(tuple(value / _UNIT for value in corners), exponent, grey=grey)
+    return profile_of_chromaticities(tuple(value / _UNIT for value in corners), exponent)
 
 
-def _collect(kind: bytes, body: bytes, found: dict[str, bytes], budget: MetadataBudget) -> None:
-    """Put what a chunk holds into `found`, by its field of Metadata, unless that is there; skip what is in disorder."""
-    field, packed, data = _named(kind, body)
-    if field is None or field in found:
-        return
-    unpacked: bytes | None = data
-    if packed:
-        stream = zlib.decompressobj()
-        with suppress(zlib.error):
-            unpacked = stream.decompress(data, budget.remaining + 1)
-            budget.spend(len(unpacked), items=0)
-        unpacked = unpacked if stream.eof else None
-    if unpacked and kind in (b"tEXt", b"zTXt"):
-        unpacked = _raw_profile(unpacked, field)
-    if unpacked:
-        found[field] = unpacked
-
-
-def _named(kind: bytes, body: bytes) -> tuple[str | None, bool, bytes]:
-    """Return the field of Metadata that a chunk is for, whether its data is compressed, and the data."""
+def _block(kind: bytes, body: bytes, budget: MetadataBudget) -> tuple[str, bytes | None]:
+    """Return the field of Metadata that a chunk is for, and what it holds for it, if anything sound."""
     if kind == b"eXIf":
-        return "exif", False, body
+        return "exif", body
     keyword, _, rest = body.partition(b"\0")
     if kind == b"iCCP":
-        return "icc", True, rest[1:]
-    if kind == b"iTXt":
+        return "icc", _unpacked(rest[1:], budget)
+    if kind == b"iTXt" and keyword == _XMP_KEYWORD:
         text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-        return "xmp" if keyword == _XMP_KEYWORD and len(rest) >= 2 else None, rest[:1] != b"\0", text
-    field = _RAW_KINDS.get(keyword.removeprefix(_RAW_PROFILE)) if keyword.startswith(_RAW_PROFILE) else None
-    field = "raw exif" if field == "exif" else field  # An eXIf chunk goes before it, wherever it stands.
-    return (field, False, rest) if kind == b"tEXt" else (field, True, rest[1:])
-
-
-def _raw_profile(text: bytes, field: str) -> bytes | None:
+        return "xmp", text if rest[:1] == b"\0" else _unpacked(text, budget)
+    if keyword not in _RAW_EXIF:
+        return "", None
+    digits = rest if kind == b"tEXt" else _unpacked(rest[1:], budget)
     try:
-        data = bytes.fromhex(text.split(None, 2)[2].decode("ascii"))
+        data = bytes.fromhex((digits or b"").split(None, 2)[2].decode("ascii"))
     except (ValueError, IndexError):
-        return None
-    if field == "iptc":
-        return data if data.startswith(IPTC_START) else iptc_of_resources(data)
-    if field == "raw exif":
-        return data.removeprefix(PREFIX) if data.startswith((PREFIX, b"II*\0", b"MM\0*")) else None
-    return data
+        return "", None
+    return "raw exif", data.removeprefix(PREFIX) if data.startswith((PREFIX, b"II*\0", b"MM\0*")) else None
+
+
+def _unpacked(packed: bytes, budget: MetadataBudget) -> bytes | None:
+    stream, data = zlib.decompressobj(), b""
+    with suppress(zlib.error):
+        data = stream.decompress(packed, budget.remaining + 1)
+        budget.spend(len(data), items=0)
+    return data if stream.eof else None
 
 
 def decode_png(data: bytes, _: Header) -> NDArray[Any]:
@@ -157,7 +139,7 @@ def decode_png(data: bytes, _: Header) -> NDArray[Any]:
 
 
 def encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions) -> Parts:
-    """Encode H×W×1, 3 or 4 pixels as a PNG of 8 or 16 bits with its ICC profile, EXIF, XMP and IPTC."""
+    """Encode H×W×1, 3 or 4 pixels as a PNG of 8 or 16 bits with its ICC profile, EXIF and XMP."""
     import imagecodecs
 
     # Level 1, run lengths, and differences to the left: on photographs as small as zlib's default, 5 times faster.
@@ -173,10 +155,6 @@ def encode_png(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
         chunks += _chunk(b"eXIf", metadata.exif)
     if metadata.xmp:
         chunks += _chunk(b"iTXt", _XMP_KEYWORD + bytes(5) + metadata.xmp)
-    if metadata.iptc:
-        resources = resources_of_iptc(metadata.iptc)
-        text = b"\niptc\n%8d\n%b\n" % (len(resources), resources.hex().encode())
-        chunks += _chunk(b"zTXt", _RAW_PROFILE + b"iptc\0\0" + zlib.compress(text))
     return [png[:_AFTER_HEADER], bytes(chunks), memoryview(png)[_AFTER_HEADER:]]
 
 

@@ -91,7 +91,7 @@ def encode_picture(
     """Encode a picture in the format of a file suffix.
 
     Pixels deeper than the format (or than `options.bit_depth`) are rounded to its depth. Metadata goes where the format
-    has a place for it: EXIF into TIFF as tags; IPTC into JPEG, TIFF and PNG only; a JPEG cannot hold EXIF or XMP beyond
+    has a place for it: EXIF into TIFF as tags; IPTC into JPEG and TIFF only; a JPEG cannot hold EXIF or XMP beyond
     64 kB (see `jpeg.insert_metadata`).
 
     Args:
