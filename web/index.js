@@ -1,9 +1,9 @@
 /** LightFuse for JavaScript: aligns hand-held exposures of one scene and fuses them into one well-exposed picture. */
-import { Registration, SMALLEST_SIDE, UNMOVED } from "./align.js";
-import { Core, MODELS, compileCore } from "./core.js";
-import { fillBorder, movedRows } from "./warp.js";
+import { Registration, SMALLEST_SIDE, UNMOVED } from "./lib/align.js";
+import { Core, MODELS, compileCore } from "./lib/core.js";
+import { fillBorder, movedRows } from "./lib/warp.js";
 
-export { Core, MODELS, compileCore } from "./core.js";
+export { Core, MODELS, compileCore } from "./lib/core.js";
 
 /** The core, loaded: fuses pair after pair without waiting. */
 export class Fuser {
