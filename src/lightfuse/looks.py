@@ -13,15 +13,14 @@ clipped and hues stay (docs/looks.md has the figures):
 ``strength`` scales 0.42 and 0.7.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import check_picture
+from lightfuse.colorspace import check_picture, full_scale
 from lightfuse.errors import LightFuseError
 from lightfuse.system import usable_cores
 
@@ -30,8 +29,6 @@ LOOKS: tuple[Look, ...] = get_args(Look)
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
-BandFilter = Callable[[Array, Array], None]
 
 _LIFT = 0.42
 _VIVIDNESS = 0.7
@@ -57,105 +54,48 @@ def apply_look(picture: Array, look: Look, strength: float = 1.0, *, threads: in
     check_picture(picture, "the picture")
     if look == "natural" or strength == 0:
         return picture
-    apply, threads = _band_filter(picture.dtype, look, strength), threads or usable_cores()
-    result = np.empty_like(picture, order="C")
+    import cv2
+
+    vividness = _vividness(strength) if look == "vivid" else None
+    result, threads = np.empty_like(picture, order="C"), threads or usable_cores()
+    white, depth = full_scale(picture.dtype), {1: cv2.CV_8U, 2: cv2.CV_16U, 4: cv2.CV_32F}[picture.itemsize]
     height, width, _ = picture.shape
     rows = max(1, _PIXELS_AT_ONCE // width)
 
     def apply_from(top: int) -> None:
-        apply(np.ascontiguousarray(picture[top : top + rows]), result[top : top + rows])
+        band = cv2.split(np.ascontiguousarray(picture[top : top + rows]))
+        planes = [cv2.multiply(plane, 1 / white, dtype=cv2.CV_32F) for plane in band]
+        changed = _brightened(planes, _LIFT * strength) if vividness is None else _saturated(planes, vividness)
+        cv2.merge([cv2.multiply(plane, white, dtype=depth) for plane in changed], dst=result[top : top + rows])
 
     with ThreadPoolExecutor(threads) as pool:  # No thread starts before there is work for it.
         list((map if threads == 1 or height <= rows else pool.map)(apply_from, range(0, height, rows)))
     return result
 
 
-def _band_filter(dtype: np.dtype[Any], look: Look, strength: float) -> BandFilter:
-    """The function that applies the look to a band of rows and writes it to another."""
-    if look == "bright":
-        lift = _LIFT * strength
-        return partial(_brighten, gains=_gains(np.linspace(0, 1, 256, dtype=np.float32), lift), lift=lift)
+def _brightened(planes: Sequence[Array], lift: float) -> list[Array]:
+    import cv2
+
+    largest = cv2.max(planes[0], cv2.max(planes[1], planes[2]))
+    root = np.sqrt(np.sqrt(np.maximum(largest, 0)))  # Float pictures may lie slightly outside [0, 1].
+    gain = 1 + np.float32(lift) * root * (1 - largest)  # f(v) / v
+    return [plane * gain for plane in planes]
+
+
+def _vividness(strength: float) -> Floats:
+    """0.7·p for each hue, smooth and periodic, scaled by the strength."""
     degrees = np.arange(360 * _HUE_STEPS) / _HUE_STEPS
-    weights = np.ones_like(degrees)  # The weight p of the effect for each hue, smooth and periodic.
+    weights = np.ones_like(degrees)
     for centre, width, least in _PROTECTED_HUES:
         away = np.abs((degrees - centre + 180) % 360 - 180) / width
         weights -= (1 - least) * np.where(away < 1, np.cos(np.pi / 2 * np.minimum(away, 1)) ** 2, 0)
-    vividness = (_VIVIDNESS * strength * weights).astype(np.float32)
-    if dtype == np.uint8:  # A table of q − 1 by saturation (rows) and hue (columns), 256 steps each, as bytes.
-        hues = np.arange(256) * (360 / 256) * _HUE_STEPS
-        saturations = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)
-        table = _saturation_gain(saturations, vividness[hues.astype(np.intp)][None]).ravel() - 1
-        unit = float(table.max()) / 255
-        return partial(_saturate_bytes, table=np.round(table / unit).astype(np.uint8), unit=unit)
-    return partial(_saturate, vividness=vividness)
+    return (_VIVIDNESS * strength * weights).astype(np.float32)
 
 
-def _brighten(band: Array, result: Array, gains: Floats, lift: float) -> None:
+def _saturated(planes: Sequence[Array], vividness: Floats) -> list[Array]:
     import cv2
 
-    planes = _planes(band)
-    largest = cv2.max(planes[0], cv2.max(planes[1], planes[2]))
-    gain = cv2.LUT(largest, gains) if band.dtype == np.uint8 else _gains(largest, lift)
-    depth = cv2.CV_8U if band.dtype == np.uint8 else cv2.CV_32F
-    lifted = [cv2.multiply(plane, gain, dtype=depth) for plane in planes]
-    _join(lifted, result)
-
-
-def _gains(largest: Floats, lift: float) -> Floats:
-    """f(v) / v, for v in [0, 1]."""
-    root = np.sqrt(np.sqrt(np.maximum(largest, 0)))  # Float pictures may lie slightly outside [0, 1].
-    gains: Floats = 1 + np.float32(lift) * root * (1 - largest)
-    return gains
-
-
-def _saturate(band: Array, result: Array, vividness: Floats) -> None:
-    import cv2
-
-    planes = _planes(band)
     hue, saturation, largest = cv2.split(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_RGB2HSV))
     local = np.take(vividness, (hue * np.float32(_HUE_STEPS)).astype(np.intp), mode="clip")
-    gain = _saturation_gain(saturation, local)
-    saturated = [np.maximum(largest - gain * (largest - plane), 0) for plane in planes]
-    _join(saturated, result)
-
-
-def _saturate_bytes(band: Array, result: Array, table: Bytes, unit: float) -> None:
-    """The same for uint8: hue and saturation, in 256 steps each, index a table of (q − 1) / unit.
-
-    Each value becomes value − (q − 1)·(v − value).
-    """
-    import cv2
-
-    planes = cv2.split(band)
-    hsv = cv2.cvtColor(band, cv2.COLOR_RGB2HSV_FULL)
-    places = np.empty((*band.shape[:2], 2), np.uint8)
-    cv2.mixChannels([hsv], [places], [0, 0, 1, 1])
-    extra = cv2.LUT(places.view("<u2")[..., 0], table)
-    largest = cv2.max(planes[0], cv2.max(planes[1], planes[2]))
-    less = [cv2.multiply(cv2.subtract(largest, plane), extra, scale=unit) for plane in planes]
-    _join([cv2.subtract(plane, by) for plane, by in zip(planes, less, strict=True)], result)
-
-
-def _saturation_gain(saturation: Floats, vividness: Floats) -> Floats:
-    """The factor q, for a saturation in [0, 1] and the vividness of the hue."""
-    gain: Floats = 1 + vividness * (1 - saturation) * saturation / (saturation + np.float32(_GREY_SATURATION))
-    return gain
-
-
-def _planes(band: Array) -> Sequence[Array]:
-    """The three channels: uint8 as they are, others as float32 in [0, 1]."""
-    import cv2
-
-    planes: Sequence[Array] = cv2.split(band)
-    if band.dtype == np.uint16:
-        return [cv2.multiply(plane, 1 / 65535, dtype=cv2.CV_32F) for plane in planes]
-    return planes
-
-
-def _join(planes: Sequence[Array], result: Array) -> None:
-    """The planes, as `_planes` gives them, interleaved into ``result``."""
-    import cv2
-
-    if result.dtype == np.uint16:
-        planes = [cv2.multiply(plane, 65535, dtype=cv2.CV_16U) for plane in planes]
-    cv2.merge(planes, dst=result)
+    gain = 1 + local * (1 - saturation) * saturation / (saturation + np.float32(_GREY_SATURATION))  # q
+    return [np.maximum(largest - gain * (largest - plane), 0) for plane in planes]
