@@ -23,7 +23,6 @@ from lightfuse.images import (
     convert_profile,
     encode_picture,
     read_picture,
-    with_software,
 )
 
 CORRUPT_XMP = "its XMP is corrupt and was left out"
@@ -86,10 +85,6 @@ def test_malformed_xmp_is_left_out_with_a_note(xmp):
 )
 def test_xmp_edits_change_only_their_properties(before, after):
     assert read_picture(encode_picture(photo(), ".png", Metadata(xmp=before))).metadata.xmp == after
-
-
-def test_with_software_leaves_malformed_xmp_unchanged():
-    assert with_software(Metadata(xmp=b"<a"), "LightFuse 1.0").xmp == b"<a"
 
 
 def test_png_text_that_unpacks_beyond_the_budget_is_refused():

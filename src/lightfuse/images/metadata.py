@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lightfuse.images.exif import IfdError, exif_with_size, exif_with_software, upright_exif
 from lightfuse.images.shot import ShotInfo, shot_info
-from lightfuse.images.xmp import upright_xmp, xmp_with_software
+from lightfuse.images.xmp import upright_xmp
 
 Format = Literal["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG XL", "HEIC", "RAW"]
 Parts = list[bytes | memoryview]
@@ -165,9 +165,8 @@ def read_exactly(stream: BinaryIO, count: int) -> bytes:
 
 
 def with_software(metadata: Metadata, software: str) -> Metadata:
-    """Return the metadata with `software` ("LightFuse 1.2") as the program that made the picture, in EXIF and XMP."""
-    xmp = xmp_with_software(metadata.xmp, software) if metadata.xmp else None
-    return replace(metadata, exif=exif_with_software(metadata.exif, software), xmp=xmp)
+    """Return the metadata with `software` ("LightFuse 1.2") as the program that made the picture, in EXIF."""
+    return replace(metadata, exif=exif_with_software(metadata.exif, software))
 
 
 def without_metadata(metadata: Metadata) -> Metadata:

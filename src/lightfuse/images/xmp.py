@@ -5,7 +5,6 @@ Sources: XMP specification part 1 (ISO 16684-1); Adobe Photoshop File Formats; I
 
 import re
 import struct
-from collections.abc import Callable
 from xml.parsers import expat
 
 MAX_XMP = 1 << 23
@@ -20,6 +19,7 @@ _STALE_NAMES = (
     "hdrgm:", "HDRGainMap:", "xmpNote:HasExtendedXMP", "GCamera:MicroVideo", "GCamera:MotionPhoto",
     "Camera:MicroVideo", "Camera:MotionPhoto", "GDepth:", "GImage:", "GAudio:",
 )  # fmt: skip
+_TURNED = frozenset({b"2", b"3", b"4", b"5", b"6", b"7", b"8"})
 # A start tag, and its attributes. Nothing is tried twice, so that reading takes time in proportion to the length.
 _START_TAG = re.compile(rb"""<[^\s/>]++((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""")
 _ATTRIBUTE = re.compile(rb"""\s*+([^\s=/>]++)\s*+=\s*+("[^"]*+"|'[^']*+')""")
@@ -30,21 +30,6 @@ def upright_xmp(xmp: bytes) -> bytes | None:
 
     Nothing else changes, byte for byte. None where the packet is not XML, declares entities or is implausibly large.
     """
-
-    def orientation(value: str) -> bytes | None:
-        return b"1" if value.strip() in {"2", "3", "4", "5", "6", "7", "8"} else None
-
-    return _edited(xmp, {"tiff:Orientation": orientation}, drop_stale=True)
-
-
-def xmp_with_software(xmp: bytes, software: str) -> bytes:
-    """Return an XMP packet that names `software` as its creator tool, where it names one; else unchanged."""
-    name = software.encode("ascii", "replace")
-    return _edited(xmp, {"xmp:CreatorTool": lambda _: name}, drop_stale=False) or xmp
-
-
-def _edited(xmp: bytes, values: dict[str, Callable[[str], bytes | None]], *, drop_stale: bool) -> bytes | None:
-    """Return a packet with the values of some properties (attributes or elements) replaced; None if it is not XML."""
     xmp = xmp.rstrip(b"\0")
     if len(xmp) > MAX_XMP or b"\0" in xmp:  # UTF-16 and UTF-32 are full of zeros; XMP in pictures is UTF-8.
         return None
@@ -53,11 +38,10 @@ def _edited(xmp: bytes, values: dict[str, Callable[[str], bytes | None]], *, dro
     parser = expat.ParserCreate()
 
     def edit(name: str, whole: tuple[int, int], value: tuple[int, int] | None) -> None:
-        if drop_stale and (name in _STALE_ELEMENTS or name.startswith(_STALE_NAMES)):
+        if name in _STALE_ELEMENTS or name.startswith(_STALE_NAMES):
             edits.append((*whole, b""))
-        elif value and name in values and b"<" not in xmp[slice(*value)]:
-            replacement = values[name](xmp[slice(*value)].decode("utf-8", "replace"))
-            edits.extend([(*value, replacement)] if replacement is not None else [])
+        elif value and name == "tiff:Orientation" and xmp[slice(*value)].strip() in _TURNED:
+            edits.append((*value, b"1"))
 
     def start(name: str, _: dict[str, str]) -> None:
         tag = _START_TAG.match(xmp, parser.CurrentByteIndex)
