@@ -144,24 +144,26 @@ LF_CODE void lf_paper_combine_rows(const lf_paper *m, const lf_picture *under, c
         folded = lf_paper_fold(m, under_range, over_range, scratch);
     for (int block = row0 / LF_STRIDE; block * LF_STRIDE < row1; block++)
         for (int at = 0; at < under->width; at += LF_WORD_COLUMNS) {
-            float spread[3 * LF_WORD_COLUMNS];
-            int16_t words[3 * LF_WORD_COLUMNS];
+            union {
+                float values[3 * LF_WORD_COLUMNS];
+                int16_t words[3 * LF_WORD_COLUMNS];
+            } spread;
             const int count = lf_min_int(LF_WORD_COLUMNS, under->width - at), last = columns - 1 - at / LF_STRIDE;
             for (int c = 0; c < 3; c++)
                 for (int i = 0; i < LF_WORD_COLUMNS; i++) {
                     const size_t cell = ((size_t)c * rows + block) * columns + at / LF_STRIDE + lf_min_int(i / LF_STRIDE, last);
                     if (is_fixed)
-                        words[c * LF_WORD_COLUMNS + i] =
+                        spread.words[c * LF_WORD_COLUMNS + i] =
                             (int16_t)lf_rounded(context[cell] / LF_PAPER_FACTOR * (float)(32768 >> fixed.bits[c]));
                     else
-                        spread[c * LF_WORD_COLUMNS + i] = context[cell] * LF_PAPER_ANSWER;
+                        spread.values[c * LF_WORD_COLUMNS + i] = context[cell] * LF_PAPER_ANSWER;
                 }
             const int end = lf_min_int(row1, (block + 1) * LF_STRIDE);
             for (int row = block * LF_STRIDE > row0 ? block * LF_STRIDE : row0; row < end; row++)
                 if (is_fixed)
-                    lf_fixed_paper_strip(&fixed, under, over, words, out, row, at, count);
+                    lf_fixed_paper_strip(&fixed, under, over, spread.words, out, row, at, count);
                 else
-                    lf_float_paper_strip(&folded, m, under, over, spread, out, row, at, count);
+                    lf_float_paper_strip(&folded, m, under, over, spread.values, out, row, at, count);
         }
 }
 
