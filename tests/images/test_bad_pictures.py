@@ -297,6 +297,21 @@ def test_named_pipe_that_no_program_writes_to_is_refused(tmp_path, monkeypatch):
     assert read_error(pipe).endswith("pipe.png is a pipe that no program writes to; give a picture file")
 
 
+def test_named_pipe_waits_for_a_program_that_has_opened_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("lightfuse.images.read._SECONDS_FOR_WRITER", 0.01)
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    data = cv2.imencode(".png", photo()[:, :, ::-1])[1].tobytes()
+    kept = os.open(pipe, os.O_RDWR)  # Holds the pipe open for writing before anything is written.
+    writer = threading.Timer(0.2, pipe.write_bytes, (data,))
+    closer = threading.Timer(0.4, os.close, (kept,))
+    writer.start()
+    closer.start()
+    np.testing.assert_array_equal(read_picture(pipe).pixels, photo())
+    writer.join()
+    closer.join()
+
+
 @pytest.mark.parametrize("source", [b"", b"no picture", b"\xff\xd8\xff"])
 def test_probe_refuses_damaged_headers(source):
     with pytest.raises(PictureError, match="the given data is"):

@@ -6,7 +6,7 @@ import select
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -37,7 +37,7 @@ INPUT_SUFFIXES = raw.RAW_SUFFIXES | {
     ".hif",
 }  # fmt: skip
 _SNIFF_BYTES = 32
-_SECONDS_FOR_WRITER = 60.0  # How long a named pipe may wait for what a program writes to it
+_SECONDS_FOR_WRITER = 10.0  # How long a named pipe may wait for the program that writes to it
 _STARTS: dict[Format, tuple[bytes, ...]] = {
     "JPEG": (b"\xff\xd8\xff",),
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -191,9 +191,7 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
             is_pipe = stat.S_ISFIFO(mode)
             with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK) if is_pipe else source, "rb") as file:
                 if is_pipe:
-                    if not select.select([file], [], [], _SECONDS_FOR_WRITER)[0]:
-                        raise UnreadableError("is a pipe that no program writes to; give a picture file")
-                    os.set_blocking(file.fileno(), True)
+                    _wait_for_writer(file.fileno())
                 yield file if file.seekable() else _whole(file)
     except UnreadableError as error:
         raise PictureError(f"{source_name(source)} {error}") from None
@@ -204,6 +202,15 @@ def _opened(source: Source) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:  # The latter: a path with a null character.
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{source_name(source)} cannot be read: {reason}") from None
+
+
+def _wait_for_writer(pipe: int) -> None:
+    """Wait, not for ever, for a program that writes to a named pipe that is open without blocking; let it block."""
+    if not select.select([pipe], [], [], _SECONDS_FOR_WRITER)[0]:
+        with suppress(BlockingIOError):  # A program is there, but has written nothing so far.
+            if not os.read(pipe, 1):
+                raise UnreadableError("is a pipe that no program writes to; give a picture file")
+    os.set_blocking(pipe, True)
 
 
 def _whole(pipe: BinaryIO) -> BinaryIO:
