@@ -1,27 +1,20 @@
 /** A worker that computes strips of a picture, on its own rows alone: see pool.js. */
 import { Core } from "../engine/core.js";
 import { movedRows } from "../engine/warp.js";
+import { serve } from "./messages.js";
 
 let core;
 
-const tasks = {
-  combine({ context, top, rows: [under, over] }) {
+serve({
+  combine({ module, context, top, rows }) {
+    const [under, over] = rows;
+    core ??= new Core(module);
     core.setContext(context);
     core.combine(under, over, under, top);
-    return under;
+    return { strip: under, rows };
   },
-  move({ width, height, warp, range, first, rows: [data] }) {
-    return movedRows(core.calls, { data, first }, width, height, warp, ...range).slice();
-  },
-};
-
-self.onmessage = ({ data: given }) => {
-  const { module, task, rows } = given;
-  try {
+  move({ module, width, height, warp, range, first, rows }) {
     core ??= new Core(module);
-    const strip = tasks[task](given);
-    self.postMessage({ strip, rows }, [...new Set([strip, ...rows].map(({ buffer }) => buffer))]);
-  } catch (error) {
-    self.postMessage({ error: error.message });
-  }
-};
+    return { strip: movedRows(core.calls, { data: rows[0], first }, width, height, warp, ...range).slice(), rows };
+  },
+});

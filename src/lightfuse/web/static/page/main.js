@@ -1,4 +1,5 @@
 /** The page: photographs in, the fused one shown, compared, finished and saved. */
+import { connected } from "./messages.js";
 import { Viewer, drawOn } from "./viewer.js";
 
 const SAMPLES = ["sample/under.jpg", "sample/over.jpg"];
@@ -7,6 +8,7 @@ const MOST_SHOWN = matchMedia("(pointer: coarse)").matches ? 2 ** 24 : Infinity;
 
 const at = (id) => document.getElementById(id);
 const checked = (name) => document.querySelector(`[name=${name}]:checked`).value;
+const ask = connected(new URL("./worker.js", import.meta.url));
 const viewer = new Viewer();
 let frames = [];
 /** The positions that are fused, and, by the bracket's number, those that a person chose. */
@@ -113,7 +115,7 @@ function fuseAnew(positions) {
 async function fuse() {
   const positions = chosen[bracketNumber()];
   const given = { chosen: positions, how: howNow(), mostShown: MOST_SHOWN };
-  result = await ask("fuse", given, say);
+  result = await ask("fuse", given, { tell: say });
   selection = result.selection;
   markChosen(positions !== undefined);
   showBefore();
@@ -177,7 +179,7 @@ function save() {
 function saveAll() {
   run("Fusing all brackets…", async () => {
     const given = { chosen, how: howNow(), look: lookNow(), format: at("format").value };
-    const { blob, count, problems } = await ask("saveAll", given, say);
+    const { blob, count, problems } = await ask("saveAll", given, { tell: say });
     if (count > 0) download(blob, "lightfuse.zip");
     if (problems.length > 0) complain(`Not fused: ${problems.join(" ")}`);
   });
@@ -318,33 +320,4 @@ function alignmentOf(moves, milliseconds) {
 
 function seconds(milliseconds) {
   return `${(milliseconds / 1000).toFixed(2)} s`;
-}
-
-/* ---- The page's line to its worker: every task a promise --------------------------------------------------------- */
-
-const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-const waiting = new Map();
-let last = 0;
-
-worker.onmessage = ({ data: { id, progress, answer, error } }) => {
-  const { resolve, reject, tell } = waiting.get(id);
-  if (progress !== undefined) return tell?.(progress);
-  waiting.delete(id);
-  return error === undefined ? resolve(answer) : reject(new Error(error));
-};
-
-worker.onerror = (event) => {
-  event.preventDefault();
-  for (const { reject } of waiting.values()) {
-    reject(new Error("This browser cannot start LightFuse's worker: reload the page, or use a newer browser."));
-  }
-  waiting.clear();
-};
-
-/** Have a task of worker.js done; `tell` hears of progress. */
-function ask(task, given, tell) {
-  return new Promise((resolve, reject) => {
-    waiting.set(++last, { resolve, reject, tell });
-    worker.postMessage({ id: last, task, given });
-  });
 }

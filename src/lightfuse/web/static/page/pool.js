@@ -2,6 +2,7 @@
 import { Core, compileCore } from "../engine/core.js";
 import { rowsNeeded } from "../engine/warp.js";
 import { strips } from "./frames.js";
+import { connected } from "./messages.js";
 
 const MODEL = "base";
 const MOST_HELPERS = 4;
@@ -17,7 +18,7 @@ export class WorkerPool {
     this.module = module;
     this.core = new Core(module);
     const count = Math.min(navigator.hardwareConcurrency || 1, MOST_HELPERS);
-    this.#helpers = Array.from({ length: count }, helper);
+    this.#helpers = Array.from({ length: count }, () => connected(new URL("./helper.js", import.meta.url)));
   }
 
   static async load() {
@@ -77,7 +78,8 @@ export class WorkerPool {
     const waiting = strips(width, height).values();
     const work = async (ask) => {
       for (const range of waiting) {
-        const { strip, rows } = await ask({ module: this.module, task, width, height, ...given(range) });
+        const asked = { module: this.module, width, height, ...given(range) };
+        const { strip, rows } = await ask(task, asked, { transfer: asked.rows.map(({ buffer }) => buffer) });
         picture.set(strip, 4 * width * range[0]);
         this.#spare.push(...rows.map(({ buffer }) => buffer));
       }
@@ -85,20 +87,4 @@ export class WorkerPool {
     await Promise.all(this.#helpers.map(work));
     return picture;
   }
-}
-
-/** A function that has a worker do a task of helper.js; the buffers of the `rows` that it is given are handed over. */
-function helper() {
-  const worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module" });
-  const broken = new Promise((_, reject) => {
-    worker.onerror = () => reject(new Error("a part of the page could not be started; reload it"));
-  });
-  broken.catch(() => {}); // Told when the helper is asked.
-  return (given) => {
-    const answer = new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data));
-      worker.postMessage(given, given.rows.map(({ buffer }) => buffer));
-    });
-    return Promise.race([broken, answer]);
-  };
 }

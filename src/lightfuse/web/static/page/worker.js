@@ -5,6 +5,7 @@ import { FrameError, headerOf, inWords, readFrames } from "./frames.js";
 import { gainMap, reducedLuminance } from "./gain-map.js";
 import { grouped } from "./grouping.js";
 import { lookOf } from "./looks.js";
+import { serve } from "./messages.js";
 import { drawn, jpegOf, pngOf, ultraHdrOf, zipOf } from "./output.js";
 import { WorkerPool } from "./pool.js";
 
@@ -20,32 +21,12 @@ let made;
 /** The formats of files: how their names end. */
 const SUFFIXES = { jpeg: ".jpg", png: ".png", png16: ".png", hdr: ".jpg" };
 
-const tasks = { open, show, fuse, look, save, saveAll };
-let queue = Promise.resolve();
-
-self.onmessage = ({ data }) => {
-  queue = queue.then(() => perform(data)); // One after the other: they share what is open.
-};
-
-async function perform({ id, task, given }) {
-  const tell = (progress) => self.postMessage({ id, progress });
-  try {
-    const answer = await tasks[task](given, tell);
-    self.postMessage({ id, answer }, transferables(answer));
-  } catch (error) {
-    self.postMessage({ id, error: sentenceOf(error) });
-  }
-}
+serve({ open, show, fuse, look, save, saveAll }, sentenceOf);
 
 function sentenceOf(error) {
   if (error instanceof FrameError) return error.message;
   if (error instanceof RangeError) return "There is not enough memory for these pictures: try smaller ones.";
   return `Something went wrong: ${error.message}`;
-}
-
-function transferables(answer) {
-  const values = [...Object.values(answer), ...(answer.frames ?? []).map((frame) => frame.preview)];
-  return values.filter((value) => value instanceof ImageBitmap);
 }
 
 /** Group files into brackets and show the first. */
