@@ -10,4 +10,4 @@ def picture_and_radiance(width, height):
     """A tone-mapped picture, H×W×3 uint8, and the radiance merged from three exposures of the same scene."""
     light, evs = Scene(0).render(width, height), (-3.0, 0.0, 3.0)
     frames = [Camera().photograph(light, ev, seed=i) for i, ev in enumerate(evs)]
-    return np.round(tone_mapped(light) * 255).astype(np.uint8), merge_radiance(frames, evs)
+    return np.round(tone_mapped(light) * 255).astype(np.uint8), merge_radiance(frames, evs, base=1)

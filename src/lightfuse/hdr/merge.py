@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.colorspace import check_pictures, full_scale, srgb_to_linear
+from lightfuse.colorspace import full_scale, srgb_to_linear
 from lightfuse.errors import PictureError
 from lightfuse.images.pixels import look_up, table_size
 
@@ -41,9 +41,7 @@ _PRIOR_WEIGHT = 0.03  # pull towards sRGB
 _MAX_DEPARTURE = 2.0  # stops
 
 
-def merge_radiance(
-    frames: Sequence[Array], relative_ev: Sequence[float] | None = None, *, base: int | None = None
-) -> Floats:
+def merge_radiance(frames: Sequence[Array], relative_ev: Sequence[float] | None, base: int) -> Floats:
     """Merge two or more aligned exposures of one static scene; returns its radiance.
 
     That is H×W×3, linear, in the frames' primaries, ≥ 0, in the base exposure's unit: its middle grey is 0.21 (sRGB's
@@ -54,38 +52,19 @@ def merge_radiance(
     whose variance is proportional to the exposure. The weight fades out from 72 to 97 % of white, so no seam shows.
 
     Args:
-        frames: RGB, H×W×3, of one shape and dtype: uint8, uint16 or float32 in [0, 1], encoded (sRGB or a like curve).
-        relative_ev: the frames' exposures in stops, more is brighter (from EXIF); only differences count. None
-            estimates them from the pictures.
-        base: the frame whose unit the result is in; None takes the one whose mean is nearest to mid-grey.
+        frames: from dark to bright, as a `Bracket` has them: RGB, H×W×3, of one shape and dtype: uint8, uint16 or
+            float32 in [0, 1], encoded (sRGB or a like curve).
+        relative_ev: the frames' exposures in stops (from EXIF); only differences count. None estimates them from the
+            pictures.
+        base: the frame whose unit the result is in.
 
     Raises:
-        PictureError: fewer than two frames; frames that differ in shape or dtype; exposures that are too few or
-            not finite; or none are given and two neighbours in exposure have no tones in common.
+        PictureError: no exposures are given and two neighbours have no tones in common.
     """
-    _check(frames, relative_ev)
-    brightness = [float(frame[::4, ::4].mean(dtype=np.float64)) / full_scale(frame.dtype) for frame in frames]
-    order = sorted(range(len(frames)), key=lambda i: brightness[i] if relative_ev is None else relative_ev[i])
-    neighbours = list(pairwise(order))
-    mappings = [_intensity_mapping(frames[dark], frames[bright]) for dark, bright in neighbours]
-    between = [
-        _estimated_stops(mapping) if relative_ev is None else relative_ev[bright] - relative_ev[dark]
-        for mapping, (dark, bright) in zip(mappings, neighbours, strict=True)
-    ]
-    response = _response(mappings, between, frames[0].dtype)
-    above_darkest = dict(zip(order, np.cumsum([0.0, *between]).tolist(), strict=True))
-    if base is None:
-        base = min(range(len(frames)), key=lambda i: abs(brightness[i] - 0.5))
-    stops = [above_darkest[i] - above_darkest[base] for i in order]
-    return _merge([frames[i] for i in order], stops, response)
-
-
-def _check(frames: Sequence[Array], relative_ev: Sequence[float] | None) -> None:
-    if len(frames) < 2:
-        raise PictureError("merging to HDR takes two exposures or more")
-    check_pictures(frames)
-    if relative_ev is not None and (len(relative_ev) != len(frames) or not np.isfinite(relative_ev).all()):
-        raise PictureError(f"{len(frames)} frames need as many exposures in stops, all of them finite numbers")
+    mappings = [_intensity_mapping(dark, bright) for dark, bright in pairwise(frames)]
+    between = list(map(_estimated_stops, mappings)) if relative_ev is None else np.diff(relative_ev).tolist()
+    stops = np.cumsum([0.0, *between])
+    return _merge(frames, (stops - stops[base]).tolist(), _response(mappings, between, frames[0].dtype))
 
 
 def _merge(frames: Sequence[Array], stops: Sequence[float], response: Floats) -> Floats:
