@@ -1,6 +1,5 @@
 """Brackets by EXIF: shots of one camera, close in time, divided where their exposures start to repeat."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,11 +18,8 @@ _BURST_GAP = 2.0  # Seconds between shots of a burst, as seen through time stamp
 _GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket.
 _NOISE_REDUCTION = 1.0  # Seconds: from this exposure on, a camera may take a dark frame as long after it.
 _MIN_EV_RANGE = 0.6  # From darkest to brightest: three exposures a third of a stop apart.
-_NUMBERED = re.compile(r"(.*?)(\d+)\D*")  # A name without its suffix: what stands before the last number, and that.
-_LAST_NUMBERS = frozenset({999, 9999, 99999})  # After these a camera's counter starts again with 0 or 1.
-_MOST_MISSING = 20  # Numbers that deleted pictures may leave out of a run.
-_SET_BACK = 30.0  # Seconds by which the time must fall within a run for the clock to have been set back.
-_LEAST_IN_RUN = 6  # Two brackets: fewer pictures follow each other by chance.
+_SET_BACK = 5.0  # Seconds by which the time must fall for another clock.
+_LEAST_IN_PART = 6  # Two brackets: fewer pictures follow each other by chance.
 _METERED_RANGE = 1.5  # EV, more than metering changes by within a burst.
 
 
@@ -267,10 +263,11 @@ def _is_same(a: float, b: float) -> bool:
 
 
 def by_clock(shots: Sequence[Shot]) -> list[list[Shot]]:
-    """Divide timed shots of what seems to be one camera where they cannot have been timed by one clock.
+    """Divide shots of what seems to be one camera where they cannot have been timed by one clock.
 
-    Pictures that a camera numbered one after the other are a run. Runs of two brackets or more that overlap in time
-    come from two cameras of one model, or from before and after a clock was set back (at the end of summer time).
+    In the order of names the time rises, but where a counter starts again. Parts of two brackets or more that overlap
+    in time come from two cameras of one model, or from before and after a clock was set back (at the end of summer
+    time).
 
     Args:
         shots: in the order of their names.
@@ -278,43 +275,23 @@ def by_clock(shots: Sequence[Shot]) -> list[list[Shot]]:
     Returns:
         The shots of each clock, one at least.
     """
-    runs: list[list[Shot]] = []
+    parts: list[list[Shot]] = [[]]
+    before: datetime | None = None
     for shot in shots:
-        if runs and _follows(runs[-1][-1], shot):
-            runs[-1].append(shot)
+        moment = shot.info.moment or before
+        if before and moment and (before - moment).total_seconds() > _SET_BACK:
+            parts.append([])
+        parts[-1].append(shot)
+        before = moment
+    long, short, spans = list[list[Shot]](), list[Shot](), list[tuple[datetime, datetime]]()
+    for part in parts:
+        times = [shot.info.moment for shot in part if shot.info.moment]
+        exposures = {(shot.ev, shot.info.exposure_bias) for shot in part}
+        if len(times) >= _LEAST_IN_PART and len(exposures) > 1:
+            long.append(part)
+            spans.append((min(times), max(times)))
         else:
-            runs.append([shot])
-    clocks: list[list[Shot]] = [[]]
-    spans: list[list[tuple[datetime, datetime]]] = [[]]  # When long runs begin and end, of each clock.
-    for run in runs:
-        own, at = _span(run), 0
-        if own is not None:
-            clear = (i for i, taken in enumerate(spans) if all(b <= own[0] or own[1] <= a for a, b in taken))
-            at = next(clear, len(clocks))
-            if at == len(clocks):
-                clocks.append([])
-                spans.append([])
-            spans[at].append(own)
-        clocks[at] += run
-    return clocks
-
-
-def _follows(before: Shot, after: Shot) -> bool:
-    (prefix, number), (other, following) = _numbered(before.path.name), _numbered(after.path.name)
-    step = 1 if number in _LAST_NUMBERS and following <= 1 else following - number
-    earlier, later = before.info.moment, after.info.moment
-    back = (earlier - later).total_seconds() if earlier and later else 0.0
-    return prefix == other and 0 < step <= _MOST_MISSING and back <= _SET_BACK
-
-
-def _span(run: Sequence[Shot]) -> tuple[datetime, datetime] | None:
-    """When a run begins and ends; None where it is short, or has one exposure only, and so holds no brackets."""
-    times = [shot.info.moment for shot in run if shot.info.moment is not None]
-    exposures = {(shot.ev, shot.info.exposure_bias) for shot in run}
-    return (min(times), max(times)) if len(times) >= _LEAST_IN_RUN and len(exposures) > 1 else None
-
-
-def _numbered(name: str) -> tuple[str, int]:
-    """What stands before the last number in a name, suffix aside, and the number; -1 where there is none."""
-    found = _NUMBERED.fullmatch(Path(name).stem)
-    return (found[1], int(found[2])) if found else (name, -1)
+            short += part
+    if all(earlier[1] <= later[0] for earlier, later in pairwise(sorted(spans))):
+        return [list(shots)]
+    return [[*long[0], *short], *long[1:]]
