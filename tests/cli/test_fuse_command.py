@@ -61,7 +61,6 @@ def test_json_is_one_record(lightfuse_program, folder):
         "model": "base",
         "notes": [],
         "left_out": {},
-        "selection_cost": 0.0,
     }
 
 
