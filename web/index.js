@@ -1,6 +1,6 @@
 /** LightFuse for JavaScript: aligns hand-held exposures of one scene and fuses them into one well-exposed picture. */
 import { Registration, SMALLEST_SIDE, UNMOVED } from "./lib/align.js";
-import { Core, MODELS, compileCore } from "./lib/core.js";
+import { Core, MODELS, callsOf, compileCore } from "./lib/core.js";
 import { fillBorder, movedRows } from "./lib/warp.js";
 
 export { Core, MODELS, compileCore } from "./lib/core.js";
@@ -41,7 +41,7 @@ export class Fuser {
     const place = tooSmall ? UNMOVED : new Registration(this.#module, base).next(frame.data);
     const { warp, pixels } = place;
     if (pixels === 0) return { picture: frame, moved: false, ...place };
-    const { exports: calls } = new WebAssembly.Instance(this.#module); // Its memory goes with it.
+    const calls = callsOf(this.#module);
     const data = movedRows(calls, { data: frame.data, first: 0 }, width, height, warp).slice();
     fillBorder(this.#module, data, base.data, width, height, warp);
     return { picture: pictureOf(data, width, height), moved: true, ...place };

@@ -4,13 +4,11 @@
  * depends on a picture's width alone. The calls, in their order:
  *   1. lfw_begin        a model, the picture's size, and the box around the scene, at first all of it; says how many rows a
  *                       strip may have
- *   2. lfw_widen_box    rows of both pictures in lfw_strip(0) and lfw_strip(1): the box so far is at lfw_box, to begin with
- *                       anew once lfw_scene_box says that it is complete
- *   3. lfw_measure      for all rows of the thumbnail: lfw_cell_start and lfw_cell_end say which rows of the picture to
- *                       write to lfw_strip(0) and lfw_strip(1)
- *   4. lfw_filter       once all is measured; lfw_brightness tells under from over
+ *   2. lfw_scene_box    finds the box; to begin with anew
+ *   3. lfw_measure      makes the thumbnails, of rows that 2 and 3 ask for by the import `load`
+ *   4. lfw_filter       once lfw_brightness has told under from over
  *   5. lfw_combine      rows of under in lfw_strip(0), of over in lfw_strip(1); the fused ones are then in lfw_strip(0)
- * Several instances can share the work of combining: lfw_grid and lfw_fixed are copied from one's memory to the other's. */
+ * Several instances can share the work of combining: what is at lfw_context is copied from one's memory to the other's. */
 #include "lightfuse.h"
 
 #include "weights.h" /* generated: lfw_models[], LFW_MODELS */
@@ -23,12 +21,15 @@ enum { PAGE = 65536, COMBINED_ROWS = 64, ALIGNMENT = 64 };
 
 extern unsigned char __heap_base;
 
+/* JavaScript's: writes the picture's rows [from, to) to lfw_strip(which). */
+__attribute__((import_module("env"), import_name("load"))) void load_rows(int which, int from, int to);
+
 static struct {
     const lf_context_model *model;
     int width, height;
     lf_area box, found;
     lf_size size;
-    lf_fixed fixed;
+    lf_fixed *fixed; /* the grid follows it: together they are what is shared, the context */
     uint16_t *thumbnails;
     int16_t *grid;
     float *scratch;
@@ -53,6 +54,10 @@ static int strip_rows(void) {
     return lf_min_int(tallest > COMBINED_ROWS ? tallest : COMBINED_ROWS, job.height);
 }
 
+static size_t context_bytes(void) {
+    return sizeof(lf_fixed) + lf_cells(job.size) * (size_t)job.model->contexts * sizeof(int16_t);
+}
+
 /* Returns how many rows a strip holds, or 0 where there is not enough memory or no such model. */
 EXPORT(lfw_begin) int lfw_begin(int model, int width, int height, int left, int top, int right, int bottom) {
     if (model < 0 || model >= LFW_MODELS || width < 1 || height < 1) return 0;
@@ -71,33 +76,25 @@ EXPORT(lfw_begin) int lfw_begin(int model, int width, int height, int left, int 
     uint64_t most = 0;
     for (int i = 0; i < 3; i++) most = scratch[i] > most ? scratch[i] : most;
     job.thumbnails = take(6 * cells * sizeof(uint16_t));
-    job.grid = take(cells * (uint64_t)job.model->contexts * sizeof(int16_t));
+    job.fixed = take(context_bytes());
+    job.grid = (int16_t *)(job.fixed + 1);
     job.scratch = take(most * sizeof(float));
     for (int i = 0; i < 2; i++) {
         job.rgba[i] = take(4 * rows * (uint64_t)width);
         job.rgb[i] = take(3 * rows * (uint64_t)width);
     }
-    const int enough = job.thumbnails && job.grid && job.scratch && job.rgba[0] && job.rgb[0] && job.rgba[1] && job.rgb[1];
+    const int enough = job.thumbnails && job.fixed && job.scratch && job.rgba[0] && job.rgb[0] && job.rgba[1] && job.rgb[1];
     return enough ? (int)rows : 0;
 }
 
 EXPORT(lfw_strip) void *lfw_strip(int which) { return job.rgba[which]; }
-EXPORT(lfw_cell_rows) int lfw_cell_rows(void) { return job.size.rows; }
-EXPORT(lfw_cell_columns) int lfw_cell_columns(void) { return job.size.columns; }
-EXPORT(lfw_contexts) int lfw_contexts(void) { return job.model->contexts; }
-EXPORT(lfw_grid) int16_t *lfw_grid(void) { return job.grid; }
-EXPORT(lfw_box) lf_area *lfw_box(void) { return &job.found; }
-/* What other instances need to know of CombiningNet beside the grid: so many bytes here. */
-EXPORT(lfw_fixed) lf_fixed *lfw_fixed(void) { return &job.fixed; }
-EXPORT(lfw_fixed_bytes) int lfw_fixed_bytes(void) { return (int)sizeof(lf_fixed); }
+/* What other instances need to know to combine: so many bytes here. */
+EXPORT(lfw_context) void *lfw_context(void) { return job.fixed; }
+EXPORT(lfw_context_bytes) int lfw_context_bytes(void) { return (int)context_bytes(); }
 
 /* Which rows of the picture row `cell` of the thumbnail is the mean of. */
-EXPORT(lfw_cell_start) int lfw_cell_start(int cell) {
-    return job.box.top + lf_cell_start(cell, job.box.bottom - job.box.top, job.size.rows);
-}
-EXPORT(lfw_cell_end) int lfw_cell_end(int cell) {
-    return job.box.top + lf_cell_end(cell, job.box.bottom - job.box.top, job.size.rows);
-}
+static int cell_start(int cell) { return job.box.top + lf_cell_start(cell, job.box.bottom - job.box.top, job.size.rows); }
+static int cell_end(int cell) { return job.box.top + lf_cell_end(cell, job.box.bottom - job.box.top, job.size.rows); }
 
 /* ---- Pixels: RGBA as browsers have it, RGB as the core wants it -------------------------------------------------- */
 
@@ -136,26 +133,43 @@ LF_INLINE lf_picture picture_of(int which, int row) {
 
 /* ---- The passes -------------------------------------------------------------------------------------------------- */
 
-/* Widen the box by the picture's rows [row, row + rows) that lie in the strips. */
-EXPORT(lfw_widen_box) void lfw_widen_box(int row, int rows) {
-    drop_alpha(0, rows);
-    drop_alpha(1, rows);
-    const lf_picture first = picture_of(0, row), second = picture_of(1, row);
-    lf_widen_box(&first, &second, row, row + rows, &job.found);
-}
-/* The box is complete: make it the whole picture where it shows hardly any scene. */
-EXPORT(lfw_scene_box) void lfw_scene_box(void) {
-    const lf_picture picture = picture_of(0, 0);
-    job.found = lf_scene_box(job.found, &picture);
+static void load(int which, int from, int to) {
+    load_rows(which, from, to);
+    drop_alpha(which, to - from);
 }
 
-/* Rows [from, to) of the thumbnail of picture `which`, of the picture's rows lfw_cell_start(from) to lfw_cell_end(to - 1)
- * that the strip holds. */
-EXPORT(lfw_measure) __attribute__((flatten)) void lfw_measure(int which, int from, int to) {
-    const int first = lfw_cell_start(from);
-    drop_alpha(which, lfw_cell_end(to - 1) - first);
-    const lf_picture picture = picture_of(which, first), part = lf_part(&picture, job.box);
-    lf_thumbnail_rows(&part, job.size, from, to, job.thumbnails + 3 * lf_cells(job.size) * which, job.scratch);
+static void widen_box(int from, int to) {
+    for (int row = from, end; row < to; row = end) {
+        end = lf_min_int(row + strip_rows(), to);
+        load(0, row, end);
+        load(1, row, end);
+        const lf_picture first = picture_of(0, row), second = picture_of(1, row);
+        lf_widen_box(&first, &second, row, end, &job.found);
+    }
+}
+
+/* The box around the scene: the pictures without borders that are black or white in both. */
+EXPORT(lfw_scene_box) lf_area *lfw_scene_box(void) {
+    const lf_picture picture = picture_of(0, 0);
+    lf_area *box = &job.found;
+    widen_box(0, 1);
+    widen_box(job.height - 1, job.height);
+    if (box->left > 0 || box->top > 0 || box->right < job.width || box->bottom < job.height) widen_box(0, job.height);
+    *box = lf_scene_box(*box, &picture);
+    return box;
+}
+
+/* Both pictures' thumbnails, from as many rows at a time as a strip holds. */
+EXPORT(lfw_measure) __attribute__((flatten)) void lfw_measure(void) {
+    for (int from = 0, to; from < job.size.rows; from = to) {
+        const int first = cell_start(from);
+        for (to = from + 1; to < job.size.rows && cell_end(to) - first <= strip_rows();) to++;
+        for (int which = 0; which < 2; which++) {
+            load(which, first, cell_end(to - 1));
+            const lf_picture picture = picture_of(which, first), part = lf_part(&picture, job.box);
+            lf_thumbnail_rows(&part, job.size, from, to, job.thumbnails + 3 * lf_cells(job.size) * which, job.scratch);
+        }
+    }
 }
 
 /* Sum of a picture's thumbnail: the under exposure is the one with less. */
@@ -184,18 +198,18 @@ EXPORT(lfw_filter) void lfw_filter(void) {
     lf_context_summarise(m, job.thumbnails, job.size, levels, NULL, summary);
     lf_context_decode_rows(m, job.thumbnails, job.size, levels, grid, 0, 0, job.size.rows, scratch);
     lf_find_extremes(m, grid.at, cells, cells, 0, &extremes);
-    lf_fix(m, &extremes, strength, &job.fixed);
-    lf_fix_grid(m, &job.fixed, grid.at, cells, cells, job.grid);
+    lf_fix(m, &extremes, strength, job.fixed);
+    lf_fix_grid(m, job.fixed, grid.at, cells, cells, job.grid);
 }
 
 /* Fuse the picture's rows [row, row + rows) that lie in the strips; the result replaces the first: levels, or the low bits of
  * levels * 2^7. */
 EXPORT(lfw_combine) void lfw_combine(int row, int rows, int low) {
-    lf_store_levels(&job.fixed, low);
+    lf_store_levels(job.fixed, low);
     drop_alpha(0, rows);
     drop_alpha(1, rows);
     const lf_picture under = picture_of(0, row), over = picture_of(1, row);
     const lf_grid grid = {job.box, job.size, 0, job.size.rows, job.grid};
-    lf_fixed_rows(job.model, &job.fixed, &under, &over, &grid, &under, LFW_STRIP, row, row + rows, job.scratch);
+    lf_fixed_rows(job.model, job.fixed, &under, &over, &grid, &under, LFW_STRIP, row, row + rows, job.scratch);
     add_alpha(0, rows);
 }

@@ -1,4 +1,5 @@
 /** Registration by the compiled core: where hand-held frames lie against a base. */
+import { callsOf } from "./core.js";
 
 /** Pictures with a shorter side are not aligned, in pixels. */
 export const SMALLEST_SIDE = 48;
@@ -32,7 +33,7 @@ export class Registration {
    * @param {{data: Uint8ClampedArray, width: number, height: number}} base RGBA, no side under SMALLEST_SIDE
    */
   constructor(module, { data, width, height }) {
-    this.#calls = new WebAssembly.Instance(module).exports;
+    this.#calls = callsOf(module);
     [this.#width, this.#height] = [width, height];
     this.#stripRows = this.#calls.lfa_begin(width, height);
     if (this.#stripRows === 0) throw new RangeError(`there is not enough memory to align pictures of ${width}×${height}`);

@@ -30,13 +30,22 @@ async function bytesOf(url) {
   return answer.arrayBuffer();
 }
 
+/**
+ * The calls of a new instance of the core; its memory goes with it.
+ * @param {(which: number, first: number, last: number) => void} [load] writes rows of pictures that the core asks for
+ */
+export function callsOf(module, load = () => {}) {
+  return new WebAssembly.Instance(module, { env: { load } }).exports;
+}
+
 /** One instance of the core. Pictures stay in JavaScript; rows are handed in by strips, so memory stays small. */
 export class Core {
   #begun; // the model, the picture's size, and the box around the scene: left, top, right, bottom
+  #measured; // the pictures, while they are measured
 
   /** @param {WebAssembly.Module} module */
   constructor(module) {
-    this.calls = new WebAssembly.Instance(module).exports;
+    this.calls = callsOf(module, (which, first, last) => this.#load(which, this.#measured[which], first, last));
   }
 
   /**
@@ -46,9 +55,12 @@ export class Core {
    * @returns {Uint8ClampedArray[]} the pictures, under first
    */
   prepare(model, pictures, width, height) {
+    this.#measured = pictures;
     this.#begin({ model, width, height, box: [0, 0, width, height] });
-    this.#begin({ ...this.#begun, box: this.#sceneBox(pictures) });
-    this.#measure(pictures);
+    const box = [...new Int32Array(this.calls.memory.buffer, this.calls.lfw_scene_box(), 4)];
+    this.#begin({ model, width, height, box });
+    this.calls.lfw_measure();
+    this.#measured = undefined;
     const brightness = [this.calls.lfw_brightness(0), this.calls.lfw_brightness(1)];
     const swapped = comesAfter(brightness, pictures);
     if (swapped) this.calls.lfw_swap();
@@ -58,14 +70,13 @@ export class Core {
 
   /** What other instances need to combine rows, too: a copy. */
   context() {
-    return { ...this.#begun, grid: this.#grid().slice(), fixed: this.#fixed().slice() };
+    return { ...this.#begun, bytes: this.#context().slice() };
   }
 
   /** Go on from another instance's `context`. */
-  setContext({ grid, fixed, ...begun }) {
+  setContext({ bytes, ...begun }) {
     this.#begin(begun);
-    this.#grid().set(grid);
-    this.#fixed().set(fixed);
+    this.#context().set(bytes);
   }
 
   /**
@@ -110,46 +121,8 @@ export class Core {
     this.#begun = wanted;
   }
 
-  /** The pictures without borders that are black or white in both. */
-  #sceneBox(pictures) {
-    const { width, height } = this.#begun;
-    const box = new Int32Array(this.calls.memory.buffer, this.calls.lfw_box(), 4);
-    this.#widenBox(pictures, 0, 1);
-    this.#widenBox(pictures, height - 1, height);
-    if (box.some((side, i) => side !== [0, 0, width, height][i])) this.#widenBox(pictures, 0, height);
-    this.calls.lfw_scene_box();
-    return [...box];
-  }
-
-  #widenBox(pictures, from, to) {
-    for (let row = from; row < to; row += this.stripRows) {
-      const end = Math.min(row + this.stripRows, to);
-      for (const which of [0, 1]) this.#load(which, pictures[which], row, end);
-      this.calls.lfw_widen_box(row, end - row);
-    }
-  }
-
-  /** Both pictures' thumbnails, from as many rows at a time as a strip holds. */
-  #measure(pictures) {
-    const cellRows = this.calls.lfw_cell_rows();
-    for (let cell = 0, end; cell < cellRows; cell = end) {
-      const first = this.calls.lfw_cell_start(cell);
-      end = cell + 1;
-      while (end < cellRows && this.calls.lfw_cell_end(end) - first <= this.stripRows) end++;
-      for (const which of [0, 1]) {
-        this.#load(which, pictures[which], first, this.calls.lfw_cell_end(end - 1));
-        this.calls.lfw_measure(which, cell, end);
-      }
-    }
-  }
-
-  #grid() {
-    const values = this.calls.lfw_cell_rows() * this.calls.lfw_cell_columns() * this.calls.lfw_contexts();
-    return new Int16Array(this.calls.memory.buffer, this.calls.lfw_grid(), values);
-  }
-
-  #fixed() {
-    return this.#bytes(this.calls.lfw_fixed(), this.calls.lfw_fixed_bytes());
+  #context() {
+    return this.#bytes(this.calls.lfw_context(), this.calls.lfw_context_bytes());
   }
 
   #load(which, picture, first, last) {

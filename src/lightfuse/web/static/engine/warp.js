@@ -1,4 +1,5 @@
 /** Resampling a frame in the base's geometry by the compiled core, and filling the border that it does not show. */
+import { callsOf } from "./core.js";
 
 /**
  * Rows [top, bottom) of the base's picture plane as a frame shows them.
@@ -39,7 +40,7 @@ export function rowsNeeded(width, height, h, top, bottom) {
  * @param {Matrix} h pixels of the base to pixels of the frame
  */
 export function fillBorder(module, shown, base, width, height, h) {
-  const { exports: calls } = new WebAssembly.Instance(module); // Its memory goes with it.
+  const calls = callsOf(module);
   new Float64Array(calls.memory.buffer, calls.lfa_matrix(), 9).set(h);
   const needed = calls.lfa_fill_begin(width, height);
   if (!needed) throw new RangeError(`there is not enough memory to align pictures of ${width}×${height}`);
