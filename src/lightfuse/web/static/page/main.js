@@ -11,9 +11,7 @@ const checked = (name) => document.querySelector(`[name=${name}]:checked`).value
 const ask = connected(new URL("./worker.js", import.meta.url));
 const viewer = new Viewer();
 let frames = [];
-/** The positions that are fused, and, by the bracket's number, those that a person chose. */
-let selection = [0, 1];
-let chosen = {};
+let chosen = {}; // by the bracket's number, the positions that a person chose to fuse
 let result; // what the worker answered to fusing
 let single; // one photograph, which waits for another exposure of its scene
 let looks = [{ name: "natural", strength: 1 }]; // the one that is shown last, before it those to go back to
@@ -116,7 +114,6 @@ async function fuse() {
   const positions = chosen[bracketNumber()];
   const given = { chosen: positions, how: howNow(), mostShown: MOST_SHOWN };
   result = await ask("fuse", given, { tell: say });
-  selection = result.selection;
   markChosen(positions !== undefined);
   showBefore();
   await showLook();
@@ -249,6 +246,7 @@ function showStrip() {
 
 /** Mark those that are fused, and say who chose them. */
 function markChosen(byHand) {
+  const { selection } = result;
   const roles = new Map(selection.map((position) => [position, "Middle"]));
   roles.set(selection[0], "Dark").set(selection.at(-1), "Bright");
   [...at("strip").querySelectorAll("button")].forEach((button, position) => {
@@ -263,6 +261,7 @@ function markChosen(byHand) {
 
 /** A frame was pressed: it joins, takes the place of the nearest of three, or, if it was one of three, leaves. */
 function choose(position) {
+  const { selection } = result;
   const without = (gone) => selection.filter((one) => one !== gone);
   const away = selection.map((one) => Math.abs(one - position));
   const nearest = selection[away.indexOf(Math.min(...away))];
@@ -297,7 +296,7 @@ function line(kind, text) {
 
 const NEARLY_EQUAL = 0.03;
 
-function summaryOf({ moves, ghosts, milliseconds }) {
+function summaryOf({ selection, moves, ghosts, milliseconds }) {
   const [dark, bright] = [frames[selection[0]], frames[selection.at(-1)]];
   const sentences = [`${dark.width} × ${dark.height} pixels, fused in ${seconds(milliseconds.fuse)}.`];
   if (moves.length > 0) sentences.push(alignmentOf(moves, milliseconds.align));

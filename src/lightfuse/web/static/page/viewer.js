@@ -123,16 +123,10 @@ export class Viewer {
     this.#divide(this.#share);
   }
 
-  /** The part of the stage, from left to right, that the picture covers. */
-  #span() {
-    const left = Math.max(0, this.#x);
-    return [left, Math.max(left, Math.min(this.#stage.clientWidth, this.#x + this.#width * this.#scale))];
-  }
-
+  /** Show before on this share of the stage's width, from the left. */
   #divide(share) {
     this.#share = Math.min(1, Math.max(0, share));
-    const [left, right] = this.#span();
-    const at = left + this.#share * (right - left);
+    const at = this.#share * this.#stage.clientWidth;
     this.#divider.style.transform = `translateX(${at}px)`;
     for (const shown of [this.#after, this.#hdr]) {
       shown.style.clipPath = `inset(0 0 0 ${Math.max(0, at - this.#x)}px)`;
@@ -140,11 +134,6 @@ export class Viewer {
     const percent = Math.round(100 * this.#share);
     this.#compare.value = percent;
     this.#compare.setAttribute("aria-valuetext", `${percent} % before, ${100 - percent} % fused`);
-  }
-
-  #divideAt(x) {
-    const [left, right] = this.#span();
-    this.#divide((x - left) / Math.max(1, right - left));
   }
 
   #onWheel(event) {
@@ -175,7 +164,7 @@ export class Viewer {
     if (!before) return;
     const now = this.#point(event);
     if (this.#pointers.size === 2) this.#pinch(event.pointerId, before, now);
-    else if (this.#dividing) this.#divideAt(now[0]);
+    else if (this.#dividing) this.#divide(now[0] / this.#stage.clientWidth);
     else this.#panBy(now[0] - before[0], now[1] - before[1]);
     this.#pointers.set(event.pointerId, now);
   }
