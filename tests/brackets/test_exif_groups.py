@@ -166,10 +166,6 @@ def test_a_clock_that_was_set_back_does_not_mix_brackets():
     before = [3600 + second for second in (0, 0.5, 1, 30, 30.5, 31)]
     found = group_by_exif(shots([0, -2, 2] * 4, before + [second + 0.2 for second in before]))
     assert sorted(names(found.groups)) == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]]
-    offsets = [timedelta(hours=2)] * 6 + [timedelta(hours=1)] * 6
-    told = shots([0, -2, 2] * 4, before + [second + 0.2 for second in before], offset=offsets)
-    mixed = sorted(told, key=lambda shot: shot.info.taken)
-    assert names(group_by_exif(mixed).groups) == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]]
 
 
 # ---- Night, strangers, flash -----------------------------------------------------------------------------------------

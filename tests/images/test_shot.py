@@ -1,7 +1,7 @@
 """What EXIF says of a shot: believed where it makes sense, None where it does not, read without decoding pixels."""
 
 import struct
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from builders.pictures import exif_block, photo, pillow_bytes
@@ -132,16 +132,6 @@ def test_implausible_flash_is_ignored(value):
     exif = b"II*\0\x08\0\0\0" + directory(0x8769, 4, struct.pack("<I", 26), 0)
     exif += directory(0x9209, 11, struct.pack("<f", value), 0)
     assert shot_info(exif) == ShotInfo()
-
-
-@pytest.mark.parametrize(
-    ("text", "hours"), [("+02:00", -2), ("-03:30", 3.5), ("+00:00", 0), ("Z", 0), ("", 0), ("+2", 0), ("+25:99x", 0)]
-)
-def test_moments_are_in_utc_where_exif_tells_the_offset(text, hours):
-    shot = shot_info(metadata({ORIGINAL: "2024:05:06 07:08:09", 0x9011: text, 0x9010: "+11:00"}))
-    assert shot.taken == datetime(2024, 5, 6, 7, 8, 9)
-    assert shot.moment == shot.taken + timedelta(hours=hours)
-    assert ShotInfo().moment is None
 
 
 @pytest.mark.parametrize(("value", "rendered"), [(0, False), (1, True), (3, True), (4, False), (None, False)])

@@ -69,7 +69,7 @@ class _Taken(NamedTuple):
 
     def seconds_since(self, before: "_Taken") -> float | None:
         """From the start of another to the start of this one, a bracket; None where a time is missing."""
-        times = [[shot.moment for shot in taken.shots if shot.moment] for taken in (before, self)]
+        times = [[shot.taken for shot in taken.shots if shot.taken] for taken in (before, self)]
         return (min(times[1]) - min(times[0])).total_seconds() / (self.number - before.number) if all(times) else None
 
 

@@ -46,11 +46,11 @@ def gap_between(before: Shot, after: Shot) -> float:
 
     After a long exposure, the dark frame of long-exposure noise reduction may be part of the exposure.
     """
-    if before.info.moment is None or after.info.moment is None:
+    if before.info.taken is None or after.info.taken is None:
         return 0.0
     exposure = before.info.exposure_time or 0.0
     busy = 2 * exposure if exposure >= _NOISE_REDUCTION else exposure
-    return max(0.0, (after.info.moment - before.info.moment).total_seconds() - busy)
+    return max(0.0, (after.info.taken - before.info.taken).total_seconds() - busy)
 
 
 @dataclass
@@ -99,7 +99,7 @@ def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
 
 
 def _by_time(shot: Shot) -> datetime:
-    return shot.info.moment or datetime.max
+    return shot.info.taken or datetime.max
 
 
 # ---- Clusters in time ------------------------------------------------------------------------------------------------
@@ -107,9 +107,9 @@ def _by_time(shot: Shot) -> datetime:
 
 def _clusters(shots: Sequence[Shot], max_gap: float) -> Iterator[list[Shot]]:
     """Runs of shots without a long gap, and either all or none of them tagged as auto exposure bracketing."""
-    timed = sorted((shot for shot in shots if shot.info.moment), key=_by_time)
+    timed = sorted((shot for shot in shots if shot.info.taken), key=_by_time)
     limit = _longest_gap_within([gap_between(a, b) for a, b in pairwise(timed)], max_gap)
-    for run in (timed, [shot for shot in shots if not shot.info.moment]):
+    for run in (timed, [shot for shot in shots if not shot.info.taken]):
         cluster: list[Shot] = []
         for shot in run:
             if cluster and (
@@ -172,7 +172,7 @@ def _repeats(shots: Sequence[Shot], evs: Sequence[float]) -> dict[int, int]:
 
 
 def _seconds_apart(a: Shot, b: Shot) -> float:
-    return abs((a.info.moment - b.info.moment).total_seconds()) if a.info.moment and b.info.moment else 0.0
+    return abs((a.info.taken - b.info.taken).total_seconds()) if a.info.taken and b.info.taken else 0.0
 
 
 def _exposure_steps(cluster: Sequence[Shot]) -> list[float]:
@@ -278,14 +278,14 @@ def by_clock(shots: Sequence[Shot]) -> list[list[Shot]]:
     parts: list[list[Shot]] = [[]]
     before: datetime | None = None
     for shot in shots:
-        moment = shot.info.moment or before
+        moment = shot.info.taken or before
         if before and moment and (before - moment).total_seconds() > _SET_BACK:
             parts.append([])
         parts[-1].append(shot)
         before = moment
     long, short, spans = list[list[Shot]](), list[Shot](), list[tuple[datetime, datetime]]()
     for part in parts:
-        times = [shot.info.moment for shot in part if shot.info.moment]
+        times = [shot.info.taken for shot in part if shot.info.taken]
         exposures = {(shot.ev, shot.info.exposure_bias) for shot in part}
         if len(times) >= _LEAST_IN_PART and len(exposures) > 1:
             long.append(part)

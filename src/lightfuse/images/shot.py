@@ -3,7 +3,7 @@
 import math
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lightfuse.images.exif import DNG_SERIAL, EXIF_IFD, Directories, IfdError, Value
@@ -14,14 +14,12 @@ _ISO, _ISO_LONG = 0x8827, (0x8832, 0x8831, 0x8833)  # Recommended exposure index
 _BIAS, _ORIGINAL, _DIGITISED, _MODE, _SERIAL, _FLASH = 0x9204, 0x9003, 0x9004, 0xA402, 0xA431, 0x9209
 _RENDERED, _SOFTWARE = 0xA401, 0x0131  # CustomRendered
 _SUBSECONDS = {_DATE_TIME: 0x9290, _ORIGINAL: 0x9291, _DIGITISED: 0x9292}
-_OFFSETS = {_DATE_TIME: 0x9010, _ORIGINAL: 0x9011, _DIGITISED: 0x9012}
 
 _ISO_FULL = 65535  # The 16-bit tag's way of saying "more; see the long ones".
 _MAX_SIZE = 1024
 _LONGEST, _WIDEST, _MOST_SENSITIVE, _MOST_BIASED = 1e6, 1e3, 1e8, 20.0
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d"}
 _RATIONALS = {5: "II", 10: "ii"}
-_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 _RENDERINGS = frozenset({1, 2, 3, 6, 7, 8})  # CustomRendered; 4 is the original that Apple keeps beside an HDR picture.
 # Programs that make one picture of several.
 _MERGING = re.compile(r"lightfuse|photomatix|hdrmerge|luminance ?hdr|aurora ?hdr|easyhdr|sns-hdr|oloneo", re.I)
@@ -42,7 +40,6 @@ class ShotInfo:
         flash: whether the flash fired.
         orientation: EXIF orientation as stored, 1 to 8; 1 where there is none.
         rendered: whether the camera made the picture by a special process, or a program made it from several.
-        offset: of that local time from UTC.
     """
 
     exposure_time: float | None = None
@@ -57,12 +54,6 @@ class ShotInfo:
     flash: bool | None = None
     orientation: int = 1
     rendered: bool = False
-    offset: timedelta | None = field(default=None, compare=False)
-
-    @property
-    def moment(self) -> datetime | None:
-        """When it was taken, in UTC if EXIF tells the offset: summer time may end between two shots."""
-        return self.taken - self.offset if self.taken and self.offset is not None else self.taken
 
 
 def shot_info(exif: bytes | None, orientation: int = 1) -> ShotInfo:
@@ -78,14 +69,13 @@ def shot_info(exif: bytes | None, orientation: int = 1) -> ShotInfo:
     entries = block.main.entries + (shooting.entries if shooting else ())
     found = {e.tag: block.value(e) for e in entries if e.size <= _MAX_SIZE}
     mode, flash, rendered = (_number(found, tag, 0, 0xFFFF) for tag in (_MODE, _FLASH, _RENDERED))
-    taken, offset = _taken(found)
     iso, *longer = (_above_zero(found, tag, _MOST_SENSITIVE) for tag in (_ISO, *_ISO_LONG))
     return ShotInfo(
         exposure_time=_above_zero(found, _EXPOSURE_TIME, _LONGEST),
         f_number=_above_zero(found, _F_NUMBER, _WIDEST),
         iso=next((value for value in longer if value), iso) if iso in (None, _ISO_FULL) else iso,
         exposure_bias=_number(found, _BIAS, -_MOST_BIASED, _MOST_BIASED),
-        taken=taken,
+        taken=_taken(found),
         make=_text(found, _MAKE),
         model=_text(found, _MODEL),
         serial=_text(found, _SERIAL) or _text(found, DNG_SERIAL),
@@ -93,11 +83,10 @@ def shot_info(exif: bytes | None, orientation: int = 1) -> ShotInfo:
         flash=None if flash is None else bool(int(flash) & 1),
         orientation=orientation,
         rendered=rendered in _RENDERINGS or bool(_MERGING.match(_text(found, _SOFTWARE) or "")),
-        offset=offset,
     )
 
 
-def _taken(found: dict[int, Value]) -> tuple[datetime | None, timedelta | None]:
+def _taken(found: dict[int, Value]) -> datetime | None:
     for tag in (_ORIGINAL, _DIGITISED, _DATE_TIME):
         text = _text(found, tag)
         try:
@@ -106,10 +95,8 @@ def _taken(found: dict[int, Value]) -> tuple[datetime | None, timedelta | None]:
             continue
         digits = _text(found, _SUBSECONDS[tag]) or ""
         fraction = float(f"0.{digits}") if digits.isascii() and digits.isdigit() else 0.0
-        zone = _OFFSET.fullmatch(_text(found, _OFFSETS[tag]) or "")
-        offset = zone and timedelta(hours=int(zone[2]), minutes=int(zone[3])) * (-1 if zone[1] == "-" else 1)
-        return moment + timedelta(microseconds=min(round(fraction * 1e6), 999_999)), offset
-    return None, None
+        return moment + timedelta(microseconds=min(round(fraction * 1e6), 999_999))
+    return None
 
 
 def _number(found: dict[int, Value], tag: int, least: float, most: float) -> float | None:
