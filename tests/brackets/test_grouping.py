@@ -134,8 +134,6 @@ def test_a_pattern_with_a_slash_joins_folders(tmp_path):
         ({"count": 1}, "two exposures or more, not 1"),
         ({"count": 2, "pattern": "{scene}"}, "give one way to sort"),
         ({"count": 2, "by": "folder"}, "give one way to sort"),
-        ({"by": "count"}, "--by count needs --count"),
-        ({"by": "magic"}, "no method 'magic' .* auto, exif, count, pattern, folder"),
     ],
 )
 def test_contradictory_settings_are_refused(tmp_path, settings, says):

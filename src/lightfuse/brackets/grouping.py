@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 from lightfuse.brackets.exif_groups import ExifGroups, Shot, group_by_exif
 from lightfuse.brackets.files import LeftOut, in_one_format, list_exposures, other_formats
@@ -14,7 +15,7 @@ from lightfuse.errors import DataError, PictureError
 from lightfuse.images import RAW_SUFFIXES, probe_picture
 from lightfuse.system import display_name
 
-METHODS = ("auto", "exif", "count", "pattern", "folder")
+Method = Literal["auto", "exif", "folder"]
 
 _ADVICE = "give --count N, --pattern '{scene}_{ev}' or --by folder"
 _MOST_IN_A_FOLDER = 20  # More pictures without EXIF are hardly one bracket.
@@ -36,7 +37,7 @@ class GroupSettings:
     """How a folder is grouped.
 
     Attributes:
-        by: one of `METHODS`; ``count`` and ``pattern`` imply their method.
+        by: how to sort where neither ``count`` nor ``pattern`` is given.
         count: number of exposures in a bracket, taken in natural name order in each folder.
         pattern: see `compile_pattern`.
         max_gap: seconds between two shots that always end a bracket; for EXIF.
@@ -44,7 +45,7 @@ class GroupSettings:
         join: make one bracket of consecutive ones of one scene; for EXIF. See `join_runs`.
     """
 
-    by: str = "auto"
+    by: Method = "auto"
     count: int | None = None
     pattern: str | None = None
     max_gap: float = 30.0
@@ -52,19 +53,13 @@ class GroupSettings:
     join: bool = False
 
     def __post_init__(self) -> None:
-        implied = {"count": self.count, "pattern": self.pattern}
-        given = [name for name, value in implied.items() if value is not None]
-        if self.by not in METHODS:
-            raise DataError(f"there is no method {self.by!r} to sort by; use one of {', '.join(METHODS)}")
-        if len(given) > 1 or (given and self.by not in ("auto", given[0])):
+        given = (self.by != "auto", self.count is not None, self.pattern is not None)
+        if sum(given) > 1:
             raise DataError("give one way to sort: --by exif, --by folder, --count N or --pattern")
-        if self.by in implied and not given:
-            raise DataError(f"--by {self.by} needs --{self.by}")
         if self.count is not None and self.count < 2:
             raise DataError(f"a bracket has two exposures or more, not {self.count}")
-        if self.join and (given or self.by == "folder"):
+        if self.join and any(given) and self.by != "exif":
             raise DataError("--join is for brackets found by EXIF; leave it out, or give no other way to sort")
-        object.__setattr__(self, "by", given[0] if given else self.by)
 
 
 @dataclass(frozen=True, slots=True)
