@@ -9,7 +9,7 @@ from builders.photographs import write_brackets
 
 from lightfuse.batch.manifest import Manifest
 from lightfuse.batch.plan import plan_jobs
-from lightfuse.batch.run import RunSettings, run_batch
+from lightfuse.batch.run import run_batch
 from lightfuse.batch.work import BatchSettings
 from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError
@@ -50,7 +50,7 @@ def test_every_bracket_arrives_once_though_a_worker_is_killed(cluster, batch, tm
             os.kill(first, signal.SIGKILL)
 
     address = cluster.scheduler_address.replace("tcp://", "dask://")
-    run_batch(jobs, settings, manifest, kill_one_half_way, RunSettings(executor=address))
+    run_batch(jobs, settings, manifest, kill_one_half_way, executor=address)
     assert [outcome.result.error for outcome in arrived] == [None] * BRACKETS
     assert sorted(outcome.job.output for outcome in arrived) == sorted(job.output for job in jobs)
     files = {path.name for path in (tmp_path / "out").iterdir()}
@@ -58,7 +58,7 @@ def test_every_bracket_arrives_once_though_a_worker_is_killed(cluster, batch, tm
     records = [json.loads(line) for line in manifest.path.read_text().splitlines()]
     assert sorted(record["output"] for record in records) == sorted(job.output.name for job in jobs)
 
-    run_batch(jobs[:1], settings, manifest, arrived.append, RunSettings(overwrite=True))
+    run_batch(jobs[:1], settings, manifest, arrived.append, overwrite=True)
     here, there = arrived[-1].record, next(r for r in records if r["output"] == jobs[0].output.name)
     assert here["files"][0]["size"] == there["files"][0]["size"]
 
@@ -74,19 +74,17 @@ def test_a_scheduler_that_goes_ends_it_with_a_sentence(cluster, batch, monkeypat
             cluster.close()
 
     with pytest.raises(LightFuseError, match="the dask scheduler is gone; run it again to go on"):
-        run_batch(
-            jobs, settings, manifest, close_down, RunSettings(executor=cluster.scheduler_address.replace("tcp", "dask"))
-        )
+        run_batch(jobs, settings, manifest, close_down, executor=cluster.scheduler_address.replace("tcp", "dask"))
     assert len(arrived) < BRACKETS
 
 
 def test_nobody_there_is_told(batch, monkeypatch):
     monkeypatch.setattr("lightfuse.batch.executors._CONNECT_TIMEOUT", "0.3s")
     with pytest.raises(LightFuseError, match=r"no dask scheduler answers at 127\.0\.0\.1:9; check the address"):
-        run_batch(*batch, lambda _: None, RunSettings(executor="dask://127.0.0.1:9"))
+        run_batch(*batch, lambda _: None, executor="dask://127.0.0.1:9")
 
 
 def test_without_the_extra_it_says_how_to_get_it(batch, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(LightFuseError, match=r"dask cluster needs an extra: pip install 'lightfuse\[dask\]'"):
-        run_batch(*batch, lambda _: None, RunSettings(executor="dask://127.0.0.1:9"))
+        run_batch(*batch, lambda _: None, executor="dask://127.0.0.1:9")

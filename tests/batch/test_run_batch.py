@@ -13,7 +13,7 @@ from builders.photographs import write_brackets
 from lightfuse.batch import run
 from lightfuse.batch.manifest import MANIFEST_NAME, Manifest
 from lightfuse.batch.plan import BracketJob, plan_jobs
-from lightfuse.batch.run import Coordinator, RunSettings, run_batch
+from lightfuse.batch.run import Coordinator, run_batch
 from lightfuse.batch.work import BatchSettings, JobResult
 from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError, OutputError
@@ -87,7 +87,7 @@ def records(tmp_path):
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_every_bracket_is_fused_once_within_the_concurrency_limit(jobs, manifest, settings, work, at_once):
     outcomes, work.together = [], at_once
-    run_batch(jobs, settings, manifest, outcomes.append, RunSettings(at_once))
+    run_batch(jobs, settings, manifest, outcomes.append, max_concurrent=at_once)
     assert sorted(outcome.job.scene for outcome in outcomes) == sorted(job.scene for job in jobs)
     assert work.most == at_once
 
@@ -144,7 +144,7 @@ def test_an_interrupt_finishes_and_records_brackets_in_progress_only(tmp_path, j
     before = signal.signal(signal.SIGTERM, handler)
     try:
         with pytest.raises(EnoughError):
-            run_batch(jobs, settings, manifest, interrupt, RunSettings(2))
+            run_batch(jobs, settings, manifest, interrupt, max_concurrent=2)
     finally:
         signal.signal(signal.SIGTERM, before)
     made = {path.stem for path in (tmp_path / "out").glob("*.jpg")}
@@ -161,7 +161,7 @@ def test_a_failing_report_ends_the_batch_and_brackets_in_progress_are_recorded(
         raise OutputError("standard output cannot be written")
 
     with pytest.raises(OutputError, match="standard output cannot be written"):
-        run_batch(jobs, settings, manifest, fail, RunSettings(3))
+        run_batch(jobs, settings, manifest, fail, max_concurrent=3)
     made = {path.stem for path in (tmp_path / "out").glob("*.jpg")}
     assert 1 <= len(made) < JOBS
     assert records(tmp_path).keys() == made
@@ -179,7 +179,7 @@ def test_a_full_disk_ends_the_batch_with_a_message(tmp_path, jobs, manifest, set
     monkeypatch.setattr(manifest, "add", fill_up)
     outcomes = []
     with pytest.raises(OutputError, match="No space left"):
-        run_batch(jobs, settings, manifest, outcomes.append, RunSettings(1))
+        run_batch(jobs, settings, manifest, outcomes.append, max_concurrent=1)
     assert [outcome.job.scene for outcome in outcomes] == ["0", "1", "2"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.jpg", "1.jpg", "2.jpg", MANIFEST_NAME]
 
@@ -213,7 +213,7 @@ def crash_on_three(inputs, output, settings, threads, *, overwrite):
 def test_a_worker_that_dies_affects_one_bracket_and_is_named(tmp_path, jobs, manifest, settings, monkeypatch):
     monkeypatch.setattr(run, "fuse_job", crash_on_three)
     outcomes = []
-    run_batch(jobs, settings, manifest, outcomes.append, RunSettings(2))
+    run_batch(jobs, settings, manifest, outcomes.append, max_concurrent=2)
     (error,) = [outcome.result.error for outcome in outcomes if outcome.result.error]
     assert str(jobs[3].inputs[0]) in error
     assert "the process that tried was ended" in error
@@ -246,7 +246,7 @@ def test_a_malformed_executor_address_is_refused_before_anything_is_written(
     tmp_path, jobs, manifest, settings, address
 ):
     with pytest.raises(LightFuseError, match="is not an executor; give dask://HOST:PORT"):
-        run_batch(jobs, settings, manifest, lambda _: None, RunSettings(executor=address))
+        run_batch(jobs, settings, manifest, lambda _: None, executor=address)
     assert not (tmp_path / "out").exists()
 
 

@@ -26,23 +26,6 @@ _EXECUTOR_POLL = 1.0  # Seconds: futures of a cluster that is gone may never end
 
 
 @dataclass(frozen=True)
-class RunSettings:
-    """How a batch is run.
-
-    Attributes:
-        max_concurrent: brackets in progress at a time; None chooses what suits the machine, or the cluster.
-        threads: for fusing one bracket; None divides the cores among the brackets, and takes one on a cluster.
-        executor: ``dask://HOST:PORT``, or None for this machine.
-        overwrite: replace files that exist.
-    """
-
-    max_concurrent: int | None = None
-    threads: int | None = None
-    executor: str | None = None
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
 class Outcome:
     """The outcome of one bracket: the job, the result of its work, and its record in the manifest."""
 
@@ -56,8 +39,12 @@ def run_batch(
     settings: BatchSettings,
     manifest: Manifest,
     report: Callable[[Outcome], None],
-    running: RunSettings = RunSettings(),
     sets: Sequence[BracketSet] = (),
+    *,
+    max_concurrent: int | None = None,
+    threads: int | None = None,
+    executor: str | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Fuse every bracket, several at a time, in no particular order.
 
@@ -69,8 +56,11 @@ def run_batch(
         settings: how each is fused.
         manifest: gets one record a bracket.
         report: called with every outcome, one at a time, on a thread of the batch.
-        running: where, and how many at a time.
         sets: brackets that may get one tone; see `candidate_sets`.
+        max_concurrent: brackets in progress at a time; None chooses what suits the machine, or the cluster.
+        threads: for fusing one bracket; None divides the cores among the brackets, and takes one on a cluster.
+        executor: ``dask://HOST:PORT``, or None for this machine.
+        overwrite: replace files that exist.
 
     Raises:
         OutputError: the manifest cannot be written; brackets in progress are finished first.
@@ -78,15 +68,12 @@ def run_batch(
     """
     if not jobs:
         return
-    max_concurrent, threads = running.max_concurrent, running.threads or 1
-    if running.executor is None:
+    if executor is None:
         max_concurrent = max_concurrent or choose_concurrency(jobs, settings.options.encode.bit_depth)
-        threads = running.threads or max(1, usable_cores() // max_concurrent)
-    with open_executor(running.executor, max_concurrent) as (executor, slots):
+        threads = threads or max(1, usable_cores() // max_concurrent)
+    with open_executor(executor, max_concurrent) as (opened, slots):
         manifest.open()
-        coordinator = Coordinator(
-            list(jobs), settings, threads, manifest, executor, slots, report, running.overwrite, sets
-        )
+        coordinator = Coordinator(list(jobs), settings, threads or 1, manifest, opened, slots, report, overwrite, sets)
         # On another thread: an interrupt is raised between any two instructions of the main thread.
         thread = threading.Thread(target=coordinator.run, name="lightfuse-batch")
         try:

@@ -27,7 +27,7 @@ def batch(
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results; folders below are mirrored.")
     ],
     chosen: options.Chosen,
-    by: Annotated[str, _sorting(help="Sort by auto, exif, count, pattern or folder.")] = "auto",
+    by: Annotated[Literal["auto", "exif", "folder"], _sorting(help="What tells brackets apart.")] = "auto",
     count: Annotated[int | None, _sorting(metavar="N", help="Brackets of N pictures, by name.")] = None,
     pattern: Annotated[str | None, _sorting(help=_PATTERN_HELP)] = None,
     gap: Annotated[float, _sorting(min=0, metavar="SECONDS", help="A pause that always ends a bracket.")] = 30.0,
@@ -61,7 +61,7 @@ def batch(
     from lightfuse.batch.manifest import Manifest, results_below
     from lightfuse.batch.plan import NameSettings, plan_batch, plan_jobs
     from lightfuse.batch.preview import write_preview
-    from lightfuse.batch.run import RunSettings, run_batch
+    from lightfuse.batch.run import run_batch
     from lightfuse.batch.sets import candidate_sets
     from lightfuse.batch.staging import lock_output, resume
     from lightfuse.batch.work import BatchSettings
@@ -89,8 +89,17 @@ def batch(
         sets = candidate_sets(grouping.brackets, planned, False if chosen["like"] else match)
         plan = plan_batch(planned, manifest, settings.digest, sets, overwrite=overwrite, skip_existing=skip_existing)
         with BatchReport(grouping, plan, output, quiet=quiet, as_json=json) as report:
-            running = RunSettings(jobs, threads, executor, overwrite)
-            run_batch(plan.jobs, settings, manifest, report, running, sets)
+            run_batch(
+                plan.jobs,
+                settings,
+                manifest,
+                report,
+                sets,
+                max_concurrent=jobs,
+                threads=threads,
+                executor=executor,
+                overwrite=overwrite,
+            )
     report.print_summary()
     if report.is_imperfect:
         raise typer.Exit(SOME_FAILED)
