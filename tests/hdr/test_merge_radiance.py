@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from lightfuse.colorspace import srgb_to_linear
 from lightfuse.errors import PictureError
 from lightfuse.hdr.merge import merge_radiance
 from tools.synthetic import Camera, Scene
@@ -123,6 +124,13 @@ def test_frames_of_equal_exposure_are_merged(bracket):
     twins = [Camera().photograph(bracket.light, 0.0, seed=9), bracket.pictures[1]]
     merged = merge_radiance([bracket.pictures[0], *twins], (-3.0, 0.0, 0.0), base=1)
     assert np.isfinite(merged).all()
+
+
+def test_one_exposure_becomes_linear(bracket):
+    """As is left of equal exposures once they are averaged."""
+    radiance = merge_radiance(bracket.pictures[:1], None, base=0)
+    values = np.float64(bracket.pictures[0]) / 255
+    np.testing.assert_allclose(radiance, srgb_to_linear(values), atol=1e-6)
 
 
 def test_exposures_without_common_tones_need_exif():

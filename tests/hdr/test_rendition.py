@@ -126,12 +126,6 @@ def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     check_hdr_output(tmp_path / "hdr.avif", overwrite=False)
 
 
-def test_sizes_must_agree(tmp_path, scene):
-    with pytest.raises(PictureError, match="merge frames of the picture's own size"):
-        write_hdr(tmp_path / "hdr.avif", scene[0][:-1], scene[1])
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_gain_maps_of_inputs_are_said_to_be_left_out(scene):
     jpeg = encode_gain_map_jpeg(*scene)
     assert read_picture(jpeg).notes == ("its HDR gain map was left out",)

@@ -11,7 +11,6 @@ from builders.hdr import picture_and_radiance
 from PIL import Image, ImageCms
 
 from lightfuse.colorspace import LUMINANCE_WEIGHTS, srgb_to_linear
-from lightfuse.errors import PictureError
 from lightfuse.hdr.gain_map import gain_map
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import Metadata, encode_picture, read_picture
@@ -226,9 +225,3 @@ def test_unusable_xmp_is_replaced(scene, packet):
     _, written = written_xmp(scene, packet)
     assert b"Label" not in written
     assert b"GainMap" in written
-
-
-def test_picture_and_radiance_of_different_sizes_are_refused(scene):
-    fused, light = scene
-    with pytest.raises(PictureError, match=r"479×320 pixels, the fused picture 480×320"):
-        encode_gain_map_jpeg(fused, np.ascontiguousarray(light[:, 1:]))

@@ -64,11 +64,10 @@ def write_hdr(
         fused: the fused picture, RGB, H×W×3, uint8, uint16 or float32 in [0, 1].
         metadata: of the base exposure; its profile is that of ``fused`` and tells the radiance's primaries.
         options: of pictures for HDR screens, see `encode_picture`.
-        radiance: H×W×3 float32, ≥ 0, linear, as `merge_radiance` gives it.
+        radiance: H×W×3 float32, ≥ 0, linear, as `merge_radiance` gives it of frames of the picture's size.
         overwrite: whether an existing file is replaced.
 
     Raises:
-        PictureError: picture and radiance differ in size.
         OutputError: the suffix is another, the file exists and `overwrite` is false, or the disk refuses.
         MissingExtraError: ``.exr`` or ``.jxl`` without the extra.
     """

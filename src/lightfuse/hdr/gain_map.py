@@ -3,7 +3,6 @@
 import numpy as np
 
 from lightfuse.colorspace import LUMINANCE_WEIGHTS, srgb_to_linear
-from lightfuse.errors import PictureError
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.images.pixels import look_up, table_size
 
@@ -31,20 +30,12 @@ def gain_map(fused: Array, radiance: Floats) -> Floats:
 
     Args:
         fused: RGB, H×W×3, uint8, uint16 or float32 in [0, 1], sRGB-encoded.
-        radiance: the merged exposures, linear, H×W×3 float32, in any unit.
+        radiance: the merged exposures, linear, H×W×3 float32, in any unit; of the picture's size.
 
     Returns:
         The gain in stops, ≥ 0, float32, a quarter of the picture's height and width, rounded up. The HDR rendition is
         (linear picture + `OFFSET`)·2**gain − `OFFSET`.
-
-    Raises:
-        PictureError: the two differ in size.
     """
-    if fused.shape != radiance.shape:
-        raise PictureError(
-            f"the merged HDR picture is {radiance.shape[1]}×{radiance.shape[0]} pixels, the fused picture "
-            f"{fused.shape[1]}×{fused.shape[0]}; merge frames of the picture's own size"
-        )
     shown, true = _small_luminances(fused, radiance)
     log_true = np.log2(true + np.float32(1e-6))
     stops = log_true - np.log2(shown + np.float32(1e-6))

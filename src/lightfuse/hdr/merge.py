@@ -42,7 +42,7 @@ _MAX_DEPARTURE = 2.0  # stops
 
 
 def merge_radiance(frames: Sequence[Array], relative_ev: Sequence[float] | None, base: int) -> Floats:
-    """Merge two or more aligned exposures of one static scene; returns its radiance.
+    """Merge aligned exposures of one static scene, two or more, or make one linear; returns the scene's radiance.
 
     That is H×W×3, linear, in the frames' primaries, ≥ 0, in the base exposure's unit: its middle grey is 0.21 (sRGB's
     0.5), its white about 1.0.
