@@ -1,8 +1,8 @@
 """The models: configurations, trained weights, and, with the extra ``train``, torch modules.
 
 Each family has its own CombiningNet and FilteringNet (`lightfuse.models.paper`, `lightfuse.models.context`), the
-attributes ``combining`` and ``filtering`` of a model. The torch modules are imported on first use, so that fusing
-never imports torch.
+attributes ``combining`` and ``filtering`` of a model; `lightfuse.models.networks` builds and converts them. ``load``
+alone is also here, and imports torch on first use, so that fusing never does.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,35 +19,29 @@ from lightfuse.models.store import (
 )
 
 if TYPE_CHECKING:
-    from lightfuse.models.networks import ContextModel, Model, PaperModel, build, from_weights, load, to_weights
+    from lightfuse.models.networks import load
 
 __all__ = [
     "KNOWN_MODELS",
     "Config",
     "ContextConfig",
-    "ContextModel",
-    "Model",
     "PaperConfig",
-    "PaperModel",
     "Weights",
-    "build",
     "check_shapes",
     "check_weights_output",
     "config_of",
-    "from_weights",
     "load",
     "load_weights",
     "read_weights",
     "save_weights",
     "shipped_models",
-    "to_weights",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a torch module or function on first use."""
-    if name in __all__:
-        from importlib import import_module
+    """Import what needs torch on first use."""
+    if name == "load":
+        from lightfuse.models.networks import load
 
-        return getattr(import_module("lightfuse.models.networks"), name)
+        return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
