@@ -310,7 +310,7 @@ def test_weights_of_wrong_shapes_never_reach_the_core():
     cut = {name: tensor[:1] for name, tensor in good.tensors.items()}
     with pytest.raises(WeightsError, match="has shape"):
         Fuser(Weights("paper", cut, {}))
-    with pytest.raises(WeightsError, match="lacks tensor"):
+    with pytest.raises(WeightsError, match="lack tensor"):
         Fuser(Weights("paper", {}, {}))
     with pytest.raises(WeightsError, match="needs"):
         Fuser(Weights("paper-wide", good.tensors, {}))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lightfuse.colorspace import check_pictures
 from lightfuse.errors import LightFuseError, PictureError, WeightsError
-from lightfuse.models import PaperConfig, Weights, check_shapes, load_weights
+from lightfuse.models import PaperConfig, Weights, load_weights
 from lightfuse.models.store import core_members
 from lightfuse.system import thread_count
 
@@ -113,7 +113,6 @@ class Fuser:
         if isa is not None and isa not in core.instruction_sets():
             raise LightFuseError(f"instruction set {isa!r} is not one of {', '.join(core.instruction_sets())}")
         self.weights = model if isinstance(model, Weights) else load_weights(model)
-        check_shapes(self.weights, f"the given weights of {self.weights.model}")  # The core trusts every shape.
         self.isa = isa or core.instruction_sets()[0]
         self.device = device
         if device == "cpu":

@@ -265,9 +265,9 @@ BAD_WEIGHTS = {
     "another shape": (weights_bytes(changed(filtering__mix__bias=NAN[:2])), "(2,), model 'paper' needs (3,)"),
     "a tensor too few": (
         weights_bytes({k: v for k, v in make_weights().tensors.items() if k != "filtering.mix.bias"}),
-        "lacks tensor 'filtering.mix.bias'",
+        "lack tensor 'filtering.mix.bias'",
     ),
-    "a tensor too many": (weights_bytes(changed(extra=NAN)), "has an unexpected tensor 'extra'"),
+    "a tensor too many": (weights_bytes(changed(extra=NAN)), "have an unexpected tensor 'extra'"),
     "not a number": (weights_bytes(changed(filtering__mix__bias=NAN)), "must hold finite float32 numbers"),
     "doubles": (weights_bytes(changed(filtering__mix__bias=np.zeros(3))), "must hold finite float32 numbers"),
     "bfloat16": (raw_tensor("BF16", [2]), "does not hold float32 numbers of possible shapes"),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib import resources
 
 from lightfuse.export import readme
-from lightfuse.models import PaperConfig, Weights, check_shapes
+from lightfuse.models import PaperConfig, Weights
 from lightfuse.models.store import core_members
 
 _INCLUDE = re.compile(r'^#include "([^"]+)"[^\n]*\n', re.MULTILINE)
@@ -33,11 +33,7 @@ def export_c(weights: Weights) -> dict[str, bytes]:
 
     ``lightfuse.h`` is the core in one file; ``lightfuse_rows.h`` fuses row by row in little memory;
     ``lightfuse_NAME_weights.h`` declares the model; ``main.c`` fuses two PPM files.
-
-    Raises:
-        WeightsError: the weights do not fit their model.
     """
-    check_shapes(weights, f"the weights of {weights.model}")
     family = "paper" if isinstance(weights.config, PaperConfig) else "context"
     name, shared = c_name(weights.model), '#include "rows_shared.h"'
     texts = {

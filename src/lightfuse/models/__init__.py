@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from lightfuse.models.config import KNOWN_MODELS, Config, ContextConfig, PaperConfig, config_of
 from lightfuse.models.store import (
     Weights,
-    check_shapes,
     check_weights_output,
     load_weights,
     read_weights,
@@ -27,7 +26,6 @@ __all__ = [
     "ContextConfig",
     "PaperConfig",
     "Weights",
-    "check_shapes",
     "check_weights_output",
     "config_of",
     "load",
@@ -41,7 +39,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import what needs torch on first use."""
     if name == "load":
-        from lightfuse.models.networks import load
+        from importlib import import_module
 
-        return load
+        return import_module("lightfuse.models.networks").load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

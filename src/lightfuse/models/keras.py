@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lightfuse.errors import WeightsError, missing_extra
 from lightfuse.models.config import KNOWN_MODELS, PaperConfig
-from lightfuse.models.store import Weights, check_shapes
+from lightfuse.models.store import Weights
 
 # LightFuse's name: the authors' name. Keras keeps kernels as height, width, in, out (depthwise: height, width, in, 1).
 _POINTWISE = {f"combining.layers.{i}": (f"custconv2d/w{i + 1}:0", f"custconv2d/b{i + 1}:0") for i in range(3)}
@@ -38,9 +38,10 @@ def read_keras(path: Path) -> Weights:
     model = next((name for name, config in KNOWN_MODELS.items() if config == PaperConfig(hidden)), None)
     if model is None:
         raise WeightsError(f"{str(path)!r} has hidden layers {hidden}; the paper's networks have 32, 32 or 256, 64")
-    weights = Weights(model, tensors, notes={"origin": f"imported from Keras file {path.name}"})
-    check_shapes(weights, str(path))
-    return weights
+    try:
+        return Weights(model, tensors, notes={"origin": f"imported from Keras file {path.name}"})
+    except WeightsError as error:
+        raise WeightsError(f"{str(path)!r} cannot be used: {error}") from None
 
 
 def _translate(file: Any) -> dict[str, NDArray[np.float32]]:

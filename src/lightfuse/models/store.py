@@ -31,6 +31,7 @@ class Weights:
     """A model's name, its tensors (float32, named as in torch), notes, and its configuration.
 
     Without ``config`` it is the known model of that name (WeightsError if there is none); with one, the name is free.
+    The tensors are exactly those that the model has (see `parameter_shapes`), and finite: WeightsError for others.
     """
 
     model: str
@@ -40,6 +41,15 @@ class Weights:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", self.config or config_of(self.model))
+        expected, model = parameter_shapes(self.config), f"model {self.model!r}"
+        for key in sorted(expected.keys() ^ self.tensors.keys()):
+            what = "lack" if key in expected else "have an unexpected"
+            raise WeightsError(f"the weights {what} tensor {key!r} for {model}; are they of another model?")
+        for key, tensor in self.tensors.items():
+            if tensor.shape != expected[key]:
+                raise WeightsError(f"tensor {key!r} has shape {tensor.shape}, {model} needs {expected[key]}")
+            if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+                raise WeightsError(f"tensor {key!r} must hold finite float32 numbers; train it again")
 
     @property
     def parameters(self) -> int:
@@ -69,7 +79,7 @@ def load_weights(model: str | Path) -> Weights:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read one weights file and check every tensor against its model's shapes (see :func:`load_weights`)."""
+    """Read one weights file; errors as of :func:`load_weights`."""
     from safetensors import SafetensorError, safe_open
 
     if path.is_dir():
@@ -92,36 +102,17 @@ def read_weights(path: Path) -> Weights:
         # Older files have no configuration, but the name of a known model.
         model = str(fields["model"])
         config = config_from_json(dict(fields["config"])) if "config" in fields else config_of(model)
-        weights = Weights(model, tensors, dict(fields.get("notes", {})), config)
+        return Weights(model, tensors, dict(fields.get("notes", {})), config)
     except WeightsError as error:
         raise WeightsError(f"{str(path)!r} cannot be used: {error}") from None
     except (ValueError, KeyError, TypeError, RecursionError):  # The last: JSON nested too deeply.
         raise WeightsError(f"{str(path)!r} has a damaged header; train it again") from None
-    check_shapes(weights, str(path))
-    return weights
-
-
-def check_shapes(weights: Weights, name: str) -> None:
-    """Raise WeightsError for tensors that are missing, unexpected, of a wrong shape or type, or not finite."""
-    expected = parameter_shapes(weights.config)
-    for key in sorted(expected.keys() | weights.tensors.keys()):
-        if key not in expected or key not in weights.tensors:
-            what = "lacks" if key in expected else "has an unexpected"
-            model = f"model {weights.model!r}"
-            raise WeightsError(f"{name!r} {what} tensor {key!r} for {model}; is it another model's file?")
-        tensor, shape = weights.tensors[key], expected[key]
-        if tensor.shape != shape:
-            needed = f"model {weights.model!r} needs {shape}"
-            raise WeightsError(f"{name!r}: tensor {key!r} has shape {tensor.shape}, {needed}")
-        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise WeightsError(f"{name!r}: tensor {key!r} must hold finite float32 numbers; train it again")
 
 
 def save_weights(path: Path, weights: Weights) -> None:
-    """Write a weights file; raises WeightsError where the tensors do not fit the model, OutputError by the disk."""
+    """Write a weights file; raises OutputError where the disk refuses."""
     from safetensors.numpy import save
 
-    check_shapes(weights, str(path))
     fields = {"model": weights.model, "config": config_to_json(weights.config), "notes": dict(weights.notes)}
     # safetensors writes the bytes behind a view, not the view: tensors must be contiguous.
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.tensors.items()}
