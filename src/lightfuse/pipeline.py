@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.align import align_bracket
-from lightfuse.brackets.bracket import Bracket, averaged, in_one_profile, make_bracket
+from lightfuse.brackets.agreement import averaged, white_balanced
+from lightfuse.brackets.bracket import Bracket, in_one_profile, make_bracket
 from lightfuse.brackets.masks import fill_transparent, opaque_masks, union_alpha
 from lightfuse.brackets.reading import frame_from, read_frames
 from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
@@ -157,7 +158,7 @@ def fuse_bracket(
         # What other programs have warped, they have aligned.
         bracket = bracket.with_pixels(fill_transparent(bracket.pixels, opaque_masks(alphas, bracket.pixels[0].shape)))
     else:
-        bracket = _align(bracket, fuser, options, in_place=not keep_frames)
+        bracket = _align(white_balanced(bracket), fuser, options, in_place=not keep_frames)
     bracket = _check_scene(bracket, options)
     bracket = bracket if options.wrap else averaged(bracket)
     tone, tone_notes = _given_tone(bracket, fuser, options)

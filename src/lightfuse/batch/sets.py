@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightfuse.batch.plan import BracketJob, BracketSet
-from lightfuse.brackets.bracket import Frame, averaged, in_one_profile, make_bracket, relative_exposures
+from lightfuse.brackets.agreement import averaged, white_balanced
+from lightfuse.brackets.bracket import Frame, in_one_profile, make_bracket, relative_exposures
 from lightfuse.brackets.exif_groups import SAME_EV, Shot
 from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.brackets.reading import read_frames
@@ -188,7 +189,7 @@ def _agreeing(frames: Sequence[Frame]) -> list[Array]:
     """The pixels of a bracket's frames as they are fused but for alignment; none where it cannot be fused."""
     with suppress(LightFuseError):
         bracket, _ = in_fusing_coding(in_one_profile(make_bracket(frames)))
-        return averaged(bracket).pixels
+        return averaged(white_balanced(bracket)).pixels
     return []
 
 

@@ -25,9 +25,6 @@ _MAX_SPREAD = 4  # How many times as large as all frames together the box may be
 SAME_EXPOSURE = 0.05  # EV. EXIF rounds shutter times: 1/125 s and 1/128 s are one exposure.
 _TOLERATED_DROP = 2 * _LEVEL  # Brightness by which a longer exposure may be darker before EXIF is disbelieved.
 _DIFFERENT_BRIGHTNESS = 5 * _LEVEL  # Two frames this far apart cannot have had the same exposure.
-_SAME_LEVEL, _SAME_RATIO = _LEVEL, 0.02  # Brightness of two equal exposures: difference, as a fraction of either.
-_DARKEST = 0.06  # Brightness of frames so near black or white says nothing of their exposures.
-_LEAST_DIFFERENCE = 3 * _LEVEL  # What equal exposures may differ by where nothing moved, beside their usual difference.
 
 
 Frame = Picture
@@ -126,47 +123,6 @@ def in_one_profile(bracket: Bracket) -> Bracket:
     if not converted:
         return bracket
     return bracket.with_pixels(pixels, f"{', '.join(converted)}: converted to the colour profile of {base.name}")
-
-
-# ---- Equal exposures ------------------------------------------------------------------------------------------------
-
-
-def averaged(bracket: Bracket) -> Bracket:
-    """The bracket with frames of equal exposure averaged to one, where nothing moved, and a note that says so.
-
-    Noise falls with the square root of their number. What moved is as in the first of them.
-    """
-    groups, evs = [[0]], bracket.relative_ev
-    levels = [brightness(frame.pixels[::8]) for frame in bracket.frames]
-    for at, (low, high) in enumerate(itertools.pairwise(levels), start=1):
-        equal = abs(evs[at] - evs[at - 1]) <= SAME_EXPOSURE if evs else _DARKEST < low < 1 - _DARKEST
-        if equal and abs(high - low) < min(_SAME_LEVEL, _SAME_RATIO * low, _SAME_RATIO * (1 - low)):
-            groups[-1].append(at)
-        else:
-            groups.append([at])
-    if len(groups) == len(bracket.frames):
-        return bracket
-    alike = [[bracket.frames[i] for i in group] for group in groups]
-    frames = tuple(replace(f[0], pixels=_mean([each.pixels for each in f])) if len(f) > 1 else f[0] for f in alike)
-    names = [", ".join(frame.name for frame in group) for group in alike if len(group) > 1]
-    evs = evs and tuple(evs[group[0]] for group in groups)
-    base = base_exposure([levels[group[0]] for group in groups])
-    notes = (f"{equal} have one exposure and were averaged" for equal in names)
-    return Bracket(frames, tuple(bracket.given[group[0]] for group in groups), base, evs, (*bracket.notes, *notes))
-
-
-def _mean(pictures: Sequence[Array]) -> Array:
-    """The mean of pictures wherever they agree with the first within their usual difference."""
-    import cv2
-
-    first = to_depth(pictures[0], 32)
-    total, count = first.copy(), np.ones(first.shape[:2], np.float32)
-    for picture in (to_depth(other, 32) for other in pictures[1:]):
-        change = np.abs(picture - first)
-        agrees = cv2.blur(change.max(axis=2), (5, 5)) < 3 * change.mean() + _LEAST_DIFFERENCE
-        total += picture * agrees[..., None]
-        count += agrees
-    return to_depth(total / count[..., None], 8 * pictures[0].itemsize)
 
 
 # ---- Order and exposure ----------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
-"""Frames of equal exposure are averaged, others stay."""
+"""Frames that differ in orientation or white balance are made to agree, equal ones are averaged, others stay."""
 
 import numpy as np
 import pytest
 from builders.photographs import boxes, exposed
 
-from lightfuse.brackets.bracket import Frame, averaged, make_bracket
+from lightfuse.brackets.agreement import averaged, white_balanced
+from lightfuse.brackets.bracket import Frame, make_bracket
 from lightfuse.images import ShotInfo
 from lightfuse.options import FuseOptions
 from lightfuse.pipeline import fuse_bracket
@@ -51,3 +52,19 @@ def test_different_exposures_stay_as_they_are():
     assert averaged(bracket) is bracket
     black = bracket_of(exposed(LIGHT, -9), exposed(LIGHT, -7), exposed(LIGHT))
     assert averaged(black) is black
+
+
+def test_another_white_balance_is_levelled_to_the_base():
+    warm = LIGHT * np.array([1.35, 1.0, 0.7])
+    frames = [exposed(warm, -2), exposed(LIGHT, 0), exposed(LIGHT, 2)]
+    bracket = bracket_of(*frames)
+    levelled = white_balanced(bracket)
+    assert levelled.notes[-1].startswith("0.jpg: white balance levelled to that of ")
+    as_base = exposed(LIGHT, -2).astype(float)
+    before, after = (np.abs(pixels - as_base).mean() for pixels in (frames[0], levelled.frames[0].pixels))
+    assert after < 0.25 * before
+
+
+def test_one_white_balance_stays_as_it_is():
+    bracket = bracket_of(*(exposed(LIGHT, ev, noise=2) for ev in (-2, 0, 2)))
+    assert white_balanced(bracket) is bracket
