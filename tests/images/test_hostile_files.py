@@ -200,12 +200,29 @@ def test_palette_tiff_with_two_samples_is_refused():
     assert "has a palette, but 2 samples per pixel" in read_error(bytes(data))
 
 
-@pytest.mark.parametrize("method", ["jpeg", "webp"])
-def test_tiff_compressed_by_another_format_is_refused(method):
+def jpeg_tiff(pixels, **options):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, compression="jpeg", photometric="ycbcr", metadata=None, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"rowsperstrip": 16}, {"tile": (16, 32)}], ids=["one strip", "strips", "tiles"]
+)
+def test_jpeg_in_a_tiff_that_claims_a_larger_picture_is_refused(options):
+    """The decoder would take gigabytes for it."""
+    pixels = np.kron(photo(), np.ones((2, 2, 1), np.uint8))[:40, :48]
+    data = jpeg_tiff(pixels, **options)
+    assert read_picture(data).pixels.shape == pixels.shape
+    at = data.rindex(b"\xff\xc0") + 5
+    assert "the JPEG in it is larger than the picture" in read_error(data[:at] + b"\x7f\xff" * 2 + data[at + 4 :])
+
+
+def test_tiff_compressed_by_another_format_is_refused():
     """Those have headers of their own, which may claim anything."""
     stream = io.BytesIO()
-    tifffile.imwrite(stream, photo(), compression=method, photometric="rgb", metadata=None)
-    sentence = f"is compressed by a method that is not supported ({method.upper()}); save it with LZW or ZIP"
+    tifffile.imwrite(stream, photo(), compression="webp", photometric="rgb", metadata=None)
+    sentence = "is compressed by a method that is not supported (WEBP); save it with LZW or ZIP"
     assert sentence in read_error(stream.getvalue())
 
 

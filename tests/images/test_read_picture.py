@@ -114,6 +114,11 @@ def test_tiff_layouts_are_read_exactly(options, dtype):
     np.testing.assert_array_equal(picture.pixels, original)
 
 
+def test_jpeg_in_tiff_keeps_its_colours():
+    picture = read_picture(tiff_bytes(photo(), photometric="rgb", compression="jpeg", compressionargs={"level": 95}))
+    assert np.abs(picture.pixels.astype(int) - photo()).mean() < 3
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_other_float_tiffs_become_float32(dtype):
     original = photo(dtype=dtype)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from io import BytesIO
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -30,6 +31,7 @@ from lightfuse.images.exif import (
     serialise,
     shorts,
 )
+from lightfuse.images.jpeg import scan_jpeg
 from lightfuse.images.metadata import Header, Metadata, MetadataBudget, Parts, UnreadableError
 from lightfuse.images.options import Compression, EncodeOptions, bits_of
 from lightfuse.images.pixels import to_depth
@@ -40,10 +42,11 @@ if TYPE_CHECKING:
     from tifffile import TiffPage
 
 _XMP_TAG, _ICC_TAG, _ORIENTATION_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 700, 34675, 274, 33723, 34377
-_MINISWHITE, _MINISBLACK, _RGB, _PALETTE = 0, 1, 2, 3
-# None, CCITT (3), LZW, Deflate, PackBits, LZMA, Zstandard: decoded into as much memory as the picture needs. Others,
-# JPEG among them, have headers of their own, which may claim anything.
+_MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _YCBCR = 0, 1, 2, 3, 6
+_JPEG_COMPRESSIONS = (6, 7, 34892)
+# None, CCITT (3), LZW, Deflate, PackBits, LZMA, Zstandard: decoded into as much memory as the picture needs.
 _BOUNDED_COMPRESSIONS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 34926, 50000)
+_LONGEST_JPEG_HEADER, _MOST_PADDING = 1 << 20, 64
 _REFUSED = {5: "is CMYK", 8: "is in CIELAB", 9: "is in CIELAB", 32803: "is camera raw", 34892: "is camera raw"}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 # XPosition, YPosition, XResolution, YResolution; ImageFullWidth, ImageFullLength.
@@ -63,13 +66,12 @@ def scan_tiff(stream: BinaryIO) -> Header:
     """Read the header of a TIFF's first page."""
     with _open(stream) as tiff:
         page = tiff.pages.first
-        notes: tuple[str, ...] = ()
+        notes: tuple[str, ...] = (SEVERAL_PAGES,) if _has_second(tiff) else ()
         try:
             exif = exif_from_tiff(stream)
-            notes = (SEVERAL_PAGES,) if Directories(stream).main.next else ()
         except IfdError:
             exif = b""
-            notes = ("its EXIF could not be read and was left out",)
+            notes += ("its EXIF could not be read and was left out",)
         budget, blocks = MetadataBudget(), dict[int, bytes]()
         for tag in filter(None, map(page.tags.get, (_ICC_TAG, _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG))):
             stream.seek(tag.valueoffset)
@@ -161,15 +163,20 @@ def _open(stream: BinaryIO) -> Any:
     return TiffFile(stream)
 
 
+def _has_second(tiff: Any) -> bool:
+    try:
+        tiff.pages[1]
+    except Exception:  # No second page, or one so broken that it is none.
+        return False
+    return True
+
+
 def _check_kind(page: "TiffPage") -> None:
     photometric = int(page.photometric)
     if photometric in _REFUSED:
         raise UnreadableError(f"{_REFUSED[photometric]}; convert it to RGB")
-    compression = int(page.compression)
-    if compression not in _BOUNDED_COMPRESSIONS:
-        name = getattr(page.compression, "name", str(compression))
-        raise UnreadableError(f"is compressed by a method that is not supported ({name}); save it with LZW or ZIP")
-    if photometric not in (_MINISWHITE, _MINISBLACK, _RGB, _PALETTE):
+    jpeg_ycbcr = photometric == _YCBCR and int(page.compression) in _JPEG_COMPRESSIONS
+    if photometric not in (_MINISWHITE, _MINISBLACK, _RGB, _PALETTE) and not jpeg_ycbcr:
         raise UnreadableError(f"has an unsupported kind of colour ({page.photometric!s}); convert it to RGB")
     kind = page.dtype.name if page.dtype is not None else "unknown"
     bits = page.bitspersample
@@ -195,6 +202,21 @@ def _check_extent(page: "TiffPage", file_size: int) -> None:
         raise UnreadableError
     if page.is_tiled and page.tilewidth * page.tilelength > max(_MAX_TILE, 4 * page.imagewidth * page.imagelength):
         raise UnreadableError("is damaged: its tiles are far larger than the picture")
+    compression = int(page.compression)
+    if compression not in (*_BOUNDED_COMPRESSIONS, *_JPEG_COMPRESSIONS):
+        name = getattr(page.compression, "name", str(compression))
+        raise UnreadableError(f"is compressed by a method that is not supported ({name}); save it with LZW or ZIP")
+    if compression in _BOUNDED_COMPRESSIONS:
+        return
+    width = page.tilewidth if page.is_tiled else page.imagewidth
+    height = page.tilelength if page.is_tiled else min(page.rowsperstrip, page.imagelength)
+    file, header = page.parent.filehandle, page.jpegheader or b""
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        file.seek(offset)
+        jpeg = header + file.read(min(count, _LONGEST_JPEG_HEADER))
+        claimed = scan_jpeg(BytesIO(jpeg))
+        if claimed.width > width + _MOST_PADDING or claimed.height > height + _MOST_PADDING:
+            raise UnreadableError("is damaged: the JPEG in it is larger than the picture")
 
 
 def _black_at_zero(page: "TiffPage", pixels: NDArray[Any]) -> NDArray[Any]:
