@@ -32,6 +32,7 @@ class FusedBracket:
         selection: positions of the frames that were fused.
         ghosts: motion masks, H×W uint8, one for each pair of frames in which something moved.
         notes: what a person may want to know, the bracket's own notes first.
+        selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
         stack: the pixels of every frame as one moment shows them, if that was asked for.
         coding: converts between the fusing coding (sRGB) and the profile; None where they are the same.
         alpha: H×W, of the picture's dtype, 0 where no frame shows anything; None where all is opaque.
@@ -43,6 +44,7 @@ class FusedBracket:
     selection: Selection
     ghosts: list[NDArray[np.uint8]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    selection_cost: float = 0.0
     stack: list[NDArray[Any]] | None = None
     coding: FusingCoding | None = None
     alpha: NDArray[Any] | None = None

@@ -18,7 +18,7 @@ from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import Bracket, in_one_profile, make_bracket
 from lightfuse.brackets.masks import fill_transparent, opaque_masks, union_alpha
 from lightfuse.brackets.reading import frame_from, read_frames
-from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
+from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from lightfuse.brackets.surround import find_mount
 from lightfuse.deghost import deghost_bracket
@@ -48,6 +48,7 @@ class FuseReport:
         seconds: taken by each step: ``read``, ``fuse``, ``write``.
         notes: what a person may want to know.
         left_out: those of the paths that were not needed, each with the reason; averaged frames are not among them.
+        selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
     """
 
     output: str
@@ -60,6 +61,7 @@ class FuseReport:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    selection_cost: float = 0.0
 
 
 def fuse_files(
@@ -104,6 +106,7 @@ def fuse_files(
         },
         notes=[*notes, *fused.notes, *format_notes(output, fused, options)],
         left_out={names[given]: _selected_by(options, fused) for given in unused},
+        selection_cost=round(fused.selection_cost, 5),
     )
 
 
@@ -170,6 +173,7 @@ def fuse_bracket(
         selection = select_exposures(bracket.pixels)
     given = iter(tone.contexts if tone else ())
     contexts: list[Context | None] = []
+    cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
     stack = None
     if options.stack is not None:
@@ -200,7 +204,8 @@ def fuse_bracket(
         selection,
         ghosts,
         (*bracket.notes, *tone_notes, *notes),
-        stack=stack,
+        cost,
+        stack,
         coding=coding,
         alpha=union_alpha(alphas),
         tone=Tone(len(bracket.frames), selection, known, tone_key(fuser.weights)) if known else None,
@@ -300,7 +305,10 @@ def _selected_by(options: FuseOptions, fused: FusedBracket) -> str:
     """Why frames that were not selected were not."""
     if options.tone is not None and options.tone.count == len(fused.bracket.frames):
         return "the tone asked for, or that of the set, is made of the others"
-    return "it is not an extreme" if options.exposures == "extremes" else "the others hold the scene"
+    if options.exposures == "extremes":
+        return "it is not an extreme"
+    cost = f", but for {fused.selection_cost:.1%} of the picture" if fused.selection_cost >= 0.001 else ""
+    return f"the others hold the scene{cost}"
 
 
 def _deghost(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures
+from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.fuser import Fuser
 from lightfuse.metrics.mef_ssim import mef_ssim
 from tools.synthetic import sample_bracket
@@ -99,6 +99,15 @@ def test_the_only_frame_that_holds_a_coloured_lamp_is_selected(fuser: Fuser) -> 
         frame[40:49, 40:49] = 255, 150, 90
     frames[0][40:49, 40:49] = 180, 75, 45
     assert select_exposures(frames)[0] == 0
+
+
+def test_selection_cost_is_the_fraction_held_only_by_frames_left_out() -> None:
+    frames = [np.full((64, 64, 3), level, np.uint8) for level in (30, 110, 250)]
+    for frame in frames[1:]:
+        frame[:16] = 255
+    assert selection_cost(frames, (0, 1)) == 0
+    assert selection_cost(frames, (1, 2)) == pytest.approx(0.25)
+    assert selection_cost([frame.astype(np.uint16) * 257 for frame in frames], (1, 2)) == pytest.approx(0.25)
 
 
 @pytest.mark.slow

@@ -61,6 +61,7 @@ def test_json_is_one_record(lightfuse_program, folder):
         "model": "base",
         "notes": [],
         "left_out": {},
+        "selection_cost": 0.0,
     }
 
 

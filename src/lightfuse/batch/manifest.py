@@ -25,10 +25,11 @@ class Manifest:
     A record has the keys ``scene``; ``output``, relative to the manifest's folder; ``inputs``, each with ``path``
     (relative to the folder that was grouped), ``size`` (bytes) and ``mtime_ns``; ``status``, ``done`` or ``failed``;
     ``error``, a sentence or null; ``seconds``; ``megapixels`` of the result; ``fused``, names of the exposures that
-    were fused; ``left_out``, those that were not, each with the reason; ``notes``; ``options``, a digest of everything
-    that shapes the pixels; ``set``, whether it got the one tone of a panorama or sequence; and ``files``, all files
-    written, the result first, each with ``path``, like ``output``, and for a result that is done ``size`` and
-    ``mtime_ns``; ``staging`` then names the folder beside it that they were moved from.
+    were fused; ``left_out``, those that were not, each with the reason; ``selection_cost``, the fraction of the
+    picture that is well exposed only in these; ``notes``; ``options``, a digest of everything that shapes the pixels;
+    ``set``, whether it got the one tone of a panorama or sequence; and ``files``, all files written, the result first,
+    each with ``path``, like ``output``, and for a result that is done ``size`` and ``mtime_ns``; ``staging`` then names
+    the folder beside it that they were moved from.
 
     Args:
         out: the folder results go to; it need not exist yet.

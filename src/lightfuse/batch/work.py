@@ -50,6 +50,7 @@ class JobResult:
     megapixels: float = 0.0
     fused: Sequence[str] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    selection_cost: float = 0.0
     notes: Sequence[str] = ()
 
 
@@ -67,6 +68,7 @@ def fuse_job(
             megapixels=report.width * report.height / 1e6,
             fused=[Path(path).name for path in report.fused],
             left_out={Path(path).name: reason for path, reason in report.left_out.items()},
+            selection_cost=report.selection_cost,
             notes=report.notes,
         )
     except LightFuseError as error:

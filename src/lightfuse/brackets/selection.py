@@ -77,6 +77,16 @@ def select_exposures(*brackets: Sequence[Array]) -> Selection:
     return next(one for one in sorted(selections, key=kept_contrast, reverse=True) if clipped(one) <= limit)
 
 
+def selection_cost(exposures: Sequence[Array], selection: Selection) -> float:
+    """Fraction of the picture, in [0, 1], that is neither black nor white only in frames outside the selection.
+
+    Measured on a grid of pixels of the exposures (RGB, H×W×3, uint8, uint16 or float32).
+    """
+    levels = np.stack([_sampled(exposure).mean(axis=1) for exposure in exposures])
+    exposed = (levels >= _BLACK) & (levels <= _WHITE)
+    return float((exposed.any(axis=0) & ~exposed[[*selection]].any(axis=0)).mean())
+
+
 def _sampled(picture: Array) -> Floats:
     """Pixels on a grid, N×3, in levels of 255."""
     height, width = picture.shape[:2]
