@@ -121,5 +121,10 @@ def test_worst_scenes_are_ranked_over_all_measures(ranked: ScoreTable) -> None:
     assert ranked.worst_scenes("ours", 2) == ["night", "noon"]
 
 
+def test_scenes_above_a_limit_are_listed_highest_first(ranked: ScoreTable) -> None:
+    assert ranked.scenes_above("ours", "PSNR", 20.0) == ["noon", "dusk"]
+    assert ranked.scenes_above("ours", "chroma", 1.2) == []
+
+
 def test_markdown_ends_with_the_worst_scenes(ranked: ScoreTable) -> None:
     assert ranked.to_markdown().splitlines()[-1] == "| **worst** | ours | 18 (night) | 0.5 (noon) |"

@@ -29,6 +29,9 @@ from lightfuse.sheets import shrink
 BORDER_LONG_SIDE = 360
 """Pixels that exposures are shrunk to before `border_change`, which fuses pictures of up to 25 times the area."""
 
+LARGEST_CHROMA_RATIO = 1.4
+"""A scene whose chroma is more than this times that of its better exposed input has too much colour."""
+
 
 def _far_from_one(score: float) -> float:
     return abs(math.log(score)) if score > 0 else math.inf
@@ -196,9 +199,13 @@ def measure(method: Method, scene: Scene, protocol: Protocol) -> Result:
 
 
 def report(table: ScoreTable) -> str:
-    """The table of `evaluate` as Markdown, then a table of each method's worst scenes."""
-    rows = [[method, ", ".join(table.worst_scenes(method))] for method in table.methods]
-    return f"{table.to_markdown()}\n{markdown_table(['method', 'worst scenes by mean rank'], rows)}"
+    """The table of `evaluate` as Markdown, then a table of each method's worst scenes and those of too much chroma."""
+    rows = []
+    for method in table.methods:
+        colourful = table.scenes_above(method, "chroma to inputs", LARGEST_CHROMA_RATIO)
+        rows.append([method, ", ".join(table.worst_scenes(method)), ", ".join(colourful) or "none"])
+    heading = ["method", "worst scenes by mean rank", f"chroma above {LARGEST_CHROMA_RATIO:g} of the better input"]
+    return f"{table.to_markdown()}\n{markdown_table(heading, rows)}"
 
 
 def read_scene(bracket: BracketFolder, protocol: Protocol = Protocol()) -> Scene:

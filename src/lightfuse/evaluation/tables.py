@@ -61,6 +61,11 @@ class ScoreTable:
         scores = self._scores(method, measure)
         return max(scores.items(), key=lambda item: self._badness[measure](item[1]), default=None)
 
+    def scenes_above(self, method: str, measure: str, limit: float) -> list[str]:
+        """Return the scenes on which a method's score of a measure is above a limit, the highest score first."""
+        scores = self._scores(method, measure)
+        return sorted((scene for scene in scores if scores[scene] > limit), key=lambda scene: -scores[scene])
+
     def worst_scenes(self, method: str, count: int = 10) -> list[str]:
         """Return the scenes on which a method is worst, worst first: by their mean rank over all measures.
 
