@@ -1,4 +1,4 @@
-/** Tasks that a page or a worker gives to another worker: every one a promise, with a channel of its own. */
+/** Tasks that a page or a worker gives to another worker: every one a promise. */
 
 const BROKEN = "This browser cannot start a part of LightFuse: reload the page, or use a newer browser.";
 
@@ -10,25 +10,24 @@ const BROKEN = "This browser cannot start a part of LightFuse: reload the page, 
  */
 export function connected(url) {
   const worker = new Worker(url, { type: "module" });
-  const waiting = new Set();
-  let broken = false;
+  const waiting = new Map();
+  let [last, broken] = [0, false];
+  worker.onmessage = ({ data: { id, progress, answer, error } }) => {
+    const { resolve, reject, tell } = waiting.get(id);
+    if (progress !== undefined) return tell?.(progress);
+    waiting.delete(id);
+    return error === undefined ? resolve(answer) : reject(new Error(error));
+  };
   worker.onerror = (event) => {
     event.preventDefault();
     broken = true;
-    for (const reject of waiting) reject(new Error(BROKEN));
+    for (const { reject } of waiting.values()) reject(new Error(BROKEN));
   };
   return (task, given, { transfer = [], tell } = {}) => {
     return new Promise((resolve, reject) => {
       if (broken) throw new Error(BROKEN);
-      const { port1: own, port2: port } = new MessageChannel();
-      own.onmessage = ({ data: { progress, answer, error } }) => {
-        if (progress !== undefined) return tell?.(progress);
-        own.close();
-        waiting.delete(reject);
-        return error === undefined ? resolve(answer) : reject(new Error(error));
-      };
-      waiting.add(reject);
-      worker.postMessage({ task, given, port }, [port, ...transfer]);
+      waiting.set(++last, { resolve, reject, tell });
+      worker.postMessage({ id: last, task, given }, transfer); // A MessagePort would copy what is handed over.
     });
   };
 }
@@ -44,12 +43,12 @@ export function serve(tasks, sentenceOf = ({ message }) => message) {
     queue = queue.then(() => perform(data));
   };
 
-  async function perform({ task, given, port }) {
+  async function perform({ id, task, given }) {
     try {
-      const answer = await tasks[task](given, (progress) => port.postMessage({ progress }));
-      port.postMessage({ answer }, [...new Set(transferables(answer))]);
+      const answer = await tasks[task](given, (progress) => self.postMessage({ id, progress }));
+      self.postMessage({ id, answer }, [...new Set(transferables(answer))]);
     } catch (error) {
-      port.postMessage({ error: sentenceOf(error) });
+      self.postMessage({ id, error: sentenceOf(error) });
     }
   }
 }
