@@ -36,7 +36,7 @@ _GREY_SATURATION = 0.05
 # Hues of HSV in degrees with a reduced effect: centre, half-width, and the share of the effect at the centre.
 _PROTECTED_HUES = ((22.0, 26.0, 0.3), (208.0, 26.0, 0.8), (248.0, 32.0, 0.5))
 
-_PIXELS_AT_ONCE = 1 << 16  # so that the planes of a band stay in a core's cache
+_PIXELS_AT_ONCE = 1 << 14  # so that planes stay in a core's cache, and their memory is not given back
 _HUE_STEPS = 64  # per degree
 
 
