@@ -73,8 +73,8 @@ typedef struct {
 
 /* Output channels o .. o+outs-1 (outs a constant where speed matters) of layer l, for the vectors of pixels from number `pair`
  * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or in the middle
- * layer from the biases. Inputs whose bit in `live` is not set are 0 in all these pixels, and skipped: ReLU leaves about half of them so. Returns
- * those bits of the outputs. */
+ * layer from the biases. Inputs whose bit in `live` is not set are 0 in all these pixels, and skipped: ReLU leaves about half
+ * of them so. Returns those bits of the outputs. */
 LF_INLINE unsigned lf_fixed_block(const lf_fixed *f, const int l, const lf_word_plane *in, const int n_in, unsigned live,
                                   lf_word_plane *out, const int n_out, const int o, const int outs, const int16_t *upper,
                                   const int16_t *step, lf_word part, const int relu, int pair) {

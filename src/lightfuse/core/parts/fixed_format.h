@@ -84,6 +84,22 @@ LF_CODE double lf_hidden_scale(const lf_fixed_sum *s) {
     return scale;
 }
 
+/* By how many bits an answer is to be raised: the fewest at which it fits. */
+LF_CODE int lf_answer_bits(const lf_fixed_sum *s) {
+    int bits = 0, top;
+    while (bits < LF_MAX_BITS && !lf_fits(s, 32768 >> bits, &top)) bits++;
+    return bits;
+}
+
+/* A channel at its scale: its weights, `stride` apart, its bias, and what it is to the next layer. */
+LF_CODE lf_fixed_input lf_fix_channel(const lf_fixed_sum *s, double scale, lf_weight *weights, lf_weight *bias) {
+    lf_fixed_input result = {scale, 0};
+    lf_fits(s, scale, &result.top);
+    for (int i = 0; i < s->n_in; i++) weights[i * s->stride] = lf_weight_of(lf_rounded(lf_fixed_weight(s, i, scale)));
+    *bias = lf_weight_of(lf_rounded(s->shift * scale));
+    return result;
+}
+
 /* What answer o is multiplied by, and added to: mixing weights are 1 / (1 + e^(8 t)) of it, the offset is in levels * 2^7, the
  * chroma's gain begins at 1. */
 LF_INLINE double lf_fixed_answer_factor(int o, double strength) {
@@ -120,24 +136,17 @@ LF_CODE void lf_fix(const lf_context_model *m, const lf_extremes *extremes, floa
         const int n_out = m->widths[l + 1], last = l == LF_LAYERS - 1;
         lf_fixed_sum sums[LF_MAX_WIDTH];
         for (int o = 0; o < n_out; o++) {
-            int top;
             sums[o] = lf_fixed_sum_of(m, l, o, inputs[l % 2], extremes, strength);
-            if (!last) continue;
-            f->bits[o] = 0;
-            while (f->bits[o] < LF_MAX_BITS && !lf_fits(&sums[o], 32768 >> f->bits[o], &top)) f->bits[o]++;
+            if (last) f->bits[o] = lf_answer_bits(&sums[o]);
         }
         if (last) f->bits[1] = f->bits[2] = f->bits[1] > f->bits[2] ? f->bits[1] : f->bits[2];
         for (int o = 0; o < n_out; o++) {
             const lf_fixed_sum *s = &sums[o];
-            lf_fixed_input *result = &inputs[(l + 1) % 2][o];
-            result->scale = last ? 32768 >> f->bits[o] : lf_hidden_scale(s);
-            lf_fits(s, result->scale, &result->top);
-            for (int i = 0; i < s->n_in; i++)
-                f->weights[l][i * n_out + o] = lf_weight_of(lf_rounded(lf_fixed_weight(s, i, result->scale)));
-            f->biases[l][o] = lf_weight_of(lf_rounded(s->shift * result->scale));
+            const double scale = last ? 32768 >> f->bits[o] : lf_hidden_scale(s);
+            inputs[(l + 1) % 2][o] = lf_fix_channel(s, scale, f->weights[l] + o, f->biases[l] + o);
             if (s->context < 0) continue;
-            f->grid_scale[s->context] = (float)(s->factor * result->scale);
-            f->grid_shift[s->context] = (float)(s->shift * result->scale);
+            f->grid_scale[s->context] = (float)(s->factor * scale);
+            f->grid_shift[s->context] = (float)(s->shift * scale);
         }
     }
 }

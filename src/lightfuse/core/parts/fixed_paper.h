@@ -49,14 +49,9 @@ LF_CODE lf_fixed_paper lf_fix_paper(const lf_paper *m, lf_range under, lf_range 
             for (int i = 0; l == 0 && i < n_in; i++) bias -= weights[l][i * n_out + o]; /* the lowest level is -1 */
             const double factor = last ? 1.0 / LF_PAPER_FACTOR : 1, shift = factor * bias;
             const lf_fixed_sum sum = {weights[l] + o, inputs[l % 2], n_in, n_out, -1, factor, shift, shift, shift};
-            lf_fixed_input *result = &inputs[(l + 1) % 2][o];
-            if (last)
-                while (f.bits[o] < LF_MAX_BITS && !lf_fits(&sum, 32768 >> f.bits[o], &result->top)) f.bits[o]++;
-            result->scale = last ? 32768 >> f.bits[o] : lf_hidden_scale(&sum);
-            lf_fits(&sum, result->scale, &result->top);
-            for (int i = 0; i < n_in; i++)
-                f.weights[l][i * n_out + o] = lf_weight_of(lf_rounded(lf_fixed_weight(&sum, i, result->scale)));
-            f.biases[l][o] = lf_weight_of(lf_rounded(shift * result->scale));
+            if (last) f.bits[o] = lf_answer_bits(&sum);
+            const double scale = last ? 32768 >> f.bits[o] : lf_hidden_scale(&sum);
+            inputs[(l + 1) % 2][o] = lf_fix_channel(&sum, scale, f.weights[l] + o, f.biases[l] + o);
         }
     }
     return f;
@@ -150,13 +145,15 @@ LF_CODE void lf_paper_combine_rows(const lf_paper *m, const lf_picture *under, c
             } spread;
             const int count = lf_min_int(LF_WORD_COLUMNS, under->width - at), last = columns - 1 - at / LF_STRIDE;
             for (int c = 0; c < 3; c++)
-                for (int i = 0; i < LF_WORD_COLUMNS; i++) {
-                    const size_t cell = ((size_t)c * rows + block) * columns + at / LF_STRIDE + lf_min_int(i / LF_STRIDE, last);
-                    if (is_fixed)
-                        spread.words[c * LF_WORD_COLUMNS + i] =
-                            (int16_t)lf_rounded(context[cell] / LF_PAPER_FACTOR * (float)(32768 >> fixed.bits[c]));
-                    else
-                        spread.values[c * LF_WORD_COLUMNS + i] = context[cell] * LF_PAPER_ANSWER;
+                for (int x = 0; x < LF_WORD_COLUMNS; x += LF_STRIDE) {
+                    const size_t cell = ((size_t)c * rows + block) * columns + at / LF_STRIDE + lf_min_int(x / LF_STRIDE, last);
+                    const int place = c * LF_WORD_COLUMNS + x;
+                    if (is_fixed) {
+                        const int word = lf_rounded(context[cell] / LF_PAPER_FACTOR * (float)(32768 >> fixed.bits[c]));
+                        for (int i = 0; i < LF_STRIDE; i++) spread.words[place + i] = (int16_t)word;
+                    } else {
+                        for (int i = 0; i < LF_STRIDE; i++) spread.values[place + i] = context[cell] * LF_PAPER_ANSWER;
+                    }
                 }
             const int end = lf_min_int(row1, (block + 1) * LF_STRIDE);
             for (int row = block * LF_STRIDE > row0 ? block * LF_STRIDE : row0; row < end; row++)
