@@ -11,7 +11,7 @@
 # SETTING     of every run, where it is to differ from the model's (fields of TrainSettings)
 #
 # TONE_TEACHER, a variable of the environment, names weights whose tone soft references take by day.
-# It needs a checkout: some of its steps are tools of the project.
+# The script is run from a checkout: some of its steps are tools of the project.
 #
 # Stopped, it goes on where it was when called again.
 set -euo pipefail
