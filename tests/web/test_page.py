@@ -400,6 +400,23 @@ def test_of_a_longer_bracket_those_are_fused_that_show_most_of_it_and_others_can
     assert chosen(page) == selection
 
 
+def test_what_is_pressed_while_other_photographs_are_read_does_not_disturb_them(page):
+    drop(page, [(f"{i}.png", png(one)) for i, one in enumerate(sample_bracket(*SIZE, (-8, -3, 0, 3)).pictures)])
+    wait_until_shown(page)
+    under, over = sample_pair(*SIZE)
+    page.evaluate(
+        """transfer => {
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+            document.querySelector("#strip li:nth-child(3) button").click();
+        }""",
+        transfer_of(page, [("dark.png", png(under)), ("bright.png", png(over))]),
+    )
+    page.wait_for_selector("body:not(.busy)")
+    assert page.locator("#strip .name").all_inner_texts() == ["dark.png", "bright.png"]
+    assert not page.is_visible("#problem")
+    assert np.abs(pixels(page, "after").astype(int) - Fuser("base", 1)(under, over)).max() <= 1
+
+
 def chosen(page):
     """The positions of the exposures that are fused."""
     return [i for i, role in enumerate(page.locator("#strip .role").all_inner_texts()) if role]

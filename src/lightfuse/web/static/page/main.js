@@ -16,22 +16,26 @@ let result; // what the worker answered to fusing
 let single; // one photograph, which waits for another exposure of its scene
 let looks = [{ name: "natural", strength: 1 }]; // the one that is shown last, before it those to go back to
 let wishes = 0; // for looks
-let shown = Promise.resolve(); // the look that was made last
+let last = Promise.resolve(); // the task that was given last
 let tasks = 0;
 
-/** Run a task with the page marked as busy; a failure is shown as its own sentence. */
-async function run(saying, task) {
-  at("problem").hidden = true;
-  if (saying) say(saying);
+/**
+ * Run a task, after those before it: they share what is open. Meanwhile the page is marked as busy; a failure is shown
+ * as its own sentence.
+ */
+function run(saying, task) {
   busy(++tasks);
-  try {
-    await task();
-  } catch (error) {
-    say("");
-    complain(error.message);
-  } finally {
+  last = last.then(async () => {
+    at("problem").hidden = true;
+    if (saying) say(saying);
+    try {
+      await task();
+    } catch (error) {
+      say("");
+      complain(error.message);
+    }
     busy(--tasks);
-  }
+  });
 }
 
 function busy(count) {
@@ -141,12 +145,12 @@ async function showLook() {
   if (at("hdr").checked) await viewer.showHdr((await ask("save", { look: lookNow(), format: "hdr" })).blob);
 }
 
-/** While one look is being made, only the last of the later wishes is remembered. */
+/** Of several wishes that wait, only the last is met. */
 function changeLook() {
   at("strength").disabled = checked("look") === "natural";
   at("strength-level").textContent = `${at("strength").value} %`;
   const wish = ++wishes;
-  shown = shown.then(() => wish === wishes && run("", showLook));
+  run("", () => wish === wishes && showLook());
 }
 
 function rememberLook() {

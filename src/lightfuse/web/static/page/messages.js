@@ -33,24 +33,19 @@ export function connected(url) {
 }
 
 /**
- * Do tasks in a worker, one after the other: they share what is open. What an answer is made of is handed over.
+ * Do tasks in a worker as they are asked for. What an answer is made of is handed over.
  * @param {Object<string, (given: object, tell: (progress: string) => void) => object>} tasks may be asynchronous
  * @param {(error: Error) => string} sentenceOf what the asker is told of a failure
  */
 export function serve(tasks, sentenceOf = ({ message }) => message) {
-  let queue = Promise.resolve();
-  self.onmessage = ({ data }) => {
-    queue = queue.then(() => perform(data));
-  };
-
-  async function perform({ id, task, given }) {
+  self.onmessage = async ({ data: { id, task, given } }) => {
     try {
       const answer = await tasks[task](given, (progress) => self.postMessage({ id, progress }));
       self.postMessage({ id, answer }, [...new Set(transferables(answer))]);
     } catch (error) {
       self.postMessage({ id, error: sentenceOf(error) });
     }
-  }
+  };
 }
 
 /** The bitmaps and buffers in a value. */
