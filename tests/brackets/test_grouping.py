@@ -115,6 +115,13 @@ def test_pattern_groups_by_scene_in_names(tmp_path, pattern):
     }
 
 
+def test_a_count_or_a_pattern_may_name_its_method(tmp_path):
+    for name in ("dark_A.png", "dark_B.png", "bright_A.png", "bright_B.png"):
+        write_plain(tmp_path / name)
+    assert group(tmp_path, by="count", count=2) == group(tmp_path, count=2)
+    assert group(tmp_path, by="pattern", pattern="{ev}_{scene}") == group(tmp_path, pattern="{ev}_{scene}")
+
+
 def test_a_pattern_with_a_slash_joins_folders(tmp_path):
     for name in ("dark/A.png", "dark/B.png", "bright/A.png", "bright/B.png"):
         write_plain(tmp_path / name)
@@ -134,6 +141,8 @@ def test_a_pattern_with_a_slash_joins_folders(tmp_path):
         ({"count": 1}, "two exposures or more, not 1"),
         ({"count": 2, "pattern": "{scene}"}, "give one way to sort"),
         ({"count": 2, "by": "folder"}, "give one way to sort"),
+        ({"count": 2, "by": "pattern"}, "give one way to sort"),
+        ({"by": "count"}, "--by count needs --count"),
     ],
 )
 def test_contradictory_settings_are_refused(tmp_path, settings, says):

@@ -15,7 +15,7 @@ from lightfuse.errors import DataError, PictureError
 from lightfuse.images import RAW_SUFFIXES, probe_picture
 from lightfuse.system import display_name
 
-Method = Literal["auto", "exif", "folder"]
+Method = Literal["auto", "exif", "count", "pattern", "folder"]
 
 _ADVICE = "give --count N, --pattern '{scene}_{ev}' or --by folder"
 _MOST_IN_A_FOLDER = 20  # More pictures without EXIF are hardly one bracket.
@@ -37,7 +37,7 @@ class GroupSettings:
     """How a folder is grouped.
 
     Attributes:
-        by: how to sort where neither ``count`` nor ``pattern`` is given.
+        by: how to sort; ``count`` and ``pattern`` where the number or the pattern is given.
         count: number of exposures in a bracket, taken in natural name order in each folder.
         pattern: see `compile_pattern`.
         max_gap: seconds between two shots that always end a bracket; for EXIF.
@@ -53,12 +53,15 @@ class GroupSettings:
     join: bool = False
 
     def __post_init__(self) -> None:
-        given = (self.by != "auto", self.count is not None, self.pattern is not None)
-        if sum(given) > 1:
+        implied = {name for name in ("count", "pattern") if getattr(self, name) is not None}
+        if self.by in ("count", "pattern") and not implied:
+            raise DataError(f"--by {self.by} needs --{self.by}")
+        methods = (implied | {self.by}) - {"auto"}
+        if len(methods) > 1:
             raise DataError("give one way to sort: --by exif, --by folder, --count N or --pattern")
         if self.count is not None and self.count < 2:
             raise DataError(f"a bracket has two exposures or more, not {self.count}")
-        if self.join and any(given) and self.by != "exif":
+        if self.join and methods - {"exif"}:
             raise DataError("--join is for brackets found by EXIF; leave it out, or give no other way to sort")
 
 

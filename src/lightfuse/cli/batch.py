@@ -27,7 +27,9 @@ def batch(
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results; folders below are mirrored.")
     ],
     chosen: options.Chosen,
-    by: Annotated[Literal["auto", "exif", "folder"], _sorting(help="What tells brackets apart.")] = "auto",
+    by: Annotated[
+        Literal["auto", "exif", "count", "pattern", "folder"], _sorting(help="What tells brackets apart.")
+    ] = "auto",
     count: Annotated[int | None, _sorting(metavar="N", help="Brackets of N pictures, by name.")] = None,
     pattern: Annotated[str | None, _sorting(help=_PATTERN_HELP)] = None,
     gap: Annotated[float, _sorting(min=0, metavar="SECONDS", help="A pause that always ends a bracket.")] = 30.0,
