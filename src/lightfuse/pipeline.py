@@ -18,7 +18,7 @@ from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import Bracket, in_one_profile, make_bracket
 from lightfuse.brackets.masks import fill_transparent, opaque_masks, union_alpha
 from lightfuse.brackets.reading import frame_from, read_frames
-from lightfuse.brackets.selection import extreme_pair, fuse_selection, select_exposures, selection_cost
+from lightfuse.brackets.selection import Selection, extreme_pair, fuse_selection, select_exposures, selection_cost
 from lightfuse.brackets.similarity import MIN_SIMILARITY, find_mismatch
 from lightfuse.brackets.surround import find_mount
 from lightfuse.deghost import deghost_bracket
@@ -165,14 +165,7 @@ def fuse_bracket(
     bracket = _check_scene(bracket, options)
     bracket = bracket if options.wrap else averaged(bracket)
     tone, tone_notes = _given_tone(bracket, fuser, options)
-    if tone is not None:
-        selection = tone.selection
-    elif options.exposures == "extremes":
-        selection = extreme_pair(len(bracket.frames))
-    else:
-        selection = select_exposures(bracket.pixels)
-    given = iter(tone.contexts if tone else ())
-    contexts: list[Context | None] = []
+    selection = _select(bracket, tone, options)
     cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
     stack = None
@@ -182,22 +175,12 @@ def fuse_bracket(
 
     place = bracket.base_frame.metadata.place
     wrap = options.wrap and (place is None or place[2] == bracket.pixels[0].shape[1])  # A part has no neighbours.
-
-    def fuse_pair(under: Array, over: Array) -> Array:
-        in_place = not keep_frames and under.flags.c_contiguous and under.flags.writeable
-        if wrap:
-            fused, context = _fuse_wrapped(fuser, under, over, next(given, None))
-        else:
-            fused, context = fuser.fuse(under, over, under if in_place else None, next(given, None))
-        contexts.append(context)
-        return fused
-
-    picture = selected[0] if len(selected) == 1 else fuse_selection(tuple(range(len(selected))), selected, fuse_pair)
+    given = tone.contexts if tone else ()
+    picture, contexts = _fuse_selected(selected, fuser, given, wrap=wrap, in_place=not keep_frames)
     picture = apply_look(picture, options.look, options.strength, threads=fuser.threads)
     if mount is not None:
         for pixels in (picture, *bracket.pixels, *(stack or ())):
             np.copyto(pixels, framed, where=mount[..., None])
-    known = tuple(context for context in contexts if context is not None)
     return FusedBracket(
         picture if coding is None else coding.decode(picture),
         bracket,
@@ -208,7 +191,7 @@ def fuse_bracket(
         stack,
         coding=coding,
         alpha=union_alpha(alphas),
-        tone=Tone(len(bracket.frames), selection, known, tone_key(fuser.weights)) if known else None,
+        tone=Tone(len(bracket.frames), selection, contexts, tone_key(fuser.weights)) if contexts else None,
     )
 
 
@@ -244,6 +227,34 @@ def in_fusing_coding(bracket: Bracket, *, fitted: bool = False) -> tuple[Bracket
         return bracket, None
     coding = coding.fitted(bracket.pixels) if fitted else coding
     return bracket.with_pixels([coding.encode(pixels) for pixels in bracket.pixels]), coding
+
+
+def _select(bracket: Bracket, tone: Tone | None, options: FuseOptions) -> Selection:
+    if tone is not None:
+        return tone.selection
+    if options.exposures == "extremes":
+        return extreme_pair(len(bracket.frames))
+    return select_exposures(bracket.pixels)
+
+
+def _fuse_selected(
+    frames: list[Array], fuser: Fuser, given: Sequence[Context], *, wrap: bool, in_place: bool
+) -> tuple[Array, tuple[Context, ...]]:
+    """Fuse the selected frames, one to three; returns the picture and each pair's context, if the model has any."""
+    contexts: list[Context | None] = []
+
+    def fuse_pair(under: Array, over: Array) -> Array:
+        known = given[len(contexts)] if given else None
+        if wrap:
+            fused, context = _fuse_wrapped(fuser, under, over, known)
+        else:
+            reused = in_place and under.flags.c_contiguous and under.flags.writeable
+            fused, context = fuser.fuse(under, over, under if reused else None, known)
+        contexts.append(context)
+        return fused
+
+    picture = frames[0] if len(frames) == 1 else fuse_selection(tuple(range(len(frames))), frames, fuse_pair)
+    return picture, tuple(context for context in contexts if context is not None)
 
 
 def _fuse_wrapped(fuser: Fuser, under: Array, over: Array, given: Context | None) -> tuple[Array, Context | None]:
