@@ -69,10 +69,12 @@ def test_full_standard_output_is_one_line(words):
     assert done.stderr == "lightfuse: standard output cannot be written: No space left on device\n"
 
 
-def test_reader_of_the_version_may_have_left():
+@pytest.mark.parametrize("words", [("cli", "--version"), ("cli.enfuse", "--version"), ("cli.enfuse", "--help")])
+def test_reader_of_what_is_printed_may_have_left(words):
+    module, *arguments = words
     reading, writing = os.pipe()
     os.close(reading)
-    program = [sys.executable, "-m", "lightfuse", "--version"]
+    program = [sys.executable, "-c", f"from lightfuse.{module} import main; main()", *arguments]
     done = subprocess.run(program, check=False, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn, cast
 
-from lightfuse.cli.app import run_and_exit
+from lightfuse.cli.app import run_and_exit, show
 from lightfuse.errors import LightFuseError, OutputError, PictureError
 from lightfuse.images.options import BitDepth, Compression, EncodeOptions, check_options, format_of
 from lightfuse.looks import LOOKS
@@ -80,11 +80,11 @@ def main() -> NoReturn:
 def _run(arguments: list[str]) -> None:
     request = parse(arguments)
     if "help" in request.options:
-        print(_USAGE, end="")
+        show(_USAGE.rstrip())
     elif "version" in request.options:
         from lightfuse import __version__
 
-        print(f"enfuse {ENFUSE_VERSION}\n\nLightFuse {__version__}, taking the options of enfuse {ENFUSE_VERSION}.")
+        show(f"enfuse {ENFUSE_VERSION}\n\nLightFuse {__version__}, taking the options of enfuse {ENFUSE_VERSION}.")
     else:
         _fuse(request)
 
