@@ -13,10 +13,10 @@ from lightfuse.images import read_picture
 EVS = (0, -2, 2)
 
 
-def write_set(folder, lights, *, interval=8.0, noise=0.0):
+def write_set(folder, lights, *, evs=EVS, interval=8.0, noise=0.0):
     """One bracket of each of some scenes, in EXIF ``interval`` seconds apart, with noise of so many levels."""
     for number, light in enumerate(lights):
-        for step, ev in enumerate(EVS):
+        for step, ev in enumerate(evs):
             path = folder / f"IMG_{number:02d}{step}.png"
             pixels = exposed(light, ev, noise=noise, seed=number * 3 + step)
             write_shot(path, ev, number * interval + step * 0.5, mode=2, bias=ev, pixels=pixels)
@@ -66,6 +66,15 @@ def test_tiles_are_recognised_by_whichever_exposures_show_that_they_overlap(tmp_
     scene = boxes(960, 200, rise=2) * 2.0**-7
     write_set(tmp_path / "dark", [scene[:, x : x + 320] for x in range(0, 641, 160)], noise=2)
     assert fuse(tmp_path / "dark")[1] == {True}
+
+
+@pytest.mark.slow
+def test_tiles_are_no_sequence_for_being_black_in_the_exposure_shot_between_the_others(tmp_path, fuse):
+    scene = boxes(960, 200, rise=3)
+    for evs in ((0, -14, 3), (-14, 0, 3)):
+        write_set(tmp_path / str(evs), [scene[:, x : x + 320] for x in range(0, 641, 160)], evs=evs)
+    first, second = (fuse(tmp_path / str(evs))[0] for evs in ((0, -14, 3), (-14, 0, 3)))
+    assert all(map(np.array_equal, first, second))
 
 
 @pytest.mark.slow

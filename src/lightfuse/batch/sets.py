@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from lightfuse.batch.plan import BracketJob, BracketSet
 from lightfuse.brackets.agreement import averaged, white_balanced
-from lightfuse.brackets.bracket import Frame, in_one_profile, make_bracket, relative_exposures
+from lightfuse.brackets.bracket import (
+    Frame,
+    brightness,
+    darkest_first,
+    in_one_profile,
+    make_bracket,
+    relative_exposures,
+)
 from lightfuse.brackets.exif_groups import SAME_EV, Shot
 from lightfuse.brackets.grouping import GroupedBracket
 from lightfuse.brackets.reading import read_frames
@@ -174,15 +181,19 @@ def _is_still(links: Sequence[tuple[list[Frame], list[Frame]]]) -> bool | None:
     """
     if not links:
         return None
-    count = len(links[0][0])
-    by_distance = sorted(range(count), key=lambda position: abs(position - count // 2))
     ends = links[0][0], links[-1][1]
-    views = [[(a[at].pixels, b[at].pixels) for at in by_distance] for a, b in (*links, ends)]
+    views = [list(zip(_middle_first(a), _middle_first(b), strict=True)) for a, b in (*links, ends)]
     same = [same_view(*pairs[0]) for pairs in views]
     if all(same):
         return True
     neighbours = zip(views[:-1], same[:-1], strict=True)
     return False if all(is_same or any(overlap(a, b) for a, b in pairs) for pairs, is_same in neighbours) else None
+
+
+def _middle_first(frames: Sequence[Frame]) -> list[Array]:
+    """The pixels of a bracket's frames: of the middle exposure, then of those ever further from it."""
+    order = darkest_first([brightness(frame.pixels) for frame in frames])
+    return [frames[at].pixels for at in sorted(order, key=lambda at: abs(order.index(at) - len(order) // 2))]
 
 
 def _agreeing(frames: Sequence[Frame]) -> list[Array]:
