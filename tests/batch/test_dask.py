@@ -5,9 +5,9 @@ import os
 import signal
 
 import pytest
-from builders.photographs import write_brackets
+from builders.photographs import boxes, exposed, write_brackets, write_shot
 
-from lightfuse.batch.manifest import Manifest
+from lightfuse.batch.manifest import MANIFEST_NAME, Manifest
 from lightfuse.batch.plan import plan_jobs
 from lightfuse.batch.run import run_batch
 from lightfuse.batch.work import BatchSettings
@@ -61,6 +61,21 @@ def test_every_bracket_arrives_once_though_a_worker_is_killed(cluster, batch, tm
     run_batch(jobs[:1], settings, manifest, arrived.append, overwrite=True)
     here, there = arrived[-1].record, next(r for r in records if r["output"] == jobs[0].output.name)
     assert here["files"][0]["size"] == there["files"][0]["size"]
+
+
+def test_a_panorama_of_relative_paths_is_recognised(cluster, tmp_path, monkeypatch, lightfuse_program):
+    """The cluster's workers run in another folder."""
+    scene = boxes(640, 200, rise=5)
+    for number in range(3):
+        for step, ev in enumerate((0, -2, 2)):
+            tile = exposed(scene[:, 160 * number : 160 * number + 320], ev)
+            path = tmp_path / "tiles" / f"IMG_{number}{step}.png"
+            write_shot(path, ev, 8 * number + 0.5 * step, mode=2, bias=ev, pixels=tile)
+    monkeypatch.chdir(tmp_path)
+    address = cluster.scheduler_address.replace("tcp", "dask")
+    assert lightfuse_program("batch", "tiles", "-o", "out", "--format", "png", "--executor", address).code == 0
+    records = [json.loads(line) for line in (tmp_path / "out" / MANIFEST_NAME).read_text().splitlines()]
+    assert [record["set"] for record in records] == [True] * 3
 
 
 def test_a_scheduler_that_goes_ends_it_with_a_sentence(cluster, batch, monkeypatch):

@@ -1,14 +1,21 @@
 """One tone for the brackets of a panorama or a sequence, found by content, and never for unrelated ones."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from builders.photographs import boxes, exposed, write_shot
 
+from lightfuse.batch import sets
 from lightfuse.batch.manifest import MANIFEST_NAME
+from lightfuse.batch.plan import plan_jobs
+from lightfuse.batch.sets import candidate_sets, find_tone, small_frames
+from lightfuse.brackets.grouping import group_folder
+from lightfuse.fuser import Fuser
 from lightfuse.images import read_picture
+from lightfuse.options import FuseOptions
 
 EVS = (0, -2, 2)
 
@@ -113,6 +120,20 @@ def test_a_picture_that_cannot_be_read_fails_its_bracket_and_not_the_tone_of_the
     records = [json.loads(line) for line in (out / MANIFEST_NAME).read_text().splitlines()]
     assert {record["output"][4:6] for record in records if record["status"] == "failed"} == {"02"}
     assert all(record["set"] for record in records)
+
+
+def test_a_fault_while_a_bracket_is_read_costs_that_bracket_only(tiles, monkeypatch):
+    brackets = group_folder(tiles).brackets
+    (candidate,) = candidate_sets(brackets, plan_jobs(brackets, tiles / "out"), None)
+
+    def read(inputs, *limits):
+        if inputs[0].name == "IMG_020.png":
+            raise RuntimeError("a fault of a decoder's")
+        return small_frames(inputs, *limits)
+
+    monkeypatch.setattr(sets, "small_frames", read)
+    with ThreadPoolExecutor() as executor:
+        assert find_tone(candidate, executor, Fuser("small"), FuseOptions()).count == 3
 
 
 @pytest.mark.slow

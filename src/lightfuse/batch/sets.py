@@ -162,10 +162,12 @@ def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: 
     pairs = list(pairwise(candidate.jobs))
     links = [pairs[round(at)] for at in np.linspace(0, len(pairs) - 1, min(_LINKS, len(pairs)))]
     limits = options.max_pixels, options.white_level
-    tasks = {job: executor.submit(small_frames, job.inputs, *limits) for job in dict.fromkeys(chain(*links))}
+    chosen = dict.fromkeys(chain(*links))
+    paths = {job: tuple(path.absolute() for path in job.inputs) for job in chosen}  # A cluster has its own folder.
+    tasks = {job: executor.submit(small_frames, paths[job], *limits) for job in chosen}
     read: dict[BracketJob, list[Frame]] = {}
     for job, task in tasks.items():
-        with suppress(LightFuseError):
+        with suppress(Exception):  # Whatever it is, it costs this bracket only.
             read[job] = task.result()
     still = _is_still([(read[a], read[b]) for a, b in links if a in read and b in read])
     if still is None and not candidate.named:
