@@ -3,7 +3,9 @@
 import os
 import time
 
+import numpy as np
 import pytest
+from builders.dng import dng_bytes
 from builders.photographs import write_plain
 
 from lightfuse.batch import executors
@@ -34,6 +36,15 @@ def test_concurrency_is_limited_by_cores_brackets_and_memory(job, monkeypatch, c
     monkeypatch.setattr(executors, "usable_cores", lambda: cores)
     monkeypatch.setattr(executors, "_available_memory", lambda: available)
     assert executors.choose_concurrency([job] * brackets) == expected
+
+
+def test_memory_for_raw_files_is_estimated_from_their_size(tmp_path, monkeypatch):
+    path = tmp_path / "a.dng"
+    path.write_bytes(dng_bytes(np.full((200, 300), 0.5)))
+    job = BracketJob("x", (path, path), tmp_path / "out.tif")
+    monkeypatch.setattr(executors, "usable_cores", lambda: 16)
+    monkeypatch.setattr(executors, "_available_memory", lambda: 8 * 200 * 300 * 2 * 3 * 3 * 5)
+    assert 1 <= executors.choose_concurrency([job] * 100) <= 4
 
 
 def test_unreadable_pictures_do_not_limit_concurrency(job, monkeypatch):

@@ -87,10 +87,12 @@ def choose_concurrency(jobs: Sequence[BracketJob], bit_depth: BitDepth = "auto")
     wanted = min(usable_cores() + 1, len(jobs))
     available, largest = _available_memory(), 0  # Bytes needed to fuse a bracket, estimated from its first picture.
     for job in jobs[:: max(1, len(jobs) // _BRACKETS_PROBED)]:
-        with suppress(PictureError):
+        with suppress(PictureError, OSError):
             header = probe_picture(job.inputs[0])
             bits = max(header.bit_depth, 8 if bit_depth in ("auto", 8) else 16)
-            picture = header.width * header.height * 3 * (bits // 8)
+            # Of RAW files no size is known; they hold a byte a pixel at least, but for the most lossy ones.
+            pixels = header.width * header.height or job.inputs[0].stat().st_size
+            picture = pixels * 3 * (bits // 8)
             largest = max(largest, picture * (len(job.inputs) + 1) * _COPIES)
     affordable = int(_MEMORY_FRACTION * available / largest) if available is not None and largest else wanted
     return max(1, min(wanted, affordable))
