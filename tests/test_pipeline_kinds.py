@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import tifffile
+from builders.dng import dng_bytes
 from builders.pictures import grey_profile, tiff_bytes
 from PIL import Image
 
@@ -13,7 +14,7 @@ from lightfuse.fuser import Fuser
 from lightfuse.images import convert_profile, is_grey, read_picture
 from lightfuse.images.colour import adobe_rgb_profile, profile_of_cicp, rgb_profile
 from lightfuse.options import FuseOptions
-from lightfuse.pipeline import fuse_files
+from lightfuse.pipeline import fuse, fuse_files
 
 LINEAR = rgb_profile(gamma=1.0)
 PROPHOTO = rgb_profile(((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)), (0.3457, 0.3585), 1.8)
@@ -219,6 +220,18 @@ def test_pages_of_one_tiff_are_frames(tmp_path, fuser):
     together, report = fused(tmp_path, fuser, [tiff_bytes(pages, photometric="minisblack")], name="stack")
     np.testing.assert_array_equal(together.pixels, apart.pixels)
     assert report.exposures == [f"{tmp_path / 'stack-0.tif'} (page {number})" for number in (1, 2, 3)]
+
+
+def test_pages_and_raw_files_are_read_the_same_without_writing_a_file(tmp_path, fuser):
+    pages = np.stack([coded(ev, None, np.uint16)[..., 1] for ev in EVS])
+    together, _ = fused(tmp_path, fuser, [tiff_bytes(pages, photometric="minisblack")])
+    np.testing.assert_array_equal(fuse(tmp_path / "out-0.tif"), together.pixels)
+    pytest.importorskip("rawpy")
+    for name, ev, neutral in (("dark", -3, (0.6, 1.0, 0.5)), ("bright", 0, (0.5, 1.0, 0.625))):
+        (tmp_path / f"{name}.dng").write_bytes(dng_bytes(np.clip(light(ev)[..., 1], 0, 1), neutral=neutral))
+    paths = [tmp_path / "dark.dng", tmp_path / "bright.dng"]
+    fuse_files(paths, tmp_path / "raw.tif", fuser)
+    np.testing.assert_array_equal(fuse(*paths), read_picture(tmp_path / "raw.tif").pixels)
 
 
 @pytest.mark.parametrize("bits", [12, 14])

@@ -119,10 +119,12 @@ def fuse(
     """Fuse two or more exposures of one scene, given in any order, and return the result.
 
     Args:
-        pictures: paths, RGB arrays (H×W×3; uint8, uint16 or float32 in [0, 1]) or PIL pictures, in any mixture.
+        pictures: paths, RGB arrays (H×W×3; uint8, uint16 or float32 in [0, 1]) or PIL pictures, in any mixture. Paths
+            alone are read as `fuse_files` reads them: RAW files in one white balance, the pages of a TIFF as frames,
+            transparent parts filled from the other frames.
         model: the name of a shipped model, or the path of a weights file.
         threads: how many threads to use; None takes every core.
-        options: alignment, deghosting, selection of exposures, look; those about files have no effect.
+        options: alignment, deghosting, selection of exposures, look, reading; those about output have no effect.
 
     Returns:
         RGB, H×W×3, of the inputs' dtype (the widest of them where they differ).
@@ -131,7 +133,10 @@ def fuse(
         PictureError: an input cannot be read or does not fit the others.
         WeightsError: the model is unknown or its file is unusable.
     """
-    frames = [frame_from(source, number) for number, source in enumerate(pictures, start=1)]
+    if pictures and all(isinstance(source, str | os.PathLike) for source in pictures):
+        frames, _ = read_frames(pictures, max_pixels=options.max_pixels, white_level=options.white_level)
+    else:
+        frames = [frame_from(source, number) for number, source in enumerate(pictures, start=1)]
     return fuse_bracket(in_one_profile(make_bracket(frames)), Fuser(model, threads), options).picture
 
 
