@@ -161,13 +161,6 @@ def test_a_bracket_that_was_rendered_throughout_is_a_bracket():
     assert names(group_by_exif(shots([0, -2, 2], [0, 1, 2], rendered=True)).groups) == [[1, 2, 3]]
 
 
-def test_a_clock_that_was_set_back_does_not_mix_brackets():
-    """Two brackets of a minute before the end of summer time, two of the same minute after it."""
-    before = [3600 + second for second in (0, 0.5, 1, 30, 30.5, 31)]
-    found = group_by_exif(shots([0, -2, 2] * 4, before + [second + 0.2 for second in before]))
-    assert sorted(names(found.groups)) == [[1, 2, 3], [4, 5, 6], [7, 8, 9], [10, 11, 12]]
-
-
 # ---- Night, strangers, flash -----------------------------------------------------------------------------------------
 
 

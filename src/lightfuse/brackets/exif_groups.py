@@ -18,8 +18,6 @@ _BURST_GAP = 2.0  # Seconds between shots of a burst, as seen through time stamp
 _GAP_FACTOR = 5.0  # A gap this many times the usual one ends a bracket.
 _NOISE_REDUCTION = 1.0  # Seconds: from this exposure on, a camera may take a dark frame as long after it.
 _MIN_EV_RANGE = 0.6  # From darkest to brightest: three exposures a third of a stop apart.
-_SET_BACK = 5.0  # Seconds by which the time must fall for another clock.
-_LEAST_IN_PART = 6  # Two brackets: fewer pictures follow each other by chance.
 _METERED_RANGE = 1.5  # EV, more than metering changes by within a burst.
 
 
@@ -90,9 +88,8 @@ def group_by_exif(shots: Sequence[Shot], max_gap: float = 30.0) -> ExifGroups:
         else:
             series.setdefault((shot.camera, bool(shot.info.flash)), []).append(shot)
     for of_one_camera in series.values():
-        for of_one_clock in by_clock(of_one_camera):
-            for cluster in _clusters(of_one_clock, max_gap):
-                _group_cluster(cluster, found)
+        for cluster in _clusters(of_one_camera, max_gap):
+            _group_cluster(cluster, found)
     order = {shot.path: position for position, shot in enumerate(shots)}
     found.groups.sort(key=lambda group: (_by_time(group[0]), order[group[0].path]))
     return found
@@ -257,41 +254,3 @@ def _comes_back(evs: Sequence[float], start: int, here: int) -> bool:
 
 def _is_same(a: float, b: float) -> bool:
     return abs(a - b) < SAME_EV
-
-
-# ---- Clocks ----------------------------------------------------------------------------------------------------------
-
-
-def by_clock(shots: Sequence[Shot]) -> list[list[Shot]]:
-    """Divide shots of what seems to be one camera where they cannot have been timed by one clock.
-
-    In the order of names the time rises, but where a counter starts again. Parts of two brackets or more that overlap
-    in time come from two cameras of one model, or from before and after a clock was set back (at the end of summer
-    time).
-
-    Args:
-        shots: in the order of their names.
-
-    Returns:
-        The shots of each clock, one at least.
-    """
-    parts: list[list[Shot]] = [[]]
-    before: datetime | None = None
-    for shot in shots:
-        moment = shot.info.taken or before
-        if before and moment and (before - moment).total_seconds() > _SET_BACK:
-            parts.append([])
-        parts[-1].append(shot)
-        before = moment
-    long, short, spans = list[list[Shot]](), list[Shot](), list[tuple[datetime, datetime]]()
-    for part in parts:
-        times = [shot.info.taken for shot in part if shot.info.taken]
-        exposures = {(shot.ev, shot.info.exposure_bias) for shot in part}
-        if len(times) >= _LEAST_IN_PART and len(exposures) > 1:
-            long.append(part)
-            spans.append((min(times), max(times)))
-        else:
-            short += part
-    if all(earlier[1] <= later[0] for earlier, later in pairwise(sorted(spans))):
-        return [list(shots)]
-    return [[*long[0], *short], *long[1:]]
