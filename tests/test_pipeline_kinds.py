@@ -2,6 +2,7 @@
 
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -9,7 +10,7 @@ from builders.dng import dng_bytes
 from builders.pictures import grey_profile, tiff_bytes
 from PIL import Image
 
-from lightfuse.colorspace import linear_to_srgb
+from lightfuse.colorspace import linear_to_srgb, srgb_to_linear
 from lightfuse.fuser import Fuser
 from lightfuse.images import convert_profile, is_grey, read_picture
 from lightfuse.images.colour import adobe_rgb_profile, profile_of_cicp, rgb_profile
@@ -98,12 +99,31 @@ def test_eight_bits_of_linear_frames_are_written_in_srgb(tmp_path, fuser):
     assert np.abs(as_levels(read_picture(tmp_path / "hdr.jpg")) - as_levels(srgb)).mean() < 2
 
 
+BROKEN = bytes(16) + b"RGB " + bytes(200)
+
+
 def test_a_profile_that_cannot_be_used_is_kept_with_a_note(tmp_path, fuser):
-    broken = bytes(16) + b"RGB " + bytes(200)
-    data = [tiff_bytes(coded(ev, None, np.uint8), photometric="rgb", iccprofile=broken) for ev in EVS]
+    data = [tiff_bytes(coded(ev, None, np.uint8), photometric="rgb", iccprofile=BROKEN) for ev in EVS]
     picture, report = fused(tmp_path, fuser, data)
-    assert picture.metadata.icc == broken
+    assert picture.metadata.icc == BROKEN
     assert any("colour profile that cannot be used" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".dng", ".avif", ".jxl"])
+@pytest.mark.parametrize("profile", ["broken", "grey"])
+def test_hdr_pictures_are_made_of_what_is_fused_like_srgb(tmp_path, fuser, profile, suffix):
+    """Of frames whose profile cannot be used, and of grey ones with sRGB's curve."""
+    if suffix == ".jxl":
+        pytest.importorskip("pyjpegxl")
+    if profile == "grey":
+        curve = np.rint(srgb_to_linear(np.linspace(0, 1, 1024)) * 65_535).astype(np.uint16)
+        white = [0.3127, 0.329, 1]
+        icc = bytes(imagecodecs.cms_profile("gray", whitepoint=white, transferfunction=curve))
+        data = [tiff_bytes(coded(ev, None, np.uint8)[..., 0], iccprofile=icc, metadata=None) for ev in EVS]
+    else:
+        data = [tiff_bytes(coded(ev, None, np.uint8), photometric="rgb", iccprofile=BROKEN) for ev in EVS]
+    fused(tmp_path, fuser, data, hdr=tmp_path / f"hdr{suffix}", compare=True)
+    assert (tmp_path / f"hdr{suffix}").stat().st_size > 0
 
 
 # ---- Grey

@@ -13,7 +13,8 @@ from lightfuse.brackets.bracket import Bracket
 from lightfuse.brackets.selection import Selection
 from lightfuse.errors import OutputError
 from lightfuse.fuser import Tone
-from lightfuse.images import EncodeOptions, FusingCoding, Metadata, format_of, is_grey, with_software, without_metadata
+from lightfuse.images import EncodeOptions, FusingCoding, Metadata, format_of, with_software, without_metadata
+from lightfuse.images.colour import rgb_profile
 from lightfuse.images.metadata import Format
 from lightfuse.images.options import HOLD_ALPHA, HOLD_GREY, BitDepth, bits_of
 from lightfuse.images.pixels import to_grey
@@ -99,8 +100,8 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
     pixels, profiled = _for_format(fused, metadata, _format(output, options), options)
     write_picture(output, pixels, profiled, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix)
     written = [os.fspath(output)]
-    if fused.coding is not None:  # The sheet and the HDR picture are made of the frames as they were fused.
-        metadata = replace(metadata, icc=None)
+    # The sheet and the HDR picture are made of the frames as they were fused: RGB, and sRGB whatever their profile.
+    metadata = replace(metadata, icc=rgb_profile() if metadata.icc and fused.coding is None else None)
     if options.compare:
         written.append(_write_comparison(compare_path(output), fused, metadata, overwrite=options.overwrite))
     if options.hdr is not None:
@@ -161,8 +162,7 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
         for position, frame in enumerate(fused.bracket.frames)
     ]
     sheet = comparison_sheet(fused.bracket.pixels, fused.in_srgb, labels, fused_label="LightFuse")
-    icc = None if is_grey(metadata.icc) else metadata.icc
-    write_picture(path, sheet, Metadata(icc=icc), overwrite=overwrite)
+    write_picture(path, sheet, Metadata(icc=metadata.icc), overwrite=overwrite)
     return os.fspath(path)
 
 
