@@ -155,6 +155,14 @@ def test_unusable_profile_is_refused_when_writing_jpeg_xl(lossless):
         encode_picture(photo(), ".jxl", Metadata(icc=ICC), EncodeOptions(lossless=lossless))
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".avif", ".jxl"])
+def test_unusable_grey_profile_is_refused_where_grey_becomes_rgb(suffix):
+    if suffix == ".jxl":
+        pytest.importorskip("pyjpegxl")
+    with pytest.raises(OutputError, match="cannot hold this picture's colour profile"):
+        encode_picture(photo()[..., :1], suffix, Metadata(icc=ICC.replace(b"RGB ", b"GRAY")))
+
+
 def test_jpeg_xl_without_the_extra_says_how_to_install_it(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "pyjpegxl", None)
     assert read_error(b"\xff\x0a" + bytes(40)).endswith(

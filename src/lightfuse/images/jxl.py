@@ -148,23 +148,18 @@ def encode_jxl(pixels: NDArray[Any], metadata: Metadata, options: EncodeOptions)
     say how to show.
 
     Raises:
-        OutputError: the colour profile cannot be used.
+        UnreadableError: the colour profile cannot be used.
         MissingExtraError: the extra is not installed.
     """
     pyjpegxl = _library(MissingExtraError("writing JPEG XL", "jxl"))
     depth, icc = bits_of("JPEG XL", options, 8 * pixels.itemsize), metadata.icc or rgb_profile()
-    try:
-        is_srgb = same_colours(icc, rgb_profile())
-        depth = depth if is_srgb else max(depth, 16)
-        levels = to_depth(pixels, depth)
-        if not options.lossless and (depth == 32 or not is_srgb):
-            levels = transform(to_depth(levels, 32), icc, rgb_profile(gamma=1.0))
-        elif not is_srgb:
-            levels = transform(levels, icc, rgb_profile(REC_2020))
-    except UnreadableError:
-        raise OutputError(
-            "a JPEG XL cannot hold this picture's colour profile, which cannot be used; write another format"
-        ) from None
+    is_srgb = same_colours(icc, rgb_profile())
+    depth = depth if is_srgb else max(depth, 16)
+    levels = to_depth(pixels, depth)
+    if not options.lossless and (depth == 32 or not is_srgb):
+        levels = transform(to_depth(levels, 32), icc, rgb_profile(gamma=1.0))
+    elif not is_srgb:
+        levels = transform(levels, icc, rgb_profile(REC_2020))
     levels = np.ascontiguousarray(levels)
     # The fastest efforts that are nearly as small as libjxl's own choice of 7.
     if options.lossless:

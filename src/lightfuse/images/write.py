@@ -16,7 +16,7 @@ from lightfuse.images.colour import convert_profile, is_grey
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jpeg import encode_jpeg
 from lightfuse.images.jxl import encode_jxl
-from lightfuse.images.metadata import Format, Metadata, Parts, with_size
+from lightfuse.images.metadata import Format, Metadata, Parts, UnreadableError, with_size
 from lightfuse.images.options import HOLD_ALPHA, HOLD_GREY, EncodeOptions, check_options, check_side, format_of
 from lightfuse.images.png import encode_png
 from lightfuse.images.tiff import encode_tiff
@@ -104,7 +104,7 @@ def encode_picture(
 
     Raises:
         OutputError: the suffix is unknown, the format does not have what the options ask for, the pixels are not as
-            above, or the format cannot hold a picture of that size.
+            above, or the format cannot hold a picture of that size or of a profile that cannot be used.
         MissingExtraError: the format needs an extra that is not installed.
     """
     return b"".join(encode_in_parts(pixels, suffix, metadata, options))
@@ -116,11 +116,15 @@ def encode_in_parts(
     """Encode a picture as `encode_picture` does, into parts that together are the file: nothing large is copied."""
     kind, options = format_of(suffix), options or EncodeOptions()
     check_options(options, kind)
-    pixels, metadata = _for_format(_checked(pixels), metadata or Metadata(), kind)
-    check_side(kind, max(pixels.shape))
-    height, width, _ = pixels.shape
-    metadata = with_size(metadata, width, height)
-    return _ENCODERS[kind](pixels, metadata, options)
+    try:
+        pixels, metadata = _for_format(_checked(pixels), metadata or Metadata(), kind)
+        check_side(kind, max(pixels.shape))
+        height, width, _ = pixels.shape
+        return _ENCODERS[kind](pixels, with_size(metadata, width, height), options)
+    except UnreadableError:
+        raise OutputError(
+            f"{kind} cannot hold this picture's colour profile, which cannot be used; write TIFF or PNG"
+        ) from None
 
 
 def _for_format(pixels: NDArray[Any], metadata: Metadata, kind: Format) -> tuple[NDArray[Any], Metadata]:
