@@ -1,5 +1,7 @@
 """The coding in which pictures are fused: right against Little CMS, undone without loss, one for every profile."""
 
+import struct
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -108,6 +110,31 @@ def test_profile_of_tables_is_converted_by_little_cms():
 def test_unusable_profile_is_refused():
     with pytest.raises(UnreadableError, match="colour profile that cannot be used"):
         fusing_coding(ICC)
+
+
+def test_profile_without_a_way_back_is_refused():
+    """As makers of scanners give: a table of three inputs towards XYZ, here of two steps and bent, and none back."""
+    matrix = np.array([[0.60976, 0.20524, 0.14922], [0.31112, 0.62566, 0.06322], [0.01948, 0.06089, 0.74484]])
+    corners = np.array([[r, g, b] for r in (0, 1) for g in (0, 1) for b in (0, 1)]) @ matrix.T
+    corners[6] *= 0.8
+    numbers = [0, 65_535] * 3, np.rint(corners * 32_768).clip(0, 65_535).astype(int).ravel(), [0, 65_535] * 3
+    table = b"mft2" + bytes(4) + bytes([3, 3, 2, 0]) + struct.pack(">9i2H", *(65_536 * np.eye(3, dtype=int)).flat, 2, 2)
+    white = struct.pack(">3i", 63_190, 65_536, 54_061)
+    tags = {
+        b"desc": b"desc" + struct.pack(">4xI", 8) + b"scanner\0" + bytes(80),
+        b"cprt": b"text" + bytes(4) + b"none",
+        b"wtpt": b"XYZ " + bytes(4) + white,
+        b"A2B0": table + struct.pack(">36H", *(value for part in numbers for value in part)),
+    }
+    at, index = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags))
+    for name, body in tags.items():
+        index += name + struct.pack(">II", at, len(body))
+        at += len(body)
+    head = struct.pack(">I4sI12s6H4s", at, b"lcms", 0x02400000, b"scnrRGB XYZ ", 2000, 1, 1, 0, 0, 0, b"acsp")
+    scanner = head.ljust(68, b"\0") + white + bytes(48) + index + b"".join(tags.values())
+    assert convert_profile(photo(), scanner, None).shape == photo().shape
+    with pytest.raises(UnreadableError, match="colour profile that cannot be used"):
+        fusing_coding(scanner)
 
 
 def test_adobe_rgb_profile_is_that_of_little_cms():

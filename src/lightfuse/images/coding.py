@@ -41,7 +41,7 @@ def fusing_coding(icc: bytes | None) -> "FusingCoding | None":
     """Return the coding in which pictures of a profile are fused; None where they can be fused as they are.
 
     Raises:
-        UnreadableError: the profile cannot be used.
+        UnreadableError: the profile cannot be used, or only be converted from.
     """
     return None if icc is None or same_colours(icc, rgb_profile()) else FusingCoding(icc)
 
@@ -78,6 +78,8 @@ class FusingCoding:
             probe = np.random.default_rng(0).random((1, 500, 3), dtype=np.float32)
             true = transform(probe, icc, rgb_profile(gamma=1.0))
             self._is_matrix = bool(np.abs(self._light(probe) - true).max() < _SAME_LIGHT)
+            if not self._is_matrix:
+                transform(true, rgb_profile(gamma=1.0), icc)  # Raises where there is no way back, as of many scanners'.
         self.is_coarse = bool(linear_to_srgb(curves[1][_STEPS // 255 :][:1])[0] > _COARSE)
         # How far the profile's primaries and secondaries lie from grey, and how bright they are.
         corners = np.array([[[r, g, b] for r in (0, 1) for g in (0, 1) for b in (0, 1)][1:-1]], np.float32)
