@@ -198,6 +198,17 @@ def test_frames_count_where_they_are_opaque(tmp_path, fuser, dtype):
     assert report.notes == []
 
 
+def test_frames_of_the_stack_keep_their_transparency(tmp_path, fuser):
+    masks = [np.ones((HEIGHT, WIDTH), bool), np.ones((HEIGHT, WIDTH), bool)]
+    masks[0][:, :12] = False
+    masks[1][:10] = False
+    fused(
+        tmp_path, fuser, [masked(ev, np.uint8, m) for ev, m in zip(EVS, masks, strict=True)], stack=tmp_path / "stack"
+    )
+    for path, mask in zip(sorted((tmp_path / "stack").iterdir()), masks, strict=True):
+        np.testing.assert_array_equal(read_picture(path, transparent=True).alpha, np.where(mask, 65_535, 0))
+
+
 def test_formats_without_transparency_say_so(tmp_path, fuser):
     mask = np.ones((HEIGHT, WIDTH), bool)
     mask[:10] = False

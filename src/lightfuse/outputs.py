@@ -179,14 +179,17 @@ def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options:
 
 
 def _write_stack(folder: Path, fused: FusedBracket, options: FuseOptions) -> list[str]:
-    """Every frame as a 16-bit TIFF with its own EXIF, named from dark to bright: ``01-IMG_0012.tif``."""
+    """Every frame as a 16-bit TIFF with its own EXIF and alpha, named from dark to bright: ``01-IMG_0012.tif``."""
     icc = fused.bracket.base_frame.metadata.icc  # All frames were converted to it.
     written = []
     for number, (frame, pixels) in enumerate(zip(fused.bracket.frames, fused.stack or [], strict=True), start=1):
         path = folder / f"{number:02d}-{Path(frame.name).stem}.tif"
         metadata = _metadata(replace(frame.metadata, icc=icc), options)
         pixels = pixels if fused.coding is None else fused.coding.decode(pixels)
-        pixels = to_grey(pixels) if fused.is_grey else pixels
+        if frame.alpha is not None:
+            pixels = np.dstack([pixels, frame.alpha])
+        elif fused.is_grey:
+            pixels = to_grey(pixels)
         write_picture(path, pixels, metadata, EncodeOptions(bit_depth=16), overwrite=options.overwrite)
         written.append(os.fspath(path))
     return written
