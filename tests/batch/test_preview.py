@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from builders.dng import dng_bytes
 from builders.photographs import write_brackets, write_plain, write_shot
 from PIL import Image
 
@@ -53,10 +54,13 @@ def test_large_pictures_are_reduced_to_their_cell_upright_and_in_their_colours(t
     assert small[-20].max() <= 4
 
 
-def test_a_picture_that_cannot_be_read_is_grey(tmp_path):
+def test_a_picture_that_cannot_be_read_is_grey(tmp_path, capfd):
     write_brackets(tmp_path, 1, evs=(-2, 2))
-    (tmp_path / "IMG_0003.jpg").write_bytes(b"no picture")
+    raw = dng_bytes(np.full((200, 300), 0.5))
+    for name, data in (("IMG_0003.jpg", b"no picture"), ("IMG_0004.dng", raw[: len(raw) // 2])):
+        (tmp_path / name).write_bytes(data)
     assert (90, 90, 90) in colours_of(preview.preview_sheet(group_folder(tmp_path, GroupSettings(by="exif"))))
+    assert capfd.readouterr().err == ""
 
 
 def test_many_brackets_take_several_columns(tmp_path, monkeypatch):

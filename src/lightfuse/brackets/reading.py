@@ -17,8 +17,7 @@ from lightfuse.colorspace import check_picture
 from lightfuse.errors import PictureError
 from lightfuse.images import RAW_SUFFIXES, Picture, ShotInfo, UnreadableError
 from lightfuse.images.pixels import split, turn_upright
-from lightfuse.images.raw import opened_raw
-from lightfuse.images.read import probe_picture, raw_white_balance, read_pages, read_picture
+from lightfuse.images.read import probe_picture, raw_white_balance, read_pages, read_picture, read_raw_small
 from lightfuse.system import display_name, usable_cores
 
 PathLike = str | os.PathLike[str]
@@ -136,8 +135,7 @@ def read_small(path: Path, side: int) -> Array:
     header = probe_picture(path)
     flag = next((flag for by, flag in _REDUCED.items() if min(header.width, header.height) >= by * side), None)
     if header.format == "RAW":
-        with open(path, "rb") as stream, opened_raw(stream) as raw:
-            return np.asarray(raw.postprocess(half_size=True, use_camera_wb=True, no_auto_bright=True))
+        return read_raw_small(path)
     reduced = None if flag is None or header.format != "JPEG" else cv2.imdecode(np.fromfile(path, np.uint8), flag)
     return read_picture(path, transparent=True).pixels if reduced is None else np.ascontiguousarray(reduced[..., ::-1])
 

@@ -204,6 +204,14 @@ def develop(stream: BinaryIO, gains: Gains | None, max_pixels: int) -> NDArray[n
         return pixels
 
 
+def develop_small(stream: BinaryIO) -> NDArray[np.uint8]:
+    """Develop a raw file at half its size, upright, in its own white balance; raises UnreadableError as `develop`."""
+    with opened_raw(stream) as raw:
+        _unpack(raw)
+        pixels: NDArray[np.uint8] = raw.postprocess(half_size=True, use_camera_wb=True, no_auto_bright=True)
+        return pixels
+
+
 def _unpack(raw: Any) -> None:
     """Decode the sensor's values.
 
