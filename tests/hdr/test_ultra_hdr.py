@@ -174,14 +174,16 @@ def test_mpf_index_and_xmp_directory_locate_the_gain_map(jpeg):
     assert items[1].get(f"{ITEM}Length") == str(len(gain))
 
 
-def test_exif_and_icc_profile_are_kept(scene):
+def test_exif_iptc_and_icc_profile_are_kept(scene):
     exif = Image.Exif()
     exif[0x010F] = "Maker"
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    metadata = Metadata(icc=icc, exif=exif.tobytes()[6:])
-    found = Image.open(BytesIO(encode_gain_map_jpeg(*scene, metadata)))
+    iptc = b"\x1c\x02\x78\0\5Hello"
+    data = encode_gain_map_jpeg(*scene, Metadata(icc=icc, exif=exif.tobytes()[6:], iptc=iptc))
+    found = Image.open(BytesIO(data))
     assert found.getexif()[0x010F] == "Maker"
     assert found.info["icc_profile"] == icc
+    assert read_picture(data).metadata.iptc == iptc
 
 
 XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">

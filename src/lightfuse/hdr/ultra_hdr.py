@@ -5,6 +5,7 @@ index (Ultra HDR image format 1.1). The gain's range and offset stand in XMP and
 """
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def encode_gain_map_jpeg(
 ) -> bytes:
     """Encode a fused picture, with 8 bits, and the gain map of its radiance (see `gain_map`); see also `write_hdr`.
 
-    EXIF and ICC profile are kept; so is XMP that can be parsed and fits a segment.
+    EXIF, IPTC and ICC profile are kept; so is XMP that can be parsed and fits a segment.
     """
     import imagecodecs
 
@@ -55,7 +56,7 @@ def encode_gain_map_jpeg(
     jpeg = bytes(imagecodecs.jpeg8_encode(levels, level=_GAIN_QUALITY))
     described = segment(_APP1, XMP_PREFIX + _gain_map_xmp(max_stops)) + segment(_APP2, _iso_21496(max_stops))
     appended = insert_segments(jpeg, described, APPLICATION)
-    kept = Metadata(icc=given.icc, exif=given.exif, xmp=_base_xmp(given.xmp, len(appended)))
+    kept = replace(given, xmp=_base_xmp(given.xmp, len(appended)))
     base = encode_picture(fused, ".jpg", kept, options)
     announced = insert_segments(base, segment(_APP2, _ISO_NAME + _ISO_VERSIONS), APPLICATION)
     size = len(announced) + len(_mpf_index(0, 0, 0))
