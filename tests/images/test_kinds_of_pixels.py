@@ -126,6 +126,20 @@ def test_white_level_is_stretched_to_white(dtype, white):
     assert picture.pixels.max() == most
 
 
+@pytest.mark.parametrize(
+    ("dtype", "white"), [(np.uint8, 4095), (np.uint16, 65_536), (np.uint16, 0), (np.uint16, float("nan"))]
+)
+def test_a_white_level_that_no_value_reaches_is_refused(dtype, white):
+    sentence = read_error(tiff_bytes(photo(dtype=dtype), photometric="rgb"), white_level=white)
+    assert f"holds values up to {np.iinfo(dtype).max}, so {white} cannot be white; give another white level" in sentence
+
+
+@pytest.mark.parametrize("white", [float("inf"), float("nan"), -1])
+def test_a_white_level_of_floats_is_a_positive_number(white):
+    data = tiff_bytes(photo(dtype=np.float32), photometric="rgb")
+    assert f"so {white} cannot be white" in read_error(data, white_level=white)
+
+
 # ---- TIFFs of other programs
 
 

@@ -28,7 +28,7 @@ def split(
 
     Raises:
         UnreadableError: the picture has other channels, or is transparent; its floats are not finite, or far above
-            white.
+            white; the white level is none of its values.
     """
     if decoded.ndim == 2:
         decoded = decoded[:, :, np.newaxis]
@@ -73,9 +73,12 @@ def _clipped(colours: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
 
 def _with_white(pixels: NDArray[Any], white: float) -> NDArray[Any]:
     """Return values scaled so that `white` becomes the largest value of their integer type, or 1."""
-    if pixels.dtype.kind == "f":
+    is_float = pixels.dtype.kind == "f"
+    top = np.finfo(np.float32).max if is_float else np.iinfo(pixels.dtype).max
+    if not 0 < white <= top:
+        raise UnreadableError(f"holds values up to {top:.6g}, so {white:.6g} cannot be white; give another white level")
+    if is_float:
         return np.asarray(pixels / np.float32(white), np.float32)
-    top = np.iinfo(pixels.dtype).max
     levels = np.rint(np.minimum(np.arange(top + 1) / white, 1) * top).astype(pixels.dtype.newbyteorder("="))
     return np.asarray(levels[pixels])
 
