@@ -9,7 +9,7 @@ import tifffile
 from builders.photographs import write_shot
 from PIL import Image
 
-from lightfuse import FuseOptions, Fuser, OutputError, fuse_files
+from lightfuse import FuseOptions, Fuser, OutputError, PictureError, fuse_files
 from lightfuse.images import read_picture
 from tools.synthetic import HandShake, sample_bracket
 
@@ -108,3 +108,13 @@ def test_a_stack_that_cannot_be_a_folder_is_refused(hand_held, fuser, tmp_path):
     with pytest.raises(OutputError, match=r"IMG_0\.jpg cannot be made"):
         fuse_files(hand_held[0], tmp_path / "out.jpg", fuser, FuseOptions(stack=tmp_path / "IMG_0.jpg"))
     assert not (tmp_path / "out.jpg").exists()
+
+
+def test_nothing_is_written_where_exposures_cannot_be_merged_to_an_hdr_picture(tmp_path, fuser):
+    """Black and white have no tone in common, and without EXIF nothing says how far apart they are."""
+    files = [tmp_path / "black.png", tmp_path / "white.png"]
+    for path, level in zip(files, (0, 255), strict=True):
+        Image.fromarray(np.full((48, 64, 3), level, np.uint8)).save(path)
+    with pytest.raises(PictureError, match="no tones in common"):
+        fuse_files(files, tmp_path / "out.png", fuser, FuseOptions(hdr=tmp_path / "hdr.jpg"))
+    assert sorted(tmp_path.iterdir()) == sorted(files)

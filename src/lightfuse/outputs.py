@@ -94,9 +94,14 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
 
     Raises:
         OutputError: one cannot be written; those written before it stay.
-        PictureError: the frames cannot be merged to an HDR picture.
+        PictureError: the frames cannot be merged to an HDR picture; nothing is written.
     """
-    metadata = _metadata(fused.bracket.base_frame.metadata, options, fused.tone)
+    radiance, bracket = None, fused.bracket
+    if options.hdr is not None:
+        from lightfuse.hdr.merge import merge_radiance
+
+        radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
+    metadata = _metadata(bracket.base_frame.metadata, options, fused.tone)
     pixels, profiled = _for_format(fused, metadata, _format(output, options), options)
     write_picture(output, pixels, profiled, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix)
     written = [os.fspath(output)]
@@ -104,8 +109,8 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
     metadata = replace(metadata, icc=rgb_profile() if metadata.icc and fused.coding is None else None)
     if options.compare:
         written.append(_write_comparison(compare_path(output), fused, metadata, overwrite=options.overwrite))
-    if options.hdr is not None:
-        written.append(_write_hdr(options.hdr, fused, metadata, options))
+    if options.hdr is not None and radiance is not None:
+        written.append(_write_hdr(options.hdr, fused, radiance, metadata, options))
     if options.stack is not None:
         written += _write_stack(Path(options.stack), fused, options)
     if options.debug is not None:
@@ -166,12 +171,11 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
     return os.fspath(path)
 
 
-def _write_hdr(path: PathLike, fused: FusedBracket, metadata: Metadata, options: FuseOptions) -> str:
+def _write_hdr(
+    path: PathLike, fused: FusedBracket, radiance: NDArray[np.float32], metadata: Metadata, options: FuseOptions
+) -> str:
     from lightfuse.hdr.files import write_hdr
-    from lightfuse.hdr.merge import merge_radiance
 
-    bracket = fused.bracket
-    radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
     depth: BitDepth = 12 if options.encode.bit_depth == 12 and Path(path).suffix.lower() == ".avif" else "auto"
     encode = EncodeOptions(quality=options.encode.quality, bit_depth=depth)
     write_hdr(path, fused.in_srgb, radiance, metadata, encode, overwrite=options.overwrite)
