@@ -16,7 +16,7 @@ from lightfuse.fuser import Tone
 from lightfuse.images import EncodeOptions, FusingCoding, Metadata, format_of, with_software, without_metadata
 from lightfuse.images.colour import rgb_profile
 from lightfuse.images.metadata import Format
-from lightfuse.images.options import HOLD_ALPHA, HOLD_GREY, BitDepth, bits_of
+from lightfuse.images.options import HOLD_ALPHA, HOLD_GREY, bits_of
 from lightfuse.images.pixels import to_grey
 from lightfuse.images.write import check_output, write_picture
 from lightfuse.options import STDIO, FuseOptions, PathLike, compare_path
@@ -110,7 +110,10 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
     if options.compare:
         written.append(_write_comparison(compare_path(output), fused, metadata, overwrite=options.overwrite))
     if options.hdr is not None and radiance is not None:
-        written.append(_write_hdr(options.hdr, fused, radiance, metadata, options))
+        from lightfuse.hdr.files import write_hdr
+
+        write_hdr(options.hdr, fused.in_srgb, radiance, metadata, options.encode, overwrite=options.overwrite)
+        written.append(os.fspath(options.hdr))
     if options.stack is not None:
         written += _write_stack(Path(options.stack), fused, options)
     if options.debug is not None:
@@ -168,17 +171,6 @@ def _write_comparison(path: Path, fused: FusedBracket, metadata: Metadata, *, ov
     ]
     sheet = comparison_sheet(fused.bracket.pixels, fused.in_srgb, labels, fused_label="LightFuse")
     write_picture(path, sheet, Metadata(icc=metadata.icc), overwrite=overwrite)
-    return os.fspath(path)
-
-
-def _write_hdr(
-    path: PathLike, fused: FusedBracket, radiance: NDArray[np.float32], metadata: Metadata, options: FuseOptions
-) -> str:
-    from lightfuse.hdr.files import write_hdr
-
-    depth: BitDepth = 12 if options.encode.bit_depth == 12 and Path(path).suffix.lower() == ".avif" else "auto"
-    encode = EncodeOptions(quality=options.encode.quality, bit_depth=depth)
-    write_hdr(path, fused.in_srgb, radiance, metadata, encode, overwrite=options.overwrite)
     return os.fspath(path)
 
 

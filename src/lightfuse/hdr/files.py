@@ -63,7 +63,7 @@ def write_hdr(
         path: ending in one of `HDR_SUFFIXES`.
         fused: the fused picture, RGB, H×W×3, uint8, uint16 or float32 in [0, 1].
         metadata: of the base exposure; its profile is that of ``fused`` and tells the radiance's primaries.
-        options: of pictures for HDR screens, see `encode_picture`.
+        options: of pictures for HDR screens the quality, and of AVIF the depth; see `encode_picture`.
         radiance: H×W×3 float32, ≥ 0, linear, as `merge_radiance` gives it of frames of the picture's size.
         overwrite: whether an existing file is replaced.
 
@@ -79,7 +79,7 @@ def write_hdr(
     elif suffix in RADIANCE_SUFFIXES:
         parts = (_encode_linear_dng if suffix == ".dng" else _encode_linear_tiff)(radiance, metadata)
     elif suffix in GAIN_MAP_SUFFIXES:
-        parts = [encode_gain_map_jpeg(fused, radiance, metadata, options=options)]
+        parts = [encode_gain_map_jpeg(fused, radiance, metadata, EncodeOptions(quality=options.quality))]
     else:
         parts = (_encode_avif if suffix == ".avif" else _encode_jpeg_xl)(fused, radiance, metadata, options)
     write_atomically(path, parts, overwrite=overwrite)
@@ -191,7 +191,7 @@ def _encode_avif(fused: Array, radiance: Floats, metadata: Metadata, options: En
     for top in range(0, light.shape[0], _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         coded[rows] = np.rint(pq(light[rows] * np.float32(WHITE_NITS)) * np.float32(65535))
-    depth = replace(options, bit_depth=12 if options.bit_depth == 12 else 10, lossless=False, compression="auto")
+    depth = EncodeOptions(quality=options.quality, bit_depth=12 if options.bit_depth == 12 else 10)
     return encode_avif(coded, replace(metadata, icc=None), depth, _REC_2020_PQ)
 
 
