@@ -19,13 +19,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
 import imagecodecs
+import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 import lightfuse
-from lightfuse.benchmark import synthetic_pair, three_by_two
+from lightfuse.benchmark import three_by_two
+from lightfuse.sample import sample_pair
 from lightfuse.web.server import PageServer
 from tools.synthetic import HandShake, sample_bracket
 
@@ -196,6 +200,12 @@ def _time_jpegs(folder: Path, arguments: argparse.Namespace, paths: tuple[str, s
     _print_memory("its peak memory", fuse.peak_bytes, _picture_bytes(arguments.megapixels, 1), 60)
 
 
+def tiled_pair(width: int, height: int, *, bits: int) -> list[NDArray[Any]]:
+    """Under and over, H×W×3, uint8 or uint16: the sample pair, at its own size, repeated until it fills another."""
+    rows, columns = np.arange(height) % 512, np.arange(width) % 768
+    return [np.ascontiguousarray(picture[:, columns][rows]) for picture in sample_pair(768, 512, bits=bits)]
+
+
 def enfuse_row(folder: Path, arguments: argparse.Namespace) -> None:
     """The same against enfuse on the same files."""
     if shutil.which("enfuse") is None:
@@ -220,7 +230,7 @@ def tiff_row(folder: Path, arguments: argparse.Namespace) -> None:
     """A pair of large 16-bit TIFFs: peak memory against the pictures' bytes."""
     width, height = three_by_two(arguments.large)
     paths = [str(folder / name) for name in ("under.tif", "over.tif")]
-    for path, picture in zip(paths, synthetic_pair(width, height, 16), strict=True):
+    for path, picture in zip(paths, tiled_pair(width, height, bits=16), strict=True):
         tifffile.imwrite(path, picture, photometric="rgb")
     cost = run([*_fuse(arguments), *paths, "-o", str(folder / "out.tif"), "--overwrite", "--quiet"])
     what = f"{arguments.large:g} MP 16-bit TIFFs to TIFF, {cost.seconds:.1f} s, peak memory"
@@ -273,7 +283,7 @@ def _jpegs(folder: Path, megapixels: float) -> tuple[str, str]:
     """Two JPEGs as cameras write them: quality 95, colour at half resolution."""
     under, over = folder / "under.jpg", folder / "over.jpg"
     if not over.exists():
-        for path, picture in zip((under, over), synthetic_pair(*three_by_two(megapixels), 8), strict=True):
+        for path, picture in zip((under, over), tiled_pair(*three_by_two(megapixels), bits=8), strict=True):
             path.write_bytes(imagecodecs.jpeg8_encode(picture, level=95, subsampling="420"))
     return str(under), str(over)
 

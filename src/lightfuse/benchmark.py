@@ -25,7 +25,6 @@ Run = Callable[[], object]  # does the whole work once, on pictures it already h
 
 # As many calls as fit into the time, within these bounds: enough for a median, no half hour of Mertens.
 _MOST_RUNS, _MOST_SECONDS = 15, 5.0
-_TILE_WIDTH, _TILE_HEIGHT = 768, 512
 _BITS: tuple[Literal[8], Literal[16]] = (8, 16)
 _AVERAGE, _MERTENS = "cv2.addWeighted", "cv2 Mertens"
 
@@ -83,15 +82,6 @@ def measure_all(
             progress(f"{method.name}/{method.bits}")
             measured.append(_measure(method, setup, _pictures(Path(folder), setup, method.bits)))
     return measured
-
-
-def synthetic_pair(width: int, height: int, bits: Literal[8, 16]) -> tuple[Picture, Picture]:
-    """Under and over, H×W×3, uint8 or uint16: the sample pair repeated until it fills the size."""
-    from lightfuse.sample import sample_pair
-
-    rows, columns = np.arange(height) % min(height, _TILE_HEIGHT), np.arange(width) % min(width, _TILE_WIDTH)
-    under, over = sample_pair(min(width, _TILE_WIDTH), min(height, _TILE_HEIGHT), bits=bits)
-    return np.ascontiguousarray(under[:, columns][rows]), np.ascontiguousarray(over[:, columns][rows])
 
 
 def three_by_two(megapixels: float) -> tuple[int, int]:
@@ -153,7 +143,9 @@ def _pictures(folder: Path, setup: Setup, bits: Literal[8, 16]) -> Path:
     """A file of pictures of so many bits, made if need be: no process measured makes its own."""
     path = folder / f"{bits}.npz"
     if not path.exists():
-        under, over = synthetic_pair(setup.width, setup.height, bits)
+        from lightfuse.sample import sample_pair
+
+        under, over = sample_pair(setup.width, setup.height, bits=bits)
         try:
             np.savez(path, under=under, over=over)
         except OSError as error:

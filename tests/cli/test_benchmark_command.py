@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from lightfuse.benchmark import Method, Setup, available_methods, measure_all, prepared, synthetic_pair, three_by_two
+from lightfuse.benchmark import Method, Setup, available_methods, measure_all, prepared, three_by_two
 from lightfuse.errors import LightFuseError
 from lightfuse.fuser import Fuser
+from lightfuse.sample import sample_pair
 
 
 @pytest.mark.slow
@@ -54,7 +55,7 @@ def test_a_model_that_is_not_there_is_told(refused, tmp_path):
 
 
 def test_each_method_does_what_its_name_says():
-    under, over = synthetic_pair(60, 40, 8)
+    under, over = sample_pair(60, 40)
     results = {name: prepared(name, under, over, 1)() for name, bits in available_methods(["small"]) if bits == 8}
     assert np.array_equal(results["small"], Fuser("small")(under, over))
     assert np.abs(results["cv2.addWeighted"] - (under / 2 + over / 2)).max() <= 0.51
@@ -70,11 +71,3 @@ def test_a_method_that_fails_is_named():
 @pytest.mark.parametrize(("megapixels", "size"), [(24, (6000, 4000)), (0.001, (39, 26)), (1e-9, (2, 1))])
 def test_sizes_are_three_by_two(megapixels, size):
     assert three_by_two(megapixels) == size
-
-
-def test_pictures_fill_any_size():
-    under, over = synthetic_pair(1000, 530, 16)
-    assert under.shape == over.shape == (530, 1000, 3)
-    assert under.dtype == np.uint16
-    assert np.array_equal(under[:, 768:], under[:, : 1000 - 768])
-    assert under.mean() < over.mean()
