@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lightfuse.brackets.surround import find_surround
 from lightfuse.colorspace import full_scale
+from lightfuse.images.pixels import to_depth
 
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -47,7 +48,7 @@ def find_scene(frames: Sequence[Array], smallest_side: int) -> Scene:
         smallest_side: of a scene in pixels; frames that show less are returned whole.
     """
     step = -(-max(frames[0].shape[:2]) // _GRID_SIDE)
-    small = [_unit(frame[::step, ::step, 1]) for frame in frames]
+    small = [to_depth(frame[::step, ::step, 1], 32) for frame in frames]
     darkest, brightest = np.minimum.reduce(small), np.maximum.reduce(small)
     empty = (brightest < _BLACK) | (darkest > _WHITE)
     surround = find_surround(empty)
@@ -102,11 +103,6 @@ def _enlarged(small: Floats, step: int, size: tuple[int, int]) -> Floats:
 
 def _faded(frame: Array, visible: Floats, tones: Floats) -> Array:
     faded = np.empty_like(frame, order="C")
-    mixed = (tones + visible * (_unit(frame[..., 1]) - tones)) * full_scale(frame.dtype)
+    mixed = (tones + visible * (to_depth(frame[..., 1], 32) - tones)) * full_scale(frame.dtype)
     faded[..., 1] = mixed if frame.dtype == np.float32 else np.rint(mixed)
     return faded
-
-
-def _unit(channel: Array) -> Floats:
-    """A channel as float32 in [0, 1]."""
-    return np.divide(channel, np.float32(full_scale(channel.dtype)), dtype=np.float32)
