@@ -14,6 +14,7 @@ from lightfuse.batch import run
 from lightfuse.batch.manifest import MANIFEST_NAME, Manifest
 from lightfuse.batch.plan import BracketJob, plan_jobs
 from lightfuse.batch.run import Coordinator, run_batch
+from lightfuse.batch.sets import candidate_sets
 from lightfuse.batch.work import BatchSettings, JobResult
 from lightfuse.brackets.grouping import group_folder
 from lightfuse.errors import LightFuseError, OutputError
@@ -262,11 +263,12 @@ class LostExecutor(Executor):
         return Future()
 
 
-@pytest.mark.parametrize("answers", [1, 3])
-def test_a_lost_executor_ends_the_batch_though_its_tasks_never_finish(tmp_path, answers):
+@pytest.mark.parametrize(("answers", "match"), [(1, False), (3, False), (1, True)])
+def test_a_lost_executor_ends_the_batch_though_its_tasks_never_finish(tmp_path, answers, match):
     write_brackets(tmp_path / "in", 2, evs=(-2, 2), size=(64, 48))
-    jobs = plan_jobs(group_folder(tmp_path / "in").brackets, tmp_path / "out")
-    asked = []
+    brackets = group_folder(tmp_path / "in").brackets
+    jobs = plan_jobs(brackets, tmp_path / "out")
+    sets, asked = candidate_sets(brackets, jobs, match), []
 
     def slots():
         asked.append(1)
@@ -277,7 +279,7 @@ def test_a_lost_executor_ends_the_batch_though_its_tasks_never_finish(tmp_path, 
     manifest = Manifest(tmp_path / "out", tmp_path / "in")
     manifest.open()
     settings, told = BatchSettings(load_weights("base")), []
-    coordinator = Coordinator(jobs, settings, 1, manifest, LostExecutor(), slots, told.append)
+    coordinator = Coordinator(jobs, settings, 1, manifest, LostExecutor(), slots, told.append, sets=sets)
     threading.Thread(target=coordinator.run, daemon=True).start()
     assert coordinator.ended.wait(30)
     assert coordinator.error is GONE

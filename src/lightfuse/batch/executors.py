@@ -22,6 +22,7 @@ from lightfuse.images import probe_picture
 from lightfuse.images.options import BitDepth
 from lightfuse.system import display_name, usable_cores
 
+EXECUTOR_POLL = 1.0  # Seconds: futures of a cluster that is gone may never end, so it is polled this often.
 _DASK_SCHEME = "dask://"
 _CONNECT_TIMEOUT = "15s"
 _TASKS_PER_THREAD = 2  # One being fused, and one ready when that is done.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lightfuse.batch.executors import choose_concurrency, open_executor
+from lightfuse.batch.executors import EXECUTOR_POLL, choose_concurrency, open_executor
 from lightfuse.batch.manifest import DONE, FAILED, Manifest
 from lightfuse.batch.plan import BracketJob, BracketSet
 from lightfuse.batch.sets import find_tone
@@ -22,7 +22,6 @@ from lightfuse.system import cannot_write, display_name, usable_cores
 
 _INTERRUPT_POLL = 0.1  # Seconds: an interrupt received by another thread is noticed no later.
 _CREATED_MEANWHILE = "it was created after the batch began"
-_EXECUTOR_POLL = 1.0  # Seconds: futures of a cluster that is gone may never end, so it is polled this often.
 
 
 @dataclass(frozen=True)
@@ -122,14 +121,14 @@ class Coordinator:
             self._match_sets()
             self._submit_next()
             while self._in_progress:
-                finished, _ = wait(self._in_progress, _EXECUTOR_POLL, FIRST_COMPLETED)
+                finished, _ = wait(self._in_progress, EXECUTOR_POLL, FIRST_COMPLETED)
                 for future in finished:
                     self._finish(*self._in_progress.pop(future), _result_of(future))
                 self._submit_next()
         except Exception as error:  # Raised again by the waiting thread.
             self._fail(error)
             with suppress(LightFuseError):  # The executor is gone.
-                while wait(self._in_progress, _EXECUTOR_POLL).not_done:
+                while wait(self._in_progress, EXECUTOR_POLL).not_done:
                     self.slots()
         finally:
             for _, _, staged in self._in_progress.values():
@@ -150,7 +149,7 @@ class Coordinator:
             done = [job for job in candidate.jobs if job.output not in outputs]
             if any(self.manifest.is_up_to_date(job.inputs, job.output, {digest}) for job in done):
                 continue
-            if tone := find_tone(candidate, self.executor, fuser, options):
+            if tone := find_tone(candidate, self.executor, fuser, options, check=self.slots):
                 toned = dataclasses.replace(options, tone=tone)
                 matched = dataclasses.replace(self.settings, options=toned, digest=candidate.digest(digest))
                 self._in_sets |= {job.output: matched for job in candidate.jobs}

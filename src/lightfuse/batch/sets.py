@@ -1,8 +1,8 @@
 """Sets: brackets of one panorama or sequence, recognised by exposures, times and content, that get one tone."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, wait
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, pairwise
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.batch.executors import EXECUTOR_POLL
 from lightfuse.batch.plan import BracketJob, BracketSet
 from lightfuse.brackets.agreement import averaged, white_balanced
 from lightfuse.brackets.bracket import (
@@ -147,7 +148,14 @@ def small_frames(inputs: Sequence[Path], max_pixels: int, white_level: float | N
     return [replace(f, pixels=np.ascontiguousarray(shrink(f.pixels, _SIDE, _SIDE)), alpha=None) for f in frames]
 
 
-def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: FuseOptions) -> Tone | None:
+def find_tone(
+    candidate: BracketSet,
+    executor: Executor,
+    fuser: Fuser,
+    options: FuseOptions,
+    *,
+    check: Callable[[], object] = lambda: None,
+) -> Tone | None:
     """The tone that suits the brackets of a set on the whole: the mean of those of some pairs of neighbours.
 
     Args:
@@ -155,6 +163,7 @@ def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: 
         executor: runs the reading, a bracket a task.
         fuser: a context model.
         options: how the brackets are fused.
+        check: called again and again while they are read; raises what ends the wait, such as that the executor is gone.
 
     Returns:
         None if it is no set. Brackets that cannot be read, which they are to say when they are fused, have no part.
@@ -165,6 +174,8 @@ def find_tone(candidate: BracketSet, executor: Executor, fuser: Fuser, options: 
     chosen = dict.fromkeys(chain(*links))
     paths = {job: tuple(path.absolute() for path in job.inputs) for job in chosen}  # A cluster has its own folder.
     tasks = {job: executor.submit(small_frames, paths[job], *limits) for job in chosen}
+    while wait(tasks.values(), EXECUTOR_POLL).not_done:
+        check()
     read: dict[BracketJob, list[Frame]] = {}
     for job, task in tasks.items():
         with suppress(Exception):  # Whatever it is, it costs this bracket only.
