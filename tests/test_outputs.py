@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 import tifffile
+from builders.motion import HERE, THERE, moved, room, with_disc
 from builders.photographs import write_shot
 from PIL import Image
 
@@ -118,3 +119,21 @@ def test_nothing_is_written_where_exposures_cannot_be_merged_to_an_hdr_picture(t
     with pytest.raises(PictureError, match="no tones in common"):
         fuse_files(files, tmp_path / "out.png", fuser, FuseOptions(hdr=tmp_path / "hdr.jpg"))
     assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
+@pytest.mark.parametrize("level", [0.3, 2.0])
+def test_the_merged_light_shows_the_moment_that_the_picture_shows(tmp_path, fuser, level):
+    """A disc that moved stands in the light where it stands in one exposure, as bright as there, and nowhere else."""
+    pair = moved(level)
+    for name, pixels in (("under", pair.under), ("over", pair.over)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    files = [tmp_path / "under.png", tmp_path / "over.png"]
+    fuse_files(files, tmp_path / "out.png", fuser, FuseOptions(hdr=tmp_path / "light.tif", align="off"))
+    light, empty = tifffile.imread(tmp_path / "light.tif").mean(axis=2), room().mean(axis=2)
+    unit = np.median(light / empty)
+    found = []
+    for place in (HERE, THERE):
+        lit, inside = with_disc(room(), place, level)
+        above = np.log2(light[inside].mean() / unit / empty[inside].mean())
+        found.append(above / np.log2(lit[inside].mean() / room()[inside].mean()))  # 1 is the disc, 0 the bare room.
+    assert sorted(found) == pytest.approx([0, 1], abs=0.1)

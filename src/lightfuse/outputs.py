@@ -34,7 +34,7 @@ class FusedBracket:
         ghosts: motion masks, H×W uint8, one for each pair of frames in which something moved.
         notes: what a person may want to know, the bracket's own notes first.
         selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
-        stack: the pixels of every frame as one moment shows them, if that was asked for.
+        stack: the pixels of every frame as one moment shows them, if a stack or an HDR picture was asked for.
         coding: converts between the fusing coding (sRGB) and the profile; None where they are the same.
         alpha: H×W, of the picture's dtype, 0 where no frame shows anything; None where all is opaque.
         tone: the selection and the contexts; None if the model is no context model.
@@ -100,7 +100,7 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
     if options.hdr is not None:
         from lightfuse.hdr.merge import merge_radiance
 
-        radiance = merge_radiance(bracket.pixels, bracket.relative_ev, base=bracket.base)
+        radiance = merge_radiance(fused.stack or bracket.pixels, bracket.relative_ev, base=bracket.base)
     metadata = _metadata(bracket.base_frame.metadata, options, fused.tone)
     pixels, profiled = _for_format(fused, metadata, _format(output, options), options)
     write_picture(output, pixels, profiled, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix)

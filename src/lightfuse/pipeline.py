@@ -174,7 +174,7 @@ def fuse_bracket(
     cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
     selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
     stack = None
-    if options.stack is not None:
+    if options.stack is not None or options.hdr is not None:
         every = len(selection) == len(bracket.frames)
         stack = list(selected) if every else _deghost(bracket.pixels, fuser, options.deghost)[0]
 
