@@ -3,6 +3,7 @@
 import os
 import time
 
+import imagecodecs
 import numpy as np
 import pytest
 from builders.dng import dng_bytes
@@ -45,6 +46,15 @@ def test_memory_for_raw_files_is_estimated_from_their_size(tmp_path, monkeypatch
     monkeypatch.setattr(executors, "usable_cores", lambda: 16)
     monkeypatch.setattr(executors, "_available_memory", lambda: 8 * 200 * 300 * 2 * 3 * 3 * 5)
     assert 1 <= executors.choose_concurrency([job] * 100) <= 4
+
+
+def test_ten_bits_take_two_bytes(tmp_path, monkeypatch):
+    path = tmp_path / "a.avif"
+    path.write_bytes(imagecodecs.avif_encode(np.full((200, 300, 3), 500, np.uint16), bitspersample=10))
+    job = BracketJob("x", (path, path), tmp_path / "out.tif")
+    monkeypatch.setattr(executors, "usable_cores", lambda: 16)
+    monkeypatch.setattr(executors, "_available_memory", lambda: 8 * 200 * 300 * 2 * 3 * 3 * 5)
+    assert executors.choose_concurrency([job] * 100) == 4
 
 
 def test_unreadable_pictures_do_not_limit_concurrency(job, monkeypatch):

@@ -93,7 +93,7 @@ def choose_concurrency(jobs: Sequence[BracketJob], bit_depth: BitDepth = "auto")
             bits = max(header.bit_depth, 8 if bit_depth in ("auto", 8) else 16)
             # Of RAW files no size is known; they hold a byte a pixel at least, but for the most lossy ones.
             pixels = header.width * header.height or job.inputs[0].stat().st_size
-            picture = pixels * 3 * (bits // 8)
+            picture = pixels * 3 * -(-bits // 8)
             largest = max(largest, picture * (len(job.inputs) + 1) * _COPIES)
     affordable = int(_MEMORY_FRACTION * available / largest) if available is not None and largest else wanted
     return max(1, min(wanted, affordable))
