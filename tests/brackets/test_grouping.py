@@ -76,6 +76,10 @@ def test_many_pictures_without_exif_are_refused_with_advice(tmp_path):
         group(tmp_path)
     with pytest.raises(DataError, match=r"no picture in .* carries EXIF"):
         group(tmp_path, by="exif")
+    write_brackets(tmp_path / "sub", 2)
+    with pytest.raises(DataError, match=r"or --by folder, or --by exif to leave them out"):
+        group(tmp_path)
+    assert len(group(tmp_path, by="exif").brackets) == 2
 
 
 def test_a_flat_folder_of_two_is_one_bracket(tmp_path):

@@ -172,7 +172,8 @@ def _group_by_shots(top: Path, folders: Mapping[Path, Sequence[Path]], settings:
         without_exif = {place: paths for place, paths in series.items() if found[place].with_exposure < 2}
         for place in [place for place in without_exif if place not in single]:
             pictures = f"the {len(series[place])} pictures in {display_name(place)}"
-            raise DataError(f"{pictures} carry no EXIF to tell brackets by; {_ADVICE}")
+            other = ", or --by exif to leave them out" if any(groups.with_exposure for groups in found.values()) else ""
+            raise DataError(f"{pictures} carry no EXIF to tell brackets by; {_ADVICE}{other}")
     elif not any(groups.with_exposure for groups in found.values()):
         raise DataError(f"no picture in {display_name(top)} carries EXIF that tells its exposure; {_ADVICE}")
     by_folder = _group_by_folder(top, without_exif)
