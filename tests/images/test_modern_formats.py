@@ -83,14 +83,19 @@ def test_ten_and_twelve_bits_are_scaled_to_sixteen(kind, bits):
     assert probe_picture(data).bit_depth == bits
 
 
-def test_ten_bit_heic_is_scaled_to_sixteen():
+@pytest.mark.parametrize("mode", ["RGB;16", "RGBA;16"])
+def test_ten_bit_heic_is_scaled_to_sixteen(mode):
+    """White and what is opaque become 65,535, as of other formats."""
     pillow_heif = pytest.importorskip("pillow_heif")
-    stream = io.BytesIO()
-    deep = pillow_heif.from_bytes("RGB;16", (60, 40), photo(dtype=np.uint16).tobytes())
+    stream, pixels = io.BytesIO(), photo(dtype=np.uint16)
+    pixels[:10] = 65_535
+    stored = pixels if mode == "RGB;16" else np.dstack([pixels, np.full(pixels.shape[:2], 65_535, np.uint16)])
+    deep = pillow_heif.from_bytes(mode, (60, 40), stored.tobytes())
     deep.save(stream, quality=-1, chroma=444)
     picture = read_picture(stream.getvalue())
     assert picture.pixels.dtype == np.uint16
-    assert np.abs(picture.pixels.astype(int) - photo(dtype=np.uint16)).mean() < 300
+    assert picture.pixels[2:8].min() == 65_535
+    assert np.abs(picture.pixels.astype(int) - pixels).mean() < 300
 
 
 def test_sixteen_bit_and_float_jpeg_xl_are_exact():

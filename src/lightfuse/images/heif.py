@@ -115,8 +115,9 @@ def decode_heic(data: bytes, _: Header) -> NDArray[Any]:
         raise UnreadableError("is a HEIC, which needs an extra: pip install 'lightfuse[heif]'") from None
     # Nothing but the picture is asked for: what pi-heif collects about it besides makes damaged files crash.
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
-    file = pi_heif.open_heif(BytesIO(_without_descriptions(data)), convert_hdr_to_8bit=False)
-    return np.array(file)  # A copy: the decoder's own memory is freed with the file.
+    file = pi_heif.open_heif(BytesIO(_without_descriptions(data)), convert_hdr_to_8bit=False, hdr_to_16bit=False)
+    decoded = np.array(file)  # A copy: the decoder's own memory is freed with the file.
+    return widen(decoded, file.info["bit_depth"]) if decoded.dtype == np.uint16 else decoded
 
 
 def _without_descriptions(data: bytes) -> bytes:
