@@ -230,6 +230,15 @@ def test_a_folder_reached_only_by_a_link_is_visited(tmp_path):
     assert list(brackets(group(tmp_path / "in"), tmp_path / "in")) == ["linked"]
 
 
+@pytest.mark.parametrize("names", [("album", "trip"), ("trip", "album")])
+def test_a_folder_is_visited_by_its_own_name_whatever_links_lead_to_it(tmp_path, names):
+    album, trip = (tmp_path / name for name in names)
+    album.mkdir()
+    (album / "best").symlink_to(trip)
+    write_brackets(trip, 1)
+    assert brackets(group(tmp_path), tmp_path) == {trip.name: [f"{trip.name}/IMG_000{i}.jpg" for i in (1, 2, 3)]}
+
+
 def test_an_unreadable_file_is_named_and_affects_its_bracket_only(tmp_path):
     write_brackets(tmp_path, 3)
     (tmp_path / "IMG_0005.jpg").write_bytes(b"\xff\xd8\xff no more")

@@ -153,7 +153,7 @@ def list_exposures(
 
 
 def _walk(top: Path, without: Path | None, unreadable: list[LeftOut]) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder once, also where links lead to it (after real ones), with the names of the files in it.
+    """Each folder once, by links only where none but these lead to it, with the names of the files in it.
 
     Folders below ``top`` that cannot be read are added to ``unreadable``.
     """
@@ -170,15 +170,17 @@ def _walk(top: Path, without: Path | None, unreadable: list[LeftOut]) -> Iterato
 
     seen = {identity(without)} if without is not None and without.is_dir() else set()
     seen.discard(identity(top))  # Results may go to the very folder that is grouped.
-    for folder, below, names in os.walk(top, onerror=leave_out, followlinks=True):
-        place = Path(folder)
-        if identity(place) in seen:
-            below.clear()
-            continue
-        seen.add(identity(place))
-        below[:] = [name for name in below if not name.startswith(".") and name.casefold() not in _SYSTEM_FOLDERS]
-        below.sort(key=lambda name: os.path.islink(os.path.join(folder, name)))
-        yield place, [name for name in names if not name.startswith(".")]
+    waiting = [top]
+    while waiting:
+        for folder, below, names in os.walk(waiting.pop(0), onerror=leave_out):
+            place = Path(folder)
+            if identity(place) in seen:
+                below.clear()
+                continue
+            seen.add(identity(place))
+            below[:] = [name for name in below if not name.startswith(".") and name.casefold() not in _SYSTEM_FOLDERS]
+            waiting += [place / name for name in below if (place / name).is_symlink()]
+            yield place, [name for name in names if not name.startswith(".")]
 
 
 def _reason_against(path: Path, results: frozenset[Path]) -> str | None:
