@@ -493,6 +493,21 @@ def test_a_bracket_that_cannot_be_fused_does_not_stop_the_others(page):
     assert page.inner_text("#problem").startswith("Not fused: b0.jpg is 240 × 160 pixels and b1.jpg 240 × 80")
 
 
+def test_of_several_brackets_the_first_that_can_be_read_is_shown(page):
+    pictures = sample_bracket(*SIZE, (-3, 3), noise=False).pictures
+    odd = [pictures[0], pictures[1][:80]]
+    files = [(f"a{i}.jpg", jpeg(one, exposed(8.0**i / 500, i))) for i, one in enumerate(odd)]
+    files += [(f"b{i}.jpg", jpeg(one, exposed(8.0**i / 500, 60 + i))) for i, one in enumerate(pictures)]
+    drop(page, files)
+    wait_until_shown(page)
+    for _ in range(2):
+        assert page.inner_text("#problem").startswith("a0.jpg is 240 × 160 pixels and a1.jpg 240 × 80")
+        assert page.locator("#strip .name").all_inner_texts() == ["b0.jpg", "b1.jpg"]
+        assert page.input_value("#brackets") == "1"
+        page.select_option("#brackets", "0")
+        page.wait_for_selector("body:not(.busy)")
+
+
 def test_changes_of_the_look_are_undone(page):
     open_pair(page, *sample_pair(*SIZE))
     natural = pixels(page, "after")

@@ -11,6 +11,7 @@ const checked = (name) => document.querySelector(`[name=${name}]:checked`).value
 const ask = connected(new URL("./worker.js", import.meta.url));
 const viewer = new Viewer();
 let frames = [];
+let bracket = 0; // its number
 let chosen = {}; // by the bracket's number, the positions that a person chose to fuse
 let result; // what the worker answered to fusing
 let single; // one photograph, which waits for another exposure of its scene
@@ -65,11 +66,13 @@ function open(files) {
     showBrackets(opened.names);
     await show(opened);
     if (opened.leftOut.length > 0) say(`${at("status").textContent} Left out: ${opened.leftOut.join(", ")}.`);
+    if (opened.problem) complain(opened.problem);
   });
 }
 
 async function show(opened) {
-  frames = opened.frames;
+  ({ frames, number: bracket } = opened);
+  at("brackets").value = bracket;
   showStrip();
   await fuse();
   const arriving = at("studio").hidden;
@@ -107,15 +110,13 @@ async function openShared() {
 
 /* ---- Fusing and looks -------------------------------------------------------------------------------------------- */
 
-const bracketNumber = () => Number(at("brackets").value);
-
 function fuseAnew(positions) {
-  chosen[bracketNumber()] = positions;
+  chosen[bracket] = positions;
   run("Fusing…", fuse);
 }
 
 async function fuse() {
-  const positions = chosen[bracketNumber()];
+  const positions = chosen[bracket];
   const given = { chosen: positions, how: howNow(), mostShown: MOST_SHOWN };
   result = await ask("fuse", given, { tell: say });
   markChosen(positions !== undefined);
@@ -204,7 +205,9 @@ at("files").addEventListener("change", () => {
 });
 at("sample").addEventListener("click", trySample);
 at("brackets").addEventListener("change", () => {
-  run("Reading photographs…", async () => show(await ask("show", { number: bracketNumber() })));
+  const number = Number(at("brackets").value);
+  at("brackets").value = bracket; // until the other is shown
+  run("Reading photographs…", async () => show(await ask("show", { number })));
 });
 at("automatic").addEventListener("click", () => fuseAnew(undefined));
 at("treatment").addEventListener("change", () => run("Fusing…", fuse));

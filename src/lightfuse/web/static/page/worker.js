@@ -29,18 +29,28 @@ function sentenceOf(error) {
   return `Something went wrong: ${error.message}`;
 }
 
-/** Group files into brackets and show the first. */
-async function open({ files }, tell) {
+/** Group files into brackets and show the first that can be read; answers with the `problem` of those before it, too. */
+async function open({ files }) {
   const headers = [];
   for (const file of files) headers.push(await headerOf(file));
   const found = grouped(headers);
   if (!found.brackets) {
     throw new FrameError(`${files.length} photographs without EXIF to tell brackets by: open one bracket at a time.`);
   }
-  const shown = await show({ headers: found.brackets[0] }, tell);
-  brackets = found.brackets;
-  const names = brackets.map((one) => `${one[0].name} (${one.length} exposures)`);
-  return { ...shown, names, leftOut: found.leftOut.map(({ name }) => name) };
+  const names = found.brackets.map((one) => `${one[0].name} (${one.length} exposures)`);
+  const leftOut = found.leftOut.map(({ name }) => name);
+  let failure;
+  for (const [number, one] of found.brackets.entries()) {
+    try {
+      const shown = await show({ number, headers: one });
+      brackets = found.brackets;
+      return { ...shown, names, leftOut, problem: failure?.message };
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 /** Read the frames of one of the brackets, given by its number. */
@@ -49,7 +59,7 @@ async function show({ number, headers = brackets[number] }) {
   const told = ({ name, width, height, shot, brightness, preview }) => {
     return { name, width, height, exposure: inWords(shot), brightness, preview };
   };
-  return { frames: bracket.frames.map(told) };
+  return { number, frames: bracket.frames.map(told) };
 }
 
 /** Answers with the darkest and the brightest frame as they were fused, for comparing, and with what was done. */
