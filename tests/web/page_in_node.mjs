@@ -8,6 +8,7 @@ const { findExif, shotOf } = await load("page/exif.js");
 const { gainMap, reducedLuminance } = await load("page/gain-map.js");
 const { deghosted } = await load("engine/deghost.js");
 const { groupByExif } = await load("page/grouping.js");
+const { haveRoom } = await load("page/output.js");
 const { selectExposures } = await load("page/selection.js");
 const { brackets, series, files, moving, lit } = JSON.parse(readFileSync(job));
 
@@ -27,6 +28,7 @@ const gains = lit.map(({ paths, width, height }) => {
   return { ...gain, data: [...gain.data.filter((_, i) => i % 4 === 0)] };
 });
 const answer = {
+  rooms: [1, 2, 3].map((count) => haveRoom(Array(count).fill({ blob: { size: 2 ** 31 - 2 ** 20 } }))),
   selections,
   shares,
   gains,

@@ -21,7 +21,7 @@ from lightfuse.fuser import Fuser
 from lightfuse.golden import TOLERANCES, compare, load_golden
 from lightfuse.hdr.gain_map import gain_map
 from lightfuse.looks import apply_look
-from lightfuse.web.server import PageServer
+from lightfuse.web.server import STATIC, PageServer
 from tools.synthetic import Camera, HandShake, Scene, moving_object, sample_bracket, sample_pair
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -506,6 +506,37 @@ def test_of_several_brackets_the_first_that_can_be_read_is_shown(page):
         assert page.input_value("#brackets") == "1"
         page.select_option("#brackets", "0")
         page.wait_for_selector("body:not(.busy)")
+
+
+def test_a_bracket_too_large_for_memory_does_not_stop_the_others(browser, address):
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    source = (STATIC / "page" / "frames.js").read_text()
+    short = source.replace("const frames = [];", "const frames = []; if (headers[0].name === 'IMG_10.jpg') new Array(-1);")
+    page.route("**/page/frames.js", lambda route: route.fulfill(body=short, content_type="text/javascript"))
+    page.goto(address)
+    open_brackets(page)
+    _, content = saved(page, "png", "#save-all")
+    assert ZipFile(BytesIO(content)).namelist() == ["IMG_02_fused.png"]
+    page.wait_for_selector("body:not(.busy)")
+    assert page.inner_text("#problem").startswith("Not fused: IMG_10.jpg: There is not enough memory")
+    page.context.close()
+
+
+def test_a_file_that_is_gone_or_a_folder_is_named(page, tmp_path):
+    (tmp_path / "gone.png").write_bytes(png(np.zeros((9, 9, 3), np.uint8)))
+    page.evaluate("document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'other' }))")
+    page.set_input_files("#other", tmp_path / "gone.png")
+    (tmp_path / "gone.png").unlink()
+    page.evaluate(
+        """() => {
+            const transfer = new DataTransfer();
+            transfer.items.add(document.getElementById("other").files[0]);
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+        }"""
+    )
+    page.wait_for_selector("#problem:not([hidden])")
+    assert page.inner_text("#problem").startswith("gone.png is not a picture that this browser can read")
 
 
 def test_changes_of_the_look_are_undone(page):

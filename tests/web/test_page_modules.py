@@ -192,6 +192,10 @@ def test_exif_is_read_as_by_python(answered):
     assert told["shots"][0]["bias"] == pytest.approx(-5 / 3)
 
 
+def test_an_archive_has_room_for_four_gigabytes(answered):
+    assert answered[2]["rooms"] == [True, True, False]
+
+
 def test_ghosts_are_removed_as_by_python(answered):
     for evs, frames, share in zip(MOVING, answered[2]["deghosted"], answered[2]["shares"], strict=True):
         given = moving_bracket(evs)

@@ -10,7 +10,8 @@ export class FrameError extends Error {}
 
 /** What a file tells without its pixels. */
 export async function headerOf(file) {
-  const exif = findExif(new Uint8Array(await file.arrayBuffer()));
+  // A folder, or a file that is gone, has no bytes: what is wrong is told where it is to be decoded.
+  const exif = findExif(new Uint8Array(await file.arrayBuffer().catch(() => new ArrayBuffer(0))));
   return { file, name: file.name, exif, shot: shotOf(exif) };
 }
 

@@ -127,11 +127,16 @@ function crc32(bytes, before = 0) {
 
 const [LOCAL, CENTRAL, END] = [0x04034b50, 0x02014b50, 0x06054b50];
 const [VERSION, UTF8, JANUARY_1980] = [20, 0x0800, 0x21];
-const MOST_BYTES = 0xffffffff;
+const MOST_BYTES = 2 ** 32 - 2 ** 20; // of the files: their names need some room, too
+
+/** Whether an archive holds so many and so large files. */
+export function haveRoom(files) {
+  return files.reduce((bytes, { blob }) => bytes + blob.size, 0) <= MOST_BYTES;
+}
 
 /**
  * An archive of files.
- * @param {{name: string, blob: Blob}[]} files under 4 GB in all
+ * @param {{name: string, blob: Blob}[]} files no more than `haveRoom` says
  * @returns {Promise<Blob>}
  */
 export async function zipOf(files) {
@@ -146,7 +151,6 @@ export async function zipOf(files) {
     offset += 30 + encoded.length + blob.size;
   }
   const size = new Blob(directory).size;
-  if (offset + size > MOST_BYTES) throw new RangeError("the archive is too large");
   const end = fields([END], 0, 0, files.length, files.length, [size], [offset], 0);
   return new Blob([...contents, ...directory, end], { type: "application/zip" });
 }

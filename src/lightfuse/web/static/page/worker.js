@@ -6,7 +6,7 @@ import { gainMap, reducedLuminance } from "./gain-map.js";
 import { grouped } from "./grouping.js";
 import { lookOf } from "./looks.js";
 import { serve } from "./messages.js";
-import { drawn, jpegOf, pngOf, ultraHdrOf, zipOf } from "./output.js";
+import { drawn, haveRoom, jpegOf, pngOf, ultraHdrOf, zipOf } from "./output.js";
 import { WorkerPool } from "./pool.js";
 
 const pool = WorkerPool.load();
@@ -108,10 +108,11 @@ async function saveAll({ chosen, how, look: wanted, format }, tell) {
       const done = await one.fuse(chosen[number], how, await pool, (progress) => tell(`${step}: ${progress}`));
       const taken = files.some(({ name }) => name === done.name + SUFFIXES[format]);
       const name = `${done.name}${taken ? `_${number + 1}` : ""}${SUFFIXES[format]}`;
-      files.push({ name, blob: await fileIn(format, wanted, { bracket: one, how, ...done }) });
+      const file = { name, blob: await fileIn(format, wanted, { bracket: one, how, ...done }) };
+      if (!haveRoom([...files, file])) throw new FrameError(`${name} has no room in an archive of 4 GB: save it alone.`);
+      files.push(file);
     } catch (error) {
-      if (!(error instanceof FrameError)) throw error;
-      problems.push(error.message);
+      problems.push(error instanceof FrameError ? error.message : `${headers[0].name}: ${sentenceOf(error)}`);
     }
   }
   return { blob: await zipOf(files), count: files.length, problems };
