@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 
 const [engine, job] = process.argv.slice(2);
 const { Core, Fuser, compileCore } = await import(pathToFileURL(engine));
+const { withLowBits } = await import(new URL("lib/core.js", pathToFileURL(engine)));
 const { pairs, strips, aligned, fine } = JSON.parse(readFileSync(job));
 const module = await compileCore();
 const fuser = new Fuser(module);
@@ -19,7 +20,12 @@ for (const { first, second, out, width, height, model } of pairs) {
   } else if (fine) {
     const core = new Core(module);
     const [under, over] = core.prepare(model, [a, b], width, height);
-    writeFileSync(out, core.combineFinely(under, over));
+    const [levels, low] = [false, true].map((which) => {
+      const answer = new Uint8ClampedArray(a.length);
+      core.combine(under, over, answer, 0, which);
+      return answer;
+    });
+    writeFileSync(out, withLowBits(levels, low));
   } else {
     writeFileSync(out, strips ? byStrips(a, b, width, height, model) : whole(a, b, width, height, model));
   }

@@ -84,7 +84,7 @@ export class Core {
    * @param {Uint8ClampedArray} under RGBA
    * @param {Uint8ClampedArray} over RGBA
    * @param {Uint8ClampedArray} out RGBA, opaque afterwards
-   * @param {boolean} [low] give the low 7 bits of levels * 2^7 instead of levels
+   * @param {boolean} [low] give the low 7 bits of levels * 2^7 instead of levels: see `withLowBits`
    */
   combine(under, over, out, top = 0, low = false) {
     const rowBytes = 4 * this.#begun.width;
@@ -96,22 +96,6 @@ export class Core {
       this.calls.lfw_combine(top + row, end - row, low);
       out.set(this.#bytes(this.calls.lfw_strip(0), (end - row) * rowBytes), row * rowBytes);
     }
-  }
-
-  /**
-   * The same, not rounded to bytes.
-   * @returns {Float32Array} RGBA, levels from 0 to 255 in steps of 1/128
-   */
-  combineFinely(under, over, top = 0) {
-    const [levels, low] = [false, true].map((which) => {
-      const out = new Uint8ClampedArray(under.length);
-      this.combine(under, over, out, top, which);
-      return out;
-    });
-    // The low bits count from the level below: from 64 on, rounding went up from there.
-    return new Float32Array(levels.length).map((_, i) => {
-      return Math.min(Math.max(levels[i] + (low[i] < 64 ? low[i] : low[i] - 128) / 128, 0), 255);
-    });
   }
 
   #begin(wanted) {
@@ -134,6 +118,13 @@ export class Core {
   #bytes(at, length) {
     return new Uint8Array(this.calls.memory.buffer, at, length);
   }
+}
+
+/** What `combine` gives before it rounds to bytes: levels from 0 to 255 in steps of 1/128, of both its answers. */
+export function withLowBits(levels, low) {
+  // The low bits count from the level below: from 64 on, rounding went up from there.
+  const fine = (level, i) => Math.min(Math.max(level + (low[i] < 64 ? low[i] : low[i] - 128) / 128, 0), 255);
+  return new Float32Array(levels).map(fine);
 }
 
 /** Whether the first picture is over: brighter, or larger in the first bytes to differ, whichever was given first. */

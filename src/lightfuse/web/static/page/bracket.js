@@ -58,12 +58,11 @@ export class Bracket {
     return { picture: { data, width, height }, name, dark, bright, selection, moves, ghosts: told, milliseconds };
   }
 
-  /** Strips of the picture that `fuse` gives, not rounded to bytes: see `WorkerPool.fuseFinely`. */
-  async fuseFinely(selection, how, pool) {
-    const { width, height } = this;
-    const fuse = (under, over) => pool.fuse([under, over], width, height);
+  /** What was rounded off the picture that `fuse` gives: see `withLowBits`. */
+  async lowBits(selection, how, pool) {
     const pictures = await this.#withoutGhosts(selection, how, pool);
-    return fuseSelection(pictures, fuse, (under, over) => pool.fuseFinely([under, over], width, height));
+    const fuse = (under, over, isLast) => pool.fuse([under, over], this.width, this.height, isLast);
+    return fuseSelection(pictures, fuse);
   }
 
   /** The darkest of the frames that are fused (RGBA), as it is fused. */

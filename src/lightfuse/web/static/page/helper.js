@@ -6,11 +6,11 @@ import { serve } from "./messages.js";
 let core;
 
 serve({
-  combine({ module, context, top, rows }) {
+  combine({ module, context, top, low, rows }) {
     const [under, over] = rows;
     core ??= new Core(module);
     core.setContext(context);
-    core.combine(under, over, under, top);
+    core.combine(under, over, under, top, low);
     return { strip: under, rows };
   },
   move({ module, width, height, warp, range, first, rows }) {

@@ -1,4 +1,5 @@
 /** Files of the fused pictures: JPEG and PNG with EXIF, written by strips, and a ZIP archive of several. */
+import { withLowBits } from "../engine/core.js";
 import { strips } from "./frames.js";
 import { fields, joined, segment } from "./ultra-hdr.js";
 
@@ -55,10 +56,10 @@ const [RGB, SUB, PERCEPTUAL] = [2, 1, 0]; // colour type; a filter: bytes less t
 /**
  * A picture as a PNG of 8 bits a channel, or of 16.
  * @param {(strip: Uint8ClampedArray | Float32Array) => void} finish changes some rows, such as to a look
- * @param {AsyncIterable<Float32Array>} [fine] strips of the picture, RGBA, in levels from 0 to 255, for 16 bits
+ * @param {Uint8ClampedArray} [low] what was rounded off the picture (see `withLowBits`), for 16 bits
  */
-export async function pngOf({ data, width, height }, finish, exif, fine) {
-  const bits = fine ? 16 : 8;
+export async function pngOf({ data, width, height }, finish, exif, low) {
+  const bits = low ? 16 : 8;
   const header = new DataView(new ArrayBuffer(13));
   header.setUint32(0, width);
   header.setUint32(4, height);
@@ -66,8 +67,9 @@ export async function pngOf({ data, width, height }, finish, exif, fine) {
   const deflate = new CompressionStream("deflate");
   const compressed = new Response(deflate.readable).arrayBuffer();
   const writer = deflate.writable.getWriter();
-  for await (const part of fine ?? strips(width, height)) {
-    const rgba = fine ? part : data.slice(4 * width * part[0], 4 * width * part[1]);
+  for (const range of strips(width, height)) {
+    const [from, to] = range.map((row) => 4 * width * row);
+    const rgba = low ? withLowBits(data.subarray(from, to), low.subarray(from, to)) : data.slice(from, to);
     finish(rgba);
     await writer.write(scanlines(rgba, width, bits));
   }

@@ -28,27 +28,16 @@ export class WorkerPool {
   /**
    * Fuse two pictures of one size, RGBA.
    * @param {Uint8ClampedArray[]} pictures in either order
+   * @param {boolean} [low] give the low bits: see `Core.combine`
    * @returns {Promise<Uint8ClampedArray>}
    */
-  fuse(pictures, width, height) {
+  fuse(pictures, width, height, low = false) {
     const ordered = this.core.prepare(MODEL, pictures, width, height);
     const context = this.core.context();
     return this.#shared("combine", width, height, ([top, end]) => {
       const rows = ordered.map((picture) => this.#copied(picture.subarray(4 * width * top, 4 * width * end)));
-      return { context, top, rows };
+      return { context, top, low, rows };
     });
-  }
-
-  /**
-   * The same, not rounded to bytes, by strips from the top. The core is not to be used for anything else meanwhile.
-   * @returns {Generator<Float32Array>} RGBA, levels from 0 to 255 in steps of 1/128
-   */
-  *fuseFinely(pictures, width, height) {
-    const ordered = this.core.prepare(MODEL, pictures, width, height);
-    for (const [top, end] of strips(width, height)) {
-      const [under, over] = ordered.map((picture) => picture.subarray(4 * width * top, 4 * width * end));
-      yield this.core.combineFinely(under, over, top);
-    }
   }
 
   /**

@@ -13,11 +13,11 @@ const RUN = 16; // neighbouring samples whose differences are one local contrast
 const NOISE = 4; // levels added to the difference of two neighbours: contrast far below this counts little
 const THIRD = 0.035; // what a third frame has to gain: it takes two more fusions
 
-/** The pictures of a selection fused by `fuse`, which joins two and may be asynchronous; the last two by `fuseLast`. */
-export async function fuseSelection(pictures, fuse, fuseLast = fuse) {
-  if (pictures.length === 2) return fuseLast(...pictures);
+/** The pictures of a selection fused by `fuse`, which joins two, may be asynchronous, and is told if these are the last. */
+export async function fuseSelection(pictures, fuse) {
+  if (pictures.length === 2) return fuse(...pictures, true);
   const [dark, middle, bright] = pictures;
-  return fuseLast(await fuse(dark, middle), await fuse(middle, bright));
+  return fuse(await fuse(dark, middle, false), await fuse(middle, bright, false), true);
 }
 
 /**

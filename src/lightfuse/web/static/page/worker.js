@@ -92,7 +92,7 @@ async function fileIn(format, wanted, from) {
   const exif = of.exif && exifForResult(of.exif, picture.width, picture.height);
   if (format === "jpeg") return jpegOf(picture, finish, exif);
   if (format === "png") return pngOf(picture, finish, exif);
-  if (format === "png16") return pngOf(picture, finish, exif, await of.fuseFinely(selection, how, await pool));
+  if (format === "png16") return pngOf(picture, finish, exif, await of.lowBits(selection, how, await pool));
   from.light ??= reducedLuminance({ ...picture, data: await of.darkest(selection, how, await pool) });
   return ultraHdrOf(picture, finish, exif, gainMap(picture, finish, from.light));
 }
