@@ -1,5 +1,5 @@
 /** LightFuse for JavaScript: aligns hand-held exposures of one scene and fuses them into one well-exposed picture. */
-import { Registration, SMALLEST_SIDE, UNMOVED } from "./lib/align.js";
+import { Registration } from "./lib/align.js";
 import { Core, MODELS, callsOf, compileCore } from "./lib/core.js";
 import { fillBorder, movedRows } from "./lib/warp.js";
 
@@ -37,8 +37,7 @@ export class Fuser {
   align(base, frame) {
     checkPair(base, frame, ["base", "frame"]);
     const { width, height } = base;
-    const tooSmall = Math.min(width, height) < SMALLEST_SIDE;
-    const place = tooSmall ? UNMOVED : new Registration(this.#module, base).next(frame.data);
+    const place = new Registration(this.#module, base).next(frame.data);
     const { warp, pixels } = place;
     if (pixels === 0) return { picture: frame, moved: false, ...place };
     const calls = callsOf(this.#module);

@@ -1,8 +1,8 @@
 /** Registration by the compiled core: where hand-held frames lie against a base. */
 import { callsOf } from "./core.js";
 
-/** Pictures with a shorter side are not aligned, in pixels. */
-export const SMALLEST_SIDE = 48;
+const SMALLEST_SIDE = 48; // pixels
+const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
 
 /** By the core's numbers; with the first and the last the frame is moved, or lies right as it is. */
 const REASONS = [
@@ -30,11 +30,12 @@ export class Registration {
 
   /**
    * @param {WebAssembly.Module} module
-   * @param {{data: Uint8ClampedArray, width: number, height: number}} base RGBA, no side under SMALLEST_SIDE
+   * @param {{data: Uint8ClampedArray, width: number, height: number}} base RGBA
    */
   constructor(module, { data, width, height }) {
-    this.#calls = callsOf(module);
     [this.#width, this.#height] = [width, height];
+    if (Math.min(width, height) < SMALLEST_SIDE) return;
+    this.#calls = callsOf(module);
     this.#stripRows = this.#calls.lfa_begin(width, height);
     if (this.#stripRows === 0) throw new RangeError(`there is not enough memory to align pictures of ${width}×${height}`);
     this.#load(data);
@@ -43,7 +44,7 @@ export class Registration {
 
   /** Begin with the frames on one side of the base in brightness. */
   beginSide() {
-    this.#calls.lfa_side();
+    this.#calls?.lfa_side();
   }
 
   /**
@@ -51,6 +52,7 @@ export class Registration {
    * @returns {Place}
    */
   next(data) {
+    if (!this.#calls) return { ...UNMOVED, reason: TOO_SMALL };
     this.#load(data);
     this.#calls.lfa_register();
     const numbers = Array.from({ length: 11 }, (_, i) => this.#calls.lfa_answer(i));

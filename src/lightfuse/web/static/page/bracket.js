@@ -1,11 +1,9 @@
 /** The bracket that is open: its frames, where each lies against the base, and which of them to fuse. */
-import { Registration, SMALLEST_SIDE, UNMOVED } from "../engine/align.js";
+import { Registration, UNMOVED } from "../engine/align.js";
 import { deghosted } from "../engine/deghost.js";
 import { fillBorder } from "../engine/warp.js";
 import { baseExposure, pixelsOf } from "./frames.js";
 import { fuseSelection, selectExposures } from "./selection.js";
-
-const TOO_SMALL = `pictures under ${SMALLEST_SIDE} pixels high or wide are not aligned`;
 
 export class Bracket {
   #places;
@@ -94,7 +92,6 @@ export class Bracket {
   async #found(pool, tell) {
     const { width, height, base, frames } = this;
     const places = frames.map(({ name }) => ({ name, ...UNMOVED }));
-    if (Math.min(width, height) < SMALLEST_SIDE) return places.map((place) => ({ ...place, reason: TOO_SMALL }));
     const registration = new Registration(pool.module, { data: await pixelsOf(frames[base]), width, height });
     const positions = [...frames.keys()];
     let done = 1;
