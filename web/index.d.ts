@@ -1,4 +1,4 @@
-/** The models: `small` (1,351 parameters) and `base` (5,787, better). */
+/** The models: `small` (1,301 parameters) and `base` (5,726, better). */
 export type ModelName = "small" | "base";
 export const MODELS: readonly ModelName[];
 
