@@ -3,7 +3,6 @@
 const MOST_ZOOM = 8;
 const STEP = 1.25;
 const PAN_STEP = 60;
-const PIXELATED_FROM = 3;
 
 export class Viewer {
   #stage = document.getElementById("stage");
@@ -118,7 +117,6 @@ export class Viewer {
       height: `${this.#height * this.#scale}px`,
       transform: `translate(${this.#x}px, ${this.#y}px)`,
     });
-    this.#photo.classList.toggle("pixelated", this.#scale / this.#actualPixels() >= PIXELATED_FROM);
     this.#level.textContent = `${Math.round((100 * this.#scale) / this.#actualPixels())} %`;
     this.#divide(this.#share);
   }
