@@ -512,7 +512,9 @@ def test_a_bracket_too_large_for_memory_does_not_stop_the_others(browser, addres
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
     source = (STATIC / "page" / "frames.js").read_text()
-    short = source.replace("const frames = [];", "const frames = []; if (headers[0].name === 'IMG_10.jpg') new Array(-1);")
+    short = source.replace(
+        "const frames = [];", "const frames = []; if (headers[0].name === 'IMG_10.jpg') new Array(-1);"
+    )
     page.route("**/page/frames.js", lambda route: route.fulfill(body=short, content_type="text/javascript"))
     page.goto(address)
     open_brackets(page)
