@@ -120,24 +120,18 @@ LF_OUTLINE void lf_add_doubled(lf_planes in, int channels, lf_size size, lf_plan
 /* How many rows of a level are made at once, in scratch memory that does not grow with the number of rows. */
 enum { LF_ROWS_AT_ONCE = 4 };
 
-/* One step down: out (half the size) = ReLU(separable(in)) + means of 2 x 2 of in. */
+/* One step down: out (half the size) = means of 2 x 2 of in + ReLU(separable(in)). */
 LF_INLINE void lf_step_down(lf_planes in, int channels, lf_size size, const lf_separable *layer, lf_planes out,
                             float *scratch) {
     const lf_size half = lf_halved(size, 1);
     const lf_planes filtered = {scratch, (size_t)LF_ROWS_AT_ONCE * half.columns};
+    for (int c = 0; c < channels; c++) lf_halve_plane(in.at + c * in.pitch, size, out.at + c * out.pitch);
     for (int row = 0, end; row < half.rows; row = end) {
         end = lf_min_int(row + LF_ROWS_AT_ONCE, half.rows);
         lf_depthwise_planes(in, channels, size, 0, 2, layer->depthwise, filtered, row, end);
         lf_mix_planes(filtered, channels, lf_from_row(out, half, row), channels, (size_t)(end - row) * half.columns,
-                      layer->pointwise, layer->bias, 1, 0);
+                      layer->pointwise, layer->bias, 1, 1);
     }
-    for (int c = 0; c < channels; c++, in.at += in.pitch, out.at += out.pitch)
-        for (int y = 0; y < half.rows; y++)
-            for (int x = 0; x < half.columns; x++) {
-                const float *cell = in.at + (size_t)2 * y * size.columns + 2 * x;
-                out.at[y * half.columns + x] +=
-                    0.25f * (cell[0] + cell[1] + cell[size.columns] + cell[size.columns + 1]);
-            }
 }
 
 /* One step up: the doubled coarser level added to `here`, then here + ReLU(separable(here)). Rows are filtered before the ones

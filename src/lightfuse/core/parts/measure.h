@@ -65,25 +65,6 @@ LF_CODE lf_size lf_thumbnail_size(const lf_context_model *m, int width, int heig
 LF_INLINE int lf_cell_start(int i, int side, int cells) { return (int)((int64_t)i * side / cells); }
 LF_INLINE int lf_cell_end(int i, int side, int cells) { return (int)(((int64_t)(i + 1) * side + cells - 1) / cells); }
 
-/* The same of one cell after the other, without a division for each: `at` is the first pixel of the present cell, exactly
- * at + rest / cells. */
-typedef struct {
-    int at, rest, cells, whole, part;
-} lf_cell_steps;
-LF_INLINE lf_cell_steps lf_first_cell(int side, int cells) {
-    return (lf_cell_steps){0, 0, cells, side / cells, side % cells};
-}
-/* Go on to the next cell; what comes after the last pixel of the one before. */
-LF_INLINE int lf_next_cell(lf_cell_steps *step) {
-    step->at += step->whole;
-    step->rest += step->part;
-    if (step->rest >= step->cells) {
-        step->at++;
-        step->rest -= step->cells;
-    }
-    return step->at + (step->rest > 0);
-}
-
 /* The rows of a picture that a row of cells is the mean of. Cells of large pictures are sampled, as many odd rows as even:
  * LF_ENOUGH_ROWS tell their mean to a level or so, and reading all takes longer than everything else a context needs. */
 enum { LF_ENOUGH_ROWS = 8 };
@@ -97,76 +78,27 @@ LF_INLINE lf_sampled_rows lf_rows_of_cell(int i, int side, int cells) {
 }
 LF_INLINE int lf_sampled_row(lf_sampled_rows of, int k) { return of.first + k * of.step + (k & ~of.step & 1); }
 
-/* Rows are summed up column by column, a vector of bytes at a time read as words of two neighbouring values: sums of the
- * lower ones, then of the upper ones, for each vector. Words of 16 bits hold the sum of 2 LF_ENOUGH_ROWS rows of 8 bits.
- * Double words are two values of 16 bits, and aligned like these. */
-enum { LF_SUM_BYTES = 4 * LF_LANES };
-typedef uint16_t lf_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(1)));
-typedef uint32_t lf_double_words __attribute__((vector_size(LF_SUM_BYTES), may_alias, aligned(1)));
-typedef uint32_t lf_total __attribute__((may_alias)); /* sums lie where floats go afterwards */
-
-/* Add `rows` (1 or 4, a constant) rows of `vectors` vectors to sums, which start at 0 if fresh: the second and the fourth
- * are `odd` bytes after those before them, the third is `even` bytes after the first. */
-#define LF_SUM_ROWS(name, words, bits)                                                                                \
-    LF_INLINE void name(const char *at, ptrdiff_t odd, ptrdiff_t even, const int rows, int vectors, words *sums,      \
-                        int fresh) {                                                                                  \
-        for (int i = 0; i < vectors; i++, at += LF_SUM_BYTES, sums += 2) {                                            \
-            words lower = {0}, upper = {0};                                                                           \
-            LF_UNROLL                                                                                                 \
-            for (int y = 0; y < rows; y++) {                                                                          \
-                const char *from = at + (y & 1) * odd + (y >> 1) * even;                                              \
-                __builtin_prefetch((const void *)((uintptr_t)from + LF_AHEAD));                                       \
-                const words both = *(const words *)from;                                                              \
-                lower += both & ((words){0} + ((1u << bits) - 1));                                                    \
-                upper += both >> bits;                                                                                \
-            }                                                                                                         \
-            if (!fresh) {                                                                                             \
-                lower += sums[0];                                                                                     \
-                upper += sums[1];                                                                                     \
-            }                                                                                                         \
-            sums[0] = lower;                                                                                          \
-            sums[1] = upper;                                                                                          \
-        }                                                                                                             \
-    }
-LF_SUM_ROWS(lf_sum_rows_u8, lf_words, 8)
-LF_SUM_ROWS(lf_sum_rows_u16, lf_double_words, 16)
-#undef LF_SUM_ROWS
-
-/* Totals of the n values of some rows, added to total unless first. */
-#define LF_TOTAL_ROWS(name, value, words, word, add)                                                                  \
-    LF_INLINE void name(const lf_picture *p, lf_sampled_rows of, int n, lf_total *restrict total,                     \
-                        words *restrict sums, int first) {                                                            \
-        const int wide = (int)(LF_SUM_BYTES / sizeof(value)), vectors = n / wide;                                     \
-        const ptrdiff_t odd = (of.step | 1) * p->row_bytes, even = 2 * of.step * p->row_bytes;                        \
+/* Totals of the n values of some rows, column by column, added to total unless first: four rows at a time, which are read side
+ * by side. Sums of integers are exact, those of floats in the order of the rows. */
+#define LF_TOTAL_ROWS(name, value, number)                                                                            \
+    LF_INLINE void name(const lf_picture *p, lf_sampled_rows of, int n, number *restrict total, int first) {          \
+        for (int i = 0; i < n && first; i++) total[i] = 0;                                                            \
         int k = 0;                                                                                                    \
-        for (; k + 4 <= of.count; k += 4)                                                                             \
-            add(lf_at(p, 0, lf_sampled_row(of, k)), odd, even, 4, vectors, sums, k == 0);                             \
-        for (; k < of.count; k++) add(lf_at(p, 0, lf_sampled_row(of, k)), 0, 0, 1, vectors, sums, k == 0);            \
-        for (int i = 0; i < vectors; i++) {                                                                           \
-            const word *lower = (const word *)(sums + 2 * i), *upper = (const word *)(sums + 2 * i + 1);              \
-            lf_total *to = total + i * wide;                                                                          \
-            for (int j = 0; j < wide / 2; j++) {                                                                      \
-                to[2 * j] = (first ? 0 : to[2 * j]) + lower[j];                                                       \
-                to[2 * j + 1] = (first ? 0 : to[2 * j + 1]) + upper[j];                                               \
-            }                                                                                                         \
+        for (; k + 4 <= of.count; k += 4) {                                                                           \
+            const value *row[4];                                                                                      \
+            for (int j = 0; j < 4; j++) row[j] = (const value *)lf_at(p, 0, lf_sampled_row(of, k + j));               \
+            for (int i = 0; i < n; i++) total[i] = (((total[i] + row[0][i]) + row[1][i]) + row[2][i]) + row[3][i];    \
         }                                                                                                             \
-        for (int i = vectors * wide; i < n; i++) {                                                                    \
-            uint32_t sum = first ? 0 : total[i];                                                                      \
-            for (k = 0; k < of.count; k++) sum += ((const value *)lf_at(p, 0, lf_sampled_row(of, k)))[i];             \
-            total[i] = sum;                                                                                           \
+        for (; k < of.count; k++) {                                                                                   \
+            const value *row = (const value *)lf_at(p, 0, lf_sampled_row(of, k));                                     \
+            for (int i = 0; i < n; i++) total[i] += row[i];                                                           \
         }                                                                                                             \
     }
-LF_TOTAL_ROWS(lf_total_rows_u8, uint8_t, lf_words, uint16_t, lf_sum_rows_u8)
-LF_TOTAL_ROWS(lf_total_rows_u16, lf_u16, lf_double_words, uint32_t, lf_sum_rows_u16)
+typedef uint32_t lf_total __attribute__((may_alias)); /* totals of integers lie where those of floats would */
+LF_TOTAL_ROWS(lf_total_rows_u8, uint8_t, lf_total)
+LF_TOTAL_ROWS(lf_total_rows_u16, lf_u16, lf_total)
+LF_TOTAL_ROWS(lf_total_rows_f32, float, float)
 #undef LF_TOTAL_ROWS
-
-LF_INLINE void lf_total_rows_f32(const lf_picture *p, lf_sampled_rows of, int n, float *restrict total, int first) {
-    for (int i = 0; i < n && first; i++) total[i] = 0;
-    for (int k = 0; k < of.count; k++) {
-        const float *restrict v = (const float *)lf_at(p, 0, lf_sampled_row(of, k));
-        for (int i = 0; i < n; i++) total[i] += v[i];
-    }
-}
 
 /* The same for any picture; the totals are at the beginning of lf_thumbnail_scratch_floats floats. */
 LF_INLINE void lf_total_rows(const lf_picture *p, lf_sampled_rows of, float *scratch, int first) {
@@ -174,39 +106,24 @@ LF_INLINE void lf_total_rows(const lf_picture *p, lf_sampled_rows of, float *scr
     if (p->type == LF_F32)
         lf_total_rows_f32(p, of, n, scratch, first);
     else if (p->type == LF_U8)
-        lf_total_rows_u8(p, of, n, (lf_total *)scratch, (lf_words *)(scratch + n), first);
+        lf_total_rows_u8(p, of, n, (lf_total *)scratch, first);
     else
-        lf_total_rows_u16(p, of, n, (lf_total *)scratch, (lf_double_words *)(scratch + n), first);
+        lf_total_rows_u16(p, of, n, (lf_total *)scratch, first);
 }
 
-/* Means of a row of cells from the totals of their rows of the picture. Four pixels are three vectors of four values, whose
- * lanes keep their colour from one four to the next; lanes of 32 bits hold the sums of LF_FEW pixels, larger cells and
- * what four leaves go one by one. */
-enum { LF_FEW = 1 << 18 };
+/* Means of a row of cells from the totals of their rows of the picture. */
 LF_INLINE uint16_t lf_cell_value(double mean) {
     return (uint16_t)((mean > 0 ? mean < 65535 ? mean : 65535 : 0) + 0.5);
 }
-typedef uint32_t lf_four_u32 __attribute__((vector_size(16), may_alias, aligned(4)));
-typedef float lf_four_f32 __attribute__((vector_size(16), may_alias, aligned(4)));
-#define LF_AVERAGE_COLUMNS(name, number, four, sum_type)                                                              \
+#define LF_AVERAGE_COLUMNS(name, number, sum_type)                                                                    \
     LF_INLINE void name(const lf_picture *p, const number *total, lf_size size, int rows, uint16_t *to) {             \
-        lf_cell_steps step = lf_first_cell(p->width, size.columns);                                                   \
         for (int x = 0; x < size.columns; x++, to++) {                                                                \
-            const int x0 = step.at, x1 = lf_next_cell(&step);                                                         \
-            const int fours = (int64_t)(x1 - x0) * rows > LF_FEW ? 0 : (x1 - x0) / 4;                                 \
-            const number *from = total + 3 * (size_t)x0;                                                              \
-            four a = {0}, b = {0}, c = {0};                                                                           \
-            for (int i = 0; i < fours; i++, from += 12) {                                                             \
-                a += *(const four *)from;                                                                             \
-                b += *(const four *)(from + 4);                                                                       \
-                c += *(const four *)(from + 8);                                                                       \
-            }                                                                                                         \
-            sum_type red = (sum_type)a[0] + a[3] + b[2] + c[1], green = (sum_type)a[1] + b[0] + b[3] + c[2];          \
-            sum_type blue = (sum_type)a[2] + b[1] + c[0] + c[3];                                                      \
-            for (int i = x0 + 4 * fours; i < x1; i++, from += 3) {                                                    \
-                red += from[0];                                                                                       \
-                green += from[1];                                                                                     \
-                blue += from[2];                                                                                      \
+            const int x0 = lf_cell_start(x, p->width, size.columns), x1 = lf_cell_end(x, p->width, size.columns);     \
+            sum_type red = 0, green = 0, blue = 0;                                                                    \
+            for (int i = x0; i < x1; i++) {                                                                           \
+                red += total[3 * i];                                                                                  \
+                green += total[3 * i + 1];                                                                            \
+                blue += total[3 * i + 2];                                                                             \
             }                                                                                                         \
             const double scale = 65535.0 / (lf_top(p->type) * (double)(x1 - x0) * (double)rows);                      \
             to[0] = lf_cell_value((double)red * scale);                                                               \
@@ -214,12 +131,12 @@ typedef float lf_four_f32 __attribute__((vector_size(16), may_alias, aligned(4))
             to[2 * lf_cells(size)] = lf_cell_value((double)blue * scale);                                             \
         }                                                                                                             \
     }
-LF_AVERAGE_COLUMNS(lf_average_columns, lf_total, lf_four_u32, uint64_t)
-LF_AVERAGE_COLUMNS(lf_average_columns_f32, float, lf_four_f32, float)
+LF_AVERAGE_COLUMNS(lf_average_columns, lf_total, uint64_t)
+LF_AVERAGE_COLUMNS(lf_average_columns_f32, float, double)
 #undef LF_AVERAGE_COLUMNS
 
-/* Scratch floats lf_thumbnail_rows needs: totals of a row of a picture, and sums twice as short or as long. */
-LF_CODE size_t lf_thumbnail_scratch_floats(int width) { return 6 * (size_t)width + LF_LANES; }
+/* Scratch floats lf_thumbnail_rows needs: totals of a row of a picture. */
+LF_CODE size_t lf_thumbnail_scratch_floats(int width) { return 3 * (size_t)width; }
 
 /* A row of cells from the totals of `rows` rows of a picture. */
 LF_INLINE void lf_average_row(const lf_picture *p, const float *scratch, lf_size size, int rows, uint16_t *to) {

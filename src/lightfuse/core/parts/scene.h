@@ -18,24 +18,15 @@ LF_INLINE lf_area lf_both_boxes(lf_area a, lf_area b) {
 }
 
 /* Whether any of the pixels x0 .. x1-1 of row y shows the scene. */
-#define LF_SHOWS(value)                                                                                               \
-    do {                                                                                                              \
-        const value *a = (const value *)lf_at(p, x0, y), *b = (const value *)lf_at(q, x0, y);                         \
-        value high = a[0], low = a[0];                                                                                \
-        for (int i = 0; i < 3 * (x1 - x0); i++) {                                                                     \
-            const value most = a[i] > b[i] ? a[i] : b[i], least = a[i] < b[i] ? a[i] : b[i];                          \
-            high = high > most ? high : most;                                                                         \
-            low = low < least ? low : least;                                                                          \
-        }                                                                                                             \
-        return (float)high > LF_BLACK * top && (float)low < LF_SCENE_WHITE * top;                                     \
-    } while (0)
 LF_CODE int lf_shows_scene(const lf_picture *p, const lf_picture *q, int x0, int x1, int y) {
-    const float top = lf_top(p->type);
-    if (p->type == LF_U8) LF_SHOWS(uint8_t);
-    if (p->type == LF_U16) LF_SHOWS(lf_u16);
-    LF_SHOWS(float);
+    const lf_area area = {x0, y, x1, y + 1};
+    const lf_picture first = lf_part(p, area), second = lf_part(q, area);
+    lf_measure one, two;
+    lf_measure_rows(&first, 0, 1, &one);
+    lf_measure_rows(&second, 0, 1, &two);
+    return (one.high > two.high ? one.high : two.high) > LF_BLACK * lf_top(p->type) &&
+           (one.low < two.low ? one.low : two.low) < LF_SCENE_WHITE * lf_top(p->type);
 }
-#undef LF_SHOWS
 
 /* The first (or with last, the last) of the pixels x0 .. x1-1 of row y that shows the scene; -1 where none does. */
 LF_CODE int lf_scene_pixel(const lf_picture *p, const lf_picture *q, int x0, int x1, int y, int last) {

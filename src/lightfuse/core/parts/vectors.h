@@ -21,7 +21,7 @@ enum { LF_LANES = 16, LF_VECS = 2, LF_OUTS = 8 };
 enum { LF_LANES = 8, LF_VECS = 2, LF_OUTS = 5 };
 #elif defined(__aarch64__)
 enum { LF_LANES = 4, LF_VECS = 3, LF_OUTS = 7 };
-#elif defined(__SSE2__) || defined(__ARM_NEON) || defined(__wasm_simd128__) || defined(_M_X64)
+#elif defined(__SSE2__) || defined(__ARM_NEON) || defined(__wasm_simd128__)
 enum { LF_LANES = 4, LF_VECS = 2, LF_OUTS = 5 };
 #else /* no vectors: what compilers make of them instead stays short */
 enum { LF_LANES = 4, LF_VECS = 1, LF_OUTS = 4 };
@@ -76,6 +76,7 @@ LF_INLINE float *lf_aligned(float *scratch) { return (float *)(((uintptr_t)scrat
 #if defined(__AVX512F__)
 LF_INLINE lf_vec lf_min(lf_vec a, lf_vec b) { return (lf_vec)_mm512_min_ps((__m512)a, (__m512)b); }
 LF_INLINE lf_vec lf_max(lf_vec a, lf_vec b) { return (lf_vec)_mm512_max_ps((__m512)a, (__m512)b); }
+LF_INLINE lf_vec lf_round(lf_vec a) { return (lf_vec)_mm512_roundscale_ps((__m512)a, 8); }
 LF_INLINE lf_ivec lf_to_int(lf_vec a) { return (lf_ivec)_mm512_cvtps_epi32((__m512)a); }
 LF_INLINE int lf_any_positive(lf_vec a) { return _mm512_cmp_ps_mask((__m512)a, _mm512_setzero_ps(), _CMP_GT_OQ) != 0; }
 LF_INLINE lf_vec lf_reciprocal_estimate(lf_vec a) { return (lf_vec)_mm512_rcp14_ps((__m512)a); }
@@ -129,17 +130,6 @@ LF_INLINE lf_vec lf_reciprocal(lf_vec a) {
 
 /* 1 / (1 + 2^t), to about 1e-6: 2^t = 2^whole * 2^part, 2^part by a polynomial of least largest error. */
 LF_INLINE lf_vec lf_falling(lf_vec t) {
-#if defined(__AVX512DQ__)
-    const lf_vec part = (lf_vec)_mm512_reduce_ps((__m512)t, 1); /* t - floor(t) */
-    lf_vec power = lf_fma(part, lf_splat(1.35341672e-2f), lf_splat(5.20114619e-2f));
-    power = lf_fma(power, part, lf_splat(2.41442756e-1f));
-    power = lf_fma(power, part, lf_splat(6.93003835e-1f));
-    power = lf_fma(power, part, lf_splat(1.00000259f));
-    power = (lf_vec)_mm512_scalef_ps((__m512)power, (__m512)t);
-    /* Infinity for t > 127; an estimate of its reciprocal is 0, a step of Newton's from there no number. */
-    const lf_vec guess = lf_reciprocal_estimate(1.0f + lf_min(power, lf_splat(1e30f)));
-    return guess + guess * (1.0f - (1.0f + lf_min(power, lf_splat(1e30f))) * guess);
-#else
     t = lf_max(lf_min(t, lf_splat(80.0f)), lf_splat(-80.0f));
     const lf_vec whole = lf_round(t), part = t - whole;
     lf_vec power = lf_fma(part, lf_splat(9.57010144e-3f), lf_splat(5.59178603e-2f));
@@ -147,7 +137,6 @@ LF_INLINE lf_vec lf_falling(lf_vec t) {
     power = lf_fma(power, part, lf_splat(6.93121815e-1f));
     power = lf_fma(power, part, lf_splat(9.99999261e-1f));
     return lf_reciprocal(1.0f + power * (lf_vec)((__builtin_convertvector(whole, lf_ivec) + 127) << 23));
-#endif
 }
 
 /* ---- Pointwise layers on a tile of pixels: the arithmetic that nearly all time goes to ------------------------------ */
