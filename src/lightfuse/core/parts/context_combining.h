@@ -11,20 +11,6 @@ LF_INLINE float lf_answer_scale(int o, float top, float strength) {
 }
 LF_INLINE float lf_answer_shift(int o) { return o == 0 || o == 4 ? 3.0f * 1.44269504f : o == 2 ? 0.0f : 1.0f; }
 
-/* Widths of CombiningNet's hidden layers. */
-typedef struct {
-    int first, second;
-} lf_shape;
-
-LF_INLINE lf_shape lf_shape_of(const lf_context_model *m) { return (lf_shape){m->widths[1], m->widths[2]}; }
-LF_INLINE int lf_is_shape(const lf_context_model *m, lf_shape shape) {
-    return m->widths[1] == shape.first && m->widths[2] == shape.second;
-}
-
-/* The shapes of the shipped models, which have code of their own, every loop unrolled. */
-#define LF_SHAPE_SMALL ((lf_shape){6, 6})
-#define LF_SHAPE_BASE ((lf_shape){7, 6})
-
 /* Floats of scratch: two rows of context, their last vectors past the end; the weights; where columns lie; room to start at a
  * multiple of 64 bytes. */
 enum { LF_WEIGHTS_FLOATS = LF_LAYERS * LF_MAX_WIDTH * LF_MAX_WIDTH + LF_MAX_WIDTH + 2 * LF_MAX_CONTEXT };
@@ -58,14 +44,6 @@ LF_INLINE void lf_fold(const lf_context_model *m, float top, float strength, lf_
     }
 }
 
-/* What a tile needs beside its place: the pictures, the weights, and the context of its columns between two grid rows. */
-typedef struct {
-    const lf_picture *under, *over, *out;
-    const lf_folded *folded;
-    const float *upper, *step;
-    int row, at;
-} lf_context_row;
-
 /* luma + chroma x[0..2] as a colour between 0 and top of the same hue, which replaces x[0..2]; one that is inside already
  * stays as it is. A pixel with a channel above top is divided by its largest, which keeps its saturation, but its luma is not
  * lowered below `lowest`; what is still outside loses chroma at the same luma. */
@@ -90,9 +68,9 @@ LF_INLINE void lf_structure(const lf_plane *answers, lf_plane *x, const float to
     const float red = 0.299f, green = 0.587f, blue = 0.114f, little = 0.02f * top;
     const lf_vec most = lf_splat(8.0f), none = lf_splat(0.0f);
     lf_vec y[LF_VECS], grey[LF_VECS], luma[LF_VECS], weight[LF_VECS], lowest[LF_VECS], highest[LF_VECS];
-#define LF_EACH LF_UNROLL for (int k = 0; k < LF_VECS; k++)
-    LF_EACH weight[k] = lf_falling(answers[0][k]);
-    LF_EACH {
+#define LF_EACH_VEC LF_UNROLL for (int k = 0; k < LF_VECS; k++)
+    LF_EACH_VEC weight[k] = lf_falling(answers[0][k]);
+    LF_EACH_VEC {
         LF_UNROLL
         for (int c = 0; c < 3; c++) x[c][k] -= x[3 + c][k];
         const lf_vec over = x[3][k] * red + x[4][k] * green + x[5][k] * blue;
@@ -103,54 +81,63 @@ LF_INLINE void lf_structure(const lf_plane *answers, lf_plane *x, const float to
         weight[k] = lf_falling(answers[4][k]);
         grey[k] = over + weight[k] * d;
     }
-    LF_EACH luma[k] = lf_min(lf_max(y[k] * answers[1][k] + answers[2][k], lowest[k]), highest[k]);
-    LF_EACH {
+    LF_EACH_VEC luma[k] = lf_min(lf_max(y[k] * answers[1][k] + answers[2][k], lowest[k]), highest[k]);
+    LF_EACH_VEC {
         const lf_vec lift = lf_min((luma[k] + little) * lf_reciprocal(grey[k] + little), most);
         const lf_vec gain = lf_min(lf_max(answers[3][k] * lift, none), most);
         LF_UNROLL
         for (int c = 0; c < 3; c++) x[c][k] = (x[3 + c][k] + weight[k] * x[c][k] - grey[k]) * gain;
     }
-    LF_EACH lf_into_gamut(luma[k], &x[0][k], &x[1][k], &x[2][k], lowest[k], top);
-#undef LF_EACH
+    LF_EACH_VEC lf_into_gamut(luma[k], &x[0][k], &x[1][k], &x[2][k], lowest[k], top);
+#undef LF_EACH_VEC
 }
 
-/* `count` pixels of row r->row from column r->at + column on. The shape is a constant where speed matters. The first layer
+/* `count` pixels of row `row` from pixel x of the strip on, `part` of the way between its two rows of context. The first layer
  * starts from its contexts, the last from the rest. */
-LF_INLINE void lf_context_tile(const lf_context_row *r, const lf_folded *f, const lf_type type, const lf_shape shape,
-                               float part, int column, int count) {
-    lf_start start = {NULL, r->upper + column, r->step + column, LF_COLUMNS, part};
-    lf_plane x[6], hidden[2][LF_MAX_WIDTH], answers[LF_ANSWERS];
-    lf_read_tile(r->under, type, r->at + column, r->row, count, x);
-    lf_read_tile(r->over, type, r->at + column, r->row, count, x + 3);
-    lf_layer(x, 6, NULL, hidden[0], shape.first, f->weights[0], start, 1);
-    lf_layer(hidden[0], shape.first, NULL, hidden[1], shape.second, f->weights[1], lf_start_at(f->bias), 1);
-    start.upper += shape.first * LF_COLUMNS;
-    start.step += shape.first * LF_COLUMNS;
-    lf_layer(hidden[1], shape.second, NULL, answers, LF_ANSWERS, f->weights[2], start, 0);
-    lf_structure(answers, x, lf_top(type));
-    lf_write_tile(r->out, type, r->at + column, r->row, count, x);
+LF_INLINE void lf_context_tile(const lf_work *work, const lf_folded *f, const lf_type type, float part, int row, int x,
+                               int count) {
+    const int *widths = work->model->widths;
+    lf_start start = {NULL, (const float *)work->upper + x, (const float *)work->step + x, LF_COLUMNS, part};
+    lf_plane pixels[6], hidden[2][LF_MAX_WIDTH], answers[LF_ANSWERS];
+    lf_read_tile(work->under, type, work->at + x, row, count, pixels);
+    lf_read_tile(work->over, type, work->at + x, row, count, pixels + 3);
+    lf_layer(pixels, 6, NULL, hidden[0], widths[1], f->weights[0], start, 1);
+    lf_layer(hidden[0], widths[1], NULL, hidden[1], widths[2], f->weights[1], lf_start_at(f->bias), 1);
+    start.upper += widths[1] * LF_COLUMNS;
+    start.step += widths[1] * LF_COLUMNS;
+    lf_layer(hidden[1], widths[2], NULL, answers, LF_ANSWERS, f->weights[2], start, 0);
+    lf_structure(answers, pixels, lf_top(type));
+    lf_write_tile(work->out, type, work->at + x, row, count, pixels);
 }
 
-/* `columns` pixels of a row, `part` of the way between its two rows of context; more if another row follows. */
-LF_INLINE void lf_context_tiles(const lf_context_row *r, const lf_type type, const lf_shape shape, float part,
-                                int columns, int more) {
-    const lf_folded *f = r->folded;
-    for (int column = 0; column < columns; column += LF_TILE) {
-        LF_FORGET(f);
-        if (more) {
-            lf_expect(r->under, type, r->at + column, r->row + 1, LF_TILE, 0);
-            lf_expect(r->over, type, r->at + column, r->row + 1, LF_TILE, 0);
-            lf_expect(r->out, type, r->at + column, r->row + 1, LF_TILE, 1);
+LF_INLINE void lf_context_strip(const lf_work *work, const lf_type type, int row0, int row1, int columns) {
+    for (int row = row0; row < row1; row++) {
+        const float part = lf_between_rows(work->grid, row).part;
+        const lf_folded *f = work->weights;
+        for (int x = 0; x < columns; x += LF_TILE) {
+            LF_FORGET(f);
+            if (row + 1 < row1) {
+                lf_expect(lf_at(work->under, work->at + x, row + 1), LF_TILE * lf_pixel_bytes(type), 0);
+                lf_expect(lf_at(work->over, work->at + x, row + 1), LF_TILE * lf_pixel_bytes(type), 0);
+                lf_expect(lf_at(work->out, work->at + x, row + 1), LF_TILE * lf_pixel_bytes(type), 1);
+            }
+            lf_context_tile(work, f, type, part, row, x, lf_min_int(LF_TILE, columns - x));
         }
-        lf_context_tile(r, f, type, shape, part, column, lf_min_int(LF_TILE, columns - column));
     }
 }
+LF_OUTLINE void lf_strip_u16(const lf_work *work, int row0, int row1, int columns) {
+    lf_context_strip(work, LF_U16, row0, row1, columns);
+}
+LF_OUTLINE void lf_strip_f32(const lf_work *work, int row0, int row1, int columns) {
+    lf_context_strip(work, LF_F32, row0, row1, columns);
+}
 
-/* The context of LF_COLUMNS pixels along two rows of the grid: `upper`, and `step` from there to the row below, both
- * [contexts][LF_COLUMNS]; a few numbers past the end are touched. */
-LF_INLINE void lf_spread_context(const lf_context_model *m, const lf_folded *f, const lf_grid *grid, int row,
-                                 const lf_runs *runs, float *upper, float *step) {
-    for (int c = 0; c < m->contexts; c++, upper += LF_COLUMNS, step += LF_COLUMNS) {
+LF_INLINE void lf_spread_context(const lf_work *work, int row) {
+    const lf_grid *grid = work->grid;
+    const lf_runs *runs = work->runs;
+    const lf_folded *f = work->weights;
+    float *upper = work->upper, *step = work->step;
+    for (int c = 0; c < work->model->contexts; c++, upper += LF_COLUMNS, step += LF_COLUMNS) {
         const float *a = (const float *)grid->cells + lf_grid_place(grid, c, row);
         const float *b = (const float *)grid->cells + lf_grid_place(grid, c, row + 1);
         for (int i = 0; i < runs->count; i++) {
@@ -166,53 +153,17 @@ LF_INLINE void lf_spread_context(const lf_context_model *m, const lf_folded *f, 
     }
 }
 
-/* Rows [row0, row1) of columns at .. at+columns-1, which all lie between the same two rows of the grid. */
-LF_INLINE void lf_context_strip(const lf_context_row *row, const lf_type type, const lf_shape shape, const lf_grid *grid,
-                                int row0, int row1, int columns) {
-    lf_context_row r = *row;
-    for (r.row = row0; r.row < row1; r.row++)
-        lf_context_tiles(&r, type, shape, lf_between_rows(grid, r.row).part, columns, r.row + 1 < row1);
-}
-
-/* The strip for pictures of one type: functions of their own, each with a shape as constants, are smaller than one. */
-typedef void (*lf_strip)(const lf_context_row *, const lf_context_model *, const lf_grid *, int, int, int);
-#define LF_STRIP_FUNCTION(name, type, shape)                                                                          \
-    LF_OUTLINE void name(const lf_context_row *r, const lf_context_model *m, const lf_grid *grid, int row0, int row1, \
-                         int columns) {                                                                               \
-        (void)m;                                                                                                      \
-        lf_context_strip(r, type, shape, grid, row0, row1, columns);                                                  \
-    }
-#define LF_STRIP_FUNCTIONS(bits, type)                                                                                \
-    LF_STRIP_FUNCTION(lf_strip_small_##bits, type, LF_SHAPE_SMALL)                                                    \
-    LF_STRIP_FUNCTION(lf_strip_base_##bits, type, LF_SHAPE_BASE)                                                      \
-    LF_STRIP_FUNCTION(lf_strip_any_##bits, type, lf_shape_of(m))
-LF_STRIP_FUNCTIONS(u16, LF_U16)
-LF_STRIP_FUNCTIONS(f32, LF_F32)
-#undef LF_STRIP_FUNCTIONS
-#undef LF_STRIP_FUNCTION
-
 /* Fuse rows [row0, row1) of under and over, of 16 bits or floats, into the same rows of out, which may be one of the two. The grid holds floats;
  * scratch holds lf_context_combine_scratch_floats(m) floats. */
 LF_CODE void lf_context_combine_rows(const lf_context_model *m, const lf_picture *under, const lf_picture *over,
                                      const lf_grid *grid, float strength, const lf_picture *out, int row0, int row1,
                                      float *scratch) {
-    const int is_small = lf_is_shape(m, LF_SHAPE_SMALL), is_base = lf_is_shape(m, LF_SHAPE_BASE);
-#define LF_STRIP(bits) (is_small ? lf_strip_small_##bits : is_base ? lf_strip_base_##bits : lf_strip_any_##bits)
-    const lf_strip strip = under->type == LF_U16 ? LF_STRIP(u16) : LF_STRIP(f32);
-#undef LF_STRIP
-    float *upper = (float *)lf_aligned(scratch), *step = upper + m->contexts * LF_COLUMNS + LF_LANES;
-    lf_folded *folded = (lf_folded *)(lf_aligned(scratch) + lf_context_rows_floats(m));
-    lf_runs *runs = (lf_runs *)(lf_aligned(scratch) + lf_context_rows_floats(m) + LF_WEIGHTS_FLOATS);
-    lf_context_row r = {under, over, out, folded, upper, step, 0, 0};
+    float *upper = lf_aligned(scratch), *step = upper + m->contexts * LF_COLUMNS + LF_LANES;
+    lf_folded *folded = (lf_folded *)(upper + lf_context_rows_floats(m));
+    lf_runs *runs = (lf_runs *)((float *)folded + LF_WEIGHTS_FLOATS);
+    lf_work work = {m, under, over, out, grid, folded, upper, step, runs, 0};
     lf_fold(m, lf_top(under->type), strength, folded);
-    for (r.at = 0; r.at < under->width; r.at += LF_COLUMNS) {
-        lf_find_runs(grid, r.at, LF_COLUMNS, runs);
-        for (int row = row0, end; row < row1; row = end) {
-            end = lf_end_of_cell(grid, row, row1);
-            lf_spread_context(m, folded, grid, lf_between_rows(grid, row).cell, runs, upper, step);
-            strip(&r, m, grid, row, end, lf_min_int(LF_COLUMNS, under->width - r.at));
-        }
-    }
+    lf_combine_strips(&work, LF_COLUMNS, lf_spread_context, under->type == LF_U16 ? lf_strip_u16 : lf_strip_f32, row0, row1);
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* Where pixels lie between the cells of a context grid. */
+/* Where pixels lie between the cells of a context grid, and the way CombiningNet goes over them. */
 #ifndef LIGHTFUSE_CONTEXT_GRID_H
 #define LIGHTFUSE_CONTEXT_GRID_H
 
@@ -54,7 +54,7 @@ LF_INLINE int lf_end_of_cell(const lf_grid *g, int row, int row1) {
 /* Where the pixels of a strip lie between the grid's columns, and the runs of them that lie between the same
  * two: run i is pixels start[i] .. start[i+1]-1, right of cell[i]. */
 typedef struct {
-    float parts[LF_COLUMNS + 16];
+    float parts[LF_WORD_COLUMNS + 16];
     int16_t words[LF_WORD_COLUMNS + 32];
     int count, start[LF_WORD_COLUMNS + 1], cell[LF_WORD_COLUMNS];
 } lf_runs;
@@ -64,15 +64,53 @@ LF_INLINE void lf_find_runs(const lf_grid *g, int first, int columns, lf_runs *r
     runs->count = 0;
     for (int i = 0; i < columns; i++, lf_next_place(&places)) {
         const lf_place place = lf_place_of(&places);
-        if (columns <= LF_COLUMNS) runs->parts[i] = place.part;
+        runs->parts[i] = place.part;
         runs->words[i] = (int16_t)place.word;
         if (i > 0 && place.cell == runs->cell[runs->count - 1]) continue;
         runs->cell[runs->count] = place.cell;
         runs->start[runs->count++] = i;
     }
     runs->start[runs->count] = columns;
-    for (int i = columns; i < columns + 16 && columns <= LF_COLUMNS; i++) runs->parts[i] = 0;
+    for (int i = columns; i < columns + 16; i++) runs->parts[i] = 0;
     for (int i = columns; i < columns + 32; i++) runs->words[i] = 0;
+}
+
+/* What CombiningNet works on, in floats or in 16-bit integers: the pictures, from column `at` on; the model's weights; and the
+ * context of a strip of pixels along two rows of the grid, `upper`, and `step` from there to the row below, both
+ * [contexts][pixels of a strip]; a few numbers past the end are touched. */
+typedef struct {
+    const lf_context_model *model;
+    const lf_picture *under, *over, *out;
+    const lf_grid *grid;
+    const void *weights;
+    void *upper, *step;
+    lf_runs *runs;
+    int at;
+} lf_work;
+
+/* Fuse rows [row0, row1) a strip of `pixels` columns at a time: `spread` makes its context between row `cell` of the grid and the
+ * next, `fuse` its rows of the picture that lie there. */
+LF_INLINE void lf_combine_strips(lf_work *work, const int pixels, void (*spread)(const lf_work *, int cell),
+                                 void (*fuse)(const lf_work *, int row0, int row1, int columns), int row0, int row1) {
+    const int width = work->under->width;
+    for (work->at = 0; work->at < width; work->at += pixels) {
+        lf_find_runs(work->grid, work->at, pixels, work->runs);
+        for (int row = row0, end; row < row1; row = end) {
+            end = lf_end_of_cell(work->grid, row, row1);
+            spread(work, lf_between_rows(work->grid, row).cell);
+            fuse(work, row, end, lf_min_int(pixels, width - work->at));
+        }
+    }
+}
+
+/* Have `bytes` bytes brought into the cache, to be read or, if to_write (a constant), written: strips of rows are too short for
+ * processors to foresee. */
+LF_INLINE void lf_expect(const char *at, int bytes, const int to_write) {
+    for (int i = 0; i < bytes; i += 64)
+        if (to_write)
+            __builtin_prefetch(at + i, 1);
+        else
+            __builtin_prefetch(at + i, 0);
 }
 
 #endif

@@ -3,8 +3,22 @@
 #ifndef LIGHTFUSE_FIXED_COMBINING_H
 #define LIGHTFUSE_FIXED_COMBINING_H
 
-#include "context_combining.h"
+#include "context_grid.h"
 #include "fixed_format.h"
+
+/* Widths of CombiningNet's hidden layers. */
+typedef struct {
+    int first, second;
+} lf_shape;
+
+LF_INLINE lf_shape lf_shape_of(const lf_context_model *m) { return (lf_shape){m->widths[1], m->widths[2]}; }
+LF_INLINE int lf_is_shape(const lf_context_model *m, lf_shape shape) {
+    return m->widths[1] == shape.first && m->widths[2] == shape.second;
+}
+
+/* The shapes of the shipped models, which have code of their own, every loop unrolled. */
+#define LF_SHAPE_SMALL ((lf_shape){6, 6})
+#define LF_SHAPE_BASE ((lf_shape){7, 6})
 
 LF_INLINE lf_word lf_spread_weight(const lf_weight *p) {
 #if defined(__AVX512BW__)
@@ -62,14 +76,6 @@ LF_INLINE void lf_add_input(lf_word sum[LF_SUMS][LF_PAIR], const lf_word *x, con
     }
 #endif
 }
-
-/* What a tile needs beside its place: the pictures, the weights, and the context of its columns between two grid rows. */
-typedef struct {
-    const lf_picture *under, *over, *out;
-    const lf_fixed *fixed;
-    const int16_t *upper, *step;
-    int row, at;
-} lf_fixed_row;
 
 /* Output channels o .. o+outs-1 (outs a constant where speed matters) of layer l, for the vectors of pixels from number `pair`
  * on. Sums start from the context `part` of the way between two rows of it, LF_WORD_COLUMNS apart a channel, or in the middle
@@ -262,40 +268,50 @@ LF_INLINE void lf_fixed_tile(const lf_fixed *f, const lf_shape shape, const uint
     LF_EACH_VECTOR lf_write_words(out + 3 * k * LF_WORDS, rgb[k]);
 }
 
-/* `columns` pixels of a row, `part` of the way between its two rows of context; more if another row follows. */
-LF_INLINE void lf_fixed_tiles(const lf_fixed_row *r, const lf_shape shape, int part, int columns, int more, const int known) {
-    const uint8_t *under = (const uint8_t *)lf_at(r->under, r->at, r->row), *over = (const uint8_t *)lf_at(r->over, r->at, r->row);
-    uint8_t *out = (uint8_t *)lf_at(r->out, r->at, r->row);
-    const lf_fixed *f = r->fixed;
-    for (int x = 0; x < columns; x += LF_WORD_TILE) {
-        const int count = lf_min_int(LF_WORD_TILE, columns - x), whole = count == LF_WORD_TILE;
-        uint8_t copy[3][3 * LF_WORD_TILE]; /* the last pixels of a row, past which nothing may be read or written */
-        if (more) {
-            lf_expect(r->under, LF_U8, r->at + x, r->row + 1, LF_WORD_TILE, 0);
-            lf_expect(r->over, LF_U8, r->at + x, r->row + 1, LF_WORD_TILE, 0);
-            lf_expect(r->out, LF_U8, r->at + x, r->row + 1, LF_WORD_TILE, 1);
+LF_INLINE void lf_fixed_strip(const lf_work *work, const lf_shape shape, int row0, int row1, int columns, const int known) {
+    for (int row = row0; row < row1; row++) {
+        const lf_word part = lf_word_of(lf_between_rows(work->grid, row).word);
+        const int16_t *const upper = work->upper, *const step = work->step;
+        const lf_fixed *f = work->weights;
+        const char *const under = lf_at(work->under, work->at, row), *const over = lf_at(work->over, work->at, row);
+        char *const out = lf_at(work->out, work->at, row);
+        const ptrdiff_t below[] = {work->under->row_bytes, work->over->row_bytes, work->out->row_bytes};
+        for (int x = 0; x < columns; x += LF_WORD_TILE) {
+            const int count = lf_min_int(LF_WORD_TILE, columns - x);
+            char copies[2][3 * LF_WORD_TILE]; /* of the last pixels of a row, past which nothing may be read or written */
+            if (row + 1 < row1) {
+                lf_expect(under + below[0] + 3 * x, sizeof copies[0], 0);
+                lf_expect(over + below[1] + 3 * x, sizeof copies[0], 0);
+                lf_expect(out + below[2] + 3 * x, sizeof copies[0], 1);
+            }
+            const char *from_under = lf_lengthened(under + 3 * x, count, LF_WORD_TILE, 3, copies[0]);
+            const char *from_over = lf_lengthened(over + 3 * x, count, LF_WORD_TILE, 3, copies[1]);
+            char *const to = count < LF_WORD_TILE ? copies[0] : out + 3 * x;
+            LF_FORGET(f);
+            lf_fixed_tile(f, shape, (const uint8_t *)from_under, (const uint8_t *)from_over, (uint8_t *)to, upper + x, step + x,
+                          part, known);
+            if (count < LF_WORD_TILE) lf_copy(out + 3 * x, to, 3 * count);
         }
-        for (int i = 0; i < 3 * LF_WORD_TILE && !whole; i++) {
-            copy[0][i] = i < 3 * count ? under[3 * x + i] : 0;
-            copy[1][i] = i < 3 * count ? over[3 * x + i] : 0;
-        }
-        LF_FORGET(f);
-        lf_fixed_tile(f, shape, whole ? under + 3 * x : copy[0], whole ? over + 3 * x : copy[1],
-                      whole ? out + 3 * x : copy[2], r->upper + x, r->step + x, lf_word_of(part), known);
-        if (!whole) lf_copy(out + 3 * x, copy[2], 3 * count);
     }
 }
+#define LF_FIXED_STRIP(name, shape, known)                                                                            \
+    LF_OUTLINE void name(const lf_work *work, int row0, int row1, int columns) {                                      \
+        lf_fixed_strip(work, shape, row0, row1, columns, known);                                                      \
+    }
+LF_FIXED_STRIP(lf_fixed_strip_small, LF_SHAPE_SMALL, 1)
+LF_FIXED_STRIP(lf_fixed_strip_base, LF_SHAPE_BASE, 1)
+LF_FIXED_STRIP(lf_fixed_strip_any, lf_shape_of(work->model), 0)
+#undef LF_FIXED_STRIP
 
-/* The context of LF_WORD_COLUMNS pixels along two rows of the grid: `upper`, and `step` from there to the row below, both
- * [contexts][LF_WORD_COLUMNS]; a few numbers past the end are touched. */
-LF_INLINE void lf_spread_words(const lf_context_model *m, const lf_grid *grid, int row, const lf_runs *runs, int16_t *upper,
-                               int16_t *step) {
-    const int columns = grid->size.columns;
-    for (int c = 0; c < m->contexts; c++, upper += LF_WORD_COLUMNS, step += LF_WORD_COLUMNS) {
+LF_INLINE void lf_spread_words(const lf_work *work, int row) {
+    const lf_grid *grid = work->grid;
+    const lf_runs *runs = work->runs;
+    int16_t *upper = work->upper, *step = work->step;
+    for (int c = 0; c < work->model->contexts; c++, upper += LF_WORD_COLUMNS, step += LF_WORD_COLUMNS) {
         const int16_t *a = (const int16_t *)grid->cells + lf_grid_place(grid, c, row);
         const int16_t *b = (const int16_t *)grid->cells + lf_grid_place(grid, c, row + 1);
         for (int i = 0; i < runs->count; i++) {
-            const int cell = runs->cell[i], next = lf_min_int(cell + 1, columns - 1), end = runs->start[i + 1];
+            const int cell = runs->cell[i], next = lf_min_int(cell + 1, grid->size.columns - 1), end = runs->start[i + 1];
             const lf_word left = lf_word_of(a[cell]), right = lf_word_of(a[next] - a[cell]);
             const lf_word left_below = lf_word_of(b[cell]), right_below = lf_word_of(b[next] - b[cell]);
             for (int x = runs->start[i]; x < end; x += LF_WORDS) {
@@ -307,25 +323,6 @@ LF_INLINE void lf_spread_words(const lf_context_model *m, const lf_grid *grid, i
     }
 }
 
-/* Rows [row0, row1) of columns at .. at+columns-1, which all lie between the same two rows of the grid. */
-LF_INLINE void lf_fixed_strip(const lf_fixed_row *row, const lf_shape shape, const lf_grid *grid, int row0, int row1, int columns,
-                              const int known) {
-    lf_fixed_row r = *row;
-    for (r.row = row0; r.row < row1; r.row++)
-        lf_fixed_tiles(&r, shape, lf_between_rows(grid, r.row).word, columns, r.row + 1 < row1, known);
-}
-typedef void (*lf_fixed_strip_of)(const lf_fixed_row *, const lf_context_model *, const lf_grid *, int, int, int);
-#define LF_FIXED_STRIP(name, shape, known)                                                                            \
-    LF_OUTLINE void name(const lf_fixed_row *r, const lf_context_model *m, const lf_grid *grid, int row0, int row1,   \
-                         int columns) {                                                                               \
-        (void)m;                                                                                                      \
-        lf_fixed_strip(r, shape, grid, row0, row1, columns, known);                                                   \
-    }
-LF_FIXED_STRIP(lf_fixed_strip_small, LF_SHAPE_SMALL, 1)
-LF_FIXED_STRIP(lf_fixed_strip_base, LF_SHAPE_BASE, 1)
-LF_FIXED_STRIP(lf_fixed_strip_any, lf_shape_of(m), 0)
-#undef LF_FIXED_STRIP
-
 /* Floats of scratch: two rows of context, their last vectors past the end; where columns lie; room to start at a multiple of 64
  * bytes. */
 LF_CODE size_t lf_fixed_scratch_floats(const lf_context_model *m) {
@@ -334,19 +331,12 @@ LF_CODE size_t lf_fixed_scratch_floats(const lf_context_model *m) {
 
 /* lf_fixed_combine_rows with the strip made for the model's shape. */
 LF_CODE void lf_fixed_rows(const lf_context_model *m, const lf_fixed *fixed, const lf_picture *under, const lf_picture *over,
-                           const lf_grid *grid, const lf_picture *out, lf_fixed_strip_of strip, int row0, int row1,
-                           float *scratch) {
+                           const lf_grid *grid, const lf_picture *out, void (*strip)(const lf_work *, int, int, int), int row0,
+                           int row1, float *scratch) {
     int16_t *upper = (int16_t *)lf_aligned(scratch), *step = upper + m->contexts * LF_WORD_COLUMNS + 32;
     lf_runs *runs = (lf_runs *)(lf_aligned(scratch) + m->contexts * LF_WORD_COLUMNS + 2 * 16);
-    lf_fixed_row r = {under, over, out, fixed, upper, step, 0, 0};
-    for (r.at = 0; r.at < under->width; r.at += LF_WORD_COLUMNS) {
-        lf_find_runs(grid, r.at, LF_WORD_COLUMNS, runs);
-        for (int row = row0, end; row < row1; row = end) {
-            end = lf_end_of_cell(grid, row, row1);
-            lf_spread_words(m, grid, lf_between_rows(grid, row).cell, runs, upper, step);
-            strip(&r, m, grid, row, end, lf_min_int(LF_WORD_COLUMNS, under->width - r.at));
-        }
-    }
+    lf_work work = {m, under, over, out, grid, fixed, upper, step, runs, 0};
+    lf_combine_strips(&work, LF_WORD_COLUMNS, lf_spread_words, strip, row0, row1);
 }
 
 /* Fuse rows [row0, row1) of under and over, of 8 bits, into the same rows of out, which may be one of the two. The grid holds
@@ -354,10 +344,11 @@ LF_CODE void lf_fixed_rows(const lf_context_model *m, const lf_fixed *fixed, con
 LF_CODE void lf_fixed_combine_rows(const lf_context_model *m, const lf_fixed *fixed, const lf_picture *under,
                                    const lf_picture *over, const lf_grid *grid, const lf_picture *out, int row0, int row1,
                                    float *scratch) {
-    const lf_fixed_strip_of strip = lf_is_shape(m, LF_SHAPE_SMALL)  ? lf_fixed_strip_small
-                                    : lf_is_shape(m, LF_SHAPE_BASE) ? lf_fixed_strip_base
-                                                                    : lf_fixed_strip_any;
-    lf_fixed_rows(m, fixed, under, over, grid, out, strip, row0, row1, scratch);
+    lf_fixed_rows(m, fixed, under, over, grid, out,
+                  lf_is_shape(m, LF_SHAPE_SMALL)  ? lf_fixed_strip_small
+                  : lf_is_shape(m, LF_SHAPE_BASE) ? lf_fixed_strip_base
+                                                  : lf_fixed_strip_any,
+                  row0, row1, scratch);
 }
 
 #endif

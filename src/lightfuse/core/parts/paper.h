@@ -147,19 +147,18 @@ LF_INLINE lf_paper_folded lf_paper_fold(const lf_paper *m, lf_range under, lf_ra
 }
 
 /* Pixels at .. at+columns-1 of a row, whose context, times LF_PAPER_ANSWER, is `context` [3][LF_WORD_COLUMNS]. */
-LF_INLINE void lf_paper_strip(const lf_paper_folded *f, const int hidden1, const int hidden2, const lf_picture *under,
-                              const lf_picture *over, const float *context, const lf_picture *out, const lf_type type, int row,
-                              int at, int columns) {
+LF_INLINE void lf_paper_strip(const lf_paper_folded *f, const lf_paper *m, const lf_picture *under, const lf_picture *over,
+                              const float *context, const lf_picture *out, const lf_type type, int row, int at, int columns) {
     for (int x = 0; x < columns; x += LF_TILE) {
         const int count = lf_min_int(LF_TILE, columns - x);
         lf_plane pixels[6], layer1[LF_MAX_HIDDEN], layer2[LF_MAX_HIDDEN], y[3];
         int live[LF_MAX_HIDDEN];
         lf_read_tile(under, type, at + x, row, count, pixels);
         lf_read_tile(over, type, at + x, row, count, pixels + 3);
-        lf_layer(pixels, 6, NULL, layer1, hidden1, f->w1, lf_start_at(f->b1), 1);
-        const int live1 = lf_live_channels(layer1, hidden1, live);
-        lf_layer(layer1, live1, live, layer2, hidden2, f->w2, lf_start_at(f->b2), 1);
-        const int live2 = lf_live_channels(layer2, hidden2, live);
+        lf_layer(pixels, 6, NULL, layer1, m->hidden1, f->w1, lf_start_at(f->b1), 1);
+        const int live1 = lf_live_channels(layer1, m->hidden1, live);
+        lf_layer(layer1, live1, live, layer2, m->hidden2, f->w2, lf_start_at(f->b2), 1);
+        const int live2 = lf_live_channels(layer2, m->hidden2, live);
         lf_layer(layer2, live2, live, y, 3, f->w3, lf_start_at(f->b3), 0);
         LF_UNROLL
         for (int c = 0; c < 3; c++)
@@ -176,19 +175,12 @@ LF_INLINE void lf_paper_strip(const lf_paper_folded *f, const int hidden1, const
 LF_OUTLINE void lf_float_paper_strip(const lf_paper_folded *f, const lf_paper *m, const lf_picture *under,
                                      const lf_picture *over, const float *context, const lf_picture *out, int row, int at,
                                      int columns) {
-    const int is_shipped = m->hidden1 == 32 && m->hidden2 == 32; /* whose loops have constant bounds */
-#define LF_STRIP(hidden1, hidden2, type) lf_paper_strip(f, hidden1, hidden2, under, over, context, out, type, row, at, columns)
     if (under->type == LF_U8)
-        LF_STRIP(m->hidden1, m->hidden2, LF_U8);
-    else if (under->type == LF_U16 && is_shipped)
-        LF_STRIP(32, 32, LF_U16);
+        lf_paper_strip(f, m, under, over, context, out, LF_U8, row, at, columns);
     else if (under->type == LF_U16)
-        LF_STRIP(m->hidden1, m->hidden2, LF_U16);
-    else if (is_shipped)
-        LF_STRIP(32, 32, LF_F32);
+        lf_paper_strip(f, m, under, over, context, out, LF_U16, row, at, columns);
     else
-        LF_STRIP(m->hidden1, m->hidden2, LF_F32);
-#undef LF_STRIP
+        lf_paper_strip(f, m, under, over, context, out, LF_F32, row, at, columns);
 }
 
 /* Scratch floats lf_paper_combine_rows needs: its weights. */

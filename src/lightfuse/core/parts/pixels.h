@@ -13,17 +13,6 @@ typedef uint16_t lf_u16 __attribute__((may_alias, aligned(1)));
 
 enum { LF_AHEAD = 1024 }; /* bytes of a row to have brought into the cache before they are wanted, where whole rows are read */
 
-/* Have pixels x .. x+count-1 of row y brought into the cache: strips of rows are too short for processors to foresee.
- * to_write is a constant. */
-LF_INLINE void lf_expect(const lf_picture *p, const lf_type type, int x, int y, int count, const int to_write) {
-    const char *at = lf_at(p, x, y);
-    for (int i = 0; i < count * lf_pixel_bytes(type); i += 64)
-        if (to_write)
-            __builtin_prefetch(at + i, 1);
-        else
-            __builtin_prefetch(at + i, 0);
-}
-
 /* memcpy without libc, for the few bytes at a row's end. */
 LF_INLINE void lf_copy(void *restrict to, const void *restrict from, int bytes) {
     for (int i = 0; i < bytes; i++) ((char *)to)[i] = ((const char *)from)[i];
