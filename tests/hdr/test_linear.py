@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 import tifffile
-from builders.pictures import adobe_rgb, exif_block
+from builders.pictures import exif_block
 
 from lightfuse.hdr.files import write_hdr
 from lightfuse.images import Metadata
@@ -52,7 +52,7 @@ def test_dng_is_developed_by_libraw_to_the_light_that_was_merged(tmp_path, radia
 def test_dng_tells_its_baseline_exposure_and_keeps_exif(tmp_path, radiance):
     if shutil.which("exiftool") is None:
         pytest.skip("exiftool is not installed")
-    write_hdr(tmp_path / "light.dng", FUSED, radiance, Metadata(icc=adobe_rgb(), exif=exif_block()))
+    write_hdr(tmp_path / "light.dng", FUSED, radiance, Metadata(exif=exif_block()))
     line = ["exiftool", "-s3", "-BaselineExposure", "-Make", "-ExposureTime", "-PhotometricInterpretation"]
     said = subprocess.run([*line, tmp_path / "light.dng"], capture_output=True, text=True, check=True).stdout.split(
         "\n"

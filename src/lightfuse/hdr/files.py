@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lightfuse.colorspace import srgb_to_linear
 from lightfuse.errors import check_extra, missing_extra
 from lightfuse.hdr.gain_map import OFFSET, gain_map
 from lightfuse.hdr.merge import Array, Floats
@@ -18,7 +19,7 @@ from lightfuse.images.exif import ASCII, BYTE, RATIONAL, SRATIONAL, Tree, Value,
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jxl import encode_hdr_jxl
 from lightfuse.images.metadata import Parts, with_size
-from lightfuse.images.pixels import to_depth
+from lightfuse.images.pixels import look_up, table_size
 from lightfuse.images.tiff import encode_tiff
 from lightfuse.system import cannot_write, check_writable, write_atomically
 
@@ -57,14 +58,14 @@ def write_hdr(
 
     The radiance is linear. As float TIFF and as linear DNG of half floats it has Rec. 2020 primaries and the metadata.
     As OpenEXR (``.exr``, needs the extra ``exr``; half floats, ZIP-compressed) and Radiance (``.hdr``; 8 bits a channel
-    and a shared exponent a pixel) it has the primaries of the frames. Half floats hold 11 bits of precision.
+    and a shared exponent a pixel) it has sRGB's. Half floats hold 11 bits of precision.
 
     Args:
         path: ending in one of `HDR_SUFFIXES`.
-        fused: the fused picture, RGB, H×W×3, uint8, uint16 or float32 in [0, 1].
-        metadata: of the base exposure; its profile is that of ``fused`` and tells the radiance's primaries.
+        fused: the fused picture, sRGB, H×W×3, uint8, uint16 or float32 in [0, 1].
+        metadata: of the base exposure, its profile sRGB's or None.
         options: of pictures for HDR screens the quality, and of AVIF the depth; see `encode_picture`.
-        radiance: H×W×3 float32, ≥ 0, linear, as `merge_radiance` gives it of frames of the picture's size.
+        radiance: H×W×3 float32, ≥ 0, linear, of sRGB's primaries and the picture's size, as `merge_radiance` gives it.
         overwrite: whether an existing file is replaced.
 
     Raises:
@@ -122,8 +123,8 @@ _XYZ_TO_REC_2020 = (
 
 
 def _encode_linear_tiff(radiance: Floats, metadata: Metadata) -> Parts:
-    """Encode merged light, H×W×3 in the primaries of the metadata's profile, as a float TIFF: linear Rec. 2020."""
-    light = _in_rec_2020(radiance, metadata.icc)
+    """Encode merged light as a float TIFF: linear Rec. 2020."""
+    light = _in_rec_2020(radiance)
     height, width, _ = light.shape
     tagged = replace(metadata, icc=rgb_profile(REC_2020, gamma=1.0), place=None)
     return encode_tiff(light, with_size(tagged, width, height), EncodeOptions(bit_depth=32))
@@ -135,7 +136,7 @@ def _encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
     The brightest value is white, as developers clip there; ``BaselineExposure`` tells them by how many stops to
     brighten the picture so that its mid-tones come out as the base exposure's. Half floats keep 11 bits in every tone.
     """
-    light = _in_rec_2020(radiance, metadata.icc)
+    light = _in_rec_2020(radiance)
     height, width, _ = light.shape
     white = max(1.0, float(light.max()))
     tags: Tree = {
@@ -157,14 +158,14 @@ def _encode_linear_dng(radiance: Floats, metadata: Metadata) -> Parts:
     return encode_tiff(light.astype(np.float16).view(np.uint16), tagged, EncodeOptions(), tags)
 
 
-def _in_rec_2020(radiance: Floats, icc: bytes | None) -> Floats:
-    """Light in another profile's primaries as a new array in Rec. 2020's; what they cannot hold is clipped at 0."""
+def _in_rec_2020(light: Floats) -> Floats:
+    """Light of sRGB's primaries as a new array in Rec. 2020's."""
     import cv2
 
     unit = np.eye(3, dtype=np.float32)[None]
-    matrix = transform(unit, icc or rgb_profile(), rgb_profile(REC_2020, gamma=1.0))[0]  # Row by row: red, green, blue.
-    light: Floats = cv2.transform(radiance, np.ascontiguousarray(matrix.T))
-    return np.maximum(light, 0, out=light)
+    matrix = transform(unit, rgb_profile(), rgb_profile(REC_2020, gamma=1.0))[0]  # Row by row: red, green, blue.
+    wide: Floats = cv2.transform(light, np.ascontiguousarray(matrix.T))
+    return np.maximum(wide, 0, out=wide)  # Rounding apart there is nothing below.
 
 
 def _fractions(kind: int, values: tuple[float, ...]) -> Value:
@@ -186,7 +187,7 @@ _ROWS_AT_ONCE = 64
 
 def _encode_avif(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
     """The HDR rendition as an AVIF: Rec. 2020 primaries, PQ (nclx 9/16/9), 10 bits, or 12 if asked for."""
-    light = _rendition(fused, radiance, metadata.icc, rgb_profile(REC_2020, gamma=1.0))
+    light = _in_rec_2020(_rendition(fused, radiance))
     coded = np.empty(light.shape, np.uint16)
     for top in range(0, light.shape[0], _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
@@ -197,7 +198,7 @@ def _encode_avif(fused: Array, radiance: Floats, metadata: Metadata, options: En
 
 def _encode_jpeg_xl(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
     """The HDR rendition as a JPEG XL shown as Rec. 2100 PQ."""
-    light = _rendition(fused, radiance, metadata.icc, rgb_profile(gamma=1.0))
+    light = _rendition(fused, radiance)
     nits = max(256.0, WHITE_NITS * float(light.max()))  # JPEG XL takes up to 255 for standard range.
     light *= np.float32(WHITE_NITS / nits)
     return encode_hdr_jxl(light, nits, metadata, options.quality)
@@ -210,12 +211,12 @@ def pq(nits: Floats) -> Floats:
     return coded
 
 
-def _rendition(fused: Array, radiance: Floats, icc: bytes | None, profile: bytes) -> Floats:
-    """The fused picture in linear light with the gain of its gain map, white at 1: H×W×3 in a linear profile."""
+def _rendition(fused: Array, radiance: Floats) -> Floats:
+    """The fused picture in linear light with the gain of its gain map, H×W×3, white at 1."""
     import cv2
 
     height, width, _ = fused.shape
-    light = np.asarray(transform(np.ascontiguousarray(to_depth(fused, 32)), icc or rgb_profile(), profile), np.float32)
+    light = look_up(fused, np.asarray(srgb_to_linear(np.linspace(0, 1, table_size(fused.dtype))), np.float32))
     stops = cv2.resize(gain_map(fused, radiance), (width, height), interpolation=cv2.INTER_LINEAR)
     light += np.float32(OFFSET)
     light *= np.exp2(stops)[..., None]
