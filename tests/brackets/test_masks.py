@@ -32,6 +32,19 @@ def test_missing_parts_are_filled_in_the_frames_own_tones(dtype):
     assert filled[1] is black[1]
 
 
+@pytest.mark.parametrize("level", [0, 255])
+def test_part_that_the_other_frame_clips_gets_mean_tones(level):
+    """Not those of the brightest or the darkest thing in the part of the other frame that is clipped."""
+    frame = np.tile(np.linspace(80, 140, WIDTH).astype(np.uint8)[None, :, None], (HEIGHT, 1, 3))
+    other = np.where(level, 2 * frame.astype(int) - 40, frame // 2).astype(np.uint8)
+    frame[20:], other[20:] = 180 if level else 40, level
+    frame[50:, :20] = level
+    shown = np.ones((HEIGHT, WIDTH), bool)
+    shown[20:40] = False
+    filled = fill_transparent([np.where(shown[..., None], frame, np.uint8(0)), other], [shown, np.ones_like(shown)])
+    assert np.abs(filled[0][30:35].astype(int) - frame[30:35]).max() <= 30
+
+
 def test_what_no_frame_shows_is_black():
     frames = exposures(np.uint8)
     masks = [np.ones((HEIGHT, WIDTH), bool) for _ in frames]

@@ -77,10 +77,13 @@ def _predicted(frame: Array, other: Array, shared: Mask, area: Mask) -> Array:
 def _mapping(values: Floats, seen: Floats) -> tuple[Array, Array]:
     """Return values of the other frame and those of the frame of the same ranks, both rising, from black to white.
 
+    One value of the other may stand for many of the frame's, as white does where it is clipped: then for their mean.
     Beyond the values that both show, the frame's stay in proportion to the other's.
     """
     step, ranks = max(1, len(values) // _SAMPLES), np.linspace(0, 1, _RANKS)
     at, own = (np.quantile(shown[::step], ranks) for shown in (values, seen))
+    at, rank = np.unique(at, return_inverse=True)
+    own = np.bincount(rank, own) / np.bincount(rank)
     ratio = own[-1] / max(at[-1], 1 / _RANKS)
     clips_at = max(at[-1], min(1.0, 1 / max(ratio, 1.0)))
     return np.array([0, *at, clips_at, 1]), np.array([0, *own, *[max(own[-1], min(1.0, ratio * clips_at))] * 2])
