@@ -12,7 +12,7 @@ from PIL import Image
 
 from lightfuse import FuseOptions, Fuser, OutputError, PictureError, fuse_files
 from lightfuse.images import read_picture
-from tools.synthetic import HandShake, sample_bracket
+from tools.synthetic import Camera, HandShake, sample_bracket
 
 SHAKE = HandShake((0.02, -0.015), 1.3, (0.004, -0.003))
 
@@ -137,3 +137,22 @@ def test_the_merged_light_shows_the_moment_that_the_picture_shows(tmp_path, fuse
         above = np.log2(light[inside].mean() / unit / empty[inside].mean())
         found.append(above / np.log2(lit[inside].mean() / room()[inside].mean()))  # 1 is the disc, 0 the bare room.
     assert sorted(found) == pytest.approx([0, 1], abs=0.1)
+
+
+def test_picture_and_merged_light_of_many_exposures_show_one_moment(tmp_path, fuser):
+    """Of five exposures two are fused, and all merged: the disc is to stand in one place in both."""
+    places, camera = ((90, 170), (130, 168), (165, 168), (200, 168), (240, 165)), Camera()
+    for number, place in enumerate(places):
+        Image.fromarray(camera.photograph(with_disc(room(), place, 0.3)[0], number - 2, seed=number)).save(
+            tmp_path / f"{number}.png"
+        )
+    options = FuseOptions(hdr=tmp_path / "light.tif", align="off")
+    report = fuse_files(sorted(tmp_path.glob("*.png")), tmp_path / "out.jpg", fuser, options)
+    assert len(report.fused) < len(places)
+    shown = read_picture(tmp_path / "out.jpg").pixels.mean(axis=2)
+    light = (tifffile.imread(tmp_path / "light.tif") / room()).mean(axis=2)
+    discs = [with_disc(room(), place, 0.3, radius=14)[1] for place in places]
+    in_picture, in_light = ([picture[disc].mean() for disc in discs] for picture in (shown, light))
+    assert np.argmax(in_picture) == np.argmax(in_light)
+    assert sorted(in_picture)[-2] < 0.7 * max(in_picture)
+    assert sorted(in_light)[-2] < 0.7 * max(in_light)

@@ -172,12 +172,12 @@ def fuse_bracket(
     tone, tone_notes = _given_tone(bracket, fuser, options)
     selection = _select(bracket, tone, options)
     cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
-    selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
     stack = None
-    if options.stack is not None or options.hdr is not None:
-        every = len(selection) == len(bracket.frames)
-        stack = list(selected) if every else _deghost(bracket.pixels, fuser, options.deghost)[0]
-
+    if options.stack is None and options.hdr is None:
+        selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
+    else:  # All frames are to show the moment that the picture shows.
+        stack, ghosts, notes = _deghost(bracket.pixels, fuser, options.deghost)
+        selected = [stack[i] for i in selection]
     place = bracket.base_frame.metadata.place
     wrap = options.wrap and (place is None or place[2] == bracket.pixels[0].shape[1])  # A part has no neighbours.
     given = tone.contexts if tone else ()
