@@ -81,9 +81,9 @@ def _mapping(values: Floats, seen: Floats) -> tuple[Array, Array]:
     Beyond the values that both show, the frame's stay in proportion to the other's.
     """
     step, ranks = max(1, len(values) // _SAMPLES), np.linspace(0, 1, _RANKS)
-    at, own = (np.quantile(shown[::step], ranks) for shown in (values, seen))
+    at, matched = (np.quantile(shown[::step], ranks) for shown in (values, seen))
     at, rank = np.unique(at, return_inverse=True)
-    own = np.bincount(rank, own) / np.bincount(rank)
+    own = np.bincount(rank, matched) / np.bincount(rank)
     ratio = own[-1] / max(at[-1], 1 / _RANKS)
     clips_at = max(at[-1], min(1.0, 1 / max(ratio, 1.0)))
     return np.array([0, *at, clips_at, 1]), np.array([0, *own, *[max(own[-1], min(1.0, ratio * clips_at))] * 2])
