@@ -214,6 +214,7 @@ def test_cmyk_is_refused(kind):
 
 def test_lab_tiff_is_refused():
     assert "CIELAB" in read_error(pillow_bytes(Image.new("LAB", (4, 4)), "TIFF"))
+    assert "kind of colour (YCBCR)" in read_error(pillow_bytes(Image.new("YCbCr", (4, 4)), "TIFF"))
 
 
 @pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True})])

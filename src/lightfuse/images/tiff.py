@@ -177,7 +177,8 @@ def _check_kind(page: "TiffPage") -> None:
         raise UnreadableError(f"{_REFUSED[photometric]}; convert it to RGB")
     jpeg_ycbcr = photometric == _YCBCR and int(page.compression) in _JPEG_COMPRESSIONS
     if photometric not in (_MINISWHITE, _MINISBLACK, _RGB, _PALETTE) and not jpeg_ycbcr:
-        raise UnreadableError(f"has an unsupported kind of colour ({page.photometric!s}); convert it to RGB")
+        name = getattr(page.photometric, "name", str(photometric))
+        raise UnreadableError(f"has an unsupported kind of colour ({name}); convert it to RGB")
     kind = page.dtype.name if page.dtype is not None else "unknown"
     bits = page.bitspersample
     if photometric == _PALETTE and (page.samplesperpixel != 1 or kind not in ("uint8", "uint16")):
