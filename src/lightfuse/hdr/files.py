@@ -187,11 +187,12 @@ _ROWS_AT_ONCE = 64
 
 def _encode_avif(fused: Array, radiance: Floats, metadata: Metadata, options: EncodeOptions) -> Parts:
     """The HDR rendition as an AVIF: Rec. 2020 primaries, PQ (nclx 9/16/9), 10 bits, or 12 if asked for."""
-    light = _in_rec_2020(_rendition(fused, radiance))
+    light = _rendition(fused, radiance)
     coded = np.empty(light.shape, np.uint16)
     for top in range(0, light.shape[0], _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
-        coded[rows] = np.rint(pq(light[rows] * np.float32(WHITE_NITS)) * np.float32(65535))
+        coded[rows] = np.rint(pq(_in_rec_2020(light[rows]) * np.float32(WHITE_NITS)) * np.float32(65535))
+    del light  # The encoder needs much memory of its own.
     depth = EncodeOptions(quality=options.quality, bit_depth=12 if options.bit_depth == 12 else 10)
     return encode_avif(coded, replace(metadata, icc=None), depth, _REC_2020_PQ)
 
