@@ -43,6 +43,18 @@ def test_mertens_equals_opencv_on_eight_bits(exposures: list[np.ndarray]) -> Non
     np.testing.assert_allclose(mertens(exposures), expected, atol=1e-4)
 
 
+def test_mertens_is_the_same_picture_every_time() -> None:
+    """Of three exposures or more, OpenCV's threads would round the sum in the order in which they finish."""
+    exposures = list(np.random.default_rng(3).random((5, 400, 600, 3), np.float32))
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(4)
+    try:
+        assert len({mertens(exposures).tobytes() for _ in range(5)}) == 1
+        assert cv2.getNumThreads() == 4
+    finally:
+        cv2.setNumThreads(threads)
+
+
 def test_average_is_the_mean_and_does_not_change_its_inputs() -> None:
     pictures = [np.full((2, 2, 3), value, np.float32) for value in (0.0, 0.3, 0.9)]
     np.testing.assert_allclose(average(pictures), 0.4, atol=1e-6)

@@ -23,7 +23,12 @@ def mertens(exposures: Sequence[Picture]) -> Floats:
 
     # MergeMertens divides every dtype by 255, so that it needs levels up to 255.
     levels = [picture * np.float32(255) for picture in _checked(exposures)]
-    fused: Floats = cv2.createMergeMertens().process(levels)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # Several add the exposures up in whatever order they finish, and round accordingly.
+    try:
+        fused: Floats = cv2.createMergeMertens().process(levels)
+    finally:
+        cv2.setNumThreads(threads)
     return np.clip(fused, 0, 1)
 
 
