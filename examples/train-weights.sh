@@ -25,7 +25,7 @@ export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=1000000000
 prepare() { [ -e "$out/$1/dataset.json" ] || lightfuse prepare "$2" -o "$out/$1" --patch 128 --stride 128 "${@:3}"; }
 mkdir -p "$out"
 prepare sice "$sice" --validation 0
-prepare brackets "$brackets" --validation 0 --soft-references
+prepare brackets "$brackets" --validation 0
 export PYTHONPATH=$(dirname "$0")/..${PYTHONPATH:+:$PYTHONPATH}
 [ -z "${TONE_TEACHER:-}" ] || python -m tools.tone_teacher "$out/brackets" "$TONE_TEACHER"
 prepare validation "$validation" --validation 1

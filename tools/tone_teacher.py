@@ -51,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     dataset, teacher = load_dataset(options.dataset), Fuser(options.weights)
     for scene in dataset.scenes:
-        if scene.has_soft_reference:
+        if not scene.has_reference:
             pictures = np.array(open_scene(dataset, scene))
             exposures = list(pictures[: len(scene.exposures)])
             pictures[-1] = taught_tone(soft_reference(exposures), (exposures[0], exposures[-1]), teacher)

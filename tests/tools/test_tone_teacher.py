@@ -29,7 +29,7 @@ def test_references_of_a_data_set_are_written_again(tmp_path, monkeypatch, pair,
     (tmp_path / "in" / "room").mkdir(parents=True)
     for number, picture in enumerate(pair):
         write_picture(tmp_path / "in" / "room" / f"{number}.png", picture)
-    prepare(tmp_path / "in", tmp_path / "out", PrepareSettings(0, 32, 32, 0.0, soft_references=True))
+    prepare(tmp_path / "in", tmp_path / "out", PrepareSettings(0, 32, 32, 0.0))
     monkeypatch.setattr("sys.argv", ["tone_teacher", str(tmp_path / "out"), str(random_weights)])
     dataset = load_dataset(tmp_path / "out")
     stored = []

@@ -54,7 +54,7 @@ def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     for name, reference in (("labelled", True), ("brackets", False)):
         write_scenes(root / "in" / name, reference=reference, seed=int(reference))
-        prepare(root / "in" / name, root / name, PrepareSettings(0, 48, 48, 0.2, soft_references=True))
+        prepare(root / "in" / name, root / name, PrepareSettings(0, 48, 48, 0.2))
     return [root / "labelled", root / "brackets"]
 
 
@@ -77,20 +77,20 @@ def ramps(tmp_path_factory):
     return ramps_in(tmp_path_factory.mktemp("ramps"), reference=False)
 
 
-def test_soft_references_and_best_colours_are_stored_and_flagged(data):
+def test_soft_references_and_best_colours_are_stored_where_there_is_no_reference(data):
     dataset = load_dataset(data[1])
     scene = dataset.scenes[0]
-    assert (scene.has_reference, scene.has_soft_reference) == (False, True)
+    assert not scene.has_reference
     pictures = np.array(open_scene(dataset, scene))
     np.testing.assert_array_equal(pictures[-1], soft_reference(pictures[:-2]))
     np.testing.assert_array_equal(pictures[-2], best_colours(pictures[:-2]))
-    assert not any(scene.has_soft_reference for scene in load_dataset(data[0]).scenes)
 
 
-def test_data_sets_without_soft_reference_fields_are_read(data, tmp_path):
+def test_data_sets_of_other_versions_are_refused(data, tmp_path):
     text = (data[0] / "dataset.json").read_text()
-    (tmp_path / "dataset.json").write_text(text.replace('"soft_references": true', '"seed": 0'))
-    assert load_dataset(tmp_path).scenes == load_dataset(data[0]).scenes
+    (tmp_path / "dataset.json").write_text(text.replace('"format": 2', '"format": 1'))
+    with pytest.raises(DataError, match="of another version of LightFuse; prepare the data set again"):
+        load_dataset(tmp_path)
 
 
 def test_several_data_sets_are_combined(data):
@@ -98,7 +98,7 @@ def test_several_data_sets_are_combined(data):
     assert len(both.scenes) == 2 * len(SIZES)
     assert {scene.name.split("/")[0] for scene in both.scenes} == {"labelled", "brackets"}
     for scene in both.scenes:
-        pictures = 3 + 1 + scene.has_colours
+        pictures = 4 if scene.has_reference else 5
         assert open_scene(both, scene).shape == (pictures, scene.height, scene.width, 3)
 
 

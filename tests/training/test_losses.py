@@ -112,24 +112,12 @@ def test_highlights_take_the_colours_of_the_bracket_where_over_fades():
     )
     assert luma_of(coloured)[0, 0, 0, 0].item() == pytest.approx(0.6, abs=1e-5)
     assert torch.equal(with_highlight_colours(grey, luma, middle, blue), grey)  # over holds its colours
-    assert torch.equal(
-        with_highlight_colours(grey, luma, white, flat(0.0, 0.0, 0.0)), grey
-    )  # the bracket's are unknown
 
 
 def test_better_exposed_is_nearer_mid_grey():
     dark, middle, bright = flat(0.1, 0.1, 0.1), flat(0.4, 0.4, 0.4), flat(0.95, 0.95, 0.95)
-    for clipped_last in (False, True):
-        assert torch.equal(better_exposed(dark, middle, clipped_last=clipped_last), middle)
-        assert torch.equal(better_exposed(middle, bright, clipped_last=clipped_last), middle)
-
-
-def test_clipped_pixels_are_chosen_only_where_both_exposures_clip():
-    dark, orange, black = flat(0.3, 0.1, 0.05), flat(1.0, 0.5, 0.2), flat(0.0, 0.0, 0.0)
-    assert torch.equal(better_exposed(dark, orange, clipped_last=False), orange)
-    assert torch.equal(better_exposed(dark, orange, clipped_last=True), dark)
-    assert torch.equal(better_exposed(dark, orange * 0.9, clipped_last=True), orange * 0.9)
-    assert torch.equal(better_exposed(black, orange, clipped_last=True), orange)
+    assert torch.equal(better_exposed(dark, middle), middle)
+    assert torch.equal(better_exposed(middle, bright), middle)
 
 
 def test_unknown_pixels_are_black_in_under_and_white_in_over():

@@ -134,7 +134,7 @@ def test_missing_empty_and_damaged_data_are_refused(tmp_path):
         prepare(tmp_path / "empty", tmp_path / "out", SMALL)
     with pytest.raises(DataError, match="make one with: lightfuse prepare"):
         load_dataset(tmp_path / "nowhere")
-    (tmp_path / "dataset.json").write_text(json.dumps({"scenes": 3}))
+    (tmp_path / "dataset.json").write_text(json.dumps({"format": 2, "scenes": 3}))
     with pytest.raises(DataError, match="is damaged"):
         load_dataset(tmp_path)
 

@@ -25,9 +25,6 @@ def prepare(
     stride: Annotated[int, typer.Option(min=1, help="Pixels from one patch to the next.")] = 256,
     validation: Annotated[float, typer.Option(help="Fraction of the scenes kept for validation.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Chooses which scenes are kept.")] = 0,
-    soft_references: Annotated[
-        bool, typer.Option("--soft-references", help="Make references from whole brackets where there are none.")
-    ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Order, pair, cut and split brackets for training, and report what was skipped.
@@ -37,16 +34,15 @@ def prepare(
     from lightfuse.training.prepare import PrepareSettings
     from lightfuse.training.prepare import prepare as make
 
-    settings = PrepareSettings(long_side, patch, stride, validation, seed, soft_references)
+    settings = PrepareSettings(long_side, patch, stride, validation, seed)
     dataset = make(source, output, settings, progress=progress("reading", quiet=quiet))
     if quiet:
         return
     for scene in dataset.scenes:
-        soft = "soft reference" if scene.has_soft_reference else "no reference"
         show(
             f"{scene.split:5}  {scene.name}: {len(scene.exposures)} exposures, mean {scene.means[0]:.0f} to "
             f"{scene.means[-1]:.0f}, {scene.width}×{scene.height}, {len(scene.patches)} patches, "
-            f"{'reference' if scene.has_reference else soft}"
+            f"{'reference' if scene.has_reference else 'soft reference'}"
         )
     for skip in dataset.skipped:
         show(f"skipped {skip}")

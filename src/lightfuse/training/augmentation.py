@@ -33,7 +33,8 @@ def augmented(
     """Augment a sample's thumbnail (h×w×6) and crop at random; returns them in [0, 1], planes first.
 
     The exposures of labelled samples are changed a third as often, because their reference was made from them.
-    The crop is P×P×6, ×9 with a reference, ×12 with the best colours, too; the returned one has 12 planes, the rest 0.
+    The crop is P×P×9, exposures and reference, or ×12 with the best colours; the returned one has 12 planes, the last
+    ones 0 without these.
     """
     thumb = _planes(thumbnail)
     planes = np.zeros((12, *crop.shape[:2]), np.float32)

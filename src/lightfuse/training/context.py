@@ -64,11 +64,11 @@ class ContextObjective:
                 parts["mef_ssim"] = self._settings.mef_ssim_labelled * self._detail(under, over, fused[:n])
             losses |= {f"labelled_{name}": part.mean() for name, part in parts.items()}
         if n < len(fused):
-            parts = self._unlabelled_losses(batch.crop[n:], fused[n:], batch.thumbnail[n:], batch.soft[n:])
+            parts = self._unlabelled_losses(batch.crop[n:], fused[n:], batch.thumbnail[n:])
             losses |= {f"unlabelled_{name}": part.mean() for name, part in parts.items()}
         return losses
 
-    def _unlabelled_losses(self, crops: Tensor, fused: Tensor, thumbnails: Tensor, soft: Tensor) -> dict[str, Tensor]:
+    def _unlabelled_losses(self, crops: Tensor, fused: Tensor, thumbnails: Tensor) -> dict[str, Tensor]:
         settings = self._settings
         under, over, reference, colours = crops.chunk(4, dim=1)
         losses = {}
@@ -79,10 +79,8 @@ class ContextObjective:
         if settings.mef_ssim:
             losses["mef_ssim"] = settings.mef_ssim * self._detail(under, over, fused)
         if settings.hue:
-            known = colours.amax(dim=(1, 2, 3), keepdim=True) > 0
-            wanted = torch.where(known, colours, better_exposed(under, over, clipped_last=True))
-            losses["hue"] = settings.hue * hue_loss(fused, wanted)
-        wanted = better_exposed(under, over, clipped_last=False)
+            losses["hue"] = settings.hue * hue_loss(fused, colours)
+        wanted = better_exposed(under, over)
         if settings.highlight_colour:
             luma = luma_of(fused).detach()
             coloured = with_highlight_colours(fused.detach(), luma, over, colours)
@@ -92,9 +90,9 @@ class ContextObjective:
         if settings.saturation:
             losses["saturation"] = settings.saturation * saturation_loss(fused, wanted)
             losses["excess_chroma"] = settings.saturation / 2 * excess_chroma_loss(fused, wanted, _MOST_CHROMA)
-        if settings.soft and soft.any():
+        if settings.soft:
             against = reference_losses(settings, fused, reference, _SSIM_STRIDE)
-            losses |= {name: settings.soft * soft * part for name, part in against.items()}
+            losses |= {name: settings.soft * part for name, part in against.items()}
         return losses
 
     def _detail(self, under: Tensor, over: Tensor, fused: Tensor) -> Tensor:

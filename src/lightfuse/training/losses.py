@@ -27,7 +27,6 @@ _LARGEST_AGREEMENT = 0.999
 _LOWEST_SCORE = 0.05  # its logarithm must exist
 _NO_CHROMA = 1e-4  # added to squares, so that grey has a gradient
 _GREY = 0.1  # chroma from which a hue counts in full
-_WHITE, _BLACK = 0.98, 0.03  # channels beyond these are clipped
 _WHITE_FROM = (0.955, 0.975)
 _LEAST_CHROMA = 0.02  # below which an excess is not noticed
 # Of the highlights that under alone holds: mean L* wanted in a scene, contrast relative to under's, limits of what is
@@ -180,10 +179,9 @@ def with_highlight_colours(picture: Tensor, luma: Tensor, over: Tensor, colours:
     """Return N×3×H×W pictures with the colours of the bracket, at another luma (N×1×H×W), where over is nearly clipped.
 
     Over fades to white or turns yellow there, and so does what is fused or judged by it. ``colours`` are those of
-    `best_colours`; a sample in which they are all 0 has none, and stays as it is.
+    `best_colours`.
     """
     fading = ((over.amax(dim=1, keepdim=True) - _FADING[0]) / (_FADING[1] - _FADING[0])).clamp(0, 1)
-    fading = fading * (colours.amax(dim=(1, 2, 3), keepdim=True) > 0)
     grey = luma_of(colours)
     coloured = (luma + _COLOUR_PART * luma * (colours - grey) / (grey + _COLOUR_FLOOR)).clamp(0, 1)
     return picture + fading * (coloured - picture)
@@ -215,16 +213,9 @@ def _lightness(grey: Tensor) -> Tensor:
     return 116 * (grey + 1e-3) ** (2.2 / 3) - 16
 
 
-def better_exposed(under: Tensor, over: Tensor, *, clipped_last: bool) -> Tensor:
-    """At each pixel of N×3×H×W pictures the exposure whose luma is nearer the middle.
-
-    With ``clipped_last``, an exposure that is not clipped is preferred, because clipping a channel changes the hue.
-    """
-    distances = [(luma_of(exposure) - 0.5).abs() for exposure in (under, over)]
-    for distance, exposure in zip(distances, (under, over) if clipped_last else (), strict=clipped_last):
-        largest = exposure.amax(dim=1, keepdim=True)
-        distance += ((largest > _WHITE) | (largest < _BLACK)).to(exposure.dtype)
-    return torch.where(distances[0] < distances[1], under, over)
+def better_exposed(under: Tensor, over: Tensor) -> Tensor:
+    """At each pixel of N×3×H×W pictures the exposure whose luma is nearer the middle."""
+    return torch.where((luma_of(under) - 0.5).abs() < (luma_of(over) - 0.5).abs(), under, over)
 
 
 def _size(colours: Tensor) -> Tensor:

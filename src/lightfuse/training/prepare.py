@@ -20,14 +20,14 @@ from lightfuse.training.soft_reference import best_colours, soft_reference
 Pixels = NDArray[np.uint8]
 
 MANIFEST = "dataset.json"
+_FORMAT = 2  # of data sets
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One prepared bracket. ``file`` holds uint8 of shape (exposures [+ 1 reference, last], height, width, 3).
+    """One prepared bracket. ``file`` holds uint8 of shape (pictures, height, width, 3).
 
-    A soft reference is one that `prepare` made itself; it is stored like a given one but flagged as what it is. Where
-    ``has_colours``, the picture before the last is `best_colours` of the exposures.
+    They are the exposures, then the reference; without one, `best_colours` and the `soft_reference` of the exposures.
     """
 
     name: str
@@ -41,8 +41,6 @@ class Scene:
     highs: Sequence[int]
     has_reference: bool
     patches: Sequence[Sequence[int]]  # their top-left corners
-    has_soft_reference: bool = False
-    has_colours: bool = False
 
     @property
     def extreme_pair(self) -> tuple[int, int]:
@@ -59,7 +57,6 @@ class PrepareSettings:
     stride: int = 256  # pixels
     validation: float = 0.2  # fraction of the scenes
     seed: int = 0
-    soft_references: bool = False  # Make one for each scene without a reference (see `soft_reference`).
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,8 @@ def prepare(
             skipped.append(f"{bracket.name}: {error}")
     if not scenes:
         raise DataError(f"no bracket in {str(source)!r} can be used ({'; '.join(skipped)})")
-    manifest = {"format": 1, "settings": asdict(settings), "scenes": list(map(asdict, scenes)), "skipped": skipped}
+    stored = list(map(asdict, scenes))
+    manifest = {"format": _FORMAT, "settings": asdict(settings), "scenes": stored, "skipped": skipped}
     write_atomically(out / MANIFEST, [json.dumps(manifest, indent=1).encode()], overwrite=True)
     return Dataset(out, scenes, skipped)
 
@@ -114,6 +112,8 @@ def load_dataset(folder: Path) -> Dataset:
     path = folder / MANIFEST
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
+        if fields["format"] != _FORMAT:
+            raise DataError(f"{str(path)!r} is of another version of LightFuse; prepare the data set again")
         return Dataset(folder, [Scene(**scene) for scene in fields["scenes"]], fields["skipped"])
     except OSError:
         sentence = f"no data set in {str(folder)!r}; make one with: lightfuse prepare SOURCE -o {folder}"
@@ -189,9 +189,7 @@ def _prepare_scene(
     if len(shapes) > 1:
         sizes = ", ".join(sorted(f"{width}×{height}" for height, width, _ in shapes))
         raise DataError(f"its pictures have different sizes: {sizes}")
-    made = settings.soft_references and not references
-    if made:
-        references = [best_colours(exposures), soft_reference(exposures)]
+    references = references or [best_colours(exposures), soft_reference(exposures)]
     file = f"scenes/{bracket.name.replace('/', '__')}.npy"
     np.save(out / file, np.stack([*exposures, *references]))
     return Scene(
@@ -206,8 +204,6 @@ def _prepare_scene(
         highs=[int(picture.max()) for picture in exposures],
         has_reference=bracket.reference is not None,
         patches=patch_corners(height, width, settings.patch, settings.stride),
-        has_soft_reference=made,
-        has_colours=made,
     )
 
 

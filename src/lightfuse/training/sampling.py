@@ -36,10 +36,9 @@ class Sample(NamedTuple):
 
     Attributes:
         thumbnail: 6×h×w, under and over.
-        crop: 12×P×P, under, over, the reference and the best colours (zeros where there is none).
+        crop: 12×P×P, under, over, the reference and, where that is a soft one, the best colours, else zeros.
         rows, columns: P×cells, the weights of bilinear interpolation from context cells to the crop's pixels.
         window: row and column of the part of the thumbnail to decode, a `WINDOW` wide where the thumbnail is.
-        soft: 1 where the reference is a soft one, else 0.
         labelled: whether it has a given reference.
     """
 
@@ -48,7 +47,6 @@ class Sample(NamedTuple):
     rows: Tensor
     columns: Tensor
     window: Tensor
-    soft: Tensor
     labelled: Tensor
 
 
@@ -100,7 +98,7 @@ class ContextSampler:
             interpolation(*place, settings.patch, cells) for place, cells in zip(places, self._cells, strict=True)
         )
         arrays = (torch.from_numpy(array) for array in (thumb, planes, rows, columns))
-        facts = (torch.tensor(fact) for fact in ((row, column), float(scene.is_soft), self._labelled))
+        facts = (torch.tensor(fact) for fact in ((row, column), self._labelled))
         return Sample(*arrays, *facts)
 
     def _place(self, scene: "_Landscape", random: np.random.Generator) -> tuple[Box, Box]:
@@ -162,9 +160,7 @@ class _Landscape:
         self._pictures = pictures if scene.width >= scene.height else pictures.transpose(0, 2, 1, 3)
         self.height, self.width = self._pictures.shape[1:3]
         self.exposures = len(scene.exposures)
-        self.is_soft = scene.has_soft_reference
-        stored = {-1: scene.has_reference or self.is_soft, -2: scene.has_colours}
-        self.references = [position for position, there in stored.items() if there]  # reference, best colours
+        self.references = [-1] if scene.has_reference else [-1, -2]  # reference, best colours
         self.full_width = int(min(self.width, self.height * _ASPECT))
         self.unit = max(1, self.full_width // _OVERVIEW_LONG_SIDE)
         self._overviews: dict[int, Pixels] = {}

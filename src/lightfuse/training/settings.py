@@ -65,7 +65,7 @@ class TrainSettings:
     mef_ssim_unknown: float = 0.3
     """By how much both are reduced where neither exposure shows a pixel well (under black, over white), in [0, 1]:
     MEF-SSIM rewards keeping the low contrast there."""
-    hue: float = 1.5  # difference in hue from the better exposed input, preferably not clipped
+    hue: float = 1.5  # difference in hue from the best exposed frames of the bracket
     saturation: float = 1.5  # difference in mean chroma from the better exposed input
     highlights: float = 0.0  # `highlight_loss`
     highlight_colour: float = 0.0
