@@ -118,11 +118,10 @@ def _reduced(frame: Array) -> Floats:
     """The frame as float32 in [0, 1], its longer side reduced to `COMPARED_SIDE` pixels."""
     if frame.dtype == np.float32 and max(frame.shape[:2]) <= COMPARED_SIDE:
         return frame
-    small = core.area_means(frame, COMPARED_SIDE)
-    if frame.dtype != np.float32:
-        np.rint(small, out=small)
-    small /= np.float32(full_scale(frame.dtype))
-    return small
+    small, top = core.area_means(frame, COMPARED_SIDE), np.float32(full_scale(frame.dtype))
+    return (
+        small if frame.dtype == np.float32 else np.rint(small * top) / top
+    )  # The limits above were measured in whole levels.
 
 
 def _uniformity(first: Floats, second: Floats, contrasts: tuple[Floats, Floats], shared: NDArray[np.bool_]) -> float:

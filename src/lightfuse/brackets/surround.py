@@ -38,8 +38,7 @@ def find_mount(frames: Sequence[Array]) -> Mask | None:
         return None  # Nearly all pictures, before OpenCV is loaded.
     import cv2
 
-    unit = np.float32(255 / full_scale(frames[0].dtype))
-    blurred = [cv2.blur(core.area_means(frame, _GRID_SIDE) * unit, (_BLUR, _BLUR)) for frame in frames]
+    blurred = [cv2.blur(core.area_means(frame, _GRID_SIDE) * np.float32(255), (_BLUR, _BLUR)) for frame in frames]
     surround = find_surround(_difference(blurred) <= _SAME)
     if not surround.any() or 1 - surround.mean() < _LEAST_SCENE:
         return None

@@ -14,10 +14,10 @@ def instruction_sets() -> list[str]:
 def measure(picture: Picture, threads: int, isa: str = "") -> tuple[float, float, float, bool]:
     """Lowest, highest and mean value of a picture in its own units, and whether all values are finite."""
 
-def reduce(picture: Picture, step: int, out: NDArray[np.float32]) -> None:
-    """Means over equal areas of every step-th pixel of every step-th row, in the picture's own units.
+def thumbnail(picture: Picture, out: NDArray[np.uint16]) -> None:
+    """Means of a picture's cells, 65535 for white; of cells of many rows some are read.
 
-    ``out``: h×w×3, C-contiguous; no more rows and columns than are read of the picture.
+    ``out``: 3×h×w, C-contiguous; cells cover the picture, and where its sides are no multiples share a pixel.
     """
 
 def align_frames(base: Picture, frames: Sequence[Picture], always: bool) -> list[tuple[list[float], float, int]]:

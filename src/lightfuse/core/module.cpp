@@ -81,54 +81,13 @@ std::tuple<double, double, double, bool> measure_array(const Input &array, int t
     return {found.low, found.high, found.sum / (3.0 * picture.width * picture.height), found.finite != 0};
 }
 
-// The pixels that share a cell, where a row of pixels is reduced to one of cells; the first and the last may lie in part in it.
-struct Span {
-    int first, last;
-    float of_first, of_last;
-};
-
-std::vector<Span> spans_of(int pixels, int cells) {
-    std::vector<Span> spans;
-    for (int64_t i = 0; i < cells; i++) {  // A pixel is as many units wide as there are cells: nothing is rounded.
-        const int64_t from = i * pixels, to = from + pixels, first = from / cells, last = (to - 1) / cells;
-        const auto of_first = static_cast<float>(std::min((first + 1) * cells, to) - from);
-        const auto of_last = first < last ? static_cast<float>(to - last * cells) : 0.0f;
-        spans.push_back({static_cast<int>(first), static_cast<int>(last), of_first / cells, of_last / cells});
-    }
-    return spans;
-}
-
-template <typename Value, typename Sum>
-void reduce(const lf_picture &picture, int step, float *out, int width, int height) {
-    const int across = (picture.width + step - 1) / step, down = (picture.height + step - 1) / step;
-    const auto columns = spans_of(across, width), rows = spans_of(down, height);
-    const ptrdiff_t stride = 3 * step;
-    std::fill_n(out, 3 * static_cast<size_t>(width) * height, 0.0f);
-    for (int row = 0; row < height; row++)
-        for (int y = rows[row].first; y <= rows[row].last; y++) {
-            float part = static_cast<float>(width) * height / (static_cast<float>(across) * down);
-            part *= y == rows[row].first ? rows[row].of_first : y == rows[row].last ? rows[row].of_last : 1;
-            const auto *pixels = static_cast<const unsigned char *>(picture.pixels) + y * step * picture.row_bytes;
-            float *cell = out + 3 * static_cast<size_t>(width) * row;
-            for (const Span &span : columns) {
-                const auto *first = reinterpret_cast<const Value *>(pixels) + stride * span.first;
-                const auto *last = first + stride * (span.last - span.first);
-                Sum red = 0, green = 0, blue = 0;
-                for (const Value *at = first + stride; at < last; at += stride) red += at[0], green += at[1], blue += at[2];
-                const Sum sums[3] = {red, green, blue};
-                for (int c = 0; c < 3; c++)
-                    *cell++ += part * (static_cast<float>(sums[c]) + span.of_first * first[c] + span.of_last * last[c]);
-            }
-        }
-}
-
-// Means over equal areas of every step-th pixel of every step-th row, in the picture's own units.
-void reduce_array(const Input &array, int step, const Output &out_array) {
-    const lf_picture picture = picture_of(array), out = picture_of(out_array);
-    const auto reduce_values = picture.type == LF_U8    ? reduce<uint8_t, int>
-                               : picture.type == LF_U16 ? reduce<uint16_t, int>
-                                                        : reduce<float, float>;
-    reduce_values(picture, step, static_cast<float *>(out.pixels), out.width, out.height);
+// A picture's thumbnail: means of cells, 65535 for white, in three planes; of cells of many rows some are read.
+void thumbnail_of(const Input &array, const Output &planes) {
+    const lf_kernels &kernels = *available().front();
+    const lf_picture picture = picture_of(array);
+    const lf_size size{static_cast<int>(planes.shape(1)), static_cast<int>(planes.shape(2))};
+    const std::unique_ptr<float[]> scratch(new float[kernels.thumbnail_scratch_floats(picture.width)]);
+    kernels.thumbnail_rows(&picture, size, 0, size.rows, static_cast<uint16_t *>(planes.data()), scratch.get());
 }
 
 // The green channel: the least noisy; the tone curve between two exposures of one channel is monotonic.
@@ -262,8 +221,8 @@ NB_MODULE(_core, m) {
         "Names of the instruction sets this processor can run, best first.");
     m.def("measure", &measure_array, released, nb::arg("picture"), nb::arg("threads"), nb::arg("isa") = "",
           "Lowest, highest and mean value of a picture in its own units, and whether all values are finite.");
-    m.def("reduce", &reduce_array, released, nb::arg("picture"), nb::arg("step"), nb::arg("out"),
-          "Means over equal areas of every step-th pixel of every step-th row, in the picture's own units.");
+    m.def("thumbnail", &thumbnail_of, released, nb::arg("picture"), nb::arg("out"),
+          "Means of a picture's cells, 65535 for white, as three planes.");
     m.def("align_frames", &align_frames, released, nb::arg("base"), nb::arg("frames"), nb::arg("always"),
           "Register frames on one side of the base in brightness, from the nearest outwards.");
     m.def("warp", &warp_frame, released, nb::arg("frame"), nb::arg("warp"), nb::arg("out"), nb::arg("threads"),
