@@ -561,9 +561,13 @@ def test_changes_of_the_look_are_undone(page):
 def test_photographs_can_be_pasted_one_after_the_other(page):
     under, over = sample_pair(*SIZE)
     paste = "transfer => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer }))"
-    page.evaluate(paste, transfer_of(page, [("image.png", png(under))]))
+    page.evaluate(paste, transfer_of(page, [("notes.txt", b"words")]))
     page.wait_for_selector("#problem:not([hidden])")
-    assert "add another exposure" in page.inner_text("#problem")
+    page.wait_for_selector("body:not(.busy)")
+    assert "notes.txt is not a picture" in page.inner_text("#problem")
+    page.evaluate(paste, transfer_of(page, [("image.png", png(under))]))
+    page.wait_for_function("() => document.getElementById('problem').textContent.includes('add another exposure')")
+    page.wait_for_selector("body:not(.busy)")
     page.evaluate(paste, transfer_of(page, [("image.png", png(over))]))
     wait_until_shown(page)
     assert np.abs(pixels(page, "after").astype(int) - Fuser("base", 1)(under, over)).max() <= 1

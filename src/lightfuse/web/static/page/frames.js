@@ -16,7 +16,7 @@ export async function headerOf(file) {
 }
 
 /**
- * Read the exposures of one bracket, darkest first.
+ * Read exposures of one scene, darkest first.
  * @param {object[]} headers see `headerOf`
  * @returns {Promise<object[]>}
  */
@@ -29,9 +29,6 @@ export async function readFrames(headers) {
     if (frame.width === width && frame.height === height) continue;
     const sizes = `${name} is ${width} × ${height} pixels and ${frame.name} ${frame.width} × ${frame.height}`;
     throw new FrameError(`${sizes}: choose exposures of one size.`);
-  }
-  if (headers.length < 2) {
-    throw new FrameError("One photograph is not enough: add another exposure of the same scene.");
   }
   return frames.sort((a, b) => a.brightness - b.brightness);
 }

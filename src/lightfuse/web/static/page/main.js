@@ -58,10 +58,14 @@ function complain(text) {
 /** Open photographs: dropped, chosen, pasted or shared. */
 function open(files) {
   if (files.length === 0) return;
-  const given = files.length === 1 && single ? [single, ...files] : files;
-  single = given.length === 1 ? given[0] : undefined;
-  run(`Reading ${given.length === 1 ? "a photograph" : `${given.length} photographs`}…`, async () => {
+  run("Reading photographs…", async () => {
+    const given = files.length === 1 && single ? [single, ...files] : files;
+    single = undefined;
     const opened = await ask("open", { files: given });
+    if (opened.isAlone) {
+      single = given[0];
+      throw new Error("One photograph is not enough: add another exposure of the same scene.");
+    }
     chosen = {};
     showBrackets(opened.names);
     await show(opened);

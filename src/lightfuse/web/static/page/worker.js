@@ -29,10 +29,14 @@ function sentenceOf(error) {
   return `Something went wrong: ${error.message}`;
 }
 
-/** Group files into brackets and show the first that can be read; answers with the `problem` of those before it, too. */
+/** Group files into brackets and show the first that can be read; answers with the `problem` of the one before, too. */
 async function open({ files }) {
   const headers = [];
   for (const file of files) headers.push(await headerOf(file));
+  if (files.length === 1) {
+    await readFrames(headers);
+    return { isAlone: true };
+  }
   const found = grouped(headers);
   if (!found.brackets) {
     throw new FrameError(`${files.length} photographs without EXIF to tell brackets by: open one bracket at a time.`);
