@@ -6,7 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from builders.pictures import adobe_rgb
 
+from lightfuse.brackets.files import find_brackets
 from lightfuse.brackets.selection import fuse_selection, select_exposures
 from lightfuse.evaluation.baselines import mertens
 from lightfuse.evaluation.evaluate import (
@@ -17,10 +19,12 @@ from lightfuse.evaluation.evaluate import (
     baseline_methods,
     measure,
     model_methods,
+    read_scene,
     report,
 )
 from lightfuse.evaluation.tables import ScoreTable
 from lightfuse.fuser import Fuser
+from lightfuse.images import Metadata, convert_profile, write_picture
 from lightfuse.metrics.mef_ssim import mef_ssim
 
 WHOLE = "OpenCV Mertens, whole bracket"
@@ -48,6 +52,18 @@ def test_a_method_is_given_the_extremes_or_the_whole_bracket(scene: Scene) -> No
     Method(spy, whole_bracket=True)(scene)
     means = [float(exposure.mean()) for exposure in scene.exposures]
     assert seen == [[means[0], means[2]], means]
+
+
+def test_scenes_are_read_in_srgb(tmp_path, scene: Scene) -> None:
+    for name, metadata in (("srgb", Metadata()), ("adobe", Metadata(icc=adobe_rgb()))):
+        (tmp_path / name).mkdir()
+        for number, exposure in enumerate(scene.exposures):
+            pixels = convert_profile(np.rint(exposure * 65535).astype(np.uint16), None, metadata.icc)
+            write_picture(tmp_path / name / f"{number}.png", pixels, metadata)
+    adobe, srgb = (read_scene(bracket) for bracket in find_brackets(tmp_path))
+    assert (adobe.name, srgb.name) == ("adobe", "srgb")
+    for one, other in zip(adobe.exposures, srgb.exposures, strict=True):
+        assert np.abs(one.astype(float) - other).max() <= 65535 / 250
 
 
 def test_mertens_is_measured_on_pair_and_bracket(scene: Scene) -> None:

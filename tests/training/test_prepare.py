@@ -5,9 +5,10 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from builders.pictures import adobe_rgb
 
 from lightfuse.errors import DataError
-from lightfuse.images import write_picture
+from lightfuse.images import Metadata, convert_profile, write_picture
 from lightfuse.training.prepare import (
     PrepareSettings,
     load_dataset,
@@ -43,6 +44,17 @@ def test_exposures_are_ordered_by_mean_and_the_pair_is_the_extremes(tmp_path):
     stored = open_scene(dataset, scene)
     np.testing.assert_array_equal(stored[0], picture(40, seed=1))
     np.testing.assert_array_equal(stored[-1], picture(128, seed=99))
+
+
+def test_pictures_are_stored_in_srgb(tmp_path):
+    for name, metadata in (("srgb", Metadata()), ("adobe", Metadata(icc=adobe_rgb()))):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for file, level in (("0.png", 60), ("1.png", 160), ("reference.png", 110)):
+            pixels = convert_profile(picture(level, seed=level), None, metadata.icc)
+            write_picture(tmp_path / "in" / name / file, pixels, metadata)
+    dataset = prepare(tmp_path / "in", tmp_path / "out", SMALL)
+    adobe, srgb = (open_scene(dataset, scene).astype(int) for scene in dataset.scenes)
+    assert np.abs(adobe - srgb).max() <= 2
 
 
 def test_sice_layout_takes_references_from_the_label_folder(tmp_path):

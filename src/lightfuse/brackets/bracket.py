@@ -125,6 +125,11 @@ def in_one_profile(bracket: Bracket) -> Bracket:
     return bracket.with_pixels(pixels, f"{', '.join(converted)}: converted to the colour profile of {base.name}")
 
 
+def in_srgb(frame: Frame) -> Array:
+    """A frame's pixels in sRGB, as measures and training take them; PictureError where its profile cannot be used."""
+    return _in_profile(frame, None)
+
+
 # ---- Order and exposure ----------------------------------------------------------------------------------------------
 
 

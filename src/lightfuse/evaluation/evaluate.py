@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lightfuse.brackets.bracket import brightness, darkest_first
+from lightfuse.brackets.bracket import brightness, darkest_first, in_srgb
 from lightfuse.brackets.files import BracketFolder, find_brackets
 from lightfuse.brackets.selection import fuse_selection, select_exposures
 from lightfuse.errors import DataError, PictureError
@@ -216,8 +216,8 @@ def read_scene(bracket: BracketFolder, protocol: Protocol = Protocol()) -> Scene
     """
     if len(bracket.exposures) < 2:
         raise DataError(f"it has {len(bracket.exposures)} exposure(s); a bracket needs at least two")
-    exposures = [read_picture(path).pixels for path in bracket.exposures]
-    references = [read_picture(path).pixels for path in (bracket.reference,) if path is not None]
+    exposures = [in_srgb(read_picture(path)) for path in bracket.exposures]
+    references = [in_srgb(read_picture(path)) for path in (bracket.reference,) if path is not None]
     if protocol.size is None and len({picture.shape for picture in exposures + references}) > 1:
         raise DataError("its pictures differ in size")
     ordered = [exposures[i] for i in darkest_first([brightness(picture) for picture in exposures])]

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lightfuse.brackets.bracket import brightness, darkest_first
+from lightfuse.brackets.bracket import brightness, darkest_first, in_srgb
 from lightfuse.images import encode_picture, read_picture
 from lightfuse.metrics.pictures import Picture, as_units
 from lightfuse.models import Config, ContextConfig, Weights
@@ -67,7 +67,7 @@ def inspect_model(weights: Weights, pair: tuple[Picture, Picture] | None = None)
 
 def read_pair(first: Path, second: Path) -> tuple[Picture, Picture]:
     """Read two pictures, the darker as under. Raises PictureError where one cannot be read."""
-    pictures = [read_picture(path).pixels for path in (first, second)]
+    pictures = [in_srgb(read_picture(path)) for path in (first, second)]
     under, over = darkest_first([brightness(picture) for picture in pictures])
     return pictures[under], pictures[over]
 

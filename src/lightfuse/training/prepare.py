@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lightfuse.brackets.bracket import in_srgb
 from lightfuse.brackets.files import BracketFolder, find_brackets
 from lightfuse.errors import DataError, PictureError
 from lightfuse.images import read_picture
@@ -208,5 +209,5 @@ def _prepare_scene(
 
 
 def _read_small(path: Path, long_side: int) -> Pixels:
-    pixels = read_picture(path).pixels
+    pixels = in_srgb(read_picture(path))
     return to_depth(shrink(pixels, long_side, long_side) if long_side else pixels, 8)
