@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -208,6 +209,18 @@ def test_scenes_too_small_for_a_crop_are_left_out(data):
         ContextObjective(override(TINY, ["patch=256"]), load_datasets(data), ProcessGroup())
     with pytest.raises(DataError, match="patch must be at least 44"):
         ContextObjective(override(TINY, ["patch=40"]), load_datasets(data), ProcessGroup())
+
+
+def test_brackets_alone_with_none_drawn_are_refused(data):
+    with pytest.raises(DataError, match="has a reference picture; set batch_unlabelled above 0"):
+        ContextObjective(override(TINY, ["batch_unlabelled=0"]), load_dataset(data[1]), ProcessGroup())
+
+
+def test_scenes_for_validation_only_are_refused(data, tmp_path):
+    dataset = load_dataset(data[0])
+    kept = [scene for scene in dataset.scenes if scene.split == "valid"]
+    with pytest.raises(DataError, match="are for validation; prepare them with a smaller --validation"):
+        ContextObjective(TINY, replace(dataset, scenes=kept), ProcessGroup())
 
 
 @pytest.mark.slow

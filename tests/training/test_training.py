@@ -8,7 +8,7 @@ import pytest
 import torch
 from builders.runs import StoppedError, log_rows, override, stop_at
 
-from lightfuse.errors import DataError
+from lightfuse.errors import DataError, LightFuseError
 from lightfuse.images import write_picture
 from lightfuse.metrics.psnr_ssim import ssim as measured_ssim
 from lightfuse.models import read_weights
@@ -180,6 +180,7 @@ def test_a_damaged_checkpoint_is_refused(data, tmp_path, content):
         ("steps=many", "'steps' cannot be 'many'; it is of type int"),
         ("steps", "not of the form name=value"),
         ("patch=30", "multiple of 8"),
+        ("patch=8", "from 16 on"),
         ("batch=0", "at least 1"),
         ("flips=perhaps", "it is of type bool"),
     ],
@@ -187,6 +188,16 @@ def test_a_damaged_checkpoint_is_refused(data, tmp_path, content):
 def test_invalid_settings_are_refused_by_name(word, sentence):
     with pytest.raises(DataError, match=sentence):
         override(TINY, [word])
+
+
+def test_too_many_threads_are_refused(data, tmp_path):
+    with pytest.raises(LightFuseError, match="1024"):
+        train(data, tmp_path / "run", override(TINY, ["threads=100000"]))
+
+
+def test_any_seed_can_be_trained_with(data, tmp_path):
+    settings = override(TINY, [f"seed={2**64 + 5}", "steps=1", "validate_every=1"])
+    assert read_weights(train(data, tmp_path / "run", settings)).model == "paper"
 
 
 def test_settings_from_a_file(tmp_path):

@@ -42,10 +42,7 @@ class ContextObjective:
         self._settings = settings
         self._samplers = [ContextSampler(dataset, settings, group, labelled=labelled) for labelled in (True, False)]
         if not any(len(sampler) for sampler in self._samplers):
-            raise DataError(
-                f"no training scene in {str(dataset.folder)!r} is large enough for a patch of {settings.patch} pixels; "
-                "prepare larger pictures, or set a smaller patch"
-            )
+            raise _nothing_to_train_on(dataset, settings)
 
     def batch(self, step: int) -> Sample:
         """Return the samples of one step, stacked, the labelled ones first."""
@@ -110,3 +107,15 @@ def fuse_batch(model: ContextModel, batch: Sample) -> tuple[Tensor, Tensor]:
     answer = model.combining.answer(under, over, context)
     fused, excess = compose(under, over, answer, strength)
     return fused.clamp(0, 1), excess
+
+
+def _nothing_to_train_on(dataset: Dataset, settings: TrainSettings) -> DataError:
+    folder, scenes = repr(str(dataset.folder)), dataset.split("train")
+    if not scenes:
+        return DataError(f"all scenes in {folder} are for validation; prepare them with a smaller --validation")
+    if not settings.batch_unlabelled and not any(scene.has_reference for scene in scenes):
+        return DataError(f"no training scene in {folder} has a reference picture; set batch_unlabelled above 0")
+    return DataError(
+        f"no training scene in {folder} is large enough for a patch of {settings.patch} pixels; "
+        "prepare larger pictures, or set a smaller patch"
+    )

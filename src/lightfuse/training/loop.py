@@ -14,6 +14,7 @@ import torch
 from lightfuse.errors import DataError, WeightsError
 from lightfuse.models import PaperConfig
 from lightfuse.models.networks import Model, build, load
+from lightfuse.system import thread_count
 from lightfuse.training.context import ContextObjective
 from lightfuse.training.objective import Objective, Validation, join_process_group, measure, validation_pairs
 from lightfuse.training.paper import PaperObjective
@@ -47,16 +48,16 @@ def train(
 
     Started by ``torchrun``, the processes train in parallel: each has its own part of a batch, the first one writes.
     Raises DataError where a data set or the weights to start from cannot be used, ``out`` holds a run and ``resume`` is
-    off, or its settings differ.
+    off, or its settings differ; LightFuseError for more than 1024 threads.
     """
     if settings.threads:
-        torch.set_num_threads(settings.threads)
+        torch.set_num_threads(thread_count(settings.threads))
     group = join_process_group()
     dataset = load_datasets([data] if isinstance(data, Path) else data)
     kind = PaperObjective if isinstance(settings.config, PaperConfig) else ContextObjective
     objective: Objective = kind(settings, dataset, group)
     pairs = validation_pairs(dataset, settings.validate_long_side) if group.rank == 0 else []
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.seed % 2**64)
     model = _starting_model(settings)
     averaged = AveragedModel(model, settings.average)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)

@@ -60,12 +60,12 @@ class ContextSampler:
         self._batch = settings.batch if labelled else settings.batch_unlabelled
         self._cells = settings.config.thumbnail_size(2 * 512, 3 * 512)
         self._min_width = smallest_width(settings.patch, self._cells[1])
-        scenes = [scene for scene in dataset.split("train") if scene.has_reference == labelled]
+        scenes = [scene for scene in dataset.split("train") if scene.has_reference == labelled and self._batch]
         self._scenes = [_Landscape(dataset, scene) for scene in scenes]
         self._scenes = [scene for scene in self._scenes if scene.full_width >= self._min_width]
 
     def __len__(self) -> int:
-        """The number of scenes."""
+        """The number of scenes that are drawn from."""
         return len(self._scenes)
 
     def samples(self, step: int) -> list[Sample]:

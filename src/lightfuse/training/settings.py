@@ -85,8 +85,8 @@ class TrainSettings:
                 raise DataError(f"setting {name} must be at least 1, not {setting}")
             if isinstance(setting, (int, float)) and not 0 <= setting < float("inf"):
                 raise DataError(f"setting {name} must be a number of at least 0, not {setting}")
-        if self.patch % 8:
-            raise DataError(f"setting patch must be a multiple of 8, not {self.patch}")
+        if self.patch % 8 or self.patch < 16:  # SSIM compares windows of 11 pixels.
+            raise DataError(f"setting patch must be a multiple of 8 from 16 on, not {self.patch}")
         if not self.average < 1:
             raise DataError(f"setting average must be below 1, not {self.average}")
         if not self.mef_ssim_unknown <= 1:
