@@ -264,7 +264,9 @@ class LostExecutor(Executor):
 
 
 @pytest.mark.parametrize(("answers", "match"), [(1, False), (3, False), (1, True)])
-def test_a_lost_executor_ends_the_batch_though_its_tasks_never_finish(tmp_path, answers, match):
+def test_a_lost_executor_ends_the_batch_though_its_tasks_never_finish(tmp_path, monkeypatch, answers, match):
+    monkeypatch.setattr("lightfuse.batch.run.EXECUTOR_POLL", 0.05)
+    monkeypatch.setattr("lightfuse.batch.sets.EXECUTOR_POLL", 0.05)
     write_brackets(tmp_path / "in", 2, evs=(-2, 2), size=(64, 48))
     brackets = group_folder(tmp_path / "in").brackets
     jobs = plan_jobs(brackets, tmp_path / "out")
