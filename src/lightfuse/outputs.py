@@ -35,6 +35,7 @@ class FusedBracket:
         notes: what a person may want to know, the bracket's own notes first.
         selection_cost: fraction of the picture that is well exposed only in frames that were not fused.
         stack: the pixels of every frame as one moment shows them, if a stack or an HDR picture was asked for.
+        moment: pixels of the frames that were fused, by position, where the stack may show another moment.
         coding: converts between the fusing coding (sRGB) and the profile; None where they are the same.
         alpha: H×W, of the picture's dtype, 0 where no frame shows anything; None where all is opaque.
         tone: the selection and the contexts; None if the model is no context model.
@@ -47,6 +48,7 @@ class FusedBracket:
     notes: tuple[str, ...] = ()
     selection_cost: float = 0.0
     stack: list[NDArray[Any]] | None = None
+    moment: dict[int, NDArray[Any]] | None = None
     coding: FusingCoding | None = None
     alpha: NDArray[Any] | None = None
     tone: Tone | None = None
@@ -97,10 +99,12 @@ def write_outputs(output: PathLike, fused: FusedBracket, options: FuseOptions) -
         PictureError: the frames cannot be merged to an HDR picture; nothing is written.
     """
     radiance, bracket = None, fused.bracket
-    if options.hdr is not None:
+    if options.hdr is not None and fused.stack is not None:
+        from lightfuse.hdr.files import shows_picture
         from lightfuse.hdr.merge import merge_radiance
 
-        radiance = merge_radiance(fused.stack or bracket.pixels, bracket.relative_ev, base=bracket.base)
+        moment = fused.moment if shows_picture(options.hdr) else None
+        radiance = merge_radiance(fused.stack, bracket.relative_ev, bracket.base, moment)
     metadata = _metadata(bracket.base_frame.metadata, options, fused.tone)
     pixels, profiled = _for_format(fused, metadata, _format(output, options), options)
     write_picture(output, pixels, profiled, options.encode, overwrite=options.overwrite, suffix=options.stdout_suffix)

@@ -172,19 +172,20 @@ def fuse_bracket(
     tone, tone_notes = _given_tone(bracket, fuser, options)
     selection = _select(bracket, tone, options)
     cost = selection_cost(bracket.pixels, selection) if len(selection) < len(bracket.frames) else 0.0
-    stack = None
-    if options.stack is None and options.hdr is None:
-        selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
-    else:  # All frames are to show the moment that the picture shows.
-        stack, ghosts, notes = _deghost(bracket.pixels, fuser, options.deghost)
-        selected = [stack[i] for i in selection]
+    selected, ghosts, notes = _deghost([bracket.pixels[i] for i in selection], fuser, options.deghost)
+    stack, moment = None, None
+    if options.stack is not None or options.hdr is not None:
+        stack = list(selected)
+        if len(selection) < len(bracket.frames):
+            stack, motion, _ = _deghost(bracket.pixels, fuser, options.deghost)
+            moment = dict(zip(selection, selected, strict=True)) if ghosts or motion else None
     place = bracket.base_frame.metadata.place
     wrap = options.wrap and (place is None or place[2] == bracket.pixels[0].shape[1])  # A part has no neighbours.
     given = tone.contexts if tone else ()
     picture, contexts = _fuse_selected(selected, fuser, given, wrap=wrap, in_place=not keep_frames)
     picture = apply_look(picture, options.look, options.strength, threads=fuser.threads)
     if mount is not None:
-        for pixels in (picture, *bracket.pixels, *(stack or ())):
+        for pixels in (picture, *bracket.pixels, *selected, *(stack or ())):
             np.copyto(pixels, framed, where=mount[..., None])
     return FusedBracket(
         picture if coding is None else coding.decode(picture),
@@ -194,6 +195,7 @@ def fuse_bracket(
         (*bracket.notes, *tone_notes, *notes),
         cost,
         stack,
+        moment,
         coding=coding,
         alpha=union_alpha(alphas),
         tone=Tone(len(bracket.frames), selection, contexts, tone_key(fuser.weights)) if contexts else None,

@@ -30,6 +30,11 @@ HDR_SUFFIXES = (*GAIN_MAP_SUFFIXES, *RENDITION_SUFFIXES, *RADIANCE_SUFFIXES)
 _LARGEST_HALF = 65504.0
 
 
+def shows_picture(path: str | os.PathLike[str]) -> bool:
+    """Whether a file of that name is to show the fused picture, its highlights brighter, not the radiance alone."""
+    return _suffix(path) in GAIN_MAP_SUFFIXES + RENDITION_SUFFIXES
+
+
 def check_hdr_output(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Check, before any work is done, that `write_hdr` can write to a path.
 

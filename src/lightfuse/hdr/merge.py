@@ -7,7 +7,7 @@ High Dynamic Range Radiance Maps from Photographs", SIGGRAPH 1997: least squares
 second difference; but as a smooth departure from sRGB, to which it falls back where the exposures say little.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -41,7 +41,12 @@ _PRIOR_WEIGHT = 0.03  # pull towards sRGB
 _MAX_DEPARTURE = 2.0  # stops
 
 
-def merge_radiance(frames: Sequence[Array], relative_ev: Sequence[float] | None, base: int) -> Floats:
+def merge_radiance(
+    frames: Sequence[Array],
+    relative_ev: Sequence[float] | None,
+    base: int,
+    merged: Mapping[int, Array] | None = None,
+) -> Floats:
     """Merge aligned exposures of one static scene, two or more, or make one linear; returns the scene's radiance.
 
     That is H×W×3, linear, in the frames' primaries, ≥ 0, in the base exposure's unit: its middle grey is 0.21 (sRGB's
@@ -57,6 +62,8 @@ def merge_radiance(frames: Sequence[Array], relative_ev: Sequence[float] | None,
         relative_ev: the frames' exposures in stops (from EXIF); only differences count. None estimates them from the
             pictures.
         base: the frame whose unit the result is in.
+        merged: what to merge instead of all frames, such as some of them without ghosts, by their positions from dark
+            to bright.
 
     Raises:
         PictureError: no exposures are given and two neighbours have no tones in common.
@@ -64,7 +71,9 @@ def merge_radiance(frames: Sequence[Array], relative_ev: Sequence[float] | None,
     mappings = [_intensity_mapping(dark, bright) for dark, bright in pairwise(frames)]
     between = list(map(_estimated_stops, mappings)) if relative_ev is None else np.diff(relative_ev).tolist()
     stops = np.cumsum([0.0, *between])
-    return _merge(frames, (stops - stops[base]).tolist(), _response(mappings, between, frames[0].dtype))
+    merged = dict(enumerate(frames)) if merged is None else merged
+    chosen = (stops - stops[base])[list(merged)].tolist()
+    return _merge(list(merged.values()), chosen, _response(mappings, between, frames[0].dtype))
 
 
 def _merge(frames: Sequence[Array], stops: Sequence[float], response: Floats) -> Floats:
