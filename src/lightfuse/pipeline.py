@@ -185,7 +185,7 @@ def fuse_bracket(
     picture, contexts = _fuse_selected(selected, fuser, given, wrap=wrap, in_place=not keep_frames)
     picture = apply_look(picture, options.look, options.strength, threads=fuser.threads)
     if mount is not None:
-        for pixels in (picture, *bracket.pixels, *selected, *(stack or ())):
+        for pixels in (picture, *bracket.pixels, *(stack or ()), *(moment or {}).values()):
             np.copyto(pixels, framed, where=mount[..., None])
     return FusedBracket(
         picture if coding is None else coding.decode(picture),

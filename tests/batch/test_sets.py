@@ -133,7 +133,7 @@ def test_a_fault_while_a_bracket_is_read_costs_that_bracket_only(tiles, monkeypa
 
     monkeypatch.setattr(sets, "small_frames", read)
     with ThreadPoolExecutor() as executor:
-        assert find_tone(candidate, executor, Fuser("small"), FuseOptions()).count == 3
+        assert find_tone(candidate, executor, Fuser("small"), FuseOptions(), lambda: None).count == 3
 
 
 @pytest.mark.slow

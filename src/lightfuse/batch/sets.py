@@ -149,12 +149,7 @@ def small_frames(inputs: Sequence[Path], max_pixels: int, white_level: float | N
 
 
 def find_tone(
-    candidate: BracketSet,
-    executor: Executor,
-    fuser: Fuser,
-    options: FuseOptions,
-    *,
-    check: Callable[[], object] = lambda: None,
+    candidate: BracketSet, executor: Executor, fuser: Fuser, options: FuseOptions, check: Callable[[], object]
 ) -> Tone | None:
     """The tone that suits the brackets of a set on the whole: the mean of those of some pairs of neighbours.
 
@@ -206,7 +201,8 @@ def _is_still(links: Sequence[tuple[list[Frame], list[Frame]]]) -> bool | None:
 def _middle_first(frames: Sequence[Frame]) -> list[Array]:
     """The pixels of a bracket's frames: of the middle exposure, then of those ever further from it."""
     order = darkest_first([brightness(frame.pixels) for frame in frames])
-    return [frames[at].pixels for at in sorted(order, key=lambda at: abs(order.index(at) - len(order) // 2))]
+    outwards = sorted(range(len(order)), key=lambda rank: abs(rank - len(order) // 2))
+    return [frames[order[rank]].pixels for rank in outwards]
 
 
 def _agreeing(frames: Sequence[Frame]) -> list[Array]:

@@ -119,9 +119,8 @@ def _reduced(frame: Array) -> Floats:
     if frame.dtype == np.float32 and max(frame.shape[:2]) <= COMPARED_SIDE:
         return frame
     small, top = core.area_means(frame, COMPARED_SIDE), np.float32(full_scale(frame.dtype))
-    return (
-        small if frame.dtype == np.float32 else np.rint(small * top) / top
-    )  # The limits above were measured in whole levels.
+    # The limits above were measured in whole levels.
+    return small if frame.dtype == np.float32 else np.rint(small * top) / top
 
 
 def _uniformity(first: Floats, second: Floats, contrasts: tuple[Floats, Floats], shared: NDArray[np.bool_]) -> float:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lightfuse.colorspace import srgb_to_linear
 from lightfuse.errors import check_extra, missing_extra
-from lightfuse.hdr.gain_map import OFFSET, gain_map
+from lightfuse.hdr.gain_map import OFFSET, gain_map, light_table
 from lightfuse.hdr.merge import Array, Floats
 from lightfuse.hdr.ultra_hdr import encode_gain_map_jpeg
 from lightfuse.images import EncodeOptions, Metadata
@@ -19,7 +18,7 @@ from lightfuse.images.exif import ASCII, BYTE, RATIONAL, SRATIONAL, Tree, Value,
 from lightfuse.images.heif import encode_avif
 from lightfuse.images.jxl import encode_hdr_jxl
 from lightfuse.images.metadata import Parts, with_size
-from lightfuse.images.pixels import look_up, table_size
+from lightfuse.images.pixels import look_up
 from lightfuse.images.tiff import encode_tiff
 from lightfuse.system import cannot_write, check_writable, write_atomically
 
@@ -222,7 +221,7 @@ def _rendition(fused: Array, radiance: Floats) -> Floats:
     import cv2
 
     height, width, _ = fused.shape
-    light = look_up(fused, np.asarray(srgb_to_linear(np.linspace(0, 1, table_size(fused.dtype))), np.float32))
+    light = look_up(fused, light_table(fused.dtype))
     stops = cv2.resize(gain_map(fused, radiance), (width, height), interpolation=cv2.INTER_LINEAR)
     light += np.float32(OFFSET)
     light *= np.exp2(stops)[..., None]

@@ -1,5 +1,7 @@
 """The gain map of an HDR JPEG: how many stops brighter than the fused picture each place is on an HDR screen."""
 
+from typing import Any
+
 import numpy as np
 
 from lightfuse.colorspace import LUMINANCE_WEIGHTS, srgb_to_linear
@@ -51,12 +53,17 @@ def gain_map(fused: Array, radiance: Floats) -> Floats:
     return np.asarray(np.minimum(gain, knee) - np.float32(_ROLL_OFF) * np.expm1(-beyond))
 
 
+def light_table(dtype: np.dtype[Any]) -> Floats:
+    """The linear light of each value of sRGB pictures of a dtype, for `look_up`."""
+    return np.asarray(srgb_to_linear(np.linspace(0, 1, table_size(dtype))), np.float32)
+
+
 def _small_luminances(fused: Array, radiance: Floats) -> tuple[Floats, Floats]:
     """Linear luminance (BT.709) of picture and radiance, area-averaged to a quarter of their size, band by band."""
     import cv2
 
     height, width, _ = fused.shape
-    table = np.asarray(srgb_to_linear(np.linspace(0, 1, table_size(fused.dtype))), np.float32)
+    table = light_table(fused.dtype)
     weights = np.array([LUMINANCE_WEIGHTS], np.float32)
     size = (-(-width // _SHRINK), -(-height // _SHRINK))
     small = np.empty((2, size[1], size[0]), np.float32)

@@ -42,10 +42,7 @@ _MAX_DEPARTURE = 2.0  # stops
 
 
 def merge_radiance(
-    frames: Sequence[Array],
-    relative_ev: Sequence[float] | None,
-    base: int,
-    merged: Mapping[int, Array] | None = None,
+    frames: Sequence[Array], relative_ev: Sequence[float] | None, base: int, merged: Mapping[int, Array] | None = None
 ) -> Floats:
     """Merge aligned exposures of one static scene, two or more, or make one linear; returns the scene's radiance.
 
