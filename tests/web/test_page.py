@@ -480,13 +480,19 @@ def test_several_brackets_are_sorted_shown_one_by_one_and_saved_in_an_archive(pa
     page.wait_for_selector("body:not(.busy)")
 
 
-def test_a_bracket_that_cannot_be_fused_does_not_stop_the_others(page):
-    pictures = sample_bracket(*SIZE, (-3, 3), noise=False).pictures
-    odd = [pictures[0], pictures[1][:80]]
-    files = [(f"a{i}.jpg", jpeg(one, exposed(8.0**i / 500, i))) for i, one in enumerate(pictures)]
-    files += [(f"b{i}.jpg", jpeg(one, exposed(8.0**i / 500, 60 + i))) for i, one in enumerate(odd)]
+def drop_two_brackets(page, *, odd):
+    """Drop brackets a and b, of which one, ``odd``, has exposures of two sizes; wait until one is shown."""
+    under, over = sample_bracket(*SIZE, (-3, 3), noise=False).pictures
+    files = []
+    for minute, name in enumerate("ab"):
+        for i, picture in enumerate([under, over[:80] if name == odd else over]):
+            files.append((f"{name}{i}.jpg", jpeg(picture, exposed(8.0**i / 500, 60 * minute + i))))
     drop(page, files)
     wait_until_shown(page)
+
+
+def test_a_bracket_that_cannot_be_fused_does_not_stop_the_others(page):
+    drop_two_brackets(page, odd="b")
     _, content = saved(page, "png16", "#save-all")
     assert ZipFile(BytesIO(content)).namelist() == ["a1_fused.png"]
     page.wait_for_selector("body:not(.busy)")
@@ -494,12 +500,7 @@ def test_a_bracket_that_cannot_be_fused_does_not_stop_the_others(page):
 
 
 def test_of_several_brackets_the_first_that_can_be_read_is_shown(page):
-    pictures = sample_bracket(*SIZE, (-3, 3), noise=False).pictures
-    odd = [pictures[0], pictures[1][:80]]
-    files = [(f"a{i}.jpg", jpeg(one, exposed(8.0**i / 500, i))) for i, one in enumerate(odd)]
-    files += [(f"b{i}.jpg", jpeg(one, exposed(8.0**i / 500, 60 + i))) for i, one in enumerate(pictures)]
-    drop(page, files)
-    wait_until_shown(page)
+    drop_two_brackets(page, odd="a")
     for _ in range(2):
         assert page.inner_text("#problem").startswith("a0.jpg is 240 × 160 pixels and a1.jpg 240 × 80")
         assert page.locator("#strip .name").all_inner_texts() == ["b0.jpg", "b1.jpg"]
